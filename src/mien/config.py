@@ -1,0 +1,197 @@
+"""Settings as frozen dataclasses; TOML in, resolved TOML out.
+
+A setting that is None is left out of the file: TOML has no null, and every field that can be None defaults to it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import tomli_w
+
+from mien.errors import ConfigError
+
+__all__ = ["Budget", "ProbeSettings", "RunConfig", "StudyConfig", "TrainSettings", "read_toml", "write_toml"]
+
+T = TypeVar("T")
+
+Precision = Literal["auto", "fp32", "bf16"]
+Augmentation = Literal["none", "notebook"]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long to train; what comes first ends it. At least one is set.
+
+    Attributes:
+        epochs: passes over the training photos.
+        updates: optimiser steps.
+        seconds: wall-clock seconds, validation included. The one setting that is not reproducible bit for bit.
+    """
+
+    epochs: int | None = None
+    updates: int | None = None
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in dataclasses.asdict(self).items():
+            if value is not None and value <= 0:
+                raise ConfigError(f"--{name} {value}: must be more than 0")
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How a network is trained by gradient descent.
+
+    Attributes:
+        size: side of the square input, px; at least 32.
+        batch_size: photos an update.
+        budget: when to stop.
+        learning_rate: Adam's step size.
+        weight_decay: Adam's L2 penalty.
+        label_smoothing: share of the target spread over all classes, in [0, 1).
+        clip_norm: largest gradient norm; None leaves gradients as they are.
+        augment: what is done to training photos; validation and test are never augmented.
+        monitor: validation score that the scheduler, the best state and early stopping go by.
+        plateau_factor: the learning rate is multiplied by this when the score stands still.
+        plateau_patience: epochs without improvement before it is.
+        stop_patience: epochs without improvement before training ends; None trains the whole budget.
+        dropout_scale: factor on the network's dropout rates, in [0, 1].
+        precision: ``auto`` is replaced by what a few timed steps show to be faster.
+    """
+
+    size: int
+    batch_size: int
+    budget: Budget
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    label_smoothing: float = 0.0
+    clip_norm: float | None = None
+    augment: Augmentation = "notebook"
+    monitor: Literal["accuracy", "macro_f1"] = "macro_f1"
+    plateau_factor: float = 0.5
+    plateau_patience: int = 3
+    stop_patience: int | None = None
+    dropout_scale: float = 1.0
+    precision: Precision = "auto"
+
+    def __post_init__(self) -> None:
+        if self.size < 32:
+            raise ConfigError(f"--size {self.size}: the network halves its input four times; give at least 32 px")
+
+
+@dataclass(frozen=True)
+class ProbeSettings:
+    """A logistic head on frozen features of the whole photo and of the face.
+
+    Attributes:
+        backbone: name of the pretrained network.
+        photo_size: side of the photo view, px.
+        face_size: side of the face view, px.
+        strengths: inverse L2 penalties C to choose from, by grouped cross-validation inside the training split.
+        folds: of that cross-validation.
+        strength: the C that was chosen; None until it is.
+    """
+
+    backbone: str = "efficientnet-lite0"
+    photo_size: int = 224
+    face_size: int = 160
+    strengths: tuple[float, ...] = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
+    folds: int = 5
+    strength: float | None = None
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that decides one run.
+
+    Attributes:
+        name: of the run and its folder.
+        recipe: the named recipe it came from.
+        seed: of weights, order, augmentation and dropout.
+        device: ``cpu`` or ``cuda``.
+        labels: the classes in the order of the network's outputs.
+        train: settings, for a network trained by gradient descent.
+        probe: settings, for a head on frozen features.
+    """
+
+    name: str
+    recipe: str
+    seed: int
+    device: str
+    labels: tuple[str, ...]
+    train: TrainSettings | None = None
+    probe: ProbeSettings | None = None
+
+
+@dataclass(frozen=True)
+class StudyConfig:
+    """What the user asked of a study.
+
+    Attributes:
+        data: labelled photos: folder, zip or ``demo``, with ``::part`` for a part.
+        target: labelled photos from elsewhere, or None.
+        split: train/validation/test, per cent.
+        seed: of the split and of every run.
+        recipes: names of the recipes to train.
+        size: input side of the trained networks, px; None takes the recipe's.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        budget: overrides the recipes' budgets where set.
+        augment: overrides the recipes' augmentation where set.
+        photos: whether the report may show photos.
+    """
+
+    data: str
+    target: str | None = None
+    split: str = "70/15/15"
+    seed: int = 42
+    recipes: tuple[str, ...] = ("probe", "scratch", "scratch-no-augmentation")
+    size: int | None = None
+    device: str = "auto"
+    budget: Budget = Budget()
+    augment: Augmentation | None = None
+    photos: bool = True
+
+
+def write_toml(config: Any, path: Path) -> None:
+    """Write a config, whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(tomli_w.dumps(_without_none(dataclasses.asdict(config))), encoding="utf-8")
+    os.replace(partial, path)
+
+
+def read_toml(kind: type[T], path: Path) -> T:
+    """Read a config of the given kind.
+
+    Raises:
+        ConfigError: if the file is missing, is not TOML, or has unknown or missing settings.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        return _build(kind, values)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, TypeError) as error:
+        raise ConfigError(f"{path}: not a {kind.__name__} that can be read ({error})") from error
+
+
+_NESTED: dict[str, type[Any]] = {"budget": Budget, "train": TrainSettings, "probe": ProbeSettings}
+
+
+def _build(kind: type[T], values: dict[str, Any]) -> T:
+    built = {
+        name: _build(_NESTED[name], value) if name in _NESTED else tuple(value) if isinstance(value, list) else value
+        for name, value in values.items()
+    }
+    return kind(**built)
+
+
+def _without_none(values: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: _without_none(value) if isinstance(value, dict) else value
+        for name, value in values.items()
+        if value is not None
+    }

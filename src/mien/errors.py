@@ -1,0 +1,68 @@
+"""Every deliberate error of mien.
+
+    MienError                 what the user can mend; the CLI prints one line and exits 2
+    ├── SourceError           a path, zip or folder that cannot serve as a set of images
+    ├── LabelError            classes that cannot be used or matched
+    ├── SplitError            too few photos to divide as asked
+    ├── ConfigError           a setting out of range, or settings that contradict each other
+    ├── ModelError            a file that is no mien model, or one that cannot be used here
+    ├── OutputError           a run folder that exists, or a place that cannot be written
+    ├── MissingExtraError     a part of mien that was not installed (``pip install 'mien[train]'``)
+    └── WorkFailedError       the work itself failed, for instance a loss that is no number; exit 1
+
+Anything else that is raised is a bug and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ConfigError",
+    "LabelError",
+    "MienError",
+    "MissingExtraError",
+    "ModelError",
+    "OutputError",
+    "SourceError",
+    "SplitError",
+    "WorkFailedError",
+]
+
+
+class MienError(Exception):
+    """Something the user can mend. The message says what was wanted, what came, where, and what to do."""
+
+    exit_code = 2
+
+
+class SourceError(MienError):
+    """A path, zip or folder cannot serve as a set of images."""
+
+
+class LabelError(MienError):
+    """Classes cannot be used or matched."""
+
+
+class SplitError(MienError):
+    """There are too few photos to divide them as asked."""
+
+
+class ConfigError(MienError):
+    """A setting is out of range, or settings contradict each other."""
+
+
+class ModelError(MienError):
+    """A file is no mien model, or it cannot be used here."""
+
+
+class OutputError(MienError):
+    """A run folder exists already, or a place cannot be written."""
+
+
+class MissingExtraError(MienError):
+    """A part of mien was not installed."""
+
+
+class WorkFailedError(MienError):
+    """The work itself failed although the input was in order."""
+
+    exit_code = 1

@@ -1,0 +1,118 @@
+"""Where a model is wrong: its most confident mistakes, and its error rate by properties of the photo."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from mien.evaluation.predictions import probabilities
+from mien.metrics import wilson
+
+__all__ = ["Mistake", "confident_mistakes", "error_rates_json", "mistakes_json"]
+
+PROPERTIES = {
+    "brightness": "brightness (mean luma, 0 to 1)",
+    "sharpness": "sharpness (variance of the Laplacian; low is blurred)",
+    "face_side": "face size (px)",
+    "is_grey": "grey",
+    "face_kind": "face",
+}
+BINS = 3
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One wrong answer."""
+
+    id: str
+    path: str
+    row: int
+    true: str
+    predicted: str
+    probability: float
+
+
+def confident_mistakes(
+    predictions: pl.DataFrame, labels: Sequence[str], names: Mapping[str, str] | None = None, most: int = 24
+) -> list[Mistake]:
+    """The wrong answers with the highest probability, most confident first.
+
+    Args:
+        names: class of the table → class of the model; rows of other classes are left out.
+    """
+    rows = predictions.filter(pl.col("label").is_in(list(names))) if names is not None else predictions
+    if rows.is_empty():
+        return []
+    truth, answer, confidence = _answers(rows, labels, names)
+    order = np.argsort(-confidence, kind="stable")
+    wrong = [int(i) for i in order if truth[i] != answer[i]][:most]
+    kept = rows.select("id", "path", "row").rows()
+    return [Mistake(*kept[i], truth[i], answer[i], float(confidence[i])) for i in wrong]
+
+
+def error_rates_json(
+    predictions: pl.DataFrame,
+    manifest: pl.DataFrame,
+    labels: Sequence[str],
+    names: Mapping[str, str] | None = None,
+) -> list[dict[str, Any]]:
+    """Error rate with its Wilson interval by brightness, blur, face size, grey and kind of face.
+
+    Numbers are cut at their terciles. A property that does not vary is left out.
+    """
+    rows = predictions.filter(pl.col("label").is_in(list(names))) if names is not None else predictions
+    if rows.is_empty():
+        return []
+    truth, answer, _ = _answers(rows, labels, names)
+    wrong = np.array([t != a for t, a in zip(truth, answer, strict=True)])
+    photos = rows.select("row").join(manifest.select("row", *PROPERTIES), on="row", how="left", maintain_order="left")
+    found = []
+    for name, title in PROPERTIES.items():
+        bins = _bins(photos[name])
+        if len(bins) > 1:
+            found.append({"property": name, "title": title, "bins": [_rate(b, m, wrong) for b, m in bins.items()]})
+    return found
+
+
+def mistakes_json(mistakes: Sequence[Mistake]) -> list[dict[str, Any]]:
+    """Mistakes as JSON objects."""
+    return [asdict(mistake) for mistake in mistakes]
+
+
+def _answers(
+    rows: pl.DataFrame, labels: Sequence[str], names: Mapping[str, str] | None
+) -> tuple[list[str], list[str], NDArray[np.float64]]:
+    probs = probabilities(rows, labels)
+    truth = [(names or {}).get(name, name) for name in rows["label"]]
+    return truth, [labels[k] for k in probs.argmax(1)], probs.max(1)
+
+
+def _bins(values: pl.Series) -> dict[str, NDArray[np.bool_]]:
+    """Name of a bin → which photos are in it; nulls are in none."""
+    if values.dtype == pl.Boolean:
+        values = values.replace_strict({True: "grey", False: "colour"}, return_dtype=pl.String)
+    if values.dtype == pl.String:
+        return {str(v): (values == v).fill_null(False).to_numpy() for v in sorted(values.drop_nulls().unique())}
+    numbers = values.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    edges = np.unique(np.nanquantile(numbers, np.linspace(0, 1, BINS + 1))) if np.isfinite(numbers).any() else []
+    bins = {}
+    for i, (low, high) in enumerate(zip(edges, edges[1:], strict=False)):
+        inside = (numbers >= low) & ((numbers <= high) if i == len(edges) - 2 else (numbers < high))
+        bins[f"{low:.3g} to {high:.3g}"] = inside
+    return bins
+
+
+def _rate(name: str, members: NDArray[np.bool_], wrong: NDArray[np.bool_]) -> dict[str, Any]:
+    n, errors = int(members.sum()), int(wrong[members].sum())
+    interval = wilson(errors, n)
+    return {
+        "bin": name,
+        "images": n,
+        "error_rate": errors / n if n else None,
+        "interval": None if interval is None else [interval.low, interval.high],
+    }

@@ -1,0 +1,69 @@
+"""Whether a run over- or underfits, told by its scores and its learning curve."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+__all__ = ["fit_verdict"]
+
+GAP = 0.15
+"""Train macro-F1 above validation macro-F1 by more than this counts as overfitting."""
+LOW = 0.60
+"""Train macro-F1 under this counts as underfitting: not even the photos at hand are told apart."""
+RISING = 0.01
+"""Mean gain of validation macro-F1 an epoch over the last third that counts as still rising."""
+
+
+def fit_verdict(
+    train: Mapping[str, Any], val: Mapping[str, Any], history: Sequence[Mapping[str, float]]
+) -> dict[str, Any]:
+    """Judge a run.
+
+    Args:
+        train: scores of the training photos as predicted by the final model, without augmentation or dropout.
+        val: scores of the validation photos.
+        history: the epochs; empty for a run without any.
+
+    Returns:
+        ``verdict`` (``overfits``, ``underfits``, ``both`` or ``balanced``), ``gap``, the two scores, whether
+        validation was ``still_rising`` at the end (null without history) and a sentence.
+    """
+    gap = train["macro_f1"] - val["macro_f1"]
+    over, under = gap > GAP, train["macro_f1"] < LOW
+    verdict = {(True, True): "both", (True, False): "overfits", (False, True): "underfits"}.get((over, under), "balanced")
+    rising = _still_rising([row["val_macro_f1"] for row in history])
+    return {
+        "verdict": verdict,
+        "gap": gap,
+        "train_macro_f1": train["macro_f1"],
+        "val_macro_f1": val["macro_f1"],
+        "still_rising": rising,
+        "sentence": _sentence(verdict, train["macro_f1"], val["macro_f1"], rising),
+    }
+
+
+def _still_rising(scores: Sequence[float]) -> bool | None:
+    """Whether the least-squares slope over the last third (at least three epochs) is above ``RISING``."""
+    if not scores:
+        return None
+    last = scores[-max(3, len(scores) // 3) :]
+    if len(last) < 3:
+        return False
+    centre = (len(last) - 1) / 2
+    mean = sum(last) / len(last)
+    slope = sum((i - centre) * (s - mean) for i, s in enumerate(last)) / sum((i - centre) ** 2 for i in range(len(last)))
+    return slope > RISING
+
+
+def _sentence(verdict: str, train: float, val: float, rising: bool | None) -> str:
+    scores = f"macro-F1 {train:.2f} on its training photos against {val:.2f} on validation"
+    told = {
+        "overfits": f"Overfits: {scores}. More or more varied photos, augmentation, or a stronger penalty may help.",
+        "underfits": f"Underfits: {scores}. A larger network, pretrained features, or longer training may help.",
+        "both": f"Learns its photos poorly and generalises worse: {scores}. Pretrained features are the first remedy.",
+        "balanced": f"Balanced: {scores}.",
+    }[verdict]
+    if rising:
+        told += " Validation was still rising when training ended: a larger budget may help."
+    return told

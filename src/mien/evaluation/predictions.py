@@ -1,0 +1,102 @@
+"""Probabilities and truth of every image, written once; every later number comes from this table."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from mien.data.pixels import Pixels
+from mien.metrics import ClassScore, Interval, Scores, score
+from mien.progress import Advance
+from mien.recognizer import BATCH, Recognizer
+
+__all__ = ["predict_rows", "probabilities", "score_rows", "scores_json", "write_predictions"]
+
+PREFIX = "prob_"
+
+
+def predict_rows(recognizer: Recognizer, pixels: Pixels, rows: pl.DataFrame, advance: Advance) -> pl.DataFrame:
+    """Predict rows of a manifest from their decoded pixels.
+
+    Returns:
+        The rows' id, path, row, split, label and near_group, and one column of probabilities a class.
+    """
+    where = rows["row"].to_numpy()
+    probs = np.empty((len(rows), len(recognizer.labels)))
+    for i in range(0, len(rows), BATCH):
+        batch = where[i : i + BATCH]
+        views = {view.key: pixels.read(view, batch) for view in recognizer.contract.views}
+        probs[i : i + len(batch)] = recognizer.probabilities(views)
+        advance(len(batch))
+    kept = rows.select("id", "path", "row", "split", "label", "near_group")
+    return kept.with_columns(
+        pl.Series(PREFIX + label, probs[:, k]) for k, label in enumerate(recognizer.labels)
+    )
+
+
+def write_predictions(predictions: pl.DataFrame, path: Path) -> None:
+    """Write the table as Parquet, whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    predictions.write_parquet(partial)
+    os.replace(partial, path)
+
+
+def probabilities(predictions: pl.DataFrame, labels: Sequence[str]) -> NDArray[np.float64]:
+    """Probabilities (N, K) in the given order of labels."""
+    return predictions.select(PREFIX + label for label in labels).to_numpy()
+
+
+def score_rows(
+    predictions: pl.DataFrame,
+    labels: Sequence[str],
+    *,
+    names: Mapping[str, str] | None = None,
+    extra: Sequence[str] = (),
+    limit: Sequence[str] | None = None,
+) -> Scores:
+    """Score a table of predictions.
+
+    Args:
+        labels: the model's classes.
+        names: class of the table → class of the model or of ``extra``; equal names where none is given.
+        extra: further true classes that the model cannot answer.
+        limit: the model may answer these classes only; all of ``labels`` where None.
+    """
+    every = [*labels, *extra]
+    answers = list(limit) if limit is not None else list(labels)
+    place = {label: i for i, label in enumerate(every)}
+    y_true = np.array([place[(names or {}).get(name, name)] for name in predictions["label"]], dtype=np.int64)
+    best = probabilities(predictions, answers).argmax(1) if len(predictions) else np.zeros(0, np.int64)
+    y_pred = np.array([place[label] for label in answers], dtype=np.int64)[best]
+    return score(y_true, y_pred, every, groups=predictions["near_group"].to_numpy())
+
+
+def scores_json(scores: Scores) -> dict[str, Any]:
+    """Scores as the documented JSON object; null where there is no score."""
+    return {
+        "macro_f1": scores.macro_f1,
+        "accuracy": scores.accuracy,
+        "interval": _pair(scores.macro_f1_interval),
+        "accuracy_interval": _pair(scores.accuracy_interval),
+        "per_class": {c.label: _class_json(c) for c in scores.per_class},
+        "confusion": scores.confusion.tolist(),
+        "labels": list(scores.labels),
+        "support": {c.label: c.support for c in scores.per_class},
+        "images": scores.n,
+        "chance_macro_f1": scores.chance,
+        "majority_accuracy": scores.majority,
+    }
+
+
+def _pair(interval: Interval | None) -> list[float] | None:
+    return None if interval is None else [interval.low, interval.high]
+
+
+def _class_json(entry: ClassScore) -> dict[str, Any]:
+    return {"precision": entry.precision, "recall": entry.recall, "f1": entry.f1, "support": entry.support}

@@ -1,0 +1,90 @@
+"""Scores on photos from elsewhere, with classes matched by name, and the change from the test split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from mien.evaluation.predictions import score_rows, scores_json
+from mien.labels import LabelMap, match_labels
+from mien.models.artifact import HASH_LENGTH, Contract
+
+__all__ = ["REFERENCES", "reference_for", "seen_in_training", "target_json"]
+
+REFERENCES: dict[tuple[tuple[str, int], ...], dict[str, Any]] = {
+    (("anger", 958), ("disgust", 111), ("fear", 1024), ("happy", 1774), ("sad", 1247)): {
+        "what": "the course notebook that mien grew from, on the same photos (test half of FER2013)",
+        "accuracy": 0.216,
+        "macro_f1": 0.111,
+    },
+}
+"""Published results that a user will want to see beside theirs, by the true images of each shared class."""
+
+
+def target_json(predictions: pl.DataFrame, labels: Sequence[str], test: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Score a target set three ways, and compare with the test split.
+
+    ``all`` counts every image: classes the model does not know are always wrong. ``shared`` keeps the shared
+    classes; the model may still answer any of its own. ``shared_limited`` also limits its answers to them.
+
+    Args:
+        predictions: of the target, with the target's own class names.
+        labels: the model's classes.
+        test: the scores of the test split, for the change; None where there is none.
+
+    Raises:
+        LabelError: if no class is shared.
+    """
+    label_map = match_labels(labels, sorted(set(predictions["label"])))
+    names = label_map.matched
+    shared_rows = predictions.filter(pl.col("label").is_in(list(names)))
+    shared = [label for label in labels if label in label_map.shared]
+    result: dict[str, Any] = {
+        "labels": _labels_json(label_map),
+        "all": scores_json(score_rows(predictions, labels, names=names, extra=label_map.extra)),
+        "shared": scores_json(score_rows(shared_rows, labels, names=names)),
+        "shared_limited": scores_json(score_rows(shared_rows, shared, names=names, limit=shared)),
+    }
+    result["reference"] = reference_for(result["shared"]["support"])
+    if test is not None:
+        result["change_from_test"] = _change(test, result["shared"])
+    return result
+
+
+def reference_for(support: Mapping[str, int]) -> dict[str, Any] | None:
+    """A published result on exactly these photos, if one is known."""
+    return REFERENCES.get(tuple(sorted((label, n) for label, n in support.items() if n)))
+
+
+def seen_in_training(contract: Contract, manifest: pl.DataFrame) -> int:
+    """How many images the model has seen in training, byte for byte."""
+    hashes = manifest["sha256"].drop_nulls().str.slice(0, HASH_LENGTH)
+    return int(hashes.is_in(list(contract.training_hashes)).sum())
+
+
+def _change(test: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, float | None]:
+    """Target less test, over the classes that the target has.
+
+    F1 depends on the other classes too, so this says what a user will see, not why.
+    """
+    present = [label for label, n in shared["support"].items() if n]
+    in_domain = [test["per_class"][label]["f1"] for label in present]
+    if not present or any(f1 is None for f1 in in_domain):
+        return {"macro_f1": None, "accuracy": None}
+    right = sum(test["confusion"][i][i] for i, label in enumerate(test["labels"]) if label in present)
+    n = sum(test["support"][label] for label in present)
+    return {
+        "macro_f1": shared["macro_f1"] - sum(in_domain) / len(in_domain),
+        "accuracy": shared["accuracy"] - right / n,
+    }
+
+
+def _labels_json(label_map: LabelMap) -> dict[str, Any]:
+    return {
+        "matched": label_map.matched,
+        "kinds": label_map.kinds,
+        "extra": list(label_map.extra),
+        "missing": list(label_map.missing),
+    }

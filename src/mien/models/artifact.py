@@ -1,0 +1,121 @@
+"""The model file and its contract; reading it needs no torch.
+
+``model.onnx`` carries in its metadata, under the key ``mien``, everything that use needs: the classes in order,
+the views it looks at, the temperature, the abstention threshold, and what it was trained on.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnxruntime
+
+from mien.data.preprocess import View
+from mien.errors import ModelError
+
+__all__ = ["HASH_LENGTH", "METADATA_KEY", "Contract", "model_path", "open_model"]
+
+METADATA_KEY = "mien"
+FORMAT = 1
+HASH_LENGTH = 12
+"""Hexadecimal digits of an image's sha256 that travel with the model. They reveal whether a photo at hand was
+among the training photos, and nothing else."""
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What a model file says of itself.
+
+    Attributes:
+        labels: the classes in the order of the outputs.
+        views: the network's inputs in order, each uint8 (N, S, S, 3) RGB; outputs are logits (N, K).
+        recipe: name of the recipe.
+        temperature: logits are divided by this before the softmax; 1 where none was fitted.
+        abstain_below: probability under which an answer counts as unsure; None where none was fitted.
+        collections: names of the image collections that model and backbone were trained on.
+        training_hashes: first ``HASH_LENGTH`` digits of the sha256 of each training and validation photo.
+        mien_version: the version that wrote the file.
+    """
+
+    labels: tuple[str, ...]
+    views: tuple[View, ...]
+    recipe: str
+    temperature: float = 1.0
+    abstain_below: float | None = None
+    collections: tuple[str, ...] = ()
+    training_hashes: frozenset[str] = frozenset()
+    mien_version: str = ""
+
+    def to_json(self) -> str:
+        """The metadata string."""
+        values = dataclasses.asdict(self) | {"format": FORMAT, "training_hashes": sorted(self.training_hashes)}
+        return json.dumps(values, sort_keys=True)
+
+    @staticmethod
+    def from_json(text: str) -> Contract:
+        """Read the metadata string.
+
+        Raises:
+            ValueError: if it is not a contract of a format known here.
+        """
+        values = json.loads(text)
+        if values.pop("format", None) != FORMAT:
+            raise ValueError("written by another version of mien")
+        return Contract(
+            **values
+            | {
+                "labels": tuple(values["labels"]),
+                "views": tuple(View(**view) for view in values["views"]),
+                "collections": tuple(values["collections"]),
+                "training_hashes": frozenset(values["training_hashes"]),
+            }
+        )
+
+
+def model_path(model: str | Path) -> Path:
+    """The model file of a run folder, a study folder or a path to the file itself.
+
+    Raises:
+        ModelError: if there is none.
+    """
+    path = Path(model).expanduser()
+    if path.is_file():
+        return path
+    if not path.exists():
+        raise ModelError(f"{model}: no such model; give a run folder or a model.onnx")
+    if (path / "model.onnx").is_file():
+        return path / "model.onnx"
+    runs = sorted(p.parent.name for p in path.glob("runs/*/model.onnx"))
+    results = path / "results.json"
+    if runs and results.is_file():
+        return path / "runs" / json.loads(results.read_text(encoding="utf-8"))["selected"] / "model.onnx"
+    hint = f"; give one of its runs: {', '.join(str(path / 'runs' / r) for r in runs)}" if runs else ""
+    raise ModelError(f"{model}: a folder without a finished model.onnx{hint}")
+
+
+def open_model(path: Path, threads: int = 0) -> tuple[onnxruntime.InferenceSession, Contract]:
+    """Open a model file.
+
+    Args:
+        threads: cores to use; 0 lets ONNX Runtime decide.
+
+    Raises:
+        ModelError: if the file is no ONNX model, or none that mien wrote.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime raises a class of its own for each kind of damage
+        raise ModelError(f"{path}: not a model file that can be read; give the model.onnx of a run") from error
+    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    if text is None:
+        raise ModelError(f"{path}: an ONNX file without mien's contract; give a model.onnx that mien wrote")
+    try:
+        return session, Contract.from_json(text)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{path}: its contract cannot be read ({error}); train again with this version") from error

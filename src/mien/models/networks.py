@@ -1,0 +1,110 @@
+"""The networks. Each takes uint8 pixels (N, H, W, 3) and normalises them itself.
+
+Normalisation is part of the network, so that training, evaluation, ONNX and the app cannot disagree on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "EmotionCNN", "PhotoNetwork", "PixelInput", "TwoStreamNetwork"]
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class PixelInput(nn.Module):
+    """uint8 (N, H, W, 3) or floats in [0, 1] (N, 3, H, W) → normalised floats (N, 3, H, W).
+
+    A (N, H, W, 3) array seen as (N, 3, H, W) is already in channels-last memory, so nothing is copied.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        if pixels.dtype == torch.uint8:
+            pixels = pixels.permute(0, 3, 1, 2).float() / 255
+        return (pixels - self.mean) / self.std
+
+
+def _block(channels_in: int, channels_out: int, dropout: float) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(channels_in, channels_out, 3, padding=1),
+        nn.BatchNorm2d(channels_out),
+        nn.ReLU(),
+        nn.Conv2d(channels_out, channels_out, 3, padding=1),
+        nn.BatchNorm2d(channels_out),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Dropout2d(dropout),
+    )
+
+
+class EmotionCNN(nn.Module):
+    """Four convolutional blocks and a small head; 1,208,102 parameters for six classes.
+
+    Takes normalised floats (N, 3, H, W), H and W at least 16, and returns logits (N, K).
+    """
+
+    def __init__(self, n_classes: int, *, dropout_scale: float = 1.0) -> None:
+        super().__init__()
+        widths, dropouts = (3, 32, 64, 128, 256), (0.2, 0.3, 0.4, 0.5)
+        self.features = nn.Sequential(
+            *(_block(i, o, p * dropout_scale) for i, o, p in zip(widths, widths[1:], dropouts, strict=False))
+        )
+        self.head = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(256, 128),
+            nn.ReLU(),
+            nn.BatchNorm1d(128),
+            nn.Dropout(0.5 * dropout_scale),
+            nn.Linear(128, n_classes),
+        )
+
+    def forward(self, image: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.features(image))
+        return logits
+
+
+class PhotoNetwork(nn.Module):
+    """A network of the whole photo: pixels (N, H, W, 3) uint8 → logits (N, K)."""
+
+    def __init__(self, body: nn.Module, mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        self.input = PixelInput(mean, std)
+        self.body = body
+
+    def forward(self, photo: Tensor) -> Tensor:
+        logits: Tensor = self.body(self.input(photo))
+        return logits
+
+
+class TwoStreamNetwork(nn.Module):
+    """The whole photo and the face through one frozen backbone, joined, then a linear head.
+
+    ``photo`` and ``face`` are uint8 (N, H, W, 3), each of its own size; the result is logits (N, K).
+    """
+
+    def __init__(self, backbone: nn.Module, mean: Sequence[float], std: Sequence[float], head: nn.Linear) -> None:
+        super().__init__()
+        self.input = PixelInput(mean, std)
+        self.backbone = backbone
+        self.head = head
+
+    def features(self, photo: Tensor, face: Tensor) -> Tensor:
+        """Joined features (N, 2 D) of both streams."""
+        return torch.cat([self.backbone(self.input(photo)), self.backbone(self.input(face))], dim=1)
+
+    def forward(self, photo: Tensor, face: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.features(photo, face))
+        return logits

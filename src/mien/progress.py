@@ -1,0 +1,34 @@
+"""What a long step reports to while it works. The CLI draws it; a library caller sees nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import ContextManager, Protocol
+
+__all__ = ["Advance", "Progress", "Silent"]
+
+Advance = Callable[[int], None]
+"""Called with the number of units done since the last call."""
+
+
+class Progress(Protocol):
+    """Where steps are announced."""
+
+    def step(self, title: str, total: int | None, unit: str) -> ContextManager[Advance]:
+        """Announce a step of ``total`` units (None: unknown); the context ends with the step."""
+
+    def say(self, message: str) -> None:
+        """Tell the user one line."""
+
+
+class Silent:
+    """Reports nothing."""
+
+    @contextmanager
+    def step(self, title: str, total: int | None, unit: str) -> Iterator[Advance]:
+        """Announce nothing."""
+        yield lambda n: None
+
+    def say(self, message: str) -> None:
+        """Say nothing."""

@@ -1,0 +1,2 @@
+def write_report(folder, results, manifest, pixels):
+    (folder / "report.html").write_text("x")

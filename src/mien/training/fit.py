@@ -1,0 +1,334 @@
+"""Train a network by gradient descent: the Lightning module, its batches, and the trainer.
+
+Everything drawn at random (order, augmentation, dropout) is drawn from a seed made of the run's seed and the
+epoch. A training that was killed therefore goes on from its last epoch with the same numbers.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import math
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.loggers import TensorBoardLogger
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from mien.config import Budget, TrainSettings
+from mien.data.augment import augmentation
+from mien.data.pixels import Pixels
+from mien.data.preprocess import View
+from mien.errors import WorkFailedError
+from mien.metrics import confusion_matrix, macro_f1
+from mien.progress import Advance
+from mien.training.history import History
+
+__all__ = ["PhotoBatches", "TrainingSet", "fit", "faster_precision"]
+
+HISTOGRAM_EPOCHS = 5
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Photos of one split: where their pixels are and what they show.
+
+    Attributes:
+        rows: (N,) rows in the pixel arrays.
+        y: (N,) class indices.
+    """
+
+    pixels: Pixels
+    view: View
+    rows: np.ndarray[Any, np.dtype[np.int64]]
+    y: np.ndarray[Any, np.dtype[np.int64]]
+
+
+class PhotoBatches(Dataset[tuple[Tensor, Tensor]]):
+    """A list of positions → one batch: pixels uint8 (N, S, S, 3) and class indices (N,)."""
+
+    def __init__(self, photos: TrainingSet) -> None:
+        self._photos = photos
+
+    def __getitem__(self, positions: Any) -> tuple[Tensor, Tensor]:
+        photos = self._photos
+        pixels = torch.from_numpy(photos.pixels.read(photos.view, photos.rows[positions]))
+        return pixels, torch.from_numpy(photos.y[positions])
+
+
+class EpochOrder(Sampler[list[int]]):
+    """The batches of an epoch, in an order that depends on seed and epoch alone.
+
+    It has no length on purpose: the last epoch of a budget in updates is shorter than the others. A single
+    photo that would be left over joins the batch before it, because batch normalisation needs two.
+    """
+
+    def __init__(self, n: int, settings: TrainSettings, seed: int) -> None:
+        self._n, self._batch, self._updates, self._seed = n, settings.batch_size, settings.budget.updates, seed
+        self._epoch = 0
+        self.per_epoch = max(1, math.ceil(n / self._batch) - (n % self._batch == 1))
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning before each epoch."""
+        self._epoch = epoch
+
+    def __iter__(self) -> Iterator[list[int]]:
+        order = np.random.default_rng((self._seed, self._epoch)).permutation(self._n).tolist()
+        count = self.per_epoch
+        if self._updates is not None:
+            count = min(count, self._updates - self._epoch * self.per_epoch)
+        for i in range(count):
+            stop = (i + 1) * self._batch if i + 1 < self.per_epoch else self._n
+            yield order[i * self._batch : stop]
+
+
+class ExpressionModule(pl.LightningModule):
+    """One network, its loss, its optimiser and its scores."""
+
+    def __init__(self, network: nn.Module, settings: TrainSettings, seed: int, n_classes: int) -> None:
+        super().__init__()
+        self.network = network
+        self.settings, self.seed, self.n_classes = settings, seed, n_classes
+        self.history = History(settings.monitor)
+        self._augment = augmentation(settings.augment, settings.size)
+        self._confusion = {name: np.zeros((n_classes, n_classes), int) for name in ("train", "val")}
+        self._loss = {name: [0.0, 0.0] for name in ("train", "val")}
+        self._started = 0.0
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Adam; the plateau scheduler is stepped at the end of each epoch, before the checkpoint is written."""
+        optimizer = torch.optim.Adam(
+            self.network.parameters(), lr=self.settings.learning_rate, weight_decay=self.settings.weight_decay
+        )
+        self._plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
+            optimizer, mode="max", factor=self.settings.plateau_factor, patience=self.settings.plateau_patience
+        )
+        return optimizer
+
+    def on_train_epoch_start(self) -> None:
+        """Seed the epoch's augmentation and dropout."""
+        torch.manual_seed(self.seed * 1_000_003 + self.current_epoch)
+        self._started = time.monotonic()
+
+    def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
+        """Loss of one batch."""
+        pixels, y = batch
+        image = self._augment(pixels.permute(0, 3, 1, 2).float() / 255)  # (N, 3, S, S) in [0, 1]
+        logits = self.network(image)
+        loss = functional.cross_entropy(logits.float(), y, label_smoothing=self.settings.label_smoothing)
+        if not torch.isfinite(loss):
+            raise WorkFailedError(
+                f"the loss is no longer a number in epoch {self.current_epoch + 1}; lower the learning rate"
+            )
+        self._count("train", loss, logits, y)
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
+        """Count one batch; the epoch's scores are made at its end."""
+        pixels, y = batch
+        logits = self.network(pixels).float()
+        self._count("val", functional.cross_entropy(logits, y), logits, y)
+
+    def on_validation_epoch_end(self) -> None:
+        """Close the epoch: history, learning rate, early stopping. The checkpoint is written after this."""
+        train, val = self._scores("train"), self._scores("val")
+        self.log("score", val[self.settings.monitor], logger=False)
+        self.history.add(
+            epoch=self.current_epoch + 1,
+            updates=self.global_step,
+            seconds=time.monotonic() - self._started,
+            learning_rate=self.optimizers().param_groups[0]["lr"],  # type: ignore[union-attr]
+            train=train,
+            val=val,
+        )
+        self._plateau.step(val[self.settings.monitor])
+        self._reset()
+        self._stop_if_stale()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """What a resumed training needs beyond weights and optimiser."""
+        checkpoint["history"] = self.history.rows
+        checkpoint["plateau"] = self._plateau.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take up where the checkpoint stopped."""
+        self.history = History(self.settings.monitor, checkpoint["history"])
+        self._restored_plateau = checkpoint["plateau"]
+
+    def on_train_start(self) -> None:
+        """A training that had already stopped early when it was killed does not go on."""
+        if hasattr(self, "_restored_plateau"):
+            self._plateau.load_state_dict(self._restored_plateau)
+        self._stop_if_stale()
+
+    def _stop_if_stale(self) -> None:
+        patience = self.settings.stop_patience
+        if patience is not None and self.history.epochs_since_best >= patience:
+            self.trainer.should_stop = True
+
+    def _count(self, name: str, loss: Tensor, logits: Tensor, y: Tensor) -> None:
+        y_true, y_pred = y.cpu().numpy(), logits.detach().argmax(1).cpu().numpy()
+        self._confusion[name] += confusion_matrix(y_true, y_pred, self.n_classes)
+        self._loss[name][0] += loss.item() * len(y)
+        self._loss[name][1] += len(y)
+
+    def _scores(self, name: str) -> dict[str, float]:
+        confusion, (total, n) = self._confusion[name], self._loss[name]
+        return {
+            "loss": total / max(n, 1),
+            "accuracy": float(np.trace(confusion) / max(confusion.sum(), 1)),
+            "macro_f1": float(macro_f1(confusion)) if confusion.sum() else 0.0,
+        }
+
+    def _reset(self) -> None:
+        for name in ("train", "val"):
+            self._confusion[name][:] = 0
+            self._loss[name] = [0.0, 0.0]
+
+
+class _Journal(Callback):
+    """Writes history and TensorBoard events, reports progress, and ends a budget in seconds."""
+
+    def __init__(self, folder: Path, budget: Budget, advance: Advance) -> None:
+        self._folder, self._budget, self._advance = folder, budget, advance
+        self._spent = 0.0
+        self._started = time.monotonic()
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        history = cast(ExpressionModule, pl_module).history
+        self._spent, self._started = history.seconds, time.monotonic()
+        self._advance(trainer.global_step)
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        self._advance(1)
+        seconds = self._budget.seconds
+        if seconds is not None and self._spent + time.monotonic() - self._started >= seconds:
+            trainer.should_stop = True
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._write(trainer, cast(ExpressionModule, pl_module))
+
+    def _write(self, trainer: pl.Trainer, module: ExpressionModule) -> None:
+        writer = cast(TensorBoardLogger, trainer.logger).experiment
+        for row in module.history.take_new():
+            epoch = int(row["epoch"])
+            writer.add_scalar("Loss/train", row["train_loss"], epoch)
+            writer.add_scalar("Loss/val", row["val_loss"], epoch)
+            writer.add_scalar("Acc/train", row["train_accuracy"], epoch)
+            writer.add_scalar("Acc/val", row["val_accuracy"], epoch)
+            writer.add_scalar("F1_macro/val", row["val_macro_f1"], epoch)
+            writer.add_scalar("LR", row["learning_rate"], epoch)
+            if epoch % HISTOGRAM_EPOCHS == 0:
+                for name, weights in module.network.named_parameters():
+                    writer.add_histogram(name, weights.detach().cpu(), epoch)
+        module.history.write(self._folder / "history.csv")
+
+
+def faster_precision(network: nn.Module, settings: TrainSettings, n_classes: int, device: str) -> Literal["fp32", "bf16"]:
+    """Time a few training steps of this very network on this very device in both precisions.
+
+    bf16 must be at least a tenth faster to be chosen, so that noise does not decide.
+    """
+    seconds = {name: _step_seconds(network, settings, n_classes, device, name) for name in ("fp32", "bf16")}
+    return "bf16" if seconds["bf16"] < 0.9 * seconds["fp32"] else "fp32"
+
+
+def _step_seconds(network: nn.Module, settings: TrainSettings, n_classes: int, device: str, precision: str) -> float:
+    """Fastest of a few steps; the fastest is what the machine can do when nobody else is on it."""
+    trial = copy.deepcopy(network).to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    optimizer = torch.optim.Adam(trial.parameters())
+    shape = (settings.batch_size, settings.size, settings.size, 3)
+    pixels = torch.randint(0, 256, shape, dtype=torch.uint8, device=device)
+    y = torch.arange(settings.batch_size, device=device) % n_classes
+    times = []
+    for _ in range(4):
+        start = time.perf_counter()
+        with torch.autocast(device, torch.bfloat16, enabled=precision == "bf16"):
+            loss = functional.cross_entropy(trial(pixels), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        loss.item()  # waits for the device
+        times.append(time.perf_counter() - start)
+    return min(times[1:])
+
+
+def fit(
+    network: nn.Module,
+    splits: tuple[TrainingSet, TrainingSet],
+    settings: TrainSettings,
+    *,
+    seed: int,
+    n_classes: int,
+    device: str,
+    folder: Path,
+    advance: Advance,
+) -> nn.Module:
+    """Train, keeping the state that validates best; goes on from ``folder``'s last checkpoint where there is one.
+
+    Args:
+        splits: train and validation photos.
+        folder: of the run; gets ``history.csv``, TensorBoard events and ``checkpoints/``.
+
+    Returns:
+        The network with its best weights, on the CPU, in evaluation mode.
+    """
+    train, val = splits
+    order = EpochOrder(len(train.rows), settings, seed)
+    module = ExpressionModule(network.to(memory_format=torch.channels_last), settings, seed, n_classes)  # type: ignore[call-overload]
+    checkpoints = folder / "checkpoints"
+    keeper = ModelCheckpoint(
+        checkpoints, filename="best", monitor="score", mode="max", save_last=True, save_on_train_epoch_end=True,
+        enable_version_counter=False,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+        trainer = pl.Trainer(
+            accelerator="gpu" if device == "cuda" else "cpu",
+            devices=1,
+            precision="bf16-mixed" if settings.precision == "bf16" else "32-true",
+            max_epochs=_max_epochs(settings.budget, order.per_epoch),
+            gradient_clip_val=settings.clip_norm,
+            logger=TensorBoardLogger(folder, name="", version="tensorboard"),
+            callbacks=[_Journal(folder, settings.budget, advance), keeper],
+            deterministic="warn",
+            benchmark=False,
+            num_sanity_val_steps=0,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            default_root_dir=folder,
+        )
+        last = checkpoints / "last.ckpt"
+        trainer.fit(
+            module,
+            DataLoader(PhotoBatches(train), sampler=order, batch_size=None),
+            DataLoader(PhotoBatches(val), sampler=_in_order(len(val.rows), settings.batch_size), batch_size=None),
+            ckpt_path=str(last) if last.exists() else None,
+            weights_only=True,
+        )
+    best = torch.load(checkpoints / "best.ckpt", map_location="cpu", weights_only=True)["state_dict"]
+    module.load_state_dict(best)
+    return module.network.cpu().eval()
+
+
+def _in_order(n: int, batch: int) -> Sequence[list[int]]:
+    return [list(range(i, min(i + batch, n))) for i in range(0, n, batch)]
+
+
+def _max_epochs(budget: Budget, per_epoch: int) -> int:
+    """Epochs after which the budget is surely spent; -1 if only seconds limit it."""
+    limits = [budget.epochs] if budget.epochs else []
+    if budget.updates:
+        limits.append(math.ceil(budget.updates / per_epoch))
+    return min(limits, default=-1)

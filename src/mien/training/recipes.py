@@ -1,0 +1,103 @@
+"""The named recipes.
+
+``notebook``   EmotionCNN as in the course notebook: 224 px, Adam, plateau scheduler, best state by accuracy.
+``scratch``    the same network with label smoothing, clipping, early stopping and selection by macro-F1, at a
+               size that fits the machine.
+``probe``      a logistic head on frozen pretrained features of the whole photo and of the face.
+
+``-no-augmentation`` behind a trained recipe leaves its augmentation out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+
+from mien.config import Budget, ProbeSettings, RunConfig, StudyConfig, TrainSettings
+from mien.data.preprocess import View
+from mien.errors import ConfigError
+
+__all__ = ["RECIPES", "device_for", "resolve_run", "views_of"]
+
+NOTEBOOK = TrainSettings(
+    size=224,
+    batch_size=32,
+    budget=Budget(epochs=25),
+    weight_decay=1e-5,
+    monitor="accuracy",
+    precision="fp32",
+)
+
+SCRATCH = TrainSettings(
+    size=96,
+    batch_size=32,
+    budget=Budget(epochs=30),
+    weight_decay=1e-5,
+    label_smoothing=0.05,
+    clip_norm=5.0,
+    stop_patience=6,
+)
+
+_TRAINED = {"notebook": NOTEBOOK, "scratch": SCRATCH}
+RECIPES: dict[str, TrainSettings | ProbeSettings] = {
+    "probe": ProbeSettings(),
+    **_TRAINED,
+    **{f"{name}-no-augmentation": replace(settings, augment="none") for name, settings in _TRAINED.items()},
+}
+
+SIZE_ON_GPU = 160
+"""Side of ``scratch``'s input where there is a GPU, px; on a CPU an epoch would take minutes."""
+
+
+def device_for(name: str) -> str:
+    """``cuda`` or ``cpu`` for ``auto``, ``cuda`` or ``cpu``.
+
+    Raises:
+        ConfigError: for another name, or if there is no GPU that PyTorch can use.
+    """
+    if name not in ("auto", "cpu", "cuda"):
+        raise ConfigError(f"--device {name}: choose auto, cpu or cuda")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("--device cuda: PyTorch sees no CUDA device here; use --device cpu")
+    return "cuda" if name != "cpu" and torch.cuda.is_available() else "cpu"
+
+
+def resolve_run(name: str, study: StudyConfig, labels: Sequence[str]) -> RunConfig:
+    """The settings of one recipe in a study, with everything decided but the precision.
+
+    Raises:
+        ConfigError: for an unknown recipe or settings out of range.
+    """
+    if name not in RECIPES:
+        raise ConfigError(f"--recipe {name}: unknown; choose from {', '.join(RECIPES)}")
+    settings = RECIPES[name]
+    device = device_for(study.device)
+    run = RunConfig(name, name, study.seed, device, tuple(labels))
+    if isinstance(settings, ProbeSettings):
+        return replace(run, probe=settings)
+    if device == "cuda" and name.startswith("scratch"):
+        settings = replace(settings, size=SIZE_ON_GPU)
+    return replace(
+        run,
+        train=replace(
+            settings,
+            size=study.size or settings.size,
+            augment=study.augment or settings.augment,
+            budget=_override(settings.budget, study.budget),
+        ),
+    )
+
+
+def views_of(run: RunConfig) -> tuple[View, ...]:
+    """The views a run's network looks at, in the order of its inputs."""
+    if run.probe is not None:
+        return (View("photo", run.probe.photo_size), View("face", run.probe.face_size))
+    assert run.train is not None
+    return (View("photo", run.train.size),)
+
+
+def _override(recipe: Budget, asked: Budget) -> Budget:
+    """What the user asked for replaces the recipe's budget as a whole."""
+    return recipe if asked == Budget() else asked

@@ -1,0 +1,154 @@
+"""One run from a config: data, network, training, model file.
+
+A run folder that already holds a finished model is left as it is; one that was interrupted goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import torch
+
+import mien
+from mien.config import RunConfig, read_toml, write_toml
+from mien.data.pixels import Pixels
+from mien.errors import ConfigError
+from mien.models.artifact import HASH_LENGTH, Contract
+from mien.models.export import export_model
+from mien.models.networks import IMAGENET_MEAN, IMAGENET_STD, EmotionCNN, PhotoNetwork
+from mien.progress import Advance
+from mien.training.fit import TrainingSet, faster_precision, fit
+from mien.training.probe import fit_probe
+from mien.training.recipes import views_of
+
+__all__ = ["LabelledPhotos", "train_run"]
+
+
+@dataclass(frozen=True)
+class LabelledPhotos:
+    """Photos ready to train on.
+
+    Attributes:
+        name: of the collection they come from.
+        manifest: with splits.
+        pixels: their decoded views.
+        labels: the classes, in the order the network will have.
+    """
+
+    name: str
+    manifest: pl.DataFrame
+    pixels: Pixels
+    labels: tuple[str, ...]
+
+    def split(self, name: str) -> pl.DataFrame:
+        """The rows of one split, in file order."""
+        return self.manifest.filter(pl.col("split") == name)
+
+    def indices(self, rows: pl.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        """Class indices (N,) of rows."""
+        position = {label: i for i, label in enumerate(self.labels)}
+        return np.array([position[label] for label in rows["label"]], dtype=np.int64)
+
+
+def train_run(run: RunConfig, photos: LabelledPhotos, folder: Path, *, advance: Advance) -> RunConfig:
+    """Train one recipe and write its model into a folder.
+
+    Returns:
+        The config with everything resolved, as it stands in ``config.toml``.
+
+    Raises:
+        ConfigError: if the folder holds a run with other settings.
+    """
+    run = _same_or_new(run, folder)
+    if (folder / "model.onnx").exists():
+        return run
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(run.seed)
+    if run.probe is not None:
+        return _probe_run(run, photos, folder, advance)
+    return _network_run(run, photos, folder, advance)
+
+
+def _probe_run(run: RunConfig, photos: LabelledPhotos, folder: Path, advance: Advance) -> RunConfig:
+    assert run.probe is not None
+    train = photos.split("train")
+    network, strength, collections = fit_probe(
+        run.probe,
+        photos.pixels,
+        train["row"].to_numpy(),
+        photos.indices(train),
+        train["near_group"].to_numpy(),
+        seed=run.seed,
+        device=run.device,
+        advance=advance,
+    )
+    run = replace(run, probe=replace(run.probe, strength=strength))
+    write_toml(run, folder / "config.toml")
+    export_model(network, _contract(run, photos, collections, ["train"]), folder)
+    return run
+
+
+def _network_run(run: RunConfig, photos: LabelledPhotos, folder: Path, advance: Advance) -> RunConfig:
+    assert run.train is not None
+    body = EmotionCNN(len(run.labels), dropout_scale=run.train.dropout_scale)
+    network = PhotoNetwork(body, IMAGENET_MEAN, IMAGENET_STD)
+    if run.train.precision == "auto":
+        precision = faster_precision(network, run.train, len(run.labels), run.device)
+        run = replace(run, train=replace(run.train, precision=precision))
+    write_toml(run, folder / "config.toml")
+    assert run.train is not None
+    (view,) = views_of(run)
+    train, val = (
+        TrainingSet(photos.pixels, view, rows["row"].to_numpy(), photos.indices(rows))
+        for rows in (photos.split("train"), photos.split("val"))
+    )
+    trained = fit(
+        network,
+        (train, val),
+        run.train,
+        seed=run.seed,
+        n_classes=len(run.labels),
+        device=run.device,
+        folder=folder,
+        advance=advance,
+    )
+    export_model(trained, _contract(run, photos, (), ["train", "val"]), folder)
+    return run
+
+
+def _contract(
+    run: RunConfig, photos: LabelledPhotos, collections: Sequence[str], splits: Sequence[str]
+) -> Contract:
+    seen = photos.manifest.filter(pl.col("split").is_in(list(splits)))["sha256"]
+    return Contract(
+        labels=run.labels,
+        views=views_of(run),
+        recipe=run.recipe,
+        collections=(photos.name, *collections),
+        training_hashes=frozenset(sha[:HASH_LENGTH] for sha in seen),
+        mien_version=mien.__version__,
+    )
+
+
+def _same_or_new(run: RunConfig, folder: Path) -> RunConfig:
+    """The config that stands in the folder if it is the one asked for; what timing and validation chose is kept."""
+    path = folder / "config.toml"
+    if not path.exists():
+        return run
+    stored = read_toml(RunConfig, path)
+    if _undecided(stored) != _undecided(run):
+        raise ConfigError(f"{folder}: holds a run with other settings; give another --out, or the same settings")
+    return stored
+
+
+def _undecided(run: RunConfig) -> RunConfig:
+    """A config without what is decided while it runs."""
+    if run.train is not None:
+        run = replace(run, train=replace(run.train, precision="auto"))
+    if run.probe is not None:
+        run = replace(run, probe=replace(run.probe, strength=None))
+    return run
