@@ -16,18 +16,13 @@ from mien.data.demo.expressions import SOMETIMES, UNIT_NAMES, unit_amounts
 from mien.errors import ConfigError, LabelError, SourceError
 
 GOLDEN = {
-    ("demo", "anger/anger-0001.bmp"): "04e58ad21881e2d6357654b37a21a98430bea8a5584246e3a4d3e9a0d2dff0ea",
-    ("demo", "disgust/disgust-0072.bmp"): "ca1b71d604675076570fbcb211b8a294caa25e08876294dc2b2c753e5cc323c3",
-    ("demo", "pain/pain-0088.bmp"): "ae0cfa8cef40adf4654a07bfabec6464adaddb96371c9a1ea178669b052c4554",
-    (
-        "target",
-        "happiness/happiness-0005.bmp",
-    ): "20d5161eadc3cb0b074c61a01d420dcfecc92b0c0334d5d34b9a9a6f4a716002",
-    (
-        "target",
-        "surprise/surprise-0028.bmp",
-    ): "6c071813007211f3ccf09daac5f500513dc9e8f354eba0b5d5c98977ee968d1c",
+    "demo anger/anger-0001.bmp": "04e58ad21881e2d6357654b37a21a98430bea8a5584246e3a4d3e9a0d2dff0ea",
+    "demo disgust/disgust-0072.bmp": "ca1b71d604675076570fbcb211b8a294caa25e08876294dc2b2c753e5cc323c3",
+    "demo pain/pain-0088.bmp": "ae0cfa8cef40adf4654a07bfabec6464adaddb96371c9a1ea178669b052c4554",
+    "target happiness/happiness-0005.bmp": "20d5161eadc3cb0b074c61a01d420dcfecc92b0c0334d5d34b9a9a6f4a716002",
+    "target surprise/surprise-0028.bmp": "6c071813007211f3ccf09daac5f500513dc9e8f354eba0b5d5c98977ee968d1c",
 }
+"""SHA-256 by part and file. To change one is to change every figure measured on the set."""
 
 
 def opened(part: str, path: str) -> Image.Image:
@@ -40,9 +35,10 @@ def gap(one: Image.Image, other: Image.Image) -> float:
     return ImageStat.Stat(ImageChops.difference(*small)).mean[0]
 
 
-@pytest.mark.parametrize(("part", "path"), GOLDEN)
-def test_bytes_are_the_pinned_ones(part: str, path: str) -> None:
-    assert hashlib.sha256(demo.read_file(part, path)).hexdigest() == GOLDEN[part, path]
+@pytest.mark.parametrize("name", GOLDEN)
+def test_bytes_are_the_pinned_ones(name: str) -> None:
+    part, path = name.split(" ")
+    assert hashlib.sha256(demo.read_file(part, path)).hexdigest() == GOLDEN[name]
 
 
 def test_drawing_leaves_the_global_random_state_alone_and_does_not_read_it() -> None:

@@ -20,8 +20,8 @@ import polars as pl
 
 import mien
 from mien.config import RunConfig, StudyConfig, read_toml, write_toml
-from mien.data.audit import Audit, audit
-from mien.data.prepare import Prepared, distinct_names, prepare
+from mien.data.audit import audit
+from mien.data.prepare import Prepared, audit_json, distinct_names, prepare
 from mien.data.sources import Source, open_source
 from mien.data.splits import parse_shares
 from mien.errors import MienError, OutputError
@@ -38,7 +38,7 @@ from mien.training.history import read_history
 from mien.training.recipes import resolve_run, views_of
 from mien.training.run import LabelledPhotos, train_run
 
-__all__ = ["audit_json", "run_audit", "run_evaluation", "run_study", "run_training"]
+__all__ = ["run_study", "run_training"]
 
 
 @dataclass
@@ -99,53 +99,6 @@ def run_training(config: StudyConfig, folder: Path, *, resume: bool, progress: P
     results = _selection(study)
     _write_results(study, results)
     return results
-
-
-def run_audit(spec: str, folder: Path, progress: Progress) -> dict[str, Any]:
-    """Read a source and count what is in it; ``folder`` is only worked in."""
-    source = open_source(spec)
-    prepared = prepare(None, [source], [], folder, shares=parse_shares("70/15/15"), seed=0, progress=progress)
-    return {"mien": mien.__version__, "data": audit_json(source, audit(prepared.manifest))}
-
-
-def run_evaluation(model: str, specs: Sequence[str], folder: Path, progress: Progress) -> dict[str, Any]:
-    """Score a model on labelled photos; ``folder`` is only worked in."""
-    recognizer = Recognizer(model)
-    targets = []
-    for spec in specs:
-        source = open_source(spec)
-        match_labels(recognizer.labels, source.labels)
-        targets.append(source)
-    results: dict[str, Any] = {"mien": mien.__version__, "model": model, "labels": list(recognizer.labels), "targets": {}}
-    for i, source in enumerate(targets):
-        work = folder / str(i)
-        work.mkdir(parents=True)
-        views = recognizer.contract.views
-        prepared = prepare(None, [source], views, work, shares=parse_shares("70/15/15"), seed=0, progress=progress)
-        rows = prepared.manifest.filter(pl.col("split") == "target")
-        with progress.step(f"predicting {source.name}", len(rows), "photos") as advance:
-            predictions = predict_rows(recognizer, prepared.pixels, rows, advance)
-        scored = target_json(predictions, recognizer.labels, None)
-        names = scored["labels"]["matched"]
-        results["targets"][source.spec] = scored | {
-            "seen_in_training": seen_in_training(recognizer.contract, rows),
-            "data": audit_json(source, audit(prepared.manifest)),
-            "mistakes": mistakes_json(confident_mistakes(predictions, recognizer.labels, names)),
-            "error_rates": error_rates_json(predictions, prepared.manifest, recognizer.labels, names),
-        }
-    results["target"] = results["targets"][targets[0].spec]
-    return results
-
-
-def audit_json(source: Source, found: Audit) -> dict[str, Any]:
-    """An audit as the documented JSON object."""
-    return dataclasses.asdict(found) | {
-        "source": source.spec,
-        "name": source.name,
-        "conflicting_labels": len(found.conflicting_labels),
-        "conflicts": [dataclasses.asdict(conflict) for conflict in found.conflicting_labels],
-        "ignored": len(found.ignored_files),
-    }
 
 
 def _begin(config: StudyConfig, folder: Path, *, resume: bool, progress: Progress) -> _Study:

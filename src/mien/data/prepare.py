@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
-from mien.data.audit import assign_groups
+from mien.data.audit import Audit, assign_groups, audit
 from mien.data.intake import take_in
 from mien.data.manifest import read_manifest, usable, write_manifest
 from mien.data.pixels import Pixels, PixelWriter
 from mien.data.preprocess import View
-from mien.data.sources import Source
+from mien.data.sources import Source, open_source
 from mien.data.splits import SplitShares, assign_splits
 from mien.errors import SourceError
 from mien.progress import Progress
 
-__all__ = ["Prepared", "distinct_names", "prepare"]
+__all__ = ["Prepared", "audit_json", "audit_source", "distinct_names", "prepare"]
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,8 @@ def prepare(
     views: Sequence[View],
     folder: Path,
     *,
-    shares: SplitShares,
-    seed: int,
+    shares: SplitShares = SplitShares(),
+    seed: int = 0,
     progress: Progress,
 ) -> Prepared:
     """Read all sources once, group near-duplicates over all of them, and divide ``data``.
@@ -95,6 +96,30 @@ def distinct_names(data: Source, targets: Sequence[Source]) -> list[Source]:
         taken.add(name)
         renamed.append(replace(target, name=name))
     return renamed
+
+
+def audit_source(spec: str, progress: Progress) -> dict[str, Any]:
+    """Read a labelled source and count what is in it; nothing is written.
+
+    Returns:
+        The documented object, with the audit under ``data``.
+    """
+    source = open_source(spec)
+    with progress.step(f"reading {source.name}", len(source.files), "files") as advance:
+        table = take_in(source, [], None, advance=advance)
+    _check_readable(source, table)
+    return {"data": audit_json(source, audit(assign_groups(table)))}
+
+
+def audit_json(source: Source, found: Audit) -> dict[str, Any]:
+    """An audit as the documented JSON object."""
+    return asdict(found) | {
+        "source": source.spec,
+        "name": source.name,
+        "conflicting_labels": len(found.conflicting_labels),
+        "conflicts": [asdict(conflict) for conflict in found.conflicting_labels],
+        "ignored": len(found.ignored_files),
+    }
 
 
 def _check_readable(source: Source, table: pl.DataFrame) -> None:

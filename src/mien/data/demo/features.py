@@ -1,7 +1,7 @@
 """Brows, eyes, nose and mouth, each placed by the action units (AU) that move it.
 
-In every function ``au`` maps each unit to its intensity, 0 to 1. A number beside a unit is how far the unit at
-full intensity moves that point, in units of half the head's height.
+In every function ``au`` maps each unit to its intensity, 0 to 1. A number beside a unit is how far the unit
+at full intensity moves that point, in units of half the head's height.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def _blush(pen: Pen, person: Person, au: Units) -> None:
 
 
 def _creases(pen: Pen, person: Person, au: Units) -> None:
-    """Draw forehead lines (AU1, 2), frown lines (AU4), crow's feet (AU6), and the folds beside the nose (AU9, 10, 12)."""
+    """Draw lines of forehead (AU1, 2) and frown (AU4), crow's feet (AU6), folds by the nose (AU9, 10, 12)."""
     reach = 0.16 + 0.26 * au[2]
     for row in range(3):
         y = -0.50 - 0.07 * row
@@ -87,7 +87,8 @@ def _brows(pen: Pen, person: Person, au: Units) -> None:
 def _lids(person: Person, au: Units, side: int) -> tuple[Height, Height]:
     """Give the heights of the upper and the lower lid along the eye, from -1 to 1.
 
-    AU5 lifts the upper lid; AU7 narrows both; AU6 and AU9 push the lower lid up; AU43 and AU64 let the upper fall.
+    AU5 lifts the upper lid; AU7 narrows both; AU6 and AU9 push the lower lid up; AU43 and AU64 let the upper
+    one fall.
     """
     lift = 0.6 * au[5] - 0.4 * au[7] - 0.25 * au[9] - 0.15 * au[6] - 0.15 * au[4] - 0.3 * au[64]
     up = person.eye * 0.115 * max(0.1, 1 + lift)
@@ -140,7 +141,7 @@ def _eye(pen: Pen, person: Person, hand: Hand, au: Units, side: int) -> None:
 def _between_lids(
     points: list[Point], upper: Height, lower: Height, middle: float, half: float
 ) -> list[Point]:
-    """Push points that the lids cover onto the lid's edge; the eye is ``half`` wide to each side of ``middle``."""
+    """Push points that a lid covers onto its edge; the eye reaches ``half`` to each side of ``middle``."""
     seen = []
     for x, y in points:
         u = min(1.0, max(-1.0, (x - middle) / half))
@@ -192,7 +193,7 @@ class _Lips:
     square: float
 
     def height(self, middle: float, u: float) -> float:
-        """Give the height at ``u``, -1 to 1, of the curve from corner to corner that is at ``middle`` in the middle."""
+        """Give the height at ``u``, -1 to 1, of the curve between the corners that passes ``middle`` at 0."""
         return self.corner + (middle - self.corner) * (1 - math.pow(abs(u), self.square))
 
     def line(self, middle: float, share: float = 1.0) -> list[Point]:
@@ -201,7 +202,10 @@ class _Lips:
 
 
 def _lips(person: Person, au: Units) -> _Lips:
-    """Place the lips: corners (AU12, 15, 20), opening (AU25, 26 against 24), edges (AU10, 16, 17), thinness (AU23, 24)."""
+    """Place the lips.
+
+    Corners: AU12, 15, 20. Opening: AU25 and 26, against AU24. Edges: AU10, 16, 17. Thinness: AU23, 24.
+    """
     width = 0.25 + 0.11 * au[12] + 0.10 * au[20] - 0.035 * au[23] - 0.03 * au[17] - 0.05 * au[26]
     corner = 0.55 - person.mouth_curve - 0.15 * au[12] + 0.13 * au[15] + 0.04 * au[20] + 0.04 * au[26]
     parted = au[25] * (0.12 + 0.04 * au[12] + 0.05 * au[10]) + 0.27 * au[26]
@@ -222,7 +226,7 @@ def _lips(person: Person, au: Units) -> _Lips:
 
 
 def _mouth(pen: Pen, person: Person, hand: Hand, au: Units) -> None:
-    """Draw lips, mouth and chin: dents of a raised chin (AU17), folds under corners that are drawn down (AU15)."""
+    """Draw the mouth, the dents of a raised chin (AU17), and folds under drawn-down corners (AU15)."""
     lips = _lips(person, au)
     top, bottom = lips.line(lips.top), lips.line(lips.bottom)
     pen.fill([*lips.line(lips.upper), *reversed(top)], mix(person.lip, DARK, 0.12))

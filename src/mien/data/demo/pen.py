@@ -1,7 +1,8 @@
 """Lines, curves and colours: the little drawing kit under the drawn faces.
 
-Coordinates of a face: x to the viewer's right, y down, the origin between the eyes and the nose, one unit half
-the height of the head; so the crown is at y = -1, the chin at y = 1. Colours are (red, green, blue), 0 to 255.
+Coordinates of a face: x to the viewer's right, y down, the origin between the eyes and the nose, one unit
+half the height of the head; so the crown is at y = -1, the chin at y = 1. Colours are (red, green, blue),
+each 0 to 255.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def smooth(points: Sequence[Point], closed: bool, steps: int = 5) -> list[Point]
 class Pen:
     """Draws on a canvas in the coordinates of one face.
 
-    Only polygons with whole-number corners are drawn: of all that Pillow draws they vary least between releases.
+    Only polygons with whole-number corners are drawn, so that no rounding is left to Pillow.
     """
 
     def __init__(

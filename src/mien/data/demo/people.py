@@ -7,18 +7,19 @@ from dataclasses import dataclass
 
 from .pen import WHITE, Colour, Point, mix
 
+# Skins run from light to dark. The commonest hair styles stand in their list twice.
 SKINS: tuple[Colour, ...] = (
     (250, 218, 196), (243, 200, 170), (232, 184, 148), (214, 160, 120),
     (190, 134, 96), (160, 106, 74), (126, 82, 58), (98, 64, 48),
 )  # fmt: skip
 HAIRS: tuple[Colour, ...] = (
-    (36, 28, 28), (58, 40, 34), (92, 60, 40), (134, 88, 52), (188, 140, 80), (160, 76, 44), (150, 148, 150),
-    (46, 40, 52),
+    (36, 28, 28), (58, 40, 34), (92, 60, 40), (134, 88, 52),
+    (188, 140, 80), (160, 76, 44), (150, 148, 150), (46, 40, 52),
 )  # fmt: skip
 IRISES: tuple[Colour, ...] = ((84, 56, 38), (60, 42, 34), (74, 104, 74), (70, 108, 150), (120, 92, 50))
 CLOTHES: tuple[Colour, ...] = (
-    (66, 98, 140), (176, 72, 66), (84, 130, 104), (222, 190, 110), (96, 80, 128), (232, 228, 218), (58, 62, 72),
-    (206, 128, 110),
+    (66, 98, 140), (176, 72, 66), (84, 130, 104), (222, 190, 110),
+    (96, 80, 128), (232, 228, 218), (58, 62, 72), (206, 128, 110),
 )  # fmt: skip
 HAIR_STYLES = ("short", "parted", "bob", "long", "curly", "bun", "bald", "short", "parted", "long")
 
@@ -105,12 +106,24 @@ def draw_person(rng: random.Random, hand: Hand) -> Person:
     skin = mix(SKINS[tone], SKINS[max(0, tone - 1)], rng.random())
     return Person(
         skin=mix(skin, WHITE, 0.4) if hand.ink else skin,
-        hair=hair, iris=rng.choice(IRISES[:2] if tone > 4 else IRISES), clothes=rng.choice(CLOTHES),
-        hair_style=style, width=rng.uniform(0.92, 1.08), jaw=rng.uniform(0.9, 1.1),
-        eye=rng.uniform(0.98, 1.24) * (1.15 if hand.ink else 1.0), eye_gap=rng.uniform(1.0, 1.08), lid_tilt=rng.uniform(-0.012, 0.022),
-        brow_weight=rng.uniform(0.7, 1.35), brow_shift=rng.uniform(-0.025, 0.03),
-        brow_tilt=rng.uniform(-0.016, 0.016), nose=rng.uniform(0.88, 1.15), mouth=rng.uniform(1.0, 1.22),
-        mouth_curve=rng.uniform(-0.025, 0.025), lips=rng.uniform(0.8, 1.5),
-        beard=rng.uniform(0.3, 0.5 if hand.ink else 0.8) if bearded else 0.0, glasses=rng.random() < 0.17,
-        freckles=tone < 3 and rng.random() < 0.2, gaze=(rng.uniform(-0.03, 0.03), rng.uniform(-0.012, 0.012)),
-    )  # fmt: skip
+        hair=hair,
+        iris=rng.choice(IRISES[:2] if tone > 4 else IRISES),
+        clothes=rng.choice(CLOTHES),
+        hair_style=style,
+        width=rng.uniform(0.92, 1.08),
+        jaw=rng.uniform(0.9, 1.1),
+        eye=rng.uniform(0.98, 1.24) * (1.15 if hand.ink else 1.0),
+        eye_gap=rng.uniform(1.0, 1.08),
+        lid_tilt=rng.uniform(-0.012, 0.022),
+        brow_weight=rng.uniform(0.7, 1.35),
+        brow_shift=rng.uniform(-0.025, 0.03),
+        brow_tilt=rng.uniform(-0.016, 0.016),
+        nose=rng.uniform(0.88, 1.15),
+        mouth=rng.uniform(1.0, 1.22),
+        mouth_curve=rng.uniform(-0.025, 0.025),
+        lips=rng.uniform(0.8, 1.5),
+        beard=rng.uniform(0.3, 0.5 if hand.ink else 0.8) if bearded else 0.0,
+        glasses=rng.random() < 0.17,
+        freckles=tone < 3 and rng.random() < 0.2,
+        gaze=(rng.uniform(-0.03, 0.03), rng.uniform(-0.012, 0.012)),
+    )

@@ -7,6 +7,8 @@ import random
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
+from mien.errors import ConfigError, LabelError
+
 from .expressions import ACTION_UNITS, Units, unit_amounts
 from .features import draw_features
 from .pen import DARK, WHITE, Colour, Pen, Point, mirrored, mix
@@ -30,12 +32,13 @@ def draw_face(label: str, seed: int, *, style: str = "colour") -> Image.Image:
         The picture.
 
     Raises:
-        ValueError: The label or the style is unknown.
+        LabelError: The label is unknown.
+        ConfigError: The style is unknown.
     """
     if label not in ACTION_UNITS:
-        raise ValueError(f"label must be one of {', '.join(ACTION_UNITS)}, got {label!r}")
+        raise LabelError(f"label must be one of {', '.join(ACTION_UNITS)}, got {label!r}")
     if style not in HANDS:
-        raise ValueError(f"style must be one of {', '.join(HANDS)}, got {style!r}")
+        raise ConfigError(f"style must be one of {', '.join(HANDS)}, got {style!r}")
     rng = random.Random(f"{style}/{label}/{seed}")  # a text seed is hashed, the same on every machine
     hand = HANDS[style]
     person = draw_person(rng, hand)

@@ -1,0 +1,40 @@
+# `make` lists the targets.
+VENV ?= .venv
+PYTHON ?= python3
+BIN = $(VENV)/bin
+REAL_DATA ?= ../shared/data
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { apt-get update -qq && apt-get install -y -qq python3-venv; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[train,dev]'
+	touch $@
+
+demo: $(VENV)/installed ## install, then do the main job on the embedded drawn faces
+	rm -rf mien-demo
+	$(BIN)/mien study demo
+
+test: $(VENV)/installed browser ## install what tests need, then run them
+	$(BIN)/python -m pytest -m 'not data'
+
+test-data: $(VENV)/installed ## run the tests that need the real photos
+	$(BIN)/python -m pytest -m data
+
+check: $(VENV)/installed ## lint and type-check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/installed ## measure training speed against the notebook's procedure
+	$(BIN)/python bench/training_speed.py
+
+browser:
+	@command -v chromium chromium-browser google-chrome >/dev/null || \
+	  { command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } || \
+	  echo 'no Chromium: the tests that open the report will be skipped'
+
+.PHONY: help demo test test-data check bench browser
