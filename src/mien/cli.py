@@ -11,7 +11,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from cyclopts import App, CycloptsError, Parameter
 
@@ -50,6 +50,7 @@ def study(
     seed: int = 42,
     size: int | None = None,
     augment: str | None = None,
+    precision: str | None = None,
     device: str = "auto",
     out: str | None = None,
     resume: Flag = False,
@@ -70,16 +71,27 @@ def study(
         seed: Seed of the split and of every run.
         size: Side of the trained networks' input, px.
         augment: Augmentation of the trained networks: none or notebook.
+        precision: fp32, bf16, or auto to take what is faster in a few timed steps (the default).
         device: auto, cpu or cuda.
         out: Study folder to write. Default: mien-NAME in the current folder.
         resume: Go on with a study that was interrupted.
         no_photos: Leave photos and their names out of the report, so that it can be mailed safely.
         json: Print the results as one JSON object.
     """
-    from mien.config import Budget
+    from mien.config import DEFAULT_RECIPES, Budget, StudyConfig
 
-    config = _study_config(
-        data, target, recipe, split, seed, size, augment, device, Budget(epochs, updates, seconds), not no_photos
+    config = StudyConfig(
+        data=data,
+        target="demo::target" if data == "demo" and target is None else target,
+        split=split,
+        seed=seed,
+        recipes=recipe or DEFAULT_RECIPES,
+        size=size,
+        device=device,
+        budget=Budget(epochs, updates, seconds),
+        augment=cast(Any, augment),
+        precision=cast(Any, precision),
+        photos=not no_photos,
     )
     with _training_parts():
         from mien.study import run_study
@@ -99,6 +111,7 @@ def train(
     seed: int = 42,
     size: int | None = None,
     augment: str | None = None,
+    precision: str | None = None,
     device: str = "auto",
     out: str | None = None,
     resume: Flag = False,
@@ -116,15 +129,24 @@ def train(
         seed: Seed of the split and of every run.
         size: Side of the trained networks' input, px.
         augment: Augmentation of the trained networks: none or notebook.
+        precision: fp32, bf16, or auto to take what is faster in a few timed steps (the default).
         device: auto, cpu or cuda.
         out: Folder to write. Default: mien-NAME in the current folder.
         resume: Go on with a training that was interrupted.
         json: Print the results as one JSON object.
     """
-    from mien.config import Budget
+    from mien.config import Budget, StudyConfig
 
-    config = _study_config(
-        data, None, recipe or ("probe",), split, seed, size, augment, device, Budget(epochs, updates, seconds), True
+    config = StudyConfig(
+        data=data,
+        split=split,
+        seed=seed,
+        recipes=recipe or ("probe",),
+        size=size,
+        device=device,
+        budget=Budget(epochs, updates, seconds),
+        augment=cast(Any, augment),
+        precision=cast(Any, precision),
     )
     with _training_parts():
         from mien.study import run_training
@@ -224,36 +246,6 @@ def main() -> None:
 def _fail(message: str, code: int) -> None:
     print("mien: " + " ".join(message.split()), file=sys.stderr)
     sys.exit(code)
-
-
-def _study_config(
-    data: str,
-    target: str | None,
-    recipes: tuple[str, ...],
-    split: str,
-    seed: int,
-    size: int | None,
-    augment: str | None,
-    device: str,
-    budget: Any,
-    photos: bool,
-) -> StudyConfig:
-    from mien.config import StudyConfig
-
-    if augment not in (None, "none", "notebook"):
-        raise ConfigError(f"--augment {augment}: choose none or notebook")
-    if data == "demo" and target is None:
-        target = "demo::target"
-    config = StudyConfig(data, target, split, seed, size=size, device=device, budget=budget, photos=photos)
-    if augment is not None:
-        config = _replace(config, augment=augment)
-    return _replace(config, recipes=recipes) if recipes else config
-
-
-def _replace(config: StudyConfig, **changes: Any) -> StudyConfig:
-    from dataclasses import replace
-
-    return replace(config, **changes)
 
 
 @contextmanager

@@ -10,18 +10,30 @@ import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import tomli_w
 
 from mien.errors import ConfigError
 
-__all__ = ["Budget", "ProbeSettings", "RunConfig", "StudyConfig", "TrainSettings", "read_toml", "write_toml"]
+__all__ = [
+    "DEFAULT_RECIPES",
+    "Budget",
+    "ProbeSettings",
+    "RunConfig",
+    "StudyConfig",
+    "TrainSettings",
+    "read_toml",
+    "write_toml",
+]
 
 T = TypeVar("T")
 
 Precision = Literal["auto", "fp32", "bf16"]
 Augmentation = Literal["none", "notebook"]
+
+
+DEFAULT_RECIPES = ("probe", "scratch", "scratch-no-augmentation")
 
 
 @dataclass(frozen=True)
@@ -143,6 +155,7 @@ class StudyConfig:
         device: ``auto``, ``cpu`` or ``cuda``.
         budget: overrides the recipes' budgets where set.
         augment: overrides the recipes' augmentation where set.
+        precision: overrides the recipes' precision where set.
         photos: whether the report may show photos.
     """
 
@@ -150,12 +163,18 @@ class StudyConfig:
     target: str | None = None
     split: str = "70/15/15"
     seed: int = 42
-    recipes: tuple[str, ...] = ("probe", "scratch", "scratch-no-augmentation")
+    recipes: tuple[str, ...] = DEFAULT_RECIPES
     size: int | None = None
     device: str = "auto"
     budget: Budget = Budget()
     augment: Augmentation | None = None
+    precision: Precision | None = None
     photos: bool = True
+
+    def __post_init__(self) -> None:
+        _check_choice("device", self.device, ("auto", "cpu", "cuda"))
+        _check_choice("augment", self.augment, (None, *get_args(Augmentation)))
+        _check_choice("precision", self.precision, (None, *get_args(Precision)))
 
 
 def write_toml(config: Any, path: Path) -> None:
@@ -187,6 +206,11 @@ def _build(kind: type[T], values: dict[str, Any]) -> T:
         for name, value in values.items()
     }
     return kind(**built)
+
+
+def _check_choice(name: str, value: str | None, choices: tuple[str | None, ...]) -> None:
+    if value not in choices:
+        raise ConfigError(f"--{name} {value}: choose one of {', '.join(c for c in choices if c)}")
 
 
 def _without_none(values: dict[str, Any]) -> dict[str, Any]:

@@ -217,9 +217,7 @@ def _chance_macro_f1(support: IntArray) -> float:
     return float(shares.mean())
 
 
-def _resample(
-    cell: IntArray, n_cells: int, groups: IntArray | None, rng: np.random.Generator | None
-) -> FloatArray:
+def _resample(cell: IntArray, n_cells: int, groups: IntArray | None, rng: np.random.Generator | None) -> FloatArray:
     """Bootstrap counts (RESAMPLES, n_cells) of categorical outcomes, drawing whole groups."""
     rng = rng or np.random.default_rng(0)
     used, cell = np.unique(cell, return_inverse=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import ContextManager, Protocol
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
 
 __all__ = ["Advance", "Progress", "Silent"]
 
@@ -15,7 +15,7 @@ Advance = Callable[[int], None]
 class Progress(Protocol):
     """Where steps are announced."""
 
-    def step(self, title: str, total: int | None, unit: str) -> ContextManager[Advance]:
+    def step(self, title: str, total: int | None, unit: str) -> AbstractContextManager[Advance]:
         """Announce a step of ``total`` units (None: unknown); the context ends with the step."""
 
     def say(self, message: str) -> None:

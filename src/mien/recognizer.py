@@ -90,12 +90,12 @@ class Recognizer:
     @overload
     def predict(self, photos: Photo) -> Prediction: ...
     @overload
-    def predict(self, photos: Sequence[Photo]) -> list[Prediction]: ...
-    def predict(self, photos: Photo | Sequence[Photo]) -> Prediction | list[Prediction]:
+    def predict(self, photos: list[Photo] | tuple[Photo, ...]) -> list[Prediction]: ...
+    def predict(self, photos: Photo | list[Photo] | tuple[Photo, ...]) -> Prediction | list[Prediction]:
         """Recognise one photo, or several; one in, one out; many in, a list out."""
         if isinstance(photos, list | tuple):
             return list(self.predict_files(_in_memory(photos)))
-        return next(self.predict_files(_in_memory([photos])))  # type: ignore[list-item]
+        return next(self.predict_files(_in_memory([photos])))
 
     def predict_files(self, source: Source) -> Iterator[Prediction]:
         """Recognise every file of a source, in its order, reading ahead and answering in batches."""

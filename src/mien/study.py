@@ -187,7 +187,10 @@ def _selection(study: _Study) -> dict[str, Any]:
         predictions = _predict(study, run, ["train", "val"], study.photos.manifest)
         val[run.name] = predictions.filter(pl.col("split") == "val")
         train = predictions.filter(pl.col("split") == "train")
-        scores = {"train": scores_json(score_rows(train, labels)), "val": scores_json(score_rows(val[run.name], labels))}
+        scores = {
+            "train": scores_json(score_rows(train, labels)),
+            "val": scores_json(score_rows(val[run.name], labels)),
+        }
         history = read_history(study.run_folder(run) / "history.csv")
         resolved = read_toml(RunConfig, study.run_folder(run) / "config.toml")
         runs[run.name] = scores | {

@@ -8,9 +8,8 @@ from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
-from rich.progress import Task
 from rich.table import Table
 from rich.text import Text
 
@@ -46,9 +45,7 @@ class TerminalProgress:
     @contextmanager
     def step(self, title: str, total: int | None, unit: str) -> Iterator[Advance]:
         """Draw a bar until the step ends."""
-        columns = (
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn()
-        )
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
         with Bars(*columns, console=self._console) as bars:
             task = bars.add_task(escape(title), total=total, unit=unit)
             yield lambda n: bars.advance(task, n)
@@ -169,12 +166,16 @@ def _target_lines(target: Mapping[str, Any], spec: str) -> list[RenderableType]:
     if labels["missing"]:
         lines.append(Text(f"classes the target does not have (no score): {', '.join(labels['missing'])}"))
     if target["seen_in_training"]:
-        lines.append(Text(f"{target['seen_in_training']} of these photos were trained on: the scores flatter", style="red"))
+        lines.append(
+            Text(f"{target['seen_in_training']} of these photos were trained on: the scores flatter", style="red")
+        )
     return lines
 
 
 def _listed(what: str, reasons: Mapping[str, str]) -> list[RenderableType]:
-    lines: list[RenderableType] = [Text(f"{what}: {path}: {reason}") for path, reason in list(reasons.items())[:MOST_LISTED]]
+    lines: list[RenderableType] = [
+        Text(f"{what}: {path}: {reason}") for path, reason in list(reasons.items())[:MOST_LISTED]
+    ]
     if len(reasons) > MOST_LISTED:
         lines.append(Text(f"… and {len(reasons) - MOST_LISTED} more {what}; all of them with --json"))
     return lines

@@ -1,0 +1,1 @@
+"""Photos: sources, reading, audit, splits, pixels."""

@@ -87,9 +87,7 @@ class FaceDetector:
         # Every photo has another shape, so a memory plan made for the last one is of no use.
         options.enable_mem_pattern = False
         options.log_severity_level = 3  # the file's unused constants are no concern of the user
-        self._session = onnxruntime.InferenceSession(
-            _centerface_model(), options, providers=["CPUExecutionProvider"]
-        )
+        self._session = onnxruntime.InferenceSession(_centerface_model(), options, providers=["CPUExecutionProvider"])
 
     def find(self, image: Image.Image) -> Finding:
         """Find the faces of an upright RGB photo."""
@@ -105,7 +103,7 @@ class FaceDetector:
         # Back to the photo's pixels, and never outside it.
         boxes = np.clip(boxes / (size[0] / image.width), 0, [image.width, image.height] * 2)
         faces = [
-            DetectedFace(tuple(map(float, box)), float(s))
+            DetectedFace((float(box[0]), float(box[1]), float(box[2]), float(box[3])), float(s))
             for box, s in zip(boxes, scores, strict=True)
             if min(box[2] - box[0], box[3] - box[1]) >= 1
         ]

@@ -97,9 +97,7 @@ def inspect_files(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def inspect_file(
-    source: Source, file: SourceFile, views: Sequence[View], detector: FaceDetector | None
-) -> Inspected:
+def inspect_file(source: Source, file: SourceFile, views: Sequence[View], detector: FaceDetector | None) -> Inspected:
     """Inspect one file; one that cannot be used becomes a row with its reason."""
     row: dict[str, Any] = {
         "id": f"{source.name}/{file.path}",

@@ -46,7 +46,7 @@ def prepare(
     views: Sequence[View],
     folder: Path,
     *,
-    shares: SplitShares = SplitShares(),
+    shares: SplitShares | None = None,
     seed: int = 0,
     progress: Progress,
 ) -> Prepared:
@@ -77,7 +77,7 @@ def prepare(
             first_row += len(source.files)
     manifest = assign_groups(pl.concat(tables))
     is_data = pl.col("source") == (data.name if data else "")
-    parts = [assign_splits(manifest.filter(is_data), shares, seed)] if data else []
+    parts = [assign_splits(manifest.filter(is_data), shares or SplitShares(), seed)] if data else []
     rest = manifest.filter(~is_data)
     as_target = pl.when(pl.col("status") == "ok").then(pl.lit("target")).alias("split")
     manifest = pl.concat([*parts, rest.with_columns(as_target)])

@@ -8,6 +8,7 @@ inside the networks, so there is nothing else that could differ.
 
 from __future__ import annotations
 
+import contextlib
 import io
 from dataclasses import dataclass
 from typing import Literal
@@ -100,10 +101,8 @@ def upright_rgb(image: Image.Image) -> Image.Image:
         values = np.asarray(image, dtype=np.float32)
         scale = 257.0 if values.max(initial=0) > 255 else 1.0
         image = Image.fromarray(np.clip(values / scale, 0, 255).astype(np.uint8))
-    try:
+    with contextlib.suppress(Exception):  # a corrupt EXIF block says nothing about the pixels
         image = ImageOps.exif_transpose(image)
-    except Exception:  # noqa: BLE001, S110 - a corrupt EXIF block says nothing about the pixels
-        pass
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from mien.data import demo
 from mien.errors import SourceError
 
-__all__ = ["SourceFile", "Source", "open_images", "open_source"]
+__all__ = ["Source", "SourceFile", "open_images", "open_source"]
 
 SPLIT_FOLDERS = {
     "train": "train",

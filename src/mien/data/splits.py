@@ -76,9 +76,7 @@ def assign_splits(manifest: pl.DataFrame, shares: SplitShares, seed: int) -> pl.
     )
 
 
-def divide(
-    labels: Sequence[str], groups: NDArray[np.integer], shares: Sequence[float], seed: int
-) -> NDArray[np.int64]:
+def divide(labels: Sequence[str], groups: NDArray[np.integer], shares: Sequence[float], seed: int) -> NDArray[np.int64]:
     """Place whole groups so that each class comes as close to its shares as the groups allow.
 
     Groups are placed one by one, large ones first, otherwise in seeded order, each where the photos of its
@@ -130,9 +128,7 @@ def _fill_missing(
     train = rows.filter(pl.col("row").is_in([r for r, s in placed.items() if s == "train"]))
     wanted = ["train", *missing]
     weights = np.array([dict(zip(SPLITS, shares.values, strict=True))[name] for name in wanted])
-    part = divide(
-        train["label"].to_list(), train["near_group"].to_numpy(), (weights / weights.sum()).tolist(), seed
-    )
+    part = divide(train["label"].to_list(), train["near_group"].to_numpy(), (weights / weights.sum()).tolist(), seed)
     return dict(zip(train["row"], (wanted[i] for i in part), strict=True))
 
 

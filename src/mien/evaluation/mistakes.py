@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -51,8 +52,8 @@ def confident_mistakes(
     truth, answer, confidence = _answers(rows, labels, names)
     order = np.argsort(-confidence, kind="stable")
     wrong = [int(i) for i in order if truth[i] != answer[i]][:most]
-    kept = rows.select("id", "path", "row").rows()
-    return [Mistake(*kept[i], truth[i], answer[i], float(confidence[i])) for i in wrong]
+    kept = rows.select("id", "path", "row").rows(named=True)
+    return [Mistake(**kept[i], true=truth[i], predicted=answer[i], probability=float(confidence[i])) for i in wrong]
 
 
 def error_rates_json(
@@ -99,9 +100,11 @@ def _bins(values: pl.Series) -> dict[str, NDArray[np.bool_]]:
     if values.dtype == pl.String:
         return {str(v): (values == v).fill_null(False).to_numpy() for v in sorted(values.drop_nulls().unique())}
     numbers = values.cast(pl.Float64).fill_null(float("nan")).to_numpy()
-    edges = np.unique(np.nanquantile(numbers, np.linspace(0, 1, BINS + 1))) if np.isfinite(numbers).any() else []
+    if not np.isfinite(numbers).any():
+        return {}
+    edges = np.unique(np.nanquantile(numbers, np.linspace(0, 1, BINS + 1)))
     bins = {}
-    for i, (low, high) in enumerate(zip(edges, edges[1:], strict=False)):
+    for i, (low, high) in enumerate(pairwise(edges)):
         inside = (numbers >= low) & ((numbers <= high) if i == len(edges) - 2 else (numbers < high))
         bins[f"{low:.3g} to {high:.3g}"] = inside
     return bins

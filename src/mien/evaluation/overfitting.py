@@ -31,7 +31,7 @@ def fit_verdict(
     """
     gap = train["macro_f1"] - val["macro_f1"]
     over, under = gap > GAP, train["macro_f1"] < LOW
-    verdict = {(True, True): "both", (True, False): "overfits", (False, True): "underfits"}.get((over, under), "balanced")
+    verdict = "both" if over and under else "overfits" if over else "underfits" if under else "balanced"
     rising = _still_rising([row["val_macro_f1"] for row in history])
     return {
         "verdict": verdict,
@@ -52,8 +52,8 @@ def _still_rising(scores: Sequence[float]) -> bool | None:
         return False
     centre = (len(last) - 1) / 2
     mean = sum(last) / len(last)
-    slope = sum((i - centre) * (s - mean) for i, s in enumerate(last)) / sum((i - centre) ** 2 for i in range(len(last)))
-    return slope > RISING
+    spread = sum((i - centre) ** 2 for i in range(len(last)))
+    return sum((i - centre) * (s - mean) for i, s in enumerate(last)) / spread > RISING
 
 
 def _sentence(verdict: str, train: float, val: float, rising: bool | None) -> str:

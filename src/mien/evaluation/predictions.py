@@ -35,9 +35,7 @@ def predict_rows(recognizer: Recognizer, pixels: Pixels, rows: pl.DataFrame, adv
         probs[i : i + len(batch)] = recognizer.probabilities(views)
         advance(len(batch))
     kept = rows.select("id", "path", "row", "split", "label", "near_group")
-    return kept.with_columns(
-        pl.Series(PREFIX + label, probs[:, k]) for k, label in enumerate(recognizer.labels)
-    )
+    return kept.with_columns(pl.Series(PREFIX + label, probs[:, k]) for k, label in enumerate(recognizer.labels))
 
 
 def write_predictions(predictions: pl.DataFrame, path: Path) -> None:

@@ -91,7 +91,8 @@ def model_path(model: str | Path) -> Path:
     runs = sorted(p.parent.name for p in path.glob("runs/*/model.onnx"))
     results = path / "results.json"
     if runs and results.is_file():
-        return path / "runs" / json.loads(results.read_text(encoding="utf-8"))["selected"] / "model.onnx"
+        selected = str(json.loads(results.read_text(encoding="utf-8"))["selected"])
+        return path / "runs" / selected / "model.onnx"
     hint = f"; give one of its runs: {', '.join(str(path / 'runs' / r) for r in runs)}" if runs else ""
     raise ModelError(f"{model}: a folder without a finished model.onnx{hint}")
 

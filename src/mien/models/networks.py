@@ -31,6 +31,7 @@ class PixelInput(nn.Module):
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, pixels: Tensor) -> Tensor:
+        """Normalise one batch."""
         if pixels.dtype == torch.uint8:
             pixels = pixels.permute(0, 3, 1, 2).float() / 255
         return (pixels - self.mean) / self.std
@@ -72,6 +73,7 @@ class EmotionCNN(nn.Module):
         )
 
     def forward(self, image: Tensor) -> Tensor:
+        """Logits (N, K) of normalised images."""
         logits: Tensor = self.head(self.features(image))
         return logits
 
@@ -85,6 +87,7 @@ class PhotoNetwork(nn.Module):
         self.body = body
 
     def forward(self, photo: Tensor) -> Tensor:
+        """Logits (N, K) of photos."""
         logits: Tensor = self.body(self.input(photo))
         return logits
 
@@ -106,5 +109,6 @@ class TwoStreamNetwork(nn.Module):
         return torch.cat([self.backbone(self.input(photo)), self.backbone(self.input(face))], dim=1)
 
     def forward(self, photo: Tensor, face: Tensor) -> Tensor:
+        """Logits (N, K) of photos and their faces."""
         logits: Tensor = self.head(self.features(photo, face))
         return logits

@@ -34,7 +34,7 @@ from mien.metrics import confusion_matrix, macro_f1
 from mien.progress import Advance
 from mien.training.history import History
 
-__all__ = ["PhotoBatches", "TrainingSet", "fit", "faster_precision"]
+__all__ = ["PhotoBatches", "TrainingSet", "faster_precision", "fit"]
 
 HISTOGRAM_EPOCHS = 5
 
@@ -234,7 +234,9 @@ class _Journal(Callback):
         module.history.write(self._folder / "history.csv")
 
 
-def faster_precision(network: nn.Module, settings: TrainSettings, n_classes: int, device: str) -> Literal["fp32", "bf16"]:
+def faster_precision(
+    network: nn.Module, settings: TrainSettings, n_classes: int, device: str
+) -> Literal["fp32", "bf16"]:
     """Time a few training steps of this very network on this very device in both precisions.
 
     bf16 must be at least a tenth faster to be chosen, so that noise does not decide.
@@ -256,7 +258,7 @@ def _step_seconds(network: nn.Module, settings: TrainSettings, n_classes: int, d
         with torch.autocast(device, torch.bfloat16, enabled=precision == "bf16"):
             loss = functional.cross_entropy(trial(pixels), y)
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         loss.item()  # waits for the device
         times.append(time.perf_counter() - start)
@@ -285,10 +287,15 @@ def fit(
     """
     train, val = splits
     order = EpochOrder(len(train.rows), settings, seed)
-    module = ExpressionModule(network.to(memory_format=torch.channels_last), settings, seed, n_classes)  # type: ignore[call-overload]
+    module = ExpressionModule(network.to(memory_format=torch.channels_last), settings, seed, n_classes)
     checkpoints = folder / "checkpoints"
     keeper = ModelCheckpoint(
-        checkpoints, filename="best", monitor="score", mode="max", save_last=True, save_on_train_epoch_end=True,
+        checkpoints,
+        filename="best",
+        monitor="score",
+        mode="max",
+        save_last=True,
+        save_on_train_epoch_end=True,
         enable_version_counter=False,
     )
     with warnings.catch_warnings():

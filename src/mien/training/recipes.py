@@ -55,10 +55,8 @@ def device_for(name: str) -> str:
     """``cuda`` or ``cpu`` for ``auto``, ``cuda`` or ``cpu``.
 
     Raises:
-        ConfigError: for another name, or if there is no GPU that PyTorch can use.
+        ConfigError: for ``cuda`` if there is no GPU that PyTorch can use.
     """
-    if name not in ("auto", "cpu", "cuda"):
-        raise ConfigError(f"--device {name}: choose auto, cpu or cuda")
     if name == "cuda" and not torch.cuda.is_available():
         raise ConfigError("--device cuda: PyTorch sees no CUDA device here; use --device cpu")
     return "cuda" if name != "cpu" and torch.cuda.is_available() else "cpu"
@@ -85,6 +83,7 @@ def resolve_run(name: str, study: StudyConfig, labels: Sequence[str]) -> RunConf
             settings,
             size=study.size or settings.size,
             augment=study.augment or settings.augment,
+            precision=study.precision or settings.precision,
             budget=_override(settings.budget, study.budget),
         ),
     )

@@ -120,9 +120,7 @@ def _network_run(run: RunConfig, photos: LabelledPhotos, folder: Path, advance: 
     return run
 
 
-def _contract(
-    run: RunConfig, photos: LabelledPhotos, collections: Sequence[str], splits: Sequence[str]
-) -> Contract:
+def _contract(run: RunConfig, photos: LabelledPhotos, collections: Sequence[str], splits: Sequence[str]) -> Contract:
     seen = photos.manifest.filter(pl.col("split").is_in(list(splits)))["sha256"]
     return Contract(
         labels=run.labels,

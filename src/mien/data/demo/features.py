@@ -64,9 +64,7 @@ def _creases(pen: Pen, person: Person, au: Units) -> None:
         _crease(pen, person, frown, au[4] * (1 - au[1] / 2))
         _crease(pen, person, _sided(side, (0.17, 0.24 - 0.04 * au[9]), (0.28, 0.36), (out, 0.54)), fold)
         for k in (-1, 0, 1):
-            foot = _sided(
-                side, (0.57, -0.04 + 0.03 * k), (0.62, -0.042 + 0.05 * k), (0.67, -0.045 + 0.075 * k)
-            )
+            foot = _sided(side, (0.57, -0.04 + 0.03 * k), (0.62, -0.042 + 0.05 * k), (0.67, -0.045 + 0.075 * k))
             _crease(pen, person, foot, 0.9 * au[6] - 0.1, 0.015)
 
 
@@ -93,9 +91,7 @@ def _lids(person: Person, au: Units, side: int) -> tuple[Height, Height]:
     lift = 0.6 * au[5] - 0.4 * au[7] - 0.25 * au[9] - 0.15 * au[6] - 0.15 * au[4] - 0.3 * au[64]
     up = person.eye * 0.115 * max(0.1, 1 + lift)
     low = person.eye * 0.075 * (1 + 0.25 * au[5] - 0.55 * au[7] - 0.95 * au[6] - 0.45 * au[9])
-    shut = (
-        person.eye * 0.05 * (1 - max(au[6], au[7]))
-    )  # a lid that closes softly hangs, one squeezed shut is straight
+    shut = person.eye * 0.05 * (1 - max(au[6], au[7]))  # a lid that closes softly hangs, one squeezed shut is straight
     closed = min(1.0, au[43] * 1.15)
     tilt = person.lid_tilt + 0.045 * au[1] * (1 - au[2]) + 0.02 * au[15] - 0.02 * au[4] * (1 - au[1])
 
@@ -138,9 +134,7 @@ def _eye(pen: Pen, person: Person, hand: Hand, au: Units, side: int) -> None:
     _crease(pen, person, fold, 0.45 * (1 - au[4]) + 0.2 * au[5], 0.014)
 
 
-def _between_lids(
-    points: list[Point], upper: Height, lower: Height, middle: float, half: float
-) -> list[Point]:
+def _between_lids(points: list[Point], upper: Height, lower: Height, middle: float, half: float) -> list[Point]:
     """Push points that a lid covers onto its edge; the eye reaches ``half`` to each side of ``middle``."""
     seen = []
     for x, y in points:
@@ -252,15 +246,11 @@ def _mouth_inside(pen: Pen, lips: _Lips, au: Units) -> None:
     clenched = max(au[23], au[16]) > 0.3 or au[43] > 0.5
     shown = gap * (0.92 if clenched else 0.5 if au[12] > 0.4 else 0.3)
     inside, floor = lips.line(lips.top, 0.94), lips.line(lips.bottom, 0.94)
-    teeth = [
-        (x, min(y + shown * (1 - u**4), low))
-        for u, (x, y), (_, low) in zip(ALONG, inside, floor, strict=True)
-    ]
+    teeth = [(x, min(y + shown * (1 - u**4), low)) for u, (x, y), (_, low) in zip(ALONG, inside, floor, strict=True)]
     pen.fill([*inside, *reversed(teeth)], (248, 244, 236))
     if gap > 0.12 and not clenched:
         floor = lips.line(lips.bottom, 0.6)
         tongue = [
-            (x, min(y, lips.bottom - 0.02 - 0.35 * gap * (1 - u * u)))
-            for u, (x, y) in zip(ALONG, floor, strict=True)
+            (x, min(y, lips.bottom - 0.02 - 0.35 * gap * (1 - u * u))) for u, (x, y) in zip(ALONG, floor, strict=True)
         ]
         pen.fill([*tongue, *reversed(floor)], (206, 92, 96))

@@ -155,9 +155,7 @@ def _picture(part: str, path: str) -> Image.Image:
     digits = path[-8:-4]
     number = int(digits) if digits.isascii() and digits.isdigit() else 0
     if not 1 <= number <= count or path != _name(folder, number):
-        raise SourceError(
-            f"no file {path!r} in part {part!r} of the drawn set; file_names({part!r}) lists them"
-        )
+        raise SourceError(f"no file {path!r} in part {part!r} of the drawn set; file_names({part!r}) lists them")
     return draw_face(label, number, style=known.style)
 
 

@@ -54,9 +54,7 @@ class Pen:
     Only polygons with whole-number corners are drawn, so that no rounding is left to Pillow.
     """
 
-    def __init__(
-        self, canvas: Image.Image, centre: Point, unit: float, roll: float, turn: float, line: float
-    ) -> None:
+    def __init__(self, canvas: Image.Image, centre: Point, unit: float, roll: float, turn: float, line: float) -> None:
         """Aim the pen.
 
         Args:

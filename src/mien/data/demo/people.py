@@ -48,9 +48,7 @@ class Hand:
 
 
 HANDS: dict[str, Hand] = {
-    "colour": Hand(
-        sides=(160, 240), over=3, head=(0.31, 0.40), strength=(0.3, 1.0), line=1.0, ink=False, grain=6
-    ),
+    "colour": Hand(sides=(160, 240), over=3, head=(0.31, 0.40), strength=(0.3, 1.0), line=1.0, ink=False, grain=6),
     "grey": Hand(sides=(48, 48), over=5, head=(0.42, 0.50), strength=(0.6, 1.0), line=1.4, ink=True, grain=5),
 }
 

@@ -57,9 +57,7 @@ def _aimed(canvas: Image.Image, rng: random.Random, hand: Hand) -> Pen:
     unit = height * rng.uniform(*hand.head)
     slack = 0.02 if hand.ink else 0.07
     centre = (width * (0.5 + rng.uniform(-slack, slack)), height * (0.52 + rng.uniform(-slack, slack) / 2))
-    return Pen(
-        canvas, centre, unit, roll=rng.uniform(-0.22, 0.22), turn=rng.uniform(-0.24, 0.24), line=hand.line
-    )
+    return Pen(canvas, centre, unit, roll=rng.uniform(-0.22, 0.22), turn=rng.uniform(-0.24, 0.24), line=hand.line)
 
 
 def _head(pen: Pen, person: Person, hand: Hand, au: Units) -> None:

@@ -1,0 +1,222 @@
+"""What to do next, by rule from the results; each rule speaks only when its numbers call for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mien.reporting.numerals import count, interval, percent, plural, score
+from mien.reporting.tables import frequent_confusions
+from mien.reporting.wording import beats_chance, error_sentences
+
+__all__ = ["Advice", "advise"]
+
+WIDE = 0.03
+"""Half width of an interval of macro-F1 above which more test photos are worth asking for."""
+UNEVEN = 1.5
+"""Images of the largest class per image of the smallest above which the imbalance is worth a word."""
+MANY_WITHOUT_FACE = 0.02
+DROP = -0.05
+
+Results = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Advice:
+    """A step, and why."""
+
+    step: str
+    reason: str
+
+
+def advise(results: Results) -> list[Advice]:
+    """The steps in the order in which they pay."""
+    found = [rule(results) for rule in _RULES]
+    return [advice for advice in found if advice is not None]
+
+
+def _not_above_chance(results: Results) -> Advice | None:
+    test = _test(results)
+    if beats_chance(test):
+        return None
+    return Advice(
+        "Do not use this model yet.",
+        f"Its interval on the test photos, {interval(test['interval'])}, reaches down to chance "
+        f"({score(test['chance_macro_f1'])}).",
+    )
+
+
+def _overlap(results: Results) -> Advice | None:
+    target = results.get("target", {})
+    seen, recurring = target.get("seen_in_training", 0), target.get("recurring_groups", 0)
+    if not seen and not recurring:
+        return None
+    return Advice(
+        "Take the overlap out of the photos from elsewhere.",
+        f"Seen in training byte for byte: {count(seen)}; pictures in both sets, re-encoded ones included: {count(recurring)}.",
+    )
+
+
+def _conflicts(results: Results) -> Advice | None:
+    n = results["data"]["conflicting_labels"]
+    if not n:
+        return None
+    return Advice(
+        f"Decide on one label for {plural(n, 'picture')} that {'stands' if n == 1 else 'stand'} under two.",
+        "At most one of the labels can be right, and the wrong one is learned as if it were. They are listed under Data.",
+    )
+
+
+def _unreadable(results: Results) -> Advice | None:
+    n = results["data"]["unreadable"]
+    if not n:
+        return None
+    return Advice(
+        f"Repair or remove {plural(n, 'unreadable file')}.", "They were not used. Reasons are listed under Data."
+    )
+
+
+def _weakest_class(results: Results) -> Advice | None:
+    test = _test(results)
+    known = {label: entry for label, entry in test["per_class"].items() if entry["recall"] is not None}
+    if len(known) < 2:
+        return None
+    label = min(known, key=lambda name: known[name]["recall"])
+    entry = known[label]
+    pairs = [pair for pair in frequent_confusions(test, most=len(known) ** 2) if pair[0] == label]
+    if not pairs:
+        return None
+    told = f"{percent(entry['recall'])} of its {plural(entry['support'], 'test photo')} are recognised, the least of all classes"
+    return Advice(
+        f"Look at “{label}” first, beside “{pairs[0][1]}”.",
+        f"{told}; {count(pairs[0][2])} are taken for “{pairs[0][1]}”. Check the labels of both and add clear examples that set "
+        "them apart.",
+    )
+
+
+def _fit(results: Results) -> Advice | None:
+    run = results["runs"][results["selected"]]
+    fit = run["fit"]
+    scores = f"Macro-F1 {score(fit['train_macro_f1'])} on training photos, {score(fit['val_macro_f1'])} on validation."
+    penalty = "a stronger penalty" if run["config"]["probe"] else "augmentation, more dropout or weight decay"
+    step = {
+        "overfits": f"Add more varied photos, or try {penalty}: the selected recipe overfits.",
+        "underfits": "Give the model more room: pretrained features, a larger network or a longer training.",
+        "both": "Start from pretrained features: the selected recipe learns its own photos poorly.",
+    }.get(fit["verdict"])
+    if fit["still_rising"]:
+        scores += " Validation was still rising when training ended, so a larger budget may help."
+        step = step or "Train longer."
+    return Advice(step, scores) if step else None
+
+
+def _sample_size(results: Results) -> Advice | None:
+    test = _test(results)
+    if test["interval"] is None:
+        return None
+    half = (test["interval"][1] - test["interval"][0]) / 2
+    if half <= WIDE:
+        return None
+    return Advice(
+        "Hold back more test photos, if you need a sharper answer.",
+        f"With {plural(test['images'], 'test photo')} the interval is about ±{score(half)}. Halving it takes about four times as "
+        f"many, {count(4 * test['images'])}.",
+    )
+
+
+def _target_missing(results: Results) -> Advice | None:
+    if "target" in results:
+        return None
+    return Advice(
+        "Test on photos from elsewhere before relying on it.",
+        "Give a second labelled set, of other people and cameras: mien study DATA --target OTHER.",
+    )
+
+
+def _target_drop(results: Results) -> Advice | None:
+    change = (results.get("target", {}).get("change_from_test") or {}).get("macro_f1")
+    if change is None or change > DROP:
+        return None
+    return Advice(
+        "Collect and label training photos like those it will be used on.",
+        f"Over the shared classes, macro-F1 is {score(-change)} lower on photos from elsewhere than on the test photos. "
+        "The table under Photos from elsewhere shows how the two sets differ.",
+    )
+
+
+def _target_extra(results: Results) -> Advice | None:
+    if "target" not in results or not results["target"]["labels"]["extra"]:
+        return None
+    extra = results["target"]["labels"]["extra"]
+    every = results["target"]["all"]
+    n = sum(every["support"][label] for label in extra)
+    return Advice(
+        f"Add {' and '.join(f'“{label}”' for label in extra)} to the training photos, or keep such photos away from the model.",
+        f"{count(n)} of {plural(every['images'], 'photo')} from elsewhere show {'it' if len(extra) == 1 else 'them'}, and the "
+        "model can only answer something else.",
+    )
+
+
+def _undecided(results: Results) -> Advice | None:
+    selected = results["selected"]
+    pairs = [c for c in results["comparisons"] if c["verdict"] == "cannot tell" and selected in (c["first"], c["second"])]
+    if not pairs:
+        return None
+    names = " and ".join(c["second"] if c["first"] == selected else c["first"] for c in pairs)
+    n = results["runs"][selected]["val"]["images"]
+    return Advice(
+        f"Do not take {selected} for better than {names}.",
+        f"{plural(n, 'validation photo')} cannot tell them apart. More photos and several seeds would.",
+    )
+
+
+def _imbalance(results: Results) -> Advice | None:
+    data = results["data"]
+    if not data["imbalance"] or data["imbalance"] < UNEVEN:
+        return None
+    fewest = min(data["classes"], key=lambda label: data["classes"][label])
+    return Advice(
+        f"Add photos of “{fewest}”.",
+        f"It has {count(data['classes'][fewest])}; the largest class has {data['imbalance']:.1f} times as many.",
+    )
+
+
+def _faces(results: Results) -> Advice | None:
+    n, images = results["data"]["faces"].get("none", 0), results["data"]["images"]
+    if n <= MANY_WITHOUT_FACE * images:
+        return None
+    return Advice(
+        f"Look through the {plural(n, 'photo')} in which no face was found.",
+        f"That is {percent(n / images)} of all. They may show no face, or one too small, turned away or covered.",
+    )
+
+
+def _hard_photos(results: Results) -> Advice | None:
+    told = error_sentences(results["error_rates"])
+    if not told:
+        return None
+    return Advice("Add training photos of the kind it gets wrong more often.", " ".join(told))
+
+
+def _test(results: Results) -> Mapping[str, Any]:
+    scores: Mapping[str, Any] = results["runs"][results["selected"]]["test"]
+    return scores
+
+
+_RULES: tuple[Callable[[Results], Advice | None], ...] = (
+    _not_above_chance,
+    _overlap,
+    _conflicts,
+    _unreadable,
+    _target_missing,
+    _target_drop,
+    _target_extra,
+    _weakest_class,
+    _fit,
+    _hard_photos,
+    _imbalance,
+    _faces,
+    _undecided,
+    _sample_size,
+)

@@ -1,0 +1,179 @@
+"""Learning curves as inline SVG whose colours are the page's, so that they follow light, dark and print."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+from markupsafe import Markup, escape
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+__all__ = ["Curve", "kept_epoch", "learning_curves"]
+
+INK, MUTED, RULE, TRAIN, VAL = "#101010", "#202020", "#303030", "#404040", "#505050"
+_ON_PAGE = {
+    INK: "currentColor",
+    MUTED: "var(--muted)",
+    RULE: "var(--rule)",
+    TRAIN: "var(--train)",
+    VAL: "var(--val)",
+}
+"""Stand-in of each colour → what it becomes in the page."""
+
+WIDTH, HEIGHT, TEXT = 330, 220, 11
+"""Units of the drawing; at its natural width one is a CSS pixel."""
+_STYLE = {
+    "svg.fonttype": "none",
+    "font.size": TEXT,
+    "text.color": INK,
+    "axes.edgecolor": RULE,
+    "axes.labelcolor": MUTED,
+    "xtick.color": RULE,
+    "ytick.color": RULE,
+    "xtick.labelcolor": MUTED,
+    "ytick.labelcolor": MUTED,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "path.simplify": False,
+}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One panel: its title and its drawing."""
+
+    title: str
+    svg: Markup
+
+
+def kept_epoch(history: Sequence[Mapping[str, float]], monitor: str) -> int:
+    """The epoch whose weights were kept: the first with the highest monitored validation score."""
+    scores = [row[f"val_{monitor}"] for row in history]
+    return int(history[scores.index(max(scores))]["epoch"])
+
+
+def learning_curves(
+    run: str, history: Sequence[Mapping[str, float]], monitor: str, levels: Mapping[str, tuple[str, float]]
+) -> list[Curve]:
+    """Draw loss, accuracy and macro-F1 over the epochs, training beside validation.
+
+    Args:
+        run: its name.
+        history: at least one epoch.
+        monitor: the validation score that decided which epoch was kept.
+        levels: quantity → name and height of a level to compare with, e.g. chance.
+    """
+    kept = kept_epoch(history, monitor)
+    panels = (("loss", "Loss (cross-entropy)"), ("accuracy", "Accuracy"), ("macro_f1", "Macro-F1"))
+    curves = []
+    for name, title in panels:
+        with matplotlib.rc_context(_STYLE | {"svg.hashsalt": f"{run} {name}"}):
+            curves.append(Curve(title, _panel(history, name, title, kept, levels.get(name))))
+    return curves
+
+
+def _panel(
+    history: Sequence[Mapping[str, float]], name: str, title: str, kept: int, level: tuple[str, float] | None
+) -> Markup:
+    epochs = [row["epoch"] for row in history]
+    train, val = ([row[f"{part}_{name}"] for row in history] for part in ("train", "val"))
+    figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72))
+    axes = figure.add_axes((0.115, 0.175, 0.655, 0.735))
+    top = 1.0 if name != "loss" else 1.12 * max(*train, *val)
+    _frame(axes, epochs, top)
+    _kept_line(axes, kept, epochs, top)
+    if level is not None:
+        axes.axhline(level[1], color=MUTED, linewidth=1, linestyle=(0, (1, 2)))
+        _beside(axes, level[1], level[0], MUTED)
+    _line(axes, epochs, val, VAL, "-", kept)
+    _line(axes, epochs, train, TRAIN, (0, (4, 1.5)), kept)
+    for height, label, colour in _end_labels(train[-1], val[-1], top, level):
+        _beside(axes, height, label, colour)
+    return _inline(_svg(figure), _alt(title, epochs, train, val, kept))
+
+
+def _frame(axes: Axes, epochs: Sequence[float], top: float) -> None:
+    axes.set_xlim(min(epochs) - 0.5 * (len(epochs) == 1), max(epochs) + 0.5 * (len(epochs) == 1))
+    axes.set_ylim(0, top)
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.set_xlabel("epoch")
+    axes.grid(axis="y", color=RULE, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.tick_params(length=0, pad=5)
+    axes.spines["left"].set_visible(False)
+
+
+def _kept_line(axes: Axes, kept: int, epochs: Sequence[float], top: float) -> None:
+    place = (kept - min(epochs)) / max(max(epochs) - min(epochs), 1)
+    side = "left" if place < 0.3 else "right" if place > 0.7 else "center"
+    axes.axvline(kept, color=RULE, linewidth=1)
+    axes.annotate(f"epoch {kept} kept", (kept, top), (0, 4), textcoords="offset points", ha=side, color=MUTED)
+
+
+def _line(
+    axes: Axes, epochs: Sequence[float], values: Sequence[float], colour: str, style: Any, kept: int
+) -> None:
+    axes.plot(epochs, values, color=colour, linewidth=1.8, linestyle=style, clip_on=False)
+    place = [int(e) for e in epochs].index(kept)
+    axes.plot([kept], [values[place]], "o", color=colour, markersize=5, clip_on=False)
+
+
+def _end_labels(
+    train: float, val: float, top: float, level: tuple[str, float] | None
+) -> list[tuple[float, str, str]]:
+    """Height, text and colour of the lines' labels, moved so that none covers another or the level's."""
+    room = 1.25 * TEXT / (0.735 * HEIGHT) * top
+    taken = [level[1]] if level is not None else []
+    placed = []
+    for height, label, colour in sorted([(train, "training", TRAIN), (val, "validation", VAL)]):
+        for other in sorted(taken):
+            if abs(height - other) < room:
+                height = other + room
+        taken.append(height)
+        placed.append((height, label, colour))
+    return placed
+
+
+def _beside(axes: Axes, height: float, label: str, colour: str) -> None:
+    place = (1.0, height)
+    axes.annotate(
+        label, place, (6, 0), xycoords=("axes fraction", "data"), textcoords="offset points", va="center", color=colour
+    )
+
+
+def _alt(title: str, epochs: Sequence[float], train: Sequence[float], val: Sequence[float], kept: int) -> str:
+    return (
+        f"{title} over {len(epochs)} epochs: training from {train[0]:.2f} to {train[-1]:.2f}, "
+        f"validation from {val[0]:.2f} to {val[-1]:.2f}; epoch {kept} was kept."
+    )
+
+
+def _svg(figure: Figure) -> str:
+    content = io.StringIO()
+    FigureCanvasSVG(figure).print_svg(content, metadata={"Date": None})
+    return content.getvalue()
+
+
+def _inline(svg: str, alt: str) -> Markup:
+    """The drawing as part of the page: its colours and fonts, and ids that meet no other drawing's."""
+    body = svg[svg.index("<svg") :]
+    body = body[body.index(">") + 1 :]
+    body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
+    body = re.sub(r'<g id="(?:figure|axes|patch|matplotlib|xtick|ytick|line2d|text)[^"]*">', "<g>", body)
+    body = re.sub(r"<style.*?</style>|<!--.*?-->", "", body, flags=re.DOTALL)
+    body = re.sub(r'<g id="[^"]*"/>', "", body)
+    body = re.sub(r'<path d="[^"]*" style="fill: #ffffff"/>', "", body, flags=re.IGNORECASE)
+    body = re.sub(r"font: [\d.]+px [^;\"]*", f"font-size: {TEXT}px", body)
+    body = re.sub(r"(?<=[>\n])\s+(?=<)", "", body)
+    for colour, on_page in _ON_PAGE.items():
+        body = body.replace(colour, on_page)
+    head = f'<svg class="curve" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(alt)}">'
+    return Markup(head + body)  # noqa: S704 - drawn here; the one text from outside is escaped

@@ -1,0 +1,190 @@
+"""Results as the rows of the report's tables and of its charts of dots and intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mien.metrics import wilson
+from mien.reporting import numerals
+
+__all__ = [
+    "Cell",
+    "ClassRow",
+    "Confusion",
+    "ConfusionRow",
+    "Dot",
+    "class_rows",
+    "confusion_table",
+    "counts_by",
+    "difference_dots",
+    "error_dot",
+    "frequent_confusions",
+    "score_dot",
+]
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One row of a chart: a value with its interval on a line; places are per cent of the line's length.
+
+    Attributes:
+        label: what it is of.
+        note: more about it, in smaller type.
+        text: value and interval in figures.
+        kind: decides the colour.
+        at: place of the value, or None.
+        start: place of the interval's lower end, or None.
+        end: place of the interval's upper end, or None.
+        mark: place to compare with, or None.
+    """
+
+    label: str
+    note: str
+    text: str
+    kind: str
+    at: float | None
+    start: float | None = None
+    end: float | None = None
+    mark: float | None = None
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """Scores of one class; recall with its 95 % Wilson interval."""
+
+    label: str
+    precision: float | None
+    recall: float | None
+    recall_interval: tuple[float, float] | None
+    f1: float | None
+    support: int
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A count and its share of the row; None in a row without photos."""
+
+    count: int
+    share: float | None
+    is_right: bool
+
+
+@dataclass(frozen=True)
+class ConfusionRow:
+    """The answers given to the photos of one true class."""
+
+    label: str
+    support: int
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """True classes down, answers across."""
+
+    answers: tuple[str, ...]
+    rows: tuple[ConfusionRow, ...]
+
+
+def score_dot(label: str, note: str, scores: Mapping[str, Any], kind: str) -> Dot:
+    """Macro-F1 on a line from 0 to 1, with chance as the mark."""
+    value, ends = scores["macro_f1"], scores["interval"]
+    text = numerals.score(value) + (f" ({numerals.interval(ends)})" if ends else "")
+    return _dot(label, note, text, kind, (value, ends, scores["chance_macro_f1"]))
+
+
+def error_dot(entry: Mapping[str, Any], overall: float | None) -> Dot:
+    """Error rate of one bin on a line from 0 to 1, with the overall rate as the mark."""
+    rate, ends = entry["error_rate"], entry["interval"]
+    text = numerals.percent(rate) + (f" ({numerals.interval(ends, 'percent')})" if ends else "")
+    return _dot(entry["bin"], numerals.plural(entry["images"], "photo"), text, "error", (rate, ends, overall))
+
+
+def difference_dots(comparisons: Sequence[Mapping[str, Any]]) -> tuple[list[Dot], float]:
+    """Differences of macro-F1 on a line whose middle is zero, and the value at its right end."""
+    ends = [abs(end) for entry in comparisons for end in entry["interval"]]
+    reach = max([0.1, *(-(-end * 10 // 1) / 10 for end in ends)])
+
+    def place(value: float) -> float:
+        return 50 + 50 * value / reach
+
+    dots = [
+        Dot(
+            f"{entry['first']} − {entry['second']}",
+            entry["verdict"],
+            f"{numerals.signed(entry['macro_f1_difference'])} ({numerals.interval(entry['interval'], 'signed')})",
+            "val",
+            place(entry["macro_f1_difference"]),
+            place(entry["interval"][0]),
+            place(entry["interval"][1]),
+            50,
+        )
+        for entry in comparisons
+    ]
+    return dots, reach
+
+
+def class_rows(scores: Mapping[str, Any], labels: Sequence[str]) -> list[ClassRow]:
+    """One row for each of the classes; classes without photos have no scores."""
+    rows = []
+    for label in labels:
+        entry = scores["per_class"][label]
+        i = scores["labels"].index(label)
+        found = wilson(scores["confusion"][i][i], entry["support"])
+        ends = None if found is None else (found.low, found.high)
+        rows.append(ClassRow(label, entry["precision"], entry["recall"], ends, entry["f1"], entry["support"]))
+    return rows
+
+
+def confusion_table(scores: Mapping[str, Any], answers: Sequence[str]) -> Confusion:
+    """The confusion matrix with shares of each row.
+
+    Args:
+        answers: the classes the model could answer, in order.
+    """
+    columns = [scores["labels"].index(label) for label in answers]
+    rows = []
+    for i, label in enumerate(scores["labels"]):
+        counts = [scores["confusion"][i][j] for j in columns]
+        n = scores["support"][label]
+        cells = (Cell(c, c / n if n else None, i == j) for c, j in zip(counts, columns, strict=True))
+        rows.append(ConfusionRow(label, n, tuple(cells)))
+    return Confusion(tuple(answers), tuple(rows))
+
+
+def frequent_confusions(scores: Mapping[str, Any], most: int = 5) -> list[tuple[str, str, int, int]]:
+    """True class, wrong answer, how often, and of how many; the most frequent first."""
+    labels, confusion = scores["labels"], scores["confusion"]
+    pairs = [
+        (labels[i], labels[j], confusion[i][j], scores["support"][labels[i]])
+        for i in range(len(labels))
+        for j in range(len(labels))
+        if i != j and confusion[i][j]
+    ]
+    return sorted(pairs, key=lambda pair: (-pair[2], pair[0], pair[1]))[:most]
+
+
+def counts_by(reasons: Mapping[str, str]) -> dict[str, int]:
+    """Reason → how many, the most frequent first."""
+    counts: dict[str, int] = {}
+    for reason in reasons.values():
+        counts[reason] = counts.get(reason, 0) + 1
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _dot(
+    label: str, note: str, text: str, kind: str, values: tuple[float | None, Sequence[float] | None, float | None]
+) -> Dot:
+    value, ends, mark = values
+    return Dot(
+        label,
+        note,
+        text,
+        kind,
+        None if value is None else 100 * value,
+        None if ends is None else 100 * ends[0],
+        None if ends is None else 100 * ends[1],
+        None if mark is None else 100 * mark,
+    )

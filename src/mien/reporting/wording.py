@@ -1,0 +1,150 @@
+"""Sentences that follow from the results by rule. None of them holds a number that was typed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mien.reporting.numerals import count, interval, number_word, percent, plural, score, signed
+
+__all__ = [
+    "beats_chance",
+    "comparison_sentences",
+    "error_sentences",
+    "headline",
+    "overall_answer",
+    "target_answer",
+    "warnings",
+]
+
+FEWEST = 10
+"""Bins with fewer photos are shown but not spoken of."""
+
+
+def beats_chance(scores: Mapping[str, Any]) -> bool:
+    """Whether the whole interval of macro-F1 lies above chance."""
+    return bool(scores["interval"] and scores["interval"][0] > scores["chance_macro_f1"])
+
+
+def headline(results: Mapping[str, Any]) -> str:
+    """The answer in one line."""
+    test = results["runs"][results["selected"]]["test"]
+    kinds = f"{number_word(len(results['labels'])).capitalize()} expressions"
+    if not beats_chance(test):
+        return f"{kinds}, not shown to be told apart better than by guessing"
+    told = f"{kinds} told apart with a macro-F1 of {score(test['macro_f1'])}"
+    if "target" in results and results["target"]["shared"]["macro_f1"] is not None:
+        told += f", and of {score(results['target']['shared']['macro_f1'])} on photos from elsewhere"
+    return told
+
+
+def overall_answer(results: Mapping[str, Any]) -> list[str]:
+    """How good, how sure, and against what: on the test photos."""
+    selected = results["selected"]
+    test = results["runs"][selected]["test"]
+    return [
+        f"On {plural(test['images'], 'test photo')} that took no part in training or in any choice, the selected recipe, "
+        f"{selected}, reaches a macro-F1 of {score(test['macro_f1'])} (95\N{NO-BREAK SPACE}% interval {interval(test['interval'])}). "
+        f"In plain words: of 100 new photos of this kind it names the expression shown as the label does for about "
+        f"{count(100 * test['accuracy'])}; with the test photos at hand, anything from "
+        f"{interval(test['accuracy_interval'], 'percent').replace(chr(160) + '%', '')} is plausible.",
+        _against_chance(test),
+    ]
+
+
+def _against_chance(test: Mapping[str, Any]) -> str:
+    most = max(test["support"], key=lambda label: test["support"][label])
+    told = (
+        f"Guessing by the class shares would give a macro-F1 of about {score(test['chance_macro_f1'])}; always answering "
+        f"“{most}”, the most frequent class, would be right on {percent(test['majority_accuracy'])}. "
+    )
+    if beats_chance(test):
+        return told + "The whole interval lies above chance."
+    return told + "The interval reaches down to chance: on these photos the model cannot be told from guessing."
+
+
+def target_answer(results: Mapping[str, Any]) -> list[str]:
+    """How it holds on photos from elsewhere."""
+    if "target" not in results:
+        return [
+            "How it holds on photos from elsewhere was not measured. Photos by other people, cameras and collections "
+            "usually score lower, often much lower; a second set of labelled photos, given as --target, would tell."
+        ]
+    target = results["target"]
+    shared, change = target["shared"], (target.get("change_from_test") or {}).get("macro_f1")
+    n_shared = sum(1 for n in shared["support"].values() if n)
+    told = (
+        f"On {plural(shared['images'], 'photo')} from elsewhere ({target['data']['name']}), over the {number_word(n_shared)} "
+        f"classes that both sets have, macro-F1 is {score(shared['macro_f1'])} ({interval(shared['interval'])}) and "
+        f"{percent(shared['accuracy'])} of the answers agree with the label."
+    )
+    if change is not None:
+        told += f" {_change(change)}"
+    if not beats_chance(shared):
+        told += " The interval reaches down to chance: there the model cannot be told from guessing."
+    return [told, *_reference(target)]
+
+
+def _change(change: float) -> str:
+    if float(f"{change:.2f}") == 0:
+        return "Over the same classes, that is as high as on the test photos."
+    way = "lower" if change < 0 else "higher"
+    told = f"Over the same classes, that is {score(abs(change))} {way} than on the test photos."
+    return told + (" Photos that look unlike the training photos are read worse." if change < 0 else "")
+
+
+def _reference(target: Mapping[str, Any]) -> list[str]:
+    known = target["reference"]
+    if known is None:
+        return []
+    shared = target["shared"]
+    return [
+        f"For comparison: {known['what']} reached an accuracy of {score(known['accuracy'], 3)} and a macro-F1 of "
+        f"{score(known['macro_f1'], 3)}; this model {score(shared['accuracy'], 3)} and {score(shared['macro_f1'], 3)}."
+    ]
+
+
+def warnings(results: Mapping[str, Any]) -> list[str]:
+    """What makes the scores look better than they are."""
+    target = results.get("target", {})
+    found = []
+    if n := target.get("seen_in_training", 0):
+        found.append(
+            f"{plural(n, 'photo')} from elsewhere {'is' if n == 1 else 'are'}, byte for byte, among the photos that the model was "
+            "trained or selected on. The score on photos from elsewhere is too high; take them out and run again."
+        )
+    if n := target.get("recurring_groups", 0):
+        found.append(
+            f"{plural(n, 'picture')} {'stands' if n == 1 else 'stand'} both in the data and among the photos from elsewhere, "
+            "perhaps re-encoded or resized. The two sets are not fully independent."
+        )
+    return found
+
+
+def comparison_sentences(comparisons: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What the validation photos say of each pair."""
+    return [_comparison(entry) for entry in comparisons]
+
+
+def _comparison(entry: Mapping[str, Any]) -> str:
+    first, second = entry["first"], entry["second"]
+    by, ends = signed(entry["macro_f1_difference"]), interval(entry["interval"], "signed")
+    if entry["verdict"] == "cannot tell":
+        return f"{first} or {second}: cannot tell. The difference in macro-F1 is {by}, and its interval, {ends}, includes zero."
+    return f"{first} is {entry['verdict']} than {second}: macro-F1 {by} ({ends})."
+
+
+def error_sentences(rates: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Which properties of a photo go with more errors: those with two bins whose intervals do not overlap."""
+    told = []
+    for entry in rates:
+        bins = [b for b in entry["bins"] if b["images"] >= FEWEST]
+        if len(bins) < 2:
+            continue
+        worst, best = max(bins, key=lambda b: b["error_rate"]), min(bins, key=lambda b: b["error_rate"])
+        if worst["interval"][0] > best["interval"][1]:
+            told.append(
+                f"By {entry['title']}: wrong on {percent(worst['error_rate'])} in “{worst['bin']}” against "
+                f"{percent(best['error_rate'])} in “{best['bin']}”; the intervals do not overlap."
+            )
+    return told
