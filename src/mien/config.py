@@ -113,7 +113,7 @@ class ProbeSettings:
     backbone: str = "efficientnet-lite0"
     photo_size: int = 224
     face_size: int = 160
-    strengths: tuple[float, ...] = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
+    strengths: tuple[float, ...] = (3e-4, 3e-3, 3e-2)
     folds: int = 5
     strength: float | None = None
 

@@ -5,54 +5,89 @@ from __future__ import annotations
 import logging
 import os
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import onnx
 import safetensors.torch
 import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
+from mien.data.preprocess import View
 from mien.models.artifact import METADATA_KEY, Contract
 
-__all__ = ["export_model"]
+__all__ = ["export_model", "save_model", "save_weights", "to_onnx", "with_linear_head"]
 
 
-def export_model(network: nn.Module, contract: Contract, folder: Path) -> Path:
-    """Write ``model.onnx`` and ``model.safetensors`` into a folder, each whole or not at all.
+def export_model(network: nn.Module, contract: Contract, folder: Path) -> None:
+    """Write ``model.onnx`` and ``model.safetensors`` into a folder.
 
     Args:
         network: takes one uint8 (N, S, S, 3) tensor a view, in the contract's order, and returns logits (N, K).
     """
-    network = network.eval().to("cpu")
-    state = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-    weights = folder / "model.safetensors"
-    safetensors.torch.save_file(state, weights.with_suffix(".partial"))
-    os.replace(weights.with_suffix(".partial"), weights)
-    path = folder / "model.onnx"
-    partial = folder / "model.onnx.partial"
-    _export(network, contract, partial)
-    model = onnx.load(str(partial))
+    save_weights(network, folder)
+    save_model(to_onnx(network, contract.views, "logits"), contract, folder)
+
+
+def save_weights(network: nn.Module, folder: Path) -> None:
+    """Write ``model.safetensors``, whole or not at all."""
+    state = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
+    path = folder / "model.safetensors"
+    safetensors.torch.save_file(state, path.with_suffix(".partial"))
+    os.replace(path.with_suffix(".partial"), path)
+
+
+def save_model(model: Any, contract: Contract, folder: Path) -> None:
+    """Write an ONNX model with its contract as ``model.onnx``, whole or not at all."""
     model.metadata_props.add(key=METADATA_KEY, value=contract.to_json())
+    partial = folder / "model.onnx.partial"
     onnx.save(model, str(partial))
-    os.replace(partial, path)
-    return path
+    os.replace(partial, folder / "model.onnx")
 
 
-def _export(network: nn.Module, contract: Contract, path: Path) -> None:
+def to_onnx(network: nn.Module, views: Sequence[View], output: str) -> Any:
+    """A network as an ONNX model whose inputs bear the views' names and whose one output is ``output``."""
     # Two images, because a batch of one would be taken for a constant.
-    examples = tuple(torch.zeros(2, v.size, v.size, 3, dtype=torch.uint8) for v in contract.views)
+    examples = tuple(torch.zeros(2, v.size, v.size, 3, dtype=torch.uint8) for v in views)
     any_number = torch.export.Dim("n")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-        torch.onnx.export(
-            network,
+        program = torch.onnx.export(
+            network.eval().cpu(),
             examples,
-            str(path),
             dynamo=True,
-            external_data=False,
             verbose=False,
-            input_names=[view.name for view in contract.views],
-            output_names=["logits"],
+            input_names=[view.name for view in views],
+            output_names=[output],
             dynamic_shapes=tuple({0: any_number} for _ in examples),
         )
+    return program.model_proto  # type: ignore[union-attr]
+
+
+def with_linear_head(features: Any, weight: NDArray[np.float32], bias: NDArray[np.float32]) -> Any:
+    """An ONNX model of features with a linear layer behind it.
+
+    Args:
+        features: model with one output (N, D).
+        weight: (K, D).
+        bias: (K,).
+
+    Returns:
+        A model with the same inputs and one output ``logits`` (N, K).
+    """
+    model = onnx.ModelProto()
+    model.CopyFrom(features)
+    graph = model.graph
+    name = graph.output[0].name
+    graph.initializer.extend(
+        [numpy_helper.from_array(weight, "head.weight"), numpy_helper.from_array(bias, "head.bias")]
+    )
+    graph.node.append(helper.make_node("Gemm", [name, "head.weight", "head.bias"], ["logits"], transB=1))
+    graph.output.pop()
+    graph.output.append(helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", len(bias)]))
+    return model

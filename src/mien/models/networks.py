@@ -10,7 +10,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "EmotionCNN", "PhotoNetwork", "PixelInput", "TwoStreamNetwork"]
+__all__ = [
+    "IMAGENET_MEAN",
+    "IMAGENET_STD",
+    "EmotionCNN",
+    "PhotoNetwork",
+    "PixelInput",
+    "TwoStreamFeatures",
+    "TwoStreamNetwork",
+]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -92,21 +100,26 @@ class PhotoNetwork(nn.Module):
         return logits
 
 
-class TwoStreamNetwork(nn.Module):
-    """The whole photo and the face through one frozen backbone, joined, then a linear head.
+class TwoStreamFeatures(nn.Module):
+    """The whole photo and the face through one backbone: uint8 (N, H, W, 3) each → joined features (N, 2 D)."""
 
-    ``photo`` and ``face`` are uint8 (N, H, W, 3), each of its own size; the result is logits (N, K).
-    """
-
-    def __init__(self, backbone: nn.Module, mean: Sequence[float], std: Sequence[float], head: nn.Linear) -> None:
+    def __init__(self, backbone: nn.Module, mean: Sequence[float], std: Sequence[float]) -> None:
         super().__init__()
         self.input = PixelInput(mean, std)
         self.backbone = backbone
-        self.head = head
 
-    def features(self, photo: Tensor, face: Tensor) -> Tensor:
-        """Joined features (N, 2 D) of both streams."""
+    def forward(self, photo: Tensor, face: Tensor) -> Tensor:
+        """Joined features (N, 2 D); the two views may differ in size."""
         return torch.cat([self.backbone(self.input(photo)), self.backbone(self.input(face))], dim=1)
+
+
+class TwoStreamNetwork(nn.Module):
+    """Features of photo and face, then a linear head: uint8 (N, H, W, 3) each → logits (N, K)."""
+
+    def __init__(self, features: nn.Module, head: nn.Linear) -> None:
+        super().__init__()
+        self.features = features
+        self.head = head
 
     def forward(self, photo: Tensor, face: Tensor) -> Tensor:
         """Logits (N, K) of photos and their faces."""

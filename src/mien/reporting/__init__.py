@@ -1,0 +1,1 @@
+"""The report: stored results → one self-contained page."""

@@ -54,7 +54,8 @@ def _overlap(results: Results) -> Advice | None:
         return None
     return Advice(
         "Take the overlap out of the photos from elsewhere.",
-        f"Seen in training byte for byte: {count(seen)}; pictures in both sets, re-encoded ones included: {count(recurring)}.",
+        f"Seen in training byte for byte: {count(seen)}; pictures in both sets, re-encoded ones included: "
+        f"{count(recurring)}.",
     )
 
 
@@ -64,7 +65,8 @@ def _conflicts(results: Results) -> Advice | None:
         return None
     return Advice(
         f"Decide on one label for {plural(n, 'picture')} that {'stands' if n == 1 else 'stand'} under two.",
-        "At most one of the labels can be right, and the wrong one is learned as if it were. They are listed under Data.",
+        "At most one of the labels can be right, and the wrong one is learned as if it were. They are "
+        "listed under Data.",
     )
 
 
@@ -87,11 +89,13 @@ def _weakest_class(results: Results) -> Advice | None:
     pairs = [pair for pair in frequent_confusions(test, most=len(known) ** 2) if pair[0] == label]
     if not pairs:
         return None
-    told = f"{percent(entry['recall'])} of its {plural(entry['support'], 'test photo')} are recognised, the least of all classes"
+    told = (
+        f"{percent(entry['recall'])} of its {plural(entry['support'], 'test photo')} are recognised, the least of all"
+    )
     return Advice(
         f"Look at “{label}” first, beside “{pairs[0][1]}”.",
-        f"{told}; {count(pairs[0][2])} are taken for “{pairs[0][1]}”. Check the labels of both and add clear examples that set "
-        "them apart.",
+        f"{told}; {count(pairs[0][2])} are taken for “{pairs[0][1]}”. Check the labels of both and add "
+        "clear examples that set them apart.",
     )
 
 
@@ -120,8 +124,8 @@ def _sample_size(results: Results) -> Advice | None:
         return None
     return Advice(
         "Hold back more test photos, if you need a sharper answer.",
-        f"With {plural(test['images'], 'test photo')} the interval is about ±{score(half)}. Halving it takes about four times as "
-        f"many, {count(4 * test['images'])}.",
+        f"With {plural(test['images'], 'test photo')} the interval is about ±{score(half)}. Halving it "
+        f"takes about four times as many, {count(4 * test['images'])}.",
     )
 
 
@@ -140,8 +144,8 @@ def _target_drop(results: Results) -> Advice | None:
         return None
     return Advice(
         "Collect and label training photos like those it will be used on.",
-        f"Over the shared classes, macro-F1 is {score(-change)} lower on photos from elsewhere than on the test photos. "
-        "The table under Photos from elsewhere shows how the two sets differ.",
+        f"Over the shared classes, macro-F1 is {score(-change)} lower on photos from elsewhere than on the "
+        "test photos. The table under Photos from elsewhere shows how the two sets differ.",
     )
 
 
@@ -152,15 +156,18 @@ def _target_extra(results: Results) -> Advice | None:
     every = results["target"]["all"]
     n = sum(every["support"][label] for label in extra)
     return Advice(
-        f"Add {' and '.join(f'“{label}”' for label in extra)} to the training photos, or keep such photos away from the model.",
-        f"{count(n)} of {plural(every['images'], 'photo')} from elsewhere show {'it' if len(extra) == 1 else 'them'}, and the "
-        "model can only answer something else.",
+        f"Add {' and '.join(f'“{label}”' for label in extra)} to the training photos, or keep such photos "
+        "away from the model.",
+        f"{count(n)} of {plural(every['images'], 'photo')} from elsewhere show "
+        f"{'it' if len(extra) == 1 else 'them'}, and the model can only answer something else.",
     )
 
 
 def _undecided(results: Results) -> Advice | None:
     selected = results["selected"]
-    pairs = [c for c in results["comparisons"] if c["verdict"] == "cannot tell" and selected in (c["first"], c["second"])]
+    pairs = [
+        c for c in results["comparisons"] if c["verdict"] == "cannot tell" and selected in (c["first"], c["second"])
+    ]
     if not pairs:
         return None
     names = " and ".join(c["second"] if c["first"] == selected else c["first"] for c in pairs)

@@ -17,41 +17,53 @@ Results = Mapping[str, Any]
 
 _AUGMENT = {
     "none": "without augmentation",
-    "notebook": "with augmentation of the training photos (random resized crop, horizontal flip, rotation, colour jitter)",
+    "notebook": "with augmented training photos (random resized crop, horizontal flip, rotation, colour jitter)",
 }
 
 
 def methods(results: Results) -> list[str]:
     """The paragraphs, in order."""
-    return [_photos(results), _split(results), *_recipes(results), _scores(results), *_target(results), _software(results)]
+    return [
+        _photos(results),
+        _split(results),
+        *_recipes(results),
+        _scores(results),
+        *_target(results),
+        _software(results),
+    ]
 
 
 def _photos(results: Results) -> str:
     data = results["data"]
     classes = ", ".join(f"{label} {count(n)}" for label, n in data["classes"].items())
-    left = f"{plural(data['unreadable'], 'file')} could not be read and {'was' if data['unreadable'] == 1 else 'were'} not used. "
+    left = f"Not used: {plural(data['unreadable'], 'file')} that could not be read. " if data["unreadable"] else ""
     return (
         f"We used {plural(data['images'], 'labelled photo')} of the collection {data['name']} ({classes}). "
-        f"{left if data['unreadable'] else ''}A label is the expression shown according to the collection. Photos were turned upright "
-        "by their EXIF orientation, converted to RGB and resized to squares by antialiased bilinear interpolation. Faces were "
-        "located with CenterFace (Xu et al., 2019); the face view is the largest face with "
-        f"{percent(FACE_MARGIN - 1)} margin, or the whole photo where none was found. Pictures were taken as near duplicates when at "
-        f"most {MAX_DISTANCE} of the 256 bits of their difference hashes differed ({plural(data['near_duplicate_groups'], 'group')})."
+        f"{left}A label is the expression shown according to the collection. "
+        "Photos were turned upright by their EXIF orientation, converted to RGB and resized to squares by "
+        "antialiased bilinear interpolation. Faces were located with CenterFace (Xu et al., 2019); the "
+        f"face view is the largest face with {percent(FACE_MARGIN - 1)} margin, or the whole photo where "
+        f"none was found. Pictures were taken as near duplicates when at most {MAX_DISTANCE} of the 256 "
+        f"bits of their difference hashes differed ({plural(data['near_duplicate_groups'], 'group')})."
     )
 
 
 def _split(results: Results) -> str:
     counts = {name: sum(part.values()) for name, part in results["splits"]["counts"].items()}
-    sizes = f"{count(counts['train'])} training, {count(counts['val'])} validation and {count(counts['test'])} test photos"
+    sizes = (
+        f"{count(counts['train'])} training, {count(counts['val'])} validation and {count(counts['test'])} test photos"
+    )
     if results["splits"]["given"]:
         left = len(results["splits"]["left_out"])
         return (
-            f"The division that came with the collection was kept ({sizes}), less {plural(left, 'photo')} that recurred in a later "
-            "part; a part that did not come with it was drawn from the training photos. The division is by photo, not by person."
+            f"The division that came with the collection was kept ({sizes}), less {plural(left, 'photo')} "
+            "that recurred in a later part; a part that did not come with it was drawn from the training "
+            "photos. The division is by photo, not by person."
         )
     return (
-        f"Photos were divided {results['config']['split']} per cent into {sizes}, stratified by class, with near duplicates kept "
-        f"together (seed {results['config']['seed']}). The division is by photo, not by person."
+        f"Photos were divided {results['config']['split']} per cent into {sizes}, stratified by class, with "
+        f"near duplicates kept together (seed {results['config']['seed']}). The division is by photo, not "
+        "by person."
     )
 
 
@@ -59,10 +71,11 @@ def _recipes(results: Results) -> list[str]:
     told = [_probe(run) if run["config"]["probe"] else _network(run) for run in results["runs"].values()]
     return [
         "Recipes. " + " ".join(told),
-        f"The recipe with the highest macro-F1 on the validation photos was selected: {results['selected']}. Recipes were compared by "
-        f"the difference of macro-F1 on the validation photos with a paired bootstrap ({count(RESAMPLES)} resamples of near-duplicate "
-        "groups); one training seed each, so the comparison does not speak of other seeds. The test photos were read once, after the "
-        "selection.",
+        "The recipe with the highest macro-F1 on the validation photos was selected: "
+        f"{results['selected']}. Recipes were compared by the difference of macro-F1 on the validation "
+        f"photos with a paired bootstrap ({count(RESAMPLES)} resamples of near-duplicate groups); one "
+        "training seed each, so the comparison does not speak of other seeds. The test photos were read "
+        "once, after the selection.",
     ]
 
 
@@ -70,9 +83,10 @@ def _probe(run: Mapping[str, Any]) -> str:
     name, probe = run["config"]["name"], run["config"]["probe"]
     strengths = ", ".join(f"{c:g}" for c in probe["strengths"])
     return (
-        f"{name}: logistic regression on standardised frozen features of a pretrained {probe['backbone']}, of the whole photo "
-        f"({probe['photo_size']} px) and of the face ({probe['face_size']} px), joined; inverse L2 penalty C = {probe['strength']:g}, "
-        f"chosen from {strengths} by {probe['folds']}-fold cross-validation grouped by near duplicates within the training photos."
+        f"{name}: logistic regression on standardised frozen features of a pretrained {probe['backbone']}, "
+        f"of the whole photo ({probe['photo_size']} px) and of the face ({probe['face_size']} px), joined; "
+        f"inverse L2 penalty C = {probe['strength']:g}, chosen from {strengths} by {probe['folds']}-fold "
+        "cross-validation grouped by near duplicates within the training photos."
     )
 
 
@@ -84,14 +98,17 @@ def _network(run: Mapping[str, Any]) -> str:
         f"Adam with learning rate {train['learning_rate']:g} and weight decay {train['weight_decay']:g}",
         f"label smoothing {train['label_smoothing']:g}" if train["label_smoothing"] else "",
         f"gradient norm at most {train['clip_norm']:g}" if train["clip_norm"] else "",
-        f"learning rate times {train['plateau_factor']:g} after {train['plateau_patience']} epochs without a higher validation "
-        f"{_spoken(train['monitor'])}",
+        f"learning rate times {train['plateau_factor']:g} after {train['plateau_patience']} epochs without "
+        f"a higher validation {_spoken(train['monitor'])}",
         f"stopped after {train['stop_patience']} such epochs" if train["stop_patience"] else "",
         _AUGMENT.get(train["augment"], f"augmentation {train['augment']}"),
         f"precision {train['precision']}",
     ]
-    ran = f"; {plural(len(history), 'epoch')} run{_limit(train['budget'])}, epoch {kept_epoch(history, train['monitor'])} kept" if history else ""
-    return f"{name}: EmotionCNN trained from scratch, {', '.join(s for s in settings if s)}{ran} (seed {run['config']['seed']})."
+    if history:
+        kept = kept_epoch(history, train["monitor"])
+        settings.append(f"{plural(len(history), 'epoch')} run{_limit(train['budget'])}, epoch {kept} kept")
+    told = ", ".join(setting for setting in settings if setting)
+    return f"{name}: EmotionCNN trained from scratch, {told} (seed {run['config']['seed']})."
 
 
 def _limit(budget: Mapping[str, Any]) -> str:
@@ -105,9 +122,10 @@ def _spoken(monitor: str) -> str:
 
 def _scores(results: Results) -> str:
     return (
-        "The primary score is macro-F1, the mean of the F1 scores of the classes with at least one true photo. Intervals of macro-F1 "
-        f"and accuracy are 95 % percentile bootstrap intervals over near-duplicate groups ({count(RESAMPLES)} resamples); intervals of "
-        "recall and of error rates are Wilson score intervals (Wilson, 1927). Chance is the expected macro-F1 of answers drawn by the "
+        "The primary score is macro-F1, the mean of the F1 scores of the classes with at least one true "
+        "photo. Intervals of macro-F1 and accuracy are 95 % percentile bootstrap intervals over "
+        f"near-duplicate groups ({count(RESAMPLES)} resamples); intervals of recall and of error rates are "
+        "Wilson score intervals (Wilson, 1927). Chance is the expected macro-F1 of answers drawn by the "
         "class shares, majority the accuracy of always answering the most frequent class."
     )
 
@@ -118,9 +136,10 @@ def _target(results: Results) -> list[str]:
     target = results["target"]
     shared = [label for label, n in target["shared"]["support"].items() if n]
     return [
-        f"The models were also tested on {plural(target['all']['images'], 'photo')} of the collection {target['data']['name']}, which took "
-        f"no part in training or selection. Classes were matched by name and synonym; shared: {_listed(shared)}"
-        f"{_besides(target['labels'])}. Scores over the shared classes let the model answer any of its classes unless stated."
+        f"The models were also tested on {plural(target['all']['images'], 'photo')} of the collection "
+        f"{target['data']['name']}, which took no part in training or selection. Classes were matched by "
+        f"name and synonym; shared: {_listed(shared)}{_besides(target['labels'])}. Scores over the shared "
+        "classes let the model answer any of its classes unless stated."
     ]
 
 
@@ -134,4 +153,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _software(results: Results) -> str:
-    return f"All steps were done with mien {results['mien']} (seed {results['config']['seed']}). Scores refer to expressions shown, not to emotions felt."
+    return (
+        f"All steps were done with mien {results['mien']} (seed {results['config']['seed']}). Scores refer to "
+        "expressions shown, not to emotions felt."
+    )

@@ -1,4 +1,4 @@
-"""Small copies of photos for the report: cut from the decoded pixels, so nothing of the file but its pixels is in them."""
+"""Small copies of photos for the report, made of the decoded pixels alone: nothing else of the file is in them."""
 
 from __future__ import annotations
 

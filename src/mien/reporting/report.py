@@ -1,2 +1,218 @@
-def write_report(folder, results, manifest, pixels):
-    (folder / "report.html").write_text("x")
+"""Results, manifest and pixels → one self-contained page that needs no network and no script."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import polars as pl
+from markupsafe import Markup
+
+from mien.data.manifest import usable
+from mien.data.pixels import Pixels
+from mien.metrics import RESAMPLES
+from mien.reporting import numerals, tables, wording
+from mien.reporting.advice import advise
+from mien.reporting.figures import kept_epoch, learning_curves
+from mien.reporting.methods import methods
+from mien.reporting.photos import conflict_photos, largest_photo_view, mistake_photos, sample_photos
+
+__all__ = ["render_report", "write_report"]
+
+SECTIONS = {
+    "answer": "The answer",
+    "data": "Data",
+    "split": "Split",
+    "curves": "Learning curves",
+    "scores": "Scores",
+    "comparison": "Comparison",
+    "target": "Photos from elsewhere",
+    "mistakes": "Mistakes",
+    "next": "What to do next",
+    "methods": "Methods",
+    "glossary": "Glossary",
+}
+"""Id → heading, in the order of the page."""
+MOST_NAMES = 200
+"""File names listed of one kind; the manifest has them all."""
+
+Results = Mapping[str, Any]
+
+
+def write_report(folder: Path, results: dict[str, Any], manifest: pl.DataFrame, pixels: Pixels) -> None:
+    """Write ``report.html`` into the study's folder, whole or not at all.
+
+    Args:
+        results: as documented for ``results.json``; ``config.photos`` decides whether photos and file names are shown.
+        manifest: every file of the data and of the target.
+        pixels: the decoded photos of the study.
+    """
+    path = folder / "report.html"
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(render_report(results, manifest, pixels), encoding="utf-8")
+    os.replace(partial, path)
+
+
+def render_report(results: Results, manifest: pl.DataFrame, pixels: Pixels) -> str:
+    """The page as text; see ``write_report``."""
+    selected = results["runs"][results["selected"]]
+    photos = _photos(results, manifest, pixels) if results["config"]["photos"] else None
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            sections=SECTIONS,
+            results=results,
+            data=results["data"],
+            target=results.get("target"),
+            selected=results["selected"],
+            test=selected["test"],
+            photos=photos,
+            most_names=MOST_NAMES,
+            resamples=RESAMPLES,
+            headline=wording.headline(results),
+            answer=[*wording.overall_answer(results), *wording.target_answer(results)],
+            answer_dots=_answer_dots(results),
+            warnings=wording.warnings(results),
+            curves=_curves(results),
+            run_dots=_run_dots(results),
+            differences=tables.difference_dots(results["comparisons"]),
+            comparisons=wording.comparison_sentences(results["comparisons"]),
+            class_rows=tables.class_rows(selected["test"], results["labels"]),
+            confusion=tables.confusion_table(selected["test"], results["labels"]),
+            mistakes=_mistakes(results),
+            elsewhere=_elsewhere(results),
+            advice=advise(results),
+            methods=methods(results),
+        )
+    )
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("mien.reporting"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for name in ("score", "percent", "count", "signed", "interval", "plural", "number_word"):
+        environment.filters[name] = getattr(numerals, name)
+    environment.filters["unbroken"] = _unbroken
+    environment.filters["counts_by"] = tables.counts_by
+    return environment
+
+
+def _unbroken(text: str) -> Markup:
+    """The text with no line break inside “macro-F1”."""
+    return Markup('<span class="nb">macro-F1</span>').join(text.split("macro-F1"))
+
+
+def _photos(results: Results, manifest: pl.DataFrame, pixels: Pixels) -> dict[str, Any]:
+    """The photos of every gallery."""
+    data = usable(manifest).filter(pl.col("source") == results["data"]["name"])
+    view = largest_photo_view(results["runs"])
+    target = results.get("target", {})
+    return {
+        "sample": sample_photos(data, pixels, view, results["config"]["seed"]),
+        "conflicts": conflict_photos(results["data"]["conflicts"], data, pixels, view),
+        "test": mistake_photos(results["mistakes"], manifest, pixels, view),
+        "target": mistake_photos(target.get("mistakes", []), manifest, pixels, view),
+    }
+
+
+def _answer_dots(results: Results) -> list[tables.Dot]:
+    test = results["runs"][results["selected"]]["test"]
+    dots = [tables.score_dot("Test photos", numerals.plural(test["images"], "photo"), test, "test")]
+    if "target" not in results:
+        return dots
+    shared = results["target"]["shared"]
+    note = f"{numerals.plural(shared['images'], 'photo')}, shared classes"
+    dots.append(tables.score_dot("Photos from elsewhere", note, shared, "target"))
+    if known := results["target"]["reference"]:
+        text = numerals.score(known["macro_f1"])
+        dots.append(tables.Dot("Published reference", "same photos", text, "reference", 100 * known["macro_f1"]))
+    return dots
+
+
+def _curves(results: Results) -> list[dict[str, Any]]:
+    """Fit verdict of each run, and its curves where it has epochs."""
+    found = []
+    for name, run in results["runs"].items():
+        entry = {"name": name, "sentence": run["fit"]["sentence"], "panels": [], "kept": None, "monitor": None}
+        if run["history"]:
+            monitor = run["config"]["train"]["monitor"]
+            val = run["val"]
+            majority, chance = ("majority", val["majority_accuracy"]), ("chance", val["chance_macro_f1"])
+            levels = {"accuracy": majority, "macro_f1": chance}
+            entry["panels"] = learning_curves(name, run["history"], monitor, levels)
+            entry["kept"], entry["monitor"] = kept_epoch(run["history"], monitor), monitor
+        found.append(entry)
+    return found
+
+
+def _run_dots(results: Results) -> list[tables.Dot]:
+    dots = []
+    for name, run in results["runs"].items():
+        dots.append(tables.heading(name))
+        dots.append(tables.score_dot("validation", "", run["val"], "val"))
+        dots.append(tables.score_dot("test", "", run["test"], "test"))
+        if "target" in run:
+            dots.append(tables.score_dot("elsewhere", "", run["target"]["shared"], "target"))
+    return dots
+
+
+def _mistakes(results: Results) -> list[dict[str, Any]]:
+    """What went wrong on the test photos and, where there are any, on those from elsewhere."""
+    sets = [("test", "Test photos", results["runs"][results["selected"]]["test"], results)]
+    if "target" in results:
+        sets.append(("target", "Photos from elsewhere", results["target"]["shared"], results["target"]))
+    return [_mistakes_of(*entry) for entry in sets]
+
+
+def _mistakes_of(name: str, title: str, scores: Mapping[str, Any], source: Results) -> dict[str, Any]:
+    overall = None if scores["accuracy"] is None else 1 - scores["accuracy"]
+    return {
+        "id": name,
+        "title": title,
+        "images": scores["images"],
+        "wrong": scores["images"] - sum(row[i] for i, row in enumerate(scores["confusion"])),
+        "overall": overall,
+        "confusions": tables.frequent_confusions(scores),
+        "list": source["mistakes"],
+        "properties": len(source["error_rates"]),
+        "rates": _rate_dots(source["error_rates"], overall),
+        "told": wording.error_sentences(source["error_rates"]),
+    }
+
+
+def _rate_dots(rates: Sequence[Mapping[str, Any]], overall: float | None) -> list[tables.Dot]:
+    dots = []
+    for entry in rates:
+        title = entry["title"]
+        dots.append(tables.heading(title[:1].upper() + title[1:]))
+        dots += [tables.error_dot(part, overall) for part in entry["bins"]]
+    return dots
+
+
+def _elsewhere(results: Results) -> dict[str, Any] | None:
+    """Tables and charts of the target set."""
+    if "target" not in results:
+        return None
+    target, test = results["target"], results["runs"][results["selected"]]["test"]
+    about = {
+        "all": ("All its photos", "unknown classes count as wrong", "target"),
+        "shared": ("Shared classes", "any answer allowed", "target"),
+        "shared_limited": ("Shared, answers limited", "to the shared classes", "target"),
+    }
+    dots = [tables.score_dot("Test photos", "for comparison", test, "test")]
+    dots += [tables.score_dot(label, note, target[key], kind) for key, (label, note, kind) in about.items()]
+    return {
+        "dots": dots,
+        "classes": tables.class_rows(target["shared"], results["labels"]),
+        "confusion": tables.confusion_table(target["all"], results["labels"]),
+        "one_sided": wording.one_sided(target["shared"]),
+    }

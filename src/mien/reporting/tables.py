@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ __all__ = [
     "difference_dots",
     "error_dot",
     "frequent_confusions",
+    "heading",
     "score_dot",
 ]
 
@@ -102,10 +104,15 @@ def error_dot(entry: Mapping[str, Any], overall: float | None) -> Dot:
     return _dot(entry["bin"], numerals.plural(entry["images"], "photo"), text, "error", (rate, ends, overall))
 
 
+def heading(label: str) -> Dot:
+    """A row that only names the rows after it."""
+    return Dot(label, "", "", "head", None)
+
+
 def difference_dots(comparisons: Sequence[Mapping[str, Any]]) -> tuple[list[Dot], float]:
     """Differences of macro-F1 on a line whose middle is zero, and the value at its right end."""
     ends = [abs(end) for entry in comparisons for end in entry["interval"]]
-    reach = max([0.1, *(-(-end * 10 // 1) / 10 for end in ends)])
+    reach: float = max([1, *(math.ceil(10 * end) for end in ends)]) / 10
 
     def place(value: float) -> float:
         return 50 + 50 * value / reach

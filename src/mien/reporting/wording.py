@@ -12,6 +12,7 @@ __all__ = [
     "comparison_sentences",
     "error_sentences",
     "headline",
+    "one_sided",
     "overall_answer",
     "target_answer",
     "warnings",
@@ -19,6 +20,8 @@ __all__ = [
 
 FEWEST = 10
 """Bins with fewer photos are shown but not spoken of."""
+LOPSIDED = 0.5
+"""Share of the answers above which one class is said to draw them."""
 
 
 def beats_chance(scores: Mapping[str, Any]) -> bool:
@@ -33,9 +36,12 @@ def headline(results: Mapping[str, Any]) -> str:
     if not beats_chance(test):
         return f"{kinds}, not shown to be told apart better than by guessing"
     told = f"{kinds} told apart with a macro-F1 of {score(test['macro_f1'])}"
-    if "target" in results and results["target"]["shared"]["macro_f1"] is not None:
-        told += f", and of {score(results['target']['shared']['macro_f1'])} on photos from elsewhere"
-    return told
+    shared = results["target"]["shared"] if "target" in results else None
+    if shared is None or shared["macro_f1"] is None:
+        return told
+    if not beats_chance(shared):
+        return f"{told}; on photos from elsewhere, no better than by guessing"
+    return f"{told}, and of {score(shared['macro_f1'])} on photos from elsewhere"
 
 
 def overall_answer(results: Mapping[str, Any]) -> list[str]:
@@ -43,9 +49,10 @@ def overall_answer(results: Mapping[str, Any]) -> list[str]:
     selected = results["selected"]
     test = results["runs"][selected]["test"]
     return [
-        f"On {plural(test['images'], 'test photo')} that took no part in training or in any choice, the selected recipe, "
-        f"{selected}, reaches a macro-F1 of {score(test['macro_f1'])} (95\N{NO-BREAK SPACE}% interval {interval(test['interval'])}). "
-        f"In plain words: of 100 new photos of this kind it names the expression shown as the label does for about "
+        f"On {plural(test['images'], 'test photo')} that took no part in training or in any choice, the "
+        f"selected recipe, {selected}, reaches a macro-F1 of {score(test['macro_f1'])} "
+        f"(95\N{NO-BREAK SPACE}% interval {interval(test['interval'])}). In plain words: of 100 new photos "
+        "of this kind it names the expression shown as the label does for about "
         f"{count(100 * test['accuracy'])}; with the test photos at hand, anything from "
         f"{interval(test['accuracy_interval'], 'percent').replace(chr(160) + '%', '')} is plausible.",
         _against_chance(test),
@@ -55,42 +62,72 @@ def overall_answer(results: Mapping[str, Any]) -> list[str]:
 def _against_chance(test: Mapping[str, Any]) -> str:
     most = max(test["support"], key=lambda label: test["support"][label])
     told = (
-        f"Guessing by the class shares would give a macro-F1 of about {score(test['chance_macro_f1'])}; always answering "
-        f"“{most}”, the most frequent class, would be right on {percent(test['majority_accuracy'])}. "
+        f"Guessing by the class shares would give a macro-F1 of about {score(test['chance_macro_f1'])}; "
+        f"always answering “{most}”, the most frequent class, would be right on "
+        f"{percent(test['majority_accuracy'])}. "
     )
-    if beats_chance(test):
-        return told + "The whole interval lies above chance."
-    return told + "The interval reaches down to chance: on these photos the model cannot be told from guessing."
+    return told + _verdict(test, "on these photos")
+
+
+def _verdict(scores: Mapping[str, Any], where: str) -> str:
+    """Where the interval of macro-F1 lies against chance."""
+    if scores["interval"] is None:
+        return ""
+    if beats_chance(scores):
+        return "The whole interval lies above chance."
+    if scores["interval"][1] < scores["chance_macro_f1"]:
+        return (
+            f"The whole interval lies below chance ({score(scores['chance_macro_f1'])}): by this score, "
+            f"guessing would do better {where}."
+        )
+    return (
+        f"The interval reaches down to chance ({score(scores['chance_macro_f1'])}): {where} the model "
+        "cannot be told from guessing."
+    )
 
 
 def target_answer(results: Mapping[str, Any]) -> list[str]:
     """How it holds on photos from elsewhere."""
     if "target" not in results:
         return [
-            "How it holds on photos from elsewhere was not measured. Photos by other people, cameras and collections "
-            "usually score lower, often much lower; a second set of labelled photos, given as --target, would tell."
+            "How it holds on photos from elsewhere was not measured. On other people, cameras and "
+            "collections it can do much worse; a second set of labelled photos, given as --target, would "
+            "tell."
         ]
     target = results["target"]
     shared, change = target["shared"], (target.get("change_from_test") or {}).get("macro_f1")
     n_shared = sum(1 for n in shared["support"].values() if n)
     told = (
-        f"On {plural(shared['images'], 'photo')} from elsewhere ({target['data']['name']}), over the {number_word(n_shared)} "
-        f"classes that both sets have, macro-F1 is {score(shared['macro_f1'])} ({interval(shared['interval'])}) and "
-        f"{percent(shared['accuracy'])} of the answers agree with the label."
+        f"On {plural(shared['images'], 'photo')} from elsewhere ({target['data']['name']}), over the "
+        f"{number_word(n_shared)} classes that both sets have, macro-F1 is {score(shared['macro_f1'])} "
+        f"({interval(shared['interval'])}) and {percent(shared['accuracy'])} of the answers agree with the "
+        "label."
     )
     if change is not None:
         told += f" {_change(change)}"
-    if not beats_chance(shared):
-        told += " The interval reaches down to chance: there the model cannot be told from guessing."
+    if shared["interval"]:
+        told += f" {_verdict(shared, 'on photos from elsewhere')}"
     return [told, *_reference(target)]
+
+
+def one_sided(scores: Mapping[str, Any]) -> str | None:
+    """A sentence on the class that gets most answers, where it gets far more than its share of the photos."""
+    n = scores["images"]
+    if not n:
+        return None
+    answers = {label: sum(row[j] for row in scores["confusion"]) / n for j, label in enumerate(scores["labels"])}
+    most = max(answers, key=lambda label: answers[label])
+    share = scores["support"][most] / n
+    if answers[most] < LOPSIDED or answers[most] < 2 * share:
+        return None
+    return f"{percent(answers[most])} of all answers are “{most}”, which {percent(share)} of the photos show."
 
 
 def _change(change: float) -> str:
     if float(f"{change:.2f}") == 0:
         return "Over the same classes, that is as high as on the test photos."
     way = "lower" if change < 0 else "higher"
-    told = f"Over the same classes, that is {score(abs(change))} {way} than on the test photos."
-    return told + (" Photos that look unlike the training photos are read worse." if change < 0 else "")
+    return f"Over the same classes, that is {score(abs(change))} {way} than on the test photos."
 
 
 def _reference(target: Mapping[str, Any]) -> list[str]:
@@ -99,8 +136,9 @@ def _reference(target: Mapping[str, Any]) -> list[str]:
         return []
     shared = target["shared"]
     return [
-        f"For comparison: {known['what']} reached an accuracy of {score(known['accuracy'], 3)} and a macro-F1 of "
-        f"{score(known['macro_f1'], 3)}; this model {score(shared['accuracy'], 3)} and {score(shared['macro_f1'], 3)}."
+        f"For comparison, {known['what']}: accuracy {score(known['accuracy'], 3)}, macro-F1 "
+        f"{score(known['macro_f1'], 3)}. This model: accuracy {score(shared['accuracy'], 3)}, macro-F1 "
+        f"{score(shared['macro_f1'], 3)}."
     ]
 
 
@@ -110,13 +148,14 @@ def warnings(results: Mapping[str, Any]) -> list[str]:
     found = []
     if n := target.get("seen_in_training", 0):
         found.append(
-            f"{plural(n, 'photo')} from elsewhere {'is' if n == 1 else 'are'}, byte for byte, among the photos that the model was "
-            "trained or selected on. The score on photos from elsewhere is too high; take them out and run again."
+            f"{plural(n, 'photo')} from elsewhere {'is' if n == 1 else 'are'}, byte for byte, among the "
+            "photos that the model was trained or selected on. The score on photos from elsewhere is too "
+            "high; take them out and run again."
         )
     if n := target.get("recurring_groups", 0):
         found.append(
-            f"{plural(n, 'picture')} {'stands' if n == 1 else 'stand'} both in the data and among the photos from elsewhere, "
-            "perhaps re-encoded or resized. The two sets are not fully independent."
+            f"{plural(n, 'picture')} {'stands' if n == 1 else 'stand'} both in the data and among the "
+            "photos from elsewhere, perhaps re-encoded or resized. The two sets are not fully independent."
         )
     return found
 
@@ -130,7 +169,8 @@ def _comparison(entry: Mapping[str, Any]) -> str:
     first, second = entry["first"], entry["second"]
     by, ends = signed(entry["macro_f1_difference"]), interval(entry["interval"], "signed")
     if entry["verdict"] == "cannot tell":
-        return f"{first} or {second}: cannot tell. The difference in macro-F1 is {by}, and its interval, {ends}, includes zero."
+        told = f"The difference in macro-F1 is {by}, and its interval, {ends}, includes zero."
+        return f"{first} or {second}: cannot tell. {told}"
     return f"{first} is {entry['verdict']} than {second}: macro-F1 {by} ({ends})."
 
 

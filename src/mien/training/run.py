@@ -12,17 +12,27 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import torch
+from numpy.typing import NDArray
+from torch import nn
 
 import mien
 from mien.config import RunConfig, read_toml, write_toml
 from mien.data.pixels import Pixels
 from mien.errors import ConfigError
 from mien.models.artifact import HASH_LENGTH, Contract
-from mien.models.export import export_model
-from mien.models.networks import IMAGENET_MEAN, IMAGENET_STD, EmotionCNN, PhotoNetwork
+from mien.models.backbones import load_backbone
+from mien.models.export import export_model, save_model, save_weights, to_onnx, with_linear_head
+from mien.models.networks import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    EmotionCNN,
+    PhotoNetwork,
+    TwoStreamFeatures,
+    TwoStreamNetwork,
+)
 from mien.progress import Advance
 from mien.training.fit import TrainingSet, faster_precision, fit
-from mien.training.probe import fit_probe
+from mien.training.probe import choose_strength, compute_features, fit_head
 from mien.training.recipes import views_of
 
 __all__ = ["LabelledPhotos", "train_run"]
@@ -76,20 +86,26 @@ def train_run(run: RunConfig, photos: LabelledPhotos, folder: Path, *, advance: 
 def _probe_run(run: RunConfig, photos: LabelledPhotos, folder: Path, advance: Advance) -> RunConfig:
     assert run.probe is not None
     train = photos.split("train")
-    network, strength, collections = fit_probe(
-        run.probe,
-        photos.pixels,
-        train["row"].to_numpy(),
-        photos.indices(train),
-        train["near_group"].to_numpy(),
-        seed=run.seed,
-        device=run.device,
-        advance=advance,
-    )
+    y, views = photos.indices(train), views_of(run)
+    backbone = load_backbone(run.probe.backbone)
+    body = TwoStreamFeatures(backbone.module, backbone.mean, backbone.std)
+    model = to_onnx(body, views, "features")
+    features = compute_features(model, views, photos.pixels, train["row"].to_numpy(), advance)
+    groups = train["near_group"].to_numpy()
+    strength = run.probe.strength or choose_strength(run.probe, features, y, groups, run.seed)
     run = replace(run, probe=replace(run.probe, strength=strength))
     write_toml(run, folder / "config.toml")
-    export_model(network, _contract(run, photos, collections, ["train"]), folder)
+    weight, bias = fit_head(strength, features, y)
+    save_weights(TwoStreamNetwork(body, _linear(weight, bias)), folder)
+    contract = _contract(run, photos, backbone.collections, ["train"])
+    save_model(with_linear_head(model, weight, bias), contract, folder)
     return run
+
+
+def _linear(weight: NDArray[np.float32], bias: NDArray[np.float32]) -> nn.Linear:
+    layer = nn.Linear(weight.shape[1], weight.shape[0])
+    layer.load_state_dict({"weight": torch.from_numpy(weight), "bias": torch.from_numpy(bias)})
+    return layer
 
 
 def _network_run(run: RunConfig, photos: LabelledPhotos, folder: Path, advance: Advance) -> RunConfig:

@@ -1,0 +1,217 @@
+"""What the end-to-end tests share: small drawn sets, one finished study of them, and the command in a box."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mien.data.demo import draw_face
+
+CLASSES = ("anger", "happy", "sad")
+PER_CLASS = 20
+UNREADABLE = {"anger/broken.png": "cut short", "happy/notes.txt": "no image", "sad/empty.jpg": "no byte"}
+IGNORED = {"readme.txt": "in no class folder", "happy/Thumbs.db": "a system file"}
+STUDY_OPTIONS = ("--size", "32", "--epochs", "6", "--precision", "fp32", "--device", "cpu")
+STUDY_RECIPES = ("scratch", "probe", "scratch-no-augmentation")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The one strict JSON object on stdout."""
+        return strict_json(self.out)
+
+    @property
+    def complaint(self) -> str:
+        """The one line that says what went wrong; progress may stand before it."""
+        assert "Traceback" not in self.err, self.err
+        lines = self.err.splitlines()
+        said = [line for line in lines if line.startswith("mien: ")]
+        assert len(said) == 1, self.err
+        assert lines[-1] == said[0], f"something follows the message: {self.err}"
+        return said[0]
+
+
+@dataclass(frozen=True)
+class Study:
+    """A finished study."""
+
+    folder: Path
+    results: dict[str, Any]
+    data: Path
+    target: Path
+
+
+def strict_json(text: str) -> Any:
+    """Parse JSON as its standard has it, without NaN and Infinity."""
+
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is not JSON")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
+    """Every path below a folder with its size and time of change."""
+    return {
+        str(path.relative_to(folder)): (0, 0) if path.is_dir() else (path.stat().st_size, path.stat().st_mtime_ns)
+        for path in folder.rglob("*")
+    }
+
+
+def numbers(results: Mapping[str, Any]) -> Any:
+    """Results without what no two studies can share: seconds and paths."""
+    if isinstance(results, Mapping):
+        return {k: numbers(v) for k, v in results.items() if k not in ("seconds", "paths", "mien")}
+    if isinstance(results, list | tuple):
+        return [numbers(v) for v in results]
+    return results
+
+
+def command(*argv: object) -> list[str]:
+    """The command as a user would start it, whatever the PATH."""
+    script = Path(sys.executable).with_name("mien")
+    start = [str(script)] if script.exists() else [sys.executable, "-c", "from mien.cli import main; main()"]
+    return [*start, *map(str, argv)]
+
+
+def start(cwd: Path, *argv: object, **settings: Any) -> subprocess.Popen[str]:
+    """Start the command in a process group of its own that listens to Ctrl-C."""
+    return subprocess.Popen(
+        command(*argv),
+        cwd=cwd,
+        text=True,
+        stdout=settings.pop("stdout", subprocess.PIPE),
+        stderr=subprocess.PIPE,
+        env=os.environ | {"COLUMNS": "200"} | settings.pop("env", {}),
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a test run in the background ignores it
+    )
+
+
+def run(cwd: Path, *argv: object, **settings: Any) -> Outcome:
+    """Run the command in a process of its own."""
+    process = start(cwd, *argv, **settings)
+    out, err = process.communicate(timeout=300)
+    return Outcome(process.returncode, out or "", err)
+
+
+@pytest.fixture
+def mien(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[..., Outcome]:
+    """The command, run in this process in an empty folder: ``mien("audit", path)``."""
+    from mien import cli
+
+    def call(*argv: object) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["mien", *map(str, argv)])
+        monkeypatch.setenv("COLUMNS", "200")
+        capsys.readouterr()
+        code: Any = 0
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                cli.main()
+            except SystemExit as end:
+                code = end.code or 0
+        captured = capsys.readouterr()
+        return Outcome(code, captured.out, captured.err)
+
+    monkeypatch.chdir(tmp_path)
+    return call
+
+
+def draw_set(root: Path, folders: Mapping[str, str], count: int, *, style: str = "colour", first: int = 1) -> Path:
+    """Draw ``count`` faces into each folder; ``folders`` says which expression each shows."""
+    for folder, expression in folders.items():
+        (root / folder).mkdir(parents=True)
+        for i in range(count):
+            draw_face(expression, first + i, style=style).save(root / folder / f"{folder}-{i:02}.png")
+    return root
+
+
+def plant_defects(root: Path) -> None:
+    """Files that cannot be read, files that take no part, copies, and a picture under two labels."""
+    whole = (root / "anger" / "anger-00.png").read_bytes()
+    (root / "anger" / "broken.png").write_bytes(whole[: len(whole) // 2])
+    (root / "happy" / "notes.txt").write_text("to do: more photos", encoding="utf-8")
+    (root / "sad" / "empty.jpg").write_bytes(b"")
+    (root / "happy" / "Thumbs.db").write_bytes(b"system")
+    (root / "readme.txt").write_text("drawn", encoding="utf-8")
+    shutil.copy(root / "happy" / "happy-03.png", root / "happy" / "same-bytes.png")
+    shutil.copy(root / "sad" / "sad-04.png", root / "anger" / "under-two-labels.png")
+    face = draw_face("sad", 6)
+    face.resize((face.width * 3 // 4, face.height * 3 // 4)).save(root / "sad" / "smaller-copy.jpg", quality=80)
+
+
+@pytest.fixture(scope="session")
+def small_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Drawn faces in three classes, with the defects of ``plant_defects``."""
+    root = draw_set(tmp_path_factory.mktemp("data") / "faces", dict(zip(CLASSES, CLASSES, strict=True)), PER_CLASS)
+    plant_defects(root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def small_target(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Faces in another hand: grey, 48 px, other names, one class more and one less."""
+    folders = {"Angry": "anger", "happiness": "happy", "neutral": "neutral"}
+    return draw_set(tmp_path_factory.mktemp("target") / "elsewhere", folders, 6, style="grey")
+
+
+@pytest.fixture(scope="session")
+def study_command(small_set: Path, small_target: Path) -> tuple[str, ...]:
+    """The arguments of the study of ``small_study``, without its folder."""
+    recipes = [word for name in STUDY_RECIPES for word in ("--recipe", name)]
+    return ("study", str(small_set), "--target", str(small_target), *recipes, *STUDY_OPTIONS)
+
+
+@pytest.fixture(scope="session")
+def small_study(small_set: Path, small_target: Path, tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """One study of the drawn faces, left alone from start to end."""
+    from mien.config import Budget, StudyConfig
+    from mien.progress import Silent
+    from mien.study import run_study
+
+    config = StudyConfig(
+        data=str(small_set),
+        target=str(small_target),
+        recipes=STUDY_RECIPES,
+        size=32,
+        budget=Budget(epochs=6),
+        precision="fp32",
+        device="cpu",
+    )
+    folder = tmp_path_factory.mktemp("study") / "out"
+    return Study(folder, run_study(config, folder, resume=False, progress=Silent()), small_set, small_target)
+
+
+@pytest.fixture
+def study_copy(small_study: Study, tmp_path: Path) -> Path:
+    """A copy of the finished study that a test may change."""
+    return Path(shutil.copytree(small_study.folder, tmp_path / "copy"))
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of the real photos, which never are part of the project."""
+    folder = Path(__file__).parents[1].parent / "shared" / "data"
+    if not all((folder / name).is_file() for name in ("six-emotions.zip", "fer2013.zip")):
+        pytest.skip("the real photos are not beside this checkout")
+    return folder

@@ -1,0 +1,741 @@
+"""The commands as a user types them: what they print, how they end, and what bad input leads to."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import onnx
+import pytest
+from conftest import (
+    CLASSES,
+    IGNORED,
+    PER_CLASS,
+    UNREADABLE,
+    Outcome,
+    Study,
+    command,
+    draw_set,
+    run,
+    snapshot,
+    strict_json,
+)
+from PIL import Image
+
+from mien import cli
+from mien.data.demo import draw_face
+
+Mien = Callable[..., Outcome]
+COMMANDS = ("study", "train", "audit", "evaluate", "predict")
+QUICK = ("--recipe", "scratch", "--size", "32", "--epochs", "1", "--out", "out")
+
+
+# -- bad input: one line, exit 2, nothing left ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def refused(mien: Mien, tmp_path: Path) -> Callable[..., str]:
+    """Run a command that must be refused and leave everything as it was; gives the line it says."""
+
+    def call(*argv: object) -> str:
+        before = snapshot(tmp_path)
+        outcome = mien(*argv)
+        assert outcome.code == 2, outcome
+        assert outcome.out == ""
+        assert snapshot(tmp_path) == before, "something was left behind"
+        return outcome.complaint
+
+    return call
+
+
+def two_classes(root: Path, count: int = 4) -> Path:
+    """A set too small to train on, large enough to look right."""
+    return draw_set(root, {"happy": "happy", "sad": "sad"}, count)
+
+
+def zipped(folder: Path, path: Path, *, wrapper: str = "") -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted(folder.rglob("*.png")):
+            archive.write(file, f"{wrapper}{file.relative_to(folder).as_posix()}")
+    return path
+
+
+@pytest.mark.parametrize("name", ["audit", "train", "study"])
+def test_no_such_path(refused: Callable[..., str], name: str) -> None:
+    said = refused(name, "nowhere/photos")
+    assert "nowhere/photos" in said
+    assert "no such file or folder" in said
+    assert "give" in said
+
+
+def test_no_such_target_is_seen_before_anything_is_read(refused: Callable[..., str], small_set: Path) -> None:
+    said = refused("study", small_set, "--target", "nowhere.zip", *QUICK)
+    assert "nowhere.zip" in said
+    assert "no such" in said
+
+
+def test_empty_folder(refused: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for name in ("audit", "study"):
+        said = refused(name, "empty")
+        assert "empty" in said
+        assert "expected" in said
+
+
+def test_folders_without_files(refused: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "set" / "happy").mkdir(parents=True)
+    (tmp_path / "set" / "sad").mkdir()
+    assert "set" in refused("study", "set")
+
+
+def test_photos_without_class_folders(refused: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    for i in range(3):
+        draw_face("sad", i + 1).save(tmp_path / "set" / f"{i}.png")
+    said = refused("study", "set")
+    assert "class" in said
+    assert "expected one folder per class" in said
+
+
+def test_no_such_part(refused: Callable[..., str], small_set: Path) -> None:
+    said = refused("audit", f"{small_set}::nothing")
+    assert "'nothing'" in said
+    assert "anger, happy, sad" in said
+
+
+def test_one_class_only(refused: Callable[..., str], tmp_path: Path) -> None:
+    draw_set(tmp_path / "set", {"happy": "happy"}, 4)
+    said = refused("study", "set")
+    assert "only one class, 'happy'" in said
+    assert "at least two" in said
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_class_with_fewer_photos_than_splits(refused: Callable[..., str], tmp_path: Path, count: int) -> None:
+    two_classes(tmp_path / "set", 8)
+    draw_set(tmp_path / "few", {"fear": "fear"}, count)
+    shutil.move(tmp_path / "few" / "fear", tmp_path / "set" / "fear")
+    (tmp_path / "few").rmdir()
+    for name in ("train", "study"):
+        said = refused(name, "set", *QUICK)
+        assert f"class 'fear' has {count} usable photo" in said
+        assert "add photos" in said
+
+
+def test_nothing_of_a_nested_out_folder_is_left(refused: Callable[..., str], tmp_path: Path) -> None:
+    two_classes(tmp_path / "set", 1)
+    refused("train", "set", *QUICK[:-1], "results/2031/out")
+
+
+def test_an_empty_out_folder_of_the_user_stays(refused: Callable[..., str], tmp_path: Path) -> None:
+    two_classes(tmp_path / "set", 1)
+    (tmp_path / "out").mkdir()
+    refused("train", "set", *QUICK)
+
+
+def test_class_whose_files_are_all_unreadable(refused: Callable[..., str], tmp_path: Path) -> None:
+    two_classes(tmp_path / "set")
+    (tmp_path / "set" / "fear").mkdir()
+    (tmp_path / "set" / "fear" / "a.jpg").write_text("not a picture", encoding="utf-8")
+    for argv in (("audit", "set"), ("study", "set", *QUICK)):
+        said = refused(*argv)
+        assert "class 'fear'" in said
+        assert "no image that can be read" in said
+
+
+def test_set_whose_files_are_all_unreadable(refused: Callable[..., str], tmp_path: Path) -> None:
+    for label in ("happy", "sad"):
+        (tmp_path / "set" / label).mkdir(parents=True)
+        (tmp_path / "set" / label / "a.jpg").write_bytes(b"\xff\xd8\xff")
+    said = refused("study", "set", *QUICK)
+    assert "none of its 2 files" in said
+    assert "happy/a.jpg" in said
+
+
+def test_file_that_is_neither_photo_nor_zip(refused: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("hello", encoding="utf-8")
+    assert "notes.txt" in refused("study", "notes.txt")
+
+
+def cut_short(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def broken_directory(content: bytes) -> bytes:
+    at = content.index(b"PK\x01\x02")
+    return content[:at] + b"PK\x09\x09" + content[at + 4 :]
+
+
+@pytest.mark.parametrize("damage", [cut_short, broken_directory, lambda content: b"no zip at all"])
+def test_damaged_zip(refused: Callable[..., str], tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    path = zipped(two_classes(tmp_path / "set"), tmp_path / "photos.zip")
+    path.write_bytes(damage(path.read_bytes()))
+    for argv in (("study", "photos.zip", *QUICK), ("audit", "photos.zip")):
+        said = refused(*argv)
+        assert "photos.zip" in said
+        assert "damaged" in said
+        assert "download it again" in said
+
+
+def test_encrypted_zip(refused: Callable[..., str], tmp_path: Path) -> None:
+    path = zipped(two_classes(tmp_path / "set"), tmp_path / "photos.zip")
+    content = bytearray(path.read_bytes())
+    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = content.find(signature)
+        while at >= 0:
+            (flags,) = struct.unpack_from("<H", content, at + offset)
+            struct.pack_into("<H", content, at + offset, flags | 1)
+            at = content.find(signature, at + 4)
+    path.write_bytes(content)
+    said = refused("study", "photos.zip", *QUICK)
+    assert "photos.zip" in said
+    assert "encrypted" in said
+    assert "give the folder" in said
+
+
+@pytest.mark.parametrize("member", ["../evil.png", "happy/../../evil.png", "/tmp/evil.png"])
+def test_zip_that_points_outside(refused: Callable[..., str], tmp_path: Path, member: str) -> None:
+    path = zipped(two_classes(tmp_path / "set"), tmp_path / "photos.zip")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(member, b"evil")
+    for argv in (("study", "photos.zip", *QUICK), ("audit", "photos.zip")):
+        said = refused(*argv)
+        assert member in said
+        assert "outside" in said
+    assert not (tmp_path.parent / "evil.png").exists()
+
+
+def text_file(folder: Path) -> Path:
+    path = folder / "model.onnx"
+    path.write_text("weights", encoding="utf-8")
+    return path
+
+
+def folder_without_model(folder: Path) -> Path:
+    (folder / "run").mkdir()
+    (folder / "run" / "config.toml").write_text("name = 'x'", encoding="utf-8")
+    return folder / "run"
+
+
+def foreign_onnx(folder: Path) -> Path:
+    x, y = (onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1]) for name in "xy")
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Identity", ["x"], ["y"])], "g", [x], [y])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, str(folder / "other.onnx"))
+    return folder / "other.onnx"
+
+
+def foreign_contract(folder: Path) -> Path:
+    path = foreign_onnx(folder)
+    model = onnx.load(str(path))
+    model.metadata_props.add(key="mien", value='{"format": 1, "labels": ["a", "b"]}')
+    onnx.save(model, str(path))
+    return path
+
+
+def spoilt_results(folder: Path) -> Path:
+    (folder / "study" / "runs" / "scratch").mkdir(parents=True)
+    (folder / "study" / "runs" / "scratch" / "model.onnx").write_bytes(b"")
+    (folder / "study" / "results.json").write_text('{"selected": ', encoding="utf-8")
+    return folder / "study"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        text_file,
+        folder_without_model,
+        foreign_onnx,
+        foreign_contract,
+        spoilt_results,
+        lambda folder: folder / "nothing",
+    ],
+)
+def test_model_that_is_none(
+    refused: Callable[..., str], tmp_path: Path, small_target: Path, make: Callable[[Path], Path]
+) -> None:
+    model = make(tmp_path)
+    photo = small_target / "Angry" / "Angry-00.png"
+    for argv in (("evaluate", model, small_target), ("predict", photo, "--model", model)):
+        said = refused(*argv)
+        assert str(model) in said
+        assert "give" in said or "train again" in said or "run" in said
+
+
+def test_target_that_shares_no_class_is_refused_before_anything_is_read(
+    refused: Callable[..., str], mien: Mien, tmp_path: Path, small_set: Path
+) -> None:
+    draw_set(tmp_path / "other", {"neutral": "neutral", "surprise": "surprise"}, 2)
+    said = refused("study", small_set, "--target", "other", *QUICK)
+    assert "no class is shared" in said
+    assert "neutral, surprise" in said
+    assert "Rename" in said
+    assert "reading" not in mien("study", small_set, "--target", "other", *QUICK).err
+
+
+def test_target_that_shares_no_class_with_the_model(
+    refused: Callable[..., str], tmp_path: Path, small_study: Study
+) -> None:
+    draw_set(tmp_path / "other", {"neutral": "neutral", "surprise": "surprise"}, 2)
+    assert "no class is shared" in refused("evaluate", small_study.folder, "other")
+
+
+@pytest.mark.parametrize("name", ["train", "study"])
+def test_out_folder_that_exists(refused: Callable[..., str], tmp_path: Path, small_set: Path, name: str) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("mine", encoding="utf-8")
+    said = refused(name, small_set, *QUICK)
+    assert "out: exists already" in said
+    assert "--resume" in said
+    assert "--out" in said
+
+
+def test_out_that_is_a_file(refused: Callable[..., str], tmp_path: Path, small_set: Path) -> None:
+    (tmp_path / "out").write_text("mine", encoding="utf-8")
+    assert "out" in refused("train", small_set, *QUICK)
+    assert "out" in refused("train", small_set, *QUICK, "--resume")
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs a place where nobody can write")
+def test_out_that_cannot_be_written(refused: Callable[..., str], small_set: Path) -> None:
+    said = refused("train", small_set, *QUICK[:-1], "/proc/mien")
+    assert "/proc/mien" in said
+    assert "another --out" in said
+
+
+def test_resume_in_a_folder_that_holds_no_study(refused: Callable[..., str], tmp_path: Path, small_set: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("mine", encoding="utf-8")
+    said = refused("study", small_set, *QUICK, "--resume")
+    assert "no study to resume" in said
+    assert "--out" in said
+
+
+@pytest.mark.parametrize("change", [("--seed", "7"), ("--epochs", "9"), ("--split", "80/10/10"), ("--target", "demo")])
+def test_resume_with_other_settings(
+    refused: Callable[..., str], small_study: Study, study_command: tuple[str, ...], change: tuple[str, str]
+) -> None:
+    before = snapshot(small_study.folder)
+    option, value = change
+    if option in study_command:
+        at = study_command.index(option)
+        argv = (*study_command[: at + 1], value, *study_command[at + 2 :])
+    else:
+        argv = (*study_command, option, value)
+    said = refused(*argv, "--out", small_study.folder, "--resume")
+    assert "other settings" in said
+    assert "study.toml" in said
+    assert snapshot(small_study.folder) == before
+
+
+OPTIONS_REFUSED = {
+    ("--recipe", "magic"): ("magic", "probe", "scratch", "notebook"),
+    ("--split", "50/50"): ("50/50", "70/15/15"),
+    ("--split", "70/20/20"): ("70/20/20", "100"),
+    ("--split", "90/10/0"): ("90/10/0", "positive"),
+    ("--epochs", "0"): ("--epochs 0", "more than 0"),
+    ("--epochs", "-3"): ("--epochs -3", "more than 0"),
+    ("--epochs", "few"): ("--epochs", "few"),
+    ("--updates", "0"): ("--updates 0", "more than 0"),
+    ("--seconds", "0"): ("--seconds 0", "more than 0"),
+    ("--seconds", "nan"): ("--seconds nan",),
+    ("--seconds", "inf"): ("--seconds inf",),
+    ("--size", "8"): ("--size 8", "32"),
+    ("--size", "0"): ("--size 0", "32"),
+    ("--size", "-64"): ("--size -64", "32"),
+    ("--seed", "-1"): ("--seed -1",),
+    ("--seed", str(10**30)): ("--seed",),
+    ("--augment", "foo"): ("--augment foo", "none", "notebook"),
+    ("--precision", "fp8"): ("--precision fp8", "fp32", "bf16"),
+    ("--device", "tpu"): ("--device tpu", "cpu", "cuda"),
+    ("--recipes", "scratch"): ("--recipes", "--help"),
+}
+
+
+@pytest.mark.parametrize(("option", "words"), OPTIONS_REFUSED.items(), ids=" ".join)
+def test_option_refused(
+    refused: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+    small_set: Path,
+    option: tuple[str, str],
+    words: tuple[str, ...],
+) -> None:
+    def read_nothing(*args: object, **kwargs: object) -> None:
+        raise AssertionError(f"{' '.join(option)} was taken")
+
+    monkeypatch.setattr("mien.study.prepare", read_nothing)
+    defaults = [word for word in ("--recipe", "scratch") if option[0] != "--recipe"]
+    said = refused("train", small_set, *defaults, "--out", "out", *option)
+    for word in words:
+        assert word in said
+
+
+def test_cuda_where_there_is_none(refused: Callable[..., str], small_set: Path) -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA device")
+    said = refused("train", small_set, *QUICK, "--device", "cuda")
+    assert "no CUDA device" in said
+    assert "--device cpu" in said
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (("study",), ("DATA",)),
+        (("train",), ("DATA",)),
+        (("audit",), ("DATA",)),
+        (("evaluate",), ("MODEL",)),
+        (("evaluate", "model.onnx"), ("DATA",)),
+        (("predict",), ("SOURCES",)),
+        (("predict", "photo.jpg"), ("--model",)),
+        (("predict", "photo.jpg", "--model"), ("--model",)),
+        (("paint",), ("paint", "study")),
+        (("audit", "demo", "--quiet"), ("--quiet",)),
+    ],
+    ids=" ".join,
+)
+def test_words_missing_or_unknown(refused: Callable[..., str], argv: tuple[str, ...], words: tuple[str, ...]) -> None:
+    said = refused(*argv)
+    for word in words:
+        assert word in said
+
+
+def test_predict_refuses_a_missing_photo_before_it_prints(refused: Callable[..., str], small_study: Study) -> None:
+    photo = small_study.target / "Angry" / "Angry-00.png"
+    assert "gone.jpg: no such" in refused("predict", photo, "gone.jpg", "--model", small_study.folder)
+
+
+@pytest.mark.parametrize("argv", [("audit", "nowhere"), ("study",), ("train", "demo", "--speed", "9")], ids=" ".join)
+def test_refusals_look_the_same_from_a_shell(tmp_path: Path, argv: tuple[str, ...]) -> None:
+    outcome = run(tmp_path, *argv)
+    assert outcome.code == 2
+    assert outcome.out == ""
+    assert outcome.err == outcome.complaint + "\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+# -- help -------------------------------------------------------------------------------------------------------------
+
+
+def test_help_lists_every_command(tmp_path: Path) -> None:
+    outcome = run(tmp_path, "--help")
+    assert (outcome.code, outcome.err) == (0, "")
+    for name in COMMANDS:
+        assert name in outcome.out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_of_a_command_lists_every_option(mien: Mien, name: str) -> None:
+    outcome = mien(name, "--help")
+    assert (outcome.code, outcome.err) == (0, "")
+    for parameter in inspect.signature(getattr(cli, name)).parameters.values():
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            assert f"--{parameter.name.replace('_', '-')}" in outcome.out
+        else:
+            assert parameter.name.upper() in outcome.out
+
+
+def test_help_says_the_defaults_that_hold(mien: Mien) -> None:
+    from mien.config import DEFAULT_RECIPES
+
+    said = " ".join(mien("study", "--help").out.replace("│", " ").split())
+    assert ", ".join(DEFAULT_RECIPES) in said
+    assert "70/15/15" in said
+
+
+def test_version(mien: Mien) -> None:
+    from mien import __version__
+
+    assert mien("--version").out.strip() == __version__
+
+
+def test_help_loads_neither_torch_nor_sklearn(tmp_path: Path) -> None:
+    program = (
+        "import sys; sys.argv = ['mien', '--help']\n"
+        "from mien.cli import main\n"
+        "try:\n main()\nexcept SystemExit:\n pass\n"
+        "heavy = {'torch', 'sklearn', 'lightning', 'numpy', 'polars', 'onnxruntime'} & set(sys.modules)\n"
+        "sys.exit(', '.join(heavy))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+# -- audit ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def audited(small_set: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    return run(tmp_path_factory.mktemp("audit"), "audit", small_set, "--json")
+
+
+def test_audit_prints_one_object_and_keeps_progress_apart(audited: Outcome) -> None:
+    assert audited.code == 0
+    assert audited.out.count("\n") == 1
+    assert set(audited.json) >= {"mien", "data"}
+    assert "reading" in audited.err
+    assert "reading" not in audited.out
+    for word in ("Warning", "Traceback", "ERROR"):
+        assert word not in audited.err
+
+
+def test_audit_counts(audited: Outcome) -> None:
+    data = audited.json["data"]
+    images = len(CLASSES) * PER_CLASS + 3
+    assert data["files"] == data["images"] + data["unreadable"] == images + len(UNREADABLE)
+    assert data["classes"] == {"anger": PER_CLASS + 1, "happy": PER_CLASS + 1, "sad": PER_CLASS + 1}
+    assert set(data["unreadable_files"]) == set(UNREADABLE)
+    assert all(data["unreadable_files"].values()), "a file without a reason"
+    assert set(data["ignored_files"]) == set(IGNORED)
+    assert data["exact_duplicate_groups"] == 2
+    assert data["near_duplicate_groups"] == 3
+    assert data["conflicting_labels"] == 1
+    assert data["conflicts"][0]["labels"] == ["anger", "sad"]
+
+
+def test_audit_as_a_table_names_what_needs_a_look(mien: Mien, small_set: Path) -> None:
+    outcome = mien("audit", small_set)
+    assert outcome.code == 0
+    for word in (*UNREADABLE, *IGNORED, "anger/under-two-labels.png", "33.3%"):
+        assert word in outcome.out
+    assert f"{66} files = {63} images + {3} unreadable" in outcome.out
+
+
+def test_audit_of_a_zip_counts_the_same(mien: Mien, tmp_path: Path, small_set: Path) -> None:
+    path = zipped(small_set, tmp_path / "faces.zip", wrapper="6 emotions/")
+    data = mien("audit", path, "--json").json["data"]
+    assert data["classes"] == {"anger": PER_CLASS + 1, "happy": PER_CLASS + 1, "sad": PER_CLASS}  # no .jpg was zipped
+    assert set(data["unreadable_files"]) == {"anger/broken.png"}
+
+
+def test_audit_writes_nothing(mien: Mien, tmp_path: Path, small_set: Path) -> None:
+    before = snapshot(small_set)
+    mien("audit", small_set)
+    assert list(tmp_path.iterdir()) == []
+    assert snapshot(small_set) == before
+
+
+def test_a_study_inside_the_photos_does_not_become_a_class(
+    mien: Mien, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """``cd photos; mien train .`` puts its folder among the class folders."""
+    root = draw_set(tmp_path / "set", {"happy": "happy", "sad": "sad"}, 6, style="grey")
+    classes = mien("audit", root, "--json").json["data"]["classes"]
+    monkeypatch.chdir(root)
+    outcome = mien("train", ".", *QUICK[:-2])
+    if outcome.code == 2:  # refused is as good
+        assert "--out" in outcome.complaint
+    after = mien("audit", root, "--json")
+    assert after.code == 0, after.err
+    assert after.json["data"]["classes"] == classes
+
+
+# -- predict ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Iterator[Path]:
+    """Three photos, one of which cannot be read."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    draw_face("happy", 90).save(folder / "b.png")
+    draw_face("sad", 91).save(folder / "a.jpg", quality=90)
+    (folder / "c.jpg").write_bytes(b"\xff\xd8 not much")
+    (folder / ".DS_Store").write_bytes(b"system")
+    yield folder
+
+
+def rows(outcome: Outcome) -> list[dict[str, object]]:
+    return [strict_json(line) for line in outcome.out.splitlines()]
+
+
+def test_predict_one_photo(mien: Mien, small_study: Study, photos: Path) -> None:
+    outcome = mien("predict", photos / "b.png", "--model", small_study.folder, "--jsonl")
+    assert outcome.code == 0
+    (row,) = rows(outcome)
+    assert set(row) >= {"path", "status", "label", "probabilities", "face", "reason"}
+    assert row["status"] in ("ok", "no_face", "several_faces")
+    assert list(row["probabilities"]) == small_study.results["labels"]
+    assert sum(row["probabilities"].values()) == pytest.approx(1, abs=1e-6)
+    assert row["label"] == max(row["probabilities"], key=row["probabilities"].get)
+
+
+def test_predict_names_a_photo_as_it_was_given(mien: Mien, small_study: Study, photos: Path) -> None:
+    """Two folders may hold photos of the same name."""
+    shutil.copytree(photos, photos.parent / "more")
+    given = ["photos/b.png", "more/b.png"]
+    outcome = mien("predict", *given, "--model", small_study.folder, "--jsonl")
+    assert [row["path"] for row in rows(outcome)] == given
+
+
+def test_predict_tells_the_photos_of_two_folders_apart(mien: Mien, small_study: Study, photos: Path) -> None:
+    shutil.copytree(photos, photos.parent / "more")
+    outcome = mien("predict", "photos", "more", "--model", small_study.folder, "--jsonl")
+    paths = [row["path"] for row in rows(outcome)]
+    assert len(set(paths)) == len(paths) == 6
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+def test_predict_many_in_order_with_a_row_for_the_bad_one(
+    mien: Mien, small_study: Study, photos: Path, kind: str
+) -> None:
+    source = photos
+    if kind == "zip":
+        source = photos.with_suffix(".zip")
+        with zipfile.ZipFile(source, "w") as archive:
+            for name in ("c.jpg", "b.png", "a.jpg", ".DS_Store"):
+                archive.write(photos / name, f"holiday/{name}")
+    outcome = mien("predict", source, "--model", small_study.folder, "--jsonl")
+    assert outcome.code == 1
+    found = rows(outcome)
+    assert [Path(str(row["path"])).name for row in found] == ["a.jpg", "b.png", "c.jpg"]
+    assert found[2]["status"] == "unreadable"
+    assert found[2]["label"] is None
+    assert found[2]["probabilities"] is None
+    assert found[2]["reason"]
+    assert all(row["reason"] is None for row in found[:2])
+    assert "1 unreadable" in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+def test_predict_several_sources_in_the_order_given(mien: Mien, small_study: Study, photos: Path) -> None:
+    outcome = mien("predict", photos / "b.png", photos / "a.jpg", "--model", small_study.folder, "--jsonl")
+    assert outcome.code == 0
+    assert [Path(str(row["path"])).name for row in rows(outcome)] == ["b.png", "a.jpg"]
+
+
+def test_predict_as_a_table(mien: Mien, small_study: Study, photos: Path) -> None:
+    outcome = mien("predict", photos, "--model", small_study.folder / "runs" / "scratch")
+    assert outcome.code == 1
+    lines = outcome.out.splitlines()
+    assert len(lines) == 3
+    assert all(label in lines[0] for label in CLASSES)
+    assert "unreadable" in lines[2]
+
+
+@pytest.mark.parametrize("where", ["", "runs/probe", "runs/probe/model.onnx"])
+def test_predict_takes_study_run_or_file(mien: Mien, small_study: Study, photos: Path, where: str) -> None:
+    outcome = mien("predict", photos / "b.png", "--model", small_study.folder / where, "--jsonl")
+    assert outcome.code == 0
+    if not where:
+        selected = small_study.folder / "runs" / small_study.results["selected"]
+        assert outcome.out == mien("predict", photos / "b.png", "--model", selected, "--jsonl").out
+
+
+def test_predict_reads_names_that_are_not_utf_8(mien: Mien, small_study: Study, photos: Path) -> None:
+    try:
+        shutil.copy(photos / "b.png", os.path.join(os.fsencode(photos), b"caf\xe9.png"))
+    except (OSError, UnicodeError):
+        pytest.skip("this file system takes UTF-8 names only")
+    outcome = mien("predict", photos, "--model", small_study.folder, "--jsonl")
+    (row,) = (row for row in rows(outcome) if "caf" in str(row["path"]))
+    assert row["label"] is not None
+
+
+def test_predict_turns_a_photo_upright(mien: Mien, small_study: Study, tmp_path: Path) -> None:
+    face = draw_face("happy", 90)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by a quarter
+    face.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "turned.png", exif=exif)
+    face.save(tmp_path / "upright.png")
+    outcome = mien(
+        "predict", tmp_path / "turned.png", tmp_path / "upright.png", "--model", small_study.folder, "--jsonl"
+    )
+    turned, upright = rows(outcome)
+    assert turned["probabilities"] == pytest.approx(upright["probabilities"], abs=1e-6)
+
+
+def test_a_reader_that_goes_away_gets_no_traceback(small_study: Study, tmp_path: Path) -> None:
+    words = command("predict", small_study.target, "--model", small_study.folder, "--jsonl")
+    for unbuffered in ("", "1"):
+        env = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+        process = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        if unbuffered:
+            assert json.loads(process.stdout.readline())["label"]  # as head -1 reads
+        process.stdout.close()
+        said = process.stderr.read().decode()
+        process.stderr.close()
+        process.wait(timeout=60)
+        for word in ("Traceback", "BrokenPipe", "Exception ignored"):
+            assert word not in said
+
+
+# -- evaluate ---------------------------------------------------------------------------------------------------------
+
+
+def test_evaluate_gives_what_the_study_gave(mien: Mien, small_study: Study) -> None:
+    outcome = mien("evaluate", small_study.folder, small_study.target, "--json")
+    assert outcome.code == 0
+    assert outcome.out.count("\n") == 1
+    target = outcome.json["target"]
+    for part in ("all", "shared", "shared_limited"):
+        assert target[part] == strict_json(json.dumps(small_study.results["target"][part]))
+    assert target["labels"]["matched"] == {"Angry": "anger", "happiness": "happy"}
+    assert target["labels"]["extra"] == ["neutral"]
+    assert target["labels"]["missing"] == ["sad"]
+    assert target["data"]["images"] == 18
+
+
+def test_evaluate_takes_several_sets_and_says_what_it_has_seen(mien: Mien, small_study: Study) -> None:
+    outcome = mien("evaluate", small_study.folder, small_study.data, small_study.target, "--json")
+    assert outcome.code == 0
+    first, second = (outcome.json["targets"][str(path)] for path in (small_study.data, small_study.target))
+    assert outcome.json["target"] == first
+    counts = small_study.results["splits"]["counts"]
+    trained = sum(counts["train"].values())
+    assert first["seen_in_training"] >= trained
+    assert second["seen_in_training"] == 0
+
+
+def test_evaluate_as_a_table_names_extra_and_missing_classes(mien: Mien, small_study: Study, tmp_path: Path) -> None:
+    outcome = mien("evaluate", small_study.folder, small_study.target)
+    assert outcome.code == 0
+    assert "neutral" in outcome.out
+    assert "sad" in outcome.out
+    assert "shared" in outcome.out
+    assert list(tmp_path.iterdir()) == []
+
+
+# -- interrupted ------------------------------------------------------------------------------------------------------
+
+
+def test_ctrl_c_while_reading_says_how_to_go_on(mien: Mien, monkeypatch: pytest.MonkeyPatch, small_set: Path) -> None:
+    def interrupt(*args: object, **kwargs: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mien.study.prepare", interrupt)
+    outcome = mien("train", small_set, *QUICK)
+    assert outcome.code == 130
+    assert "--resume" in outcome.complaint
+
+
+@pytest.mark.parametrize("name", ["predict", "audit", "evaluate"])
+def test_ctrl_c_names_no_option_that_the_command_lacks(
+    mien: Mien, monkeypatch: pytest.MonkeyPatch, small_study: Study, name: str
+) -> None:
+    def interrupt(*args: object, **kwargs: object) -> None:
+        raise KeyboardInterrupt
+
+    for place in ("mien.recognizer.inspect_files", "mien.data.intake.inspect_files"):
+        monkeypatch.setattr(place, interrupt)
+    argv = {
+        "predict": ("predict", small_study.target, "--model", small_study.folder),
+        "audit": ("audit", small_study.target),
+        "evaluate": ("evaluate", small_study.folder, small_study.target),
+    }[name]
+    outcome = mien(*argv)
+    assert outcome.code == 130
+    assert "interrupted" in outcome.complaint
+    assert "--resume" not in outcome.complaint
