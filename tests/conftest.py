@@ -93,25 +93,29 @@ def command(*argv: object) -> list[str]:
     return [*start, *map(str, argv)]
 
 
-def start(cwd: Path, *argv: object, **settings: Any) -> subprocess.Popen[str]:
+def start(cwd: Path, *argv: object) -> subprocess.Popen[str]:
     """Start the command in a process group of its own that listens to Ctrl-C."""
     return subprocess.Popen(
         command(*argv),
         cwd=cwd,
         text=True,
-        stdout=settings.pop("stdout", subprocess.PIPE),
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=os.environ | {"COLUMNS": "200"} | settings.pop("env", {}),
+        env=os.environ | {"COLUMNS": "200"},
         start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a test run in the background ignores it
     )
 
 
-def run(cwd: Path, *argv: object, **settings: Any) -> Outcome:
-    """Run the command in a process of its own."""
-    process = start(cwd, *argv, **settings)
-    out, err = process.communicate(timeout=300)
-    return Outcome(process.returncode, out or "", err)
+def run(cwd: Path, *argv: object, seconds: float = 300) -> Outcome:
+    """Run the command in a process of its own, for at most so many seconds."""
+    process = start(cwd, *argv)
+    try:
+        out, err = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
+    return Outcome(process.returncode, out, err)
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from pictures import class_files, encoded, pattern, png, write_files
 from PIL import Image, ImageEnhance
 
 from mien.data.audit import MAX_DISTANCE, Audit, assign_groups, audit, near_duplicate_pairs
@@ -21,6 +20,7 @@ from mien.data.preprocess import View
 from mien.data.sources import Source, SourceFile, open_source
 from mien.errors import SourceError
 from mien.progress import Silent
+from pictures import class_files, encoded, pattern, png, write_files
 
 CHANGES = {
     "resized": lambda image: encoded(image.resize((image.width * 4 // 5, image.height * 4 // 5))),
@@ -114,7 +114,9 @@ def test_same_picture_under_two_labels_is_a_conflict() -> None:
 
 
 def test_flat_pictures_are_grouped_only_if_their_bytes_are_the_same() -> None:
-    flat = {name: encoded(Image.new("RGB", (40, 30), (v, v, v))) for name, v in (("a/1", 10), ("a/2", 200), ("a/3", 10))}
+    flat = {
+        name: encoded(Image.new("RGB", (40, 30), (v, v, v))) for name, v in (("a/1", 10), ("a/2", 200), ("a/3", 10))
+    }
     assert groups_of(table_of(flat)) == {frozenset(["a/1", "a/3"])}
 
 

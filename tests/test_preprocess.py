@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pictures import BLUE, RED, WHITE, encoded, halves, pattern, png, png_header, write_files
 from PIL import Image
 
 from mien.data.intake import inspect_file
 from mien.data.preprocess import UnreadableImageError, View, decode, render
 from mien.data.sources import open_images
 from mien.recognizer import softmax
+from pictures import BLUE, RED, WHITE, encoded, halves, pattern, png, png_header, write_files
 
 ORIENTATION = 0x0112
 
@@ -150,6 +150,7 @@ def test_exif_rotated_16_bit_picture_is_turned_upright(format: str) -> None:
         b"Exif\0\0",
     ],
 )
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
 def test_corrupt_exif_does_not_spoil_the_picture(block: bytes) -> None:
     decoded = decode(encoded(halves(), "JPEG", quality=95, exif=block))
     assert decoded.image.size == (40, 20)

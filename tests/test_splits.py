@@ -48,7 +48,9 @@ def parts_of(groups: list[int], part: list[object]) -> dict[int, set[object]]:
     return found
 
 
-shares_of_100 = st.tuples(st.integers(40, 80), st.integers(10, 50)).map(lambda ab: (ab[0], ab[1] * (100 - ab[0]) // 100))
+shares_of_100 = st.tuples(st.integers(40, 80), st.integers(10, 50)).map(
+    lambda ab: (ab[0], ab[1] * (100 - ab[0]) // 100)
+)
 
 
 @settings(deadline=None, max_examples=60)
@@ -88,7 +90,7 @@ def test_assigned_splits_keep_groups_together_and_are_the_same_every_time(
 def test_each_class_keeps_its_shares_to_within_its_largest_group(
     sizes: list[tuple[str, int]], shares: tuple[int, int], seed: int
 ) -> None:
-    """Groups of one class each."""
+    """Groups of one class each. A class too small for its shares may take from train for the others."""
     labels = [label for label, size in sizes for _ in range(size)]
     groups = np.array([i for i, (_, size) in enumerate(sizes) for _ in range(size)])
     wanted = (shares[0] / 100, shares[1] / 100, 1 - sum(shares) / 100)
@@ -96,8 +98,10 @@ def test_each_class_keeps_its_shares_to_within_its_largest_group(
     for label in set(labels):
         largest = max(size for name, size in sizes if name == label)
         of_class = part[np.array(labels) == label]
+        is_small = min(wanted) * len(of_class) < largest
         for i, share in enumerate(wanted):
-            assert abs((of_class == i).sum() - share * len(of_class)) <= largest + 1e-9
+            allowed = 2 * largest if is_small and i == 0 else largest
+            assert abs((of_class == i).sum() - share * len(of_class)) <= allowed + 1e-9
 
 
 def test_shares_of_single_photos_are_those_of_the_notebook() -> None:

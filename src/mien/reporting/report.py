@@ -102,6 +102,7 @@ def _environment() -> jinja2.Environment:
     for name in ("score", "percent", "count", "signed", "interval", "plural", "number_word"):
         environment.filters[name] = getattr(numerals, name)
     environment.filters["unbroken"] = _unbroken
+    environment.filters["breakable"] = _breakable
     environment.filters["counts_by"] = tables.counts_by
     return environment
 
@@ -109,6 +110,11 @@ def _environment() -> jinja2.Environment:
 def _unbroken(text: str) -> Markup:
     """The text with no line break inside “macro-F1”."""
     return Markup('<span class="nb">macro-F1</span>').join(text.split("macro-F1"))
+
+
+def _breakable(name: str) -> Markup:
+    """A name that may be broken after each underscore."""
+    return Markup("_<wbr>").join(name.split("_"))
 
 
 def _photos(results: Results, manifest: pl.DataFrame, pixels: Pixels) -> dict[str, Any]:

@@ -38,6 +38,7 @@ SCRATCH = TrainSettings(
     label_smoothing=0.05,
     clip_norm=5.0,
     stop_patience=6,
+    dropout_scale=0.2,
 )
 
 _TRAINED = {"notebook": NOTEBOOK, "scratch": SCRATCH}

@@ -1,0 +1,400 @@
+"""Scores elsewhere by name, verdicts that follow from the numbers, and mistakes that add up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from mien.data.manifest import SCHEMA
+from mien.data.preprocess import View
+from mien.errors import LabelError, ModelError, SourceError
+from mien.evaluation.compare import comparisons_json, select
+from mien.evaluation.evaluate import evaluate
+from mien.evaluation.mistakes import confident_mistakes, error_rates_json, mistakes_json
+from mien.evaluation.overfitting import GAP, LOW, fit_verdict
+from mien.evaluation.predictions import probabilities, score_rows, scores_json, write_predictions
+from mien.evaluation.shift import reference_for, seen_in_training, target_json
+from mien.models.artifact import Contract
+from mien.progress import Silent
+from pictures import BLUE, GREEN, RED, WHITE, colour_model, encoded, write_files
+
+LABELS = ("anger", "happy", "sad")
+
+
+def table(
+    answers: list[tuple[str, str]], sure: list[float] | None = None, labels: tuple[str, ...] = LABELS
+) -> pl.DataFrame:
+    """Predictions of (true, answered) pairs; the rest of the probability is spread evenly."""
+    n, k = len(answers), len(labels)
+    probs = np.empty((n, k))
+    for i, (_, answered) in enumerate(answers):
+        p = 0.8 if sure is None else sure[i]
+        probs[i] = (1 - p) / (k - 1)
+        probs[i, labels.index(answered)] = p
+    columns: dict[str, Any] = {
+        "id": [f"set/{i}" for i in range(n)],
+        "path": [f"{i}.png" for i in range(n)],
+        "row": range(n),
+        "split": ["target"] * n,
+        "label": [true for true, _ in answers],
+        "near_group": range(n),
+    }
+    return pl.DataFrame(columns | {f"prob_{label}": probs[:, k] for k, label in enumerate(labels)})
+
+
+def spread(*probs: float) -> pl.DataFrame:
+    """One photo of ``angry`` with these probabilities."""
+    return table([("angry", "anger")]).with_columns(
+        pl.lit(p).alias(f"prob_{label}") for label, p in zip(LABELS, probs, strict=True)
+    )
+
+
+def test_class_order_of_the_target_does_not_matter() -> None:
+    """The notebook's fault: neutral in the place of pain was scored as pain."""
+    answers = [("sad", "sad"), ("sadness", "sad"), ("angry", "anger"), ("happiness", "anger"), ("neutral", "sad")]
+    forward, backward = (target_json(table(a), LABELS, None) for a in (answers, answers[::-1]))
+    for scored in (forward, backward):
+        assert scored["shared"]["accuracy"] == pytest.approx(3 / 4)
+        assert scored["shared"]["confusion"] == [[1, 0, 0], [1, 0, 0], [0, 0, 2]]
+        assert scored["labels"]["extra"] == ["neutral"]
+    swapped = ("sad", "happy", "anger")
+    moved = target_json(table(answers, labels=swapped), swapped, None)
+    assert moved["shared"]["accuracy"] == forward["shared"]["accuracy"]
+    assert moved["shared"]["macro_f1"] == pytest.approx(forward["shared"]["macro_f1"])
+
+
+def test_class_that_the_target_lacks_has_no_score_and_is_not_averaged_in() -> None:
+    scored = target_json(table([("angry", "anger"), ("sad", "sad"), ("sad", "sad")]), LABELS, None)
+    for key in ("all", "shared"):
+        assert scored[key]["per_class"]["happy"] == {"precision": None, "recall": None, "f1": None, "support": 0}
+        assert scored[key]["macro_f1"] == 1.0
+    assert scored["labels"]["missing"] == ["happy"]
+
+
+def test_classes_the_model_does_not_know_are_wrong_in_all_and_absent_in_shared() -> None:
+    scored = target_json(
+        table([("angry", "anger"), ("sad", "sad"), ("neutral", "sad"), ("surprise", "anger")]), LABELS, None
+    )
+    everything, shared = scored["all"], scored["shared"]
+    assert (everything["images"], everything["accuracy"]) == (4, 0.5)
+    assert everything["labels"] == [*LABELS, "neutral", "surprise"]
+    assert everything["per_class"]["neutral"]["f1"] == everything["per_class"]["surprise"]["f1"] == 0.0
+    assert everything["macro_f1"] == pytest.approx((2 / 3 + 2 / 3 + 0 + 0) / 4)
+    assert (shared["images"], shared["accuracy"]) == (2, 1.0)
+    assert shared["labels"] == list(LABELS)
+    assert "neutral" not in shared["per_class"]
+
+
+def test_merged_classes_are_scored_as_one() -> None:
+    scored = target_json(table([("joy", "happy"), ("smile", "happy"), ("sad", "sad")]), LABELS, None)
+    assert scored["shared"]["support"] == {"anger": 0, "happy": 2, "sad": 1}
+    assert scored["shared"]["accuracy"] == 1.0
+
+
+def test_limited_answers_take_the_best_of_the_shared_classes() -> None:
+    predictions = pl.concat([spread(0.3, 0.6, 0.1), spread(0.1, 0.6, 0.3).with_columns(pl.lit("sad").alias("label"))])
+    scored = target_json(predictions, LABELS, None)
+    assert scored["shared"]["accuracy"] == 0.0
+    assert scored["shared_limited"]["accuracy"] == 1.0
+
+
+@settings(deadline=None, max_examples=10)
+@given(st.integers(0, 1000))
+def test_limited_answers_never_leave_the_shared_classes(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    names = ["angry", "sad", "neutral"]
+    predictions = table([(names[i % 3], LABELS[j]) for i, j in enumerate(rng.integers(0, 3, 12))])
+    limited = target_json(predictions, LABELS, None)["shared_limited"]
+    assert limited["labels"] == ["anger", "sad"]
+    assert np.array(limited["confusion"]).sum() == limited["images"] == 8
+    assert set(limited["per_class"]) == {"anger", "sad"}
+
+
+def test_target_of_one_class_is_scored() -> None:
+    scored = target_json(table([("sadness", "sad"), ("sadness", "happy")]), LABELS, None)
+    assert scored["shared"]["accuracy"] == 0.5
+    assert scored["shared"]["macro_f1"] == pytest.approx(2 / 3)
+    assert scored["shared_limited"]["accuracy"] == 1.0
+
+
+def test_target_without_a_shared_class_is_an_error() -> None:
+    with pytest.raises(LabelError, match="no class is shared"):
+        target_json(table([("cat", "sad")]), LABELS, None)
+
+
+def test_change_from_test_compares_the_same_classes() -> None:
+    test = scores_json(
+        score_rows(table([("anger", "anger"), ("happy", "sad"), ("sad", "sad"), ("sad", "sad")]), LABELS)
+    )
+    scored = target_json(table([("angry", "anger"), ("sad", "anger")]), LABELS, test)
+    # Classes of the target: anger and sad. In the test split their F1 is 1 and 4/5, all of their photos are right.
+    assert scored["change_from_test"]["macro_f1"] == pytest.approx((2 / 3 + 0) / 2 - (1 + 0.8) / 2)
+    assert scored["change_from_test"]["accuracy"] == pytest.approx(1 / 2 - 3 / 3)
+
+
+def test_no_change_without_a_test_split() -> None:
+    assert "change_from_test" not in target_json(table([("sad", "sad")]), LABELS, None)
+
+
+def test_same_photos_change_nothing() -> None:
+    rng = np.random.default_rng(0)
+    predictions = table([(LABELS[i % 3], LABELS[j]) for i, j in enumerate(rng.integers(0, 3, 30))])
+    test = scores_json(score_rows(predictions, LABELS))
+    change = target_json(predictions, LABELS, test)["change_from_test"]
+    assert change == pytest.approx({"macro_f1": 0, "accuracy": 0})
+
+
+FER2013 = {"anger": 958, "disgust": 111, "fear": 1024, "happy": 1774, "sad": 1247}
+
+
+def test_reference_is_shown_for_the_photos_of_the_notebook() -> None:
+    for support in (FER2013, FER2013 | {"pain": 0}, dict(reversed(FER2013.items()))):
+        reference = reference_for(support)
+        assert reference is not None
+        assert (reference["accuracy"], reference["macro_f1"]) == (0.216, 0.111)
+
+
+@pytest.mark.parametrize("support", [FER2013 | {"sad": 1246}, FER2013 | {"pain": 1}, {"happy": 1774}, {}])
+def test_reference_is_not_shown_for_other_photos(support: dict[str, int]) -> None:
+    assert reference_for(support) is None
+
+
+def contract(*hashes: str) -> Contract:
+    return Contract(LABELS, (View("photo", 32),), "x", training_hashes=frozenset(hashes))
+
+
+def test_photos_seen_in_training_are_counted_byte_for_byte() -> None:
+    manifest = pl.DataFrame({"sha256": ["a" * 64, "b" * 64, "a" * 12 + "c" * 52, None]})
+    assert seen_in_training(contract("a" * 12), manifest) == 2
+    assert seen_in_training(contract("b" * 12, "d" * 12), manifest) == 1
+    assert seen_in_training(contract("e" * 12), manifest) == 0
+    assert seen_in_training(contract(), manifest) == 0
+
+
+def test_scores_json_has_the_documented_keys_and_null_for_no_score() -> None:
+    scored = scores_json(score_rows(table([]), LABELS))
+    keys = {"macro_f1", "accuracy", "per_class", "confusion", "interval", "support"}
+    assert keys <= set(scored)
+    assert scored["macro_f1"] is scored["accuracy"] is scored["interval"] is None
+    assert scored["images"] == 0
+
+
+def test_probabilities_come_in_the_order_asked_for() -> None:
+    predictions = spread(0.5, 0.3, 0.2)
+    assert probabilities(predictions, ["sad", "anger"]).tolist() == [[0.2, 0.5]]
+
+
+def test_predictions_survive_the_file(tmp_path: Path) -> None:
+    predictions = table([("sad", "sad"), ("angry", "happy")])
+    write_predictions(predictions, tmp_path / "predictions.parquet")
+    assert pl.read_parquet(tmp_path / "predictions.parquet").equals(predictions)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_copies_of_a_photo_widen_the_interval() -> None:
+    answers = [(LABELS[i % 3], LABELS[(i + (i % 5 == 0)) % 3]) for i in range(15) for _ in range(6)]
+    apart = table(answers)
+    copies = apart.with_columns(pl.Series("near_group", [i // 6 for i in range(90)]))
+    (low, high), (copied_low, copied_high) = (scores_json(score_rows(t, LABELS))["interval"] for t in (apart, copies))
+    assert copied_high - copied_low > 1.5 * (high - low)
+
+
+@pytest.mark.parametrize(
+    ("train", "val", "verdict"),
+    [
+        (0.90, 0.85, "balanced"),
+        (0.95, 0.60, "overfits"),
+        (0.40, 0.38, "underfits"),
+        (0.50, 0.20, "both"),
+        (LOW, LOW - GAP / 2, "balanced"),
+        (0.70, 0.90, "balanced"),
+    ],
+)
+def test_verdict_follows_from_the_scores(train: float, val: float, verdict: str) -> None:
+    found = fit_verdict({"macro_f1": train}, {"macro_f1": val}, [])
+    assert found["verdict"] == verdict
+    assert found["gap"] == pytest.approx(train - val)
+    assert f"{train:.2f}" in found["sentence"]
+    assert f"{val:.2f}" in found["sentence"]
+    assert found["still_rising"] is None
+
+
+@pytest.mark.parametrize(
+    ("scores", "rising"),
+    [
+        ([0.1, 0.2, 0.3, 0.4, 0.5, 0.6], True),
+        ([0.1, 0.3, 0.5, 0.5, 0.5, 0.5], False),
+        ([0.5, 0.4, 0.3], False),
+        ([0.1 + 0.05 * i for i in range(30)], True),
+        ([min(0.5, 0.05 * i) for i in range(30)], False),
+        ([0.3], False),
+    ],
+)
+def test_rising_curve_is_told_from_a_flat_one(scores: list[float], rising: bool) -> None:
+    found = fit_verdict({"macro_f1": 0.9}, {"macro_f1": 0.9}, [{"val_macro_f1": s} for s in scores])
+    assert found["still_rising"] is rising
+    assert ("still rising" in found["sentence"]) is rising
+
+
+def test_most_confident_mistakes_come_first() -> None:
+    predictions = table(
+        [("sad", "happy"), ("sad", "sad"), ("angry", "sad"), ("happy", "anger"), ("neutral", "sad")],
+        sure=[0.6, 0.99, 0.9, 0.7, 1.0],
+    )
+    names = {"sad": "sad", "angry": "anger", "happy": "happy"}
+    mistakes = confident_mistakes(predictions, LABELS, names)
+    assert [(m.row, m.true, m.predicted) for m in mistakes] == [
+        (2, "anger", "sad"),
+        (3, "happy", "anger"),
+        (0, "sad", "happy"),
+    ]
+    assert [m.probability for m in mistakes] == pytest.approx([0.9, 0.7, 0.6])
+    assert confident_mistakes(predictions, LABELS, names, most=1) == mistakes[:1]
+    assert mistakes_json(mistakes)[0] | {"probability": 0.9} == {
+        "id": "set/2",
+        "path": "2.png",
+        "row": 2,
+        "true": "anger",
+        "predicted": "sad",
+        "probability": 0.9,
+    }
+
+
+def test_no_mistakes_of_a_perfect_model_or_of_no_photos() -> None:
+    assert confident_mistakes(table([("sad", "sad")]), LABELS) == []
+    assert confident_mistakes(table([]), LABELS) == []
+    assert confident_mistakes(table([("neutral", "sad")]), LABELS, {"sad": "sad"}) == []
+
+
+def photos(**columns: list[Any]) -> pl.DataFrame:
+    """A manifest with these properties; the others do not vary."""
+    n = len(next(iter(columns.values())))
+    same = {"brightness": 0.5, "sharpness": 0.1, "face_side": 48.0, "is_grey": False, "face_kind": "crop"}
+    values = {name: columns.get(name, [same.get(name)] * n) for name in SCHEMA}
+    return pl.DataFrame(values | {"row": list(range(n))}, schema=SCHEMA)
+
+
+def rates(answers: list[tuple[str, str]], **columns: list[Any]) -> dict[str, list[dict[str, Any]]]:
+    return {e["property"]: e["bins"] for e in error_rates_json(table(answers), photos(**columns), LABELS)}
+
+
+RIGHT, WRONG = ("sad", "sad"), ("sad", "happy")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.linspace(0, 1, 12),
+        [0.1, 0.9] * 6,
+        0.5 + np.arange(12) * 1e-5,
+        1234 + np.arange(12) / 10,
+    ],
+    ids=["even", "two values", "close", "large and close"],
+)
+def test_bins_of_error_rates_add_up(values: Any) -> None:
+    found = rates([RIGHT, WRONG, WRONG] * 4, brightness=list(values))["brightness"]
+    assert sum(entry["images"] for entry in found) == 12
+    assert sum(entry["images"] * entry["error_rate"] for entry in found if entry["images"]) == pytest.approx(8)
+    assert len({entry["bin"] for entry in found}) == len(found)
+
+
+def test_error_rates_tell_bright_from_dark_and_grey_from_colour() -> None:
+    found = rates(
+        [RIGHT] * 6 + [WRONG] * 3 + [RIGHT] * 3,
+        brightness=[*np.linspace(0.6, 0.9, 6), *np.linspace(0.1, 0.2, 3), *np.linspace(0.3, 0.5, 3)],
+        is_grey=[False] * 6 + [True] * 6,
+    )
+    assert found["brightness"][0]["error_rate"] >= 0.5
+    assert found["brightness"][-1]["error_rate"] == 0
+    assert {entry["bin"]: (entry["images"], entry["error_rate"]) for entry in found["is_grey"]} == {
+        "colour": (6, 0.0),
+        "grey": (6, 0.5),
+    }
+    low, high = found["is_grey"][1]["interval"]
+    assert low < 0.5 < high
+
+
+def test_property_that_does_not_vary_is_left_out() -> None:
+    assert rates([RIGHT, WRONG] * 3, brightness=[0.5] * 6) == {}
+
+
+def test_photos_without_a_face_are_in_no_bin_of_face_size() -> None:
+    found = rates([RIGHT, WRONG] * 4, face_side=[10.0, 20.0, 30.0, 40.0, 50.0, 60.0, None, None])
+    assert sum(entry["images"] for entry in found["face_side"]) == 6
+    assert rates([RIGHT, WRONG], face_side=[None, None]) == {}
+
+
+def test_error_rates_leave_out_classes_the_model_does_not_know() -> None:
+    answers = [("neutral", "sad"), *[RIGHT, WRONG] * 3]
+    found = error_rates_json(table(answers), photos(is_grey=[True, False] * 3 + [True]), LABELS, {"sad": "sad"})
+    assert sum(entry["images"] for entry in found[0]["bins"]) == 6
+
+
+def test_selection_takes_the_best_and_of_equals_the_first() -> None:
+    assert select({"a": 0.5, "b": 0.7, "c": 0.7}) == "b"
+    assert select({"c": 0.7, "b": 0.7, "a": 0.5}) == "c"
+
+
+def test_comparison_says_which_is_better() -> None:
+    truth = [LABELS[i % 3] for i in range(60)]
+    good = table([(t, t) for t in truth])
+    bad = table([(t, LABELS[(i * 7) % 3]) for i, t in enumerate(truth)]).with_columns(
+        pl.Series("prob_happy", [0.9] * 60)
+    )
+    first, second, third = comparisons_json(
+        {"good": good, "bad": bad, "same": good}, LABELS, [("good", "bad"), ("bad", "good"), ("good", "same")]
+    )
+    assert (first["verdict"], second["verdict"], third["verdict"]) == ("better", "worse", "cannot tell")
+    assert (first["first"], first["second"], first["split"]) == ("good", "bad", "val")
+    assert first["macro_f1_difference"] == pytest.approx(-second["macro_f1_difference"])
+    assert first["interval"][0] <= first["macro_f1_difference"] <= first["interval"][1]
+
+
+def flat(colour: tuple[int, int, int]) -> bytes:
+    return encoded(Image.new("RGB", (48, 48), colour))
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> str:
+    """Two of three right: red is anger, green fear, blue sad; and files that are not to be scored."""
+    files = {
+        "fearful/2.png": flat(RED),
+        "sadness/3.png": flat(BLUE),
+        "angry/1.png": flat((250, 0, 0)),
+        "surprise/4.png": flat(GREEN),
+        "surprise/5.png": b"broken",
+    }
+    return str(write_files(tmp_path / "target", files))
+
+
+def test_evaluate_scores_a_model_file_on_a_folder(target: str, tmp_path: Path) -> None:
+    model = str(colour_model(tmp_path / "model.onnx"))
+    results = evaluate(model, [target], tmp_path / "work", Silent())
+    assert results["labels"] == ["anger", "fear", "sad"]
+    assert results["target"] == results["targets"][target]
+    scored = results["target"]
+    assert scored["shared"]["accuracy"] == pytest.approx(2 / 3)
+    assert scored["all"]["images"] == 4
+    assert (scored["data"]["files"], scored["data"]["images"], scored["data"]["unreadable"]) == (5, 4, 1)
+    assert [(m["path"], m["true"], m["predicted"]) for m in scored["mistakes"]] == [("fearful/2.png", "fear", "anger")]
+    assert scored["seen_in_training"] == 0
+
+
+def test_evaluate_checks_everything_before_it_reads_a_photo(target: str, tmp_path: Path) -> None:
+    model = str(colour_model(tmp_path / "model.onnx"))
+    other = str(write_files(tmp_path / "other", {"cat/1.png": flat(WHITE), "dog/1.png": flat(RED)}))
+    for error, args in (
+        (LabelError, (model, [target, other])),
+        (SourceError, (model, [target, "missing"])),
+        (ModelError, ("missing", [target])),
+    ):
+        with pytest.raises(error):
+            evaluate(*args, tmp_path / "work", Silent())
+        assert not (tmp_path / "work").exists()

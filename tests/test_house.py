@@ -1,0 +1,218 @@
+"""The rules of the house: sizes, names, imports that run one way, and a start that touches nothing."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import mien
+
+SRC = Path(mien.__file__).parent
+ROOT = SRC.parent.parent
+MODULES = {path.relative_to(SRC.parent).as_posix(): path for path in sorted(SRC.rglob("*.py"))}
+MAX_LINES, MAX_FUNCTION = 400, 60
+VAGUE = {"utils", "util", "common", "helpers", "helper", "misc", "core", "base", "manager"}
+
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+@functools.cache
+def tree(name: str) -> ast.Module:
+    return ast.parse(MODULES[name].read_text(encoding="utf-8"))
+
+
+def definitions(name: str) -> Iterator[Definition]:
+    """Top-level functions and classes."""
+    return (node for node in tree(name).body if isinstance(node, Definition))
+
+
+def public_names(name: str) -> list[str]:
+    """What ``__all__`` lists; nothing where there is none."""
+    for node in tree(name).body:
+        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "__all__" for t in node.targets):
+            return list(ast.literal_eval(node.value))
+    return []
+
+
+def bound_names(body: list[ast.stmt]) -> set[str]:
+    """Names that statements bind, those under ``if`` included."""
+    names: set[str] = set()
+    for node in body:
+        if isinstance(node, Definition):
+            names.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.Assign):
+            names |= {t.id for t in node.targets if isinstance(t, ast.Name)}
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            names.add(node.target.id)
+        elif isinstance(node, ast.If):
+            names |= bound_names(node.body + node.orelse)
+    return names
+
+
+def loaded_after(code: str) -> set[str]:
+    """Top-level packages that a fresh interpreter loads while it runs some code."""
+    script = (
+        "import json, sys\nbefore = set(sys.modules)\n"
+        f"{code}\n"
+        "sys.stderr.write('\\n' + json.dumps(sorted({m.split('.')[0] for m in set(sys.modules) - before})))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd="/")
+    return set(json.loads(done.stderr.splitlines()[-1]))
+
+
+def test_the_tests_see_the_whole_package() -> None:
+    assert len(MODULES) > 30
+    assert "mien/data/sources.py" in MODULES
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_no_module_is_too_long(name: str) -> None:
+    lines = len(MODULES[name].read_text(encoding="utf-8").splitlines())
+    assert lines <= MAX_LINES, f"{lines} lines"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_no_function_is_too_long(name: str) -> None:
+    for node in ast.walk(tree(name)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines = (node.end_lineno or node.lineno) - node.lineno + 1
+            assert lines <= MAX_FUNCTION, f"{node.name}: {lines} lines"
+
+
+def test_no_vague_names() -> None:
+    parts = {part.removesuffix(".py").strip("_") for name in MODULES for part in name.split("/")}
+    assert not parts & VAGUE
+
+
+def test_packages_are_at_most_two_levels_deep() -> None:
+    """The drawn faces are the one exception: a package of its own below ``data``."""
+    deep = {name for name in MODULES if name.count("/") > 2}
+    assert all(name.startswith("mien/data/demo/") for name in deep)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_what_a_module_promises_exists(name: str) -> None:
+    missing = set(public_names(name)) - bound_names(tree(name).body)
+    assert not missing - {"__version__"} or name == "mien/__init__.py", missing
+    if name == "mien/__init__.py":
+        assert all(hasattr(mien, promised) for promised in mien.__all__)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_public_names_are_listed_and_explained(name: str) -> None:
+    listed = set(public_names(name))
+    for node in definitions(name):
+        if node.name in listed:
+            assert ast.get_docstring(node), f"{node.name} has no docstring"
+    is_used_by_name = any(not node.name.startswith("_") for node in definitions(name))
+    if is_used_by_name and not name.startswith("mien/data/demo/"):
+        assert listed, "a module with public parts lists them in __all__"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_module_says_what_it_is(name: str) -> None:
+    assert ast.get_docstring(tree(name))
+
+
+def test_nobody_but_the_command_line_prints_or_exits() -> None:
+    for name in MODULES:
+        if name == "mien/cli.py":
+            continue
+        for node in ast.walk(tree(name)):
+            if isinstance(node, ast.Call):
+                assert ast.unparse(node.func) not in ("print", "exit", "sys.exit", "quit", "os._exit"), (
+                    f"{name}:{node.lineno}"
+                )
+
+
+def test_imports_run_one_way() -> None:
+    command = shutil.which("lint-imports", path=str(Path(sys.executable).parent))
+    if command is None or not (ROOT / "pyproject.toml").exists():
+        pytest.skip("import-linter is not installed beside this Python, or this is no checkout")
+    done = subprocess.run([command, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_importing_mien_loads_the_standard_library_at_most() -> None:
+    foreign = loaded_after("import mien; mien.__version__") - set(sys.stdlib_module_names) - {"mien"}
+    assert not foreign
+
+
+def test_importing_mien_opens_no_file_and_no_connection() -> None:
+    code = (
+        "import sys, importlib.util\n"
+        "opened = []\n"
+        "kinds = ('open', 'socket.connect', 'subprocess.Popen', 'os.putenv', 'os.mkdir')\n"
+        "sys.addaudithook(lambda event, args: opened.append((event, str(args[0]))) if event in kinds else None)\n"
+        "import mien\n"
+        "print([o for o in opened if not o[1].endswith(('.py', '.pyc')) and '.pyc.' not in o[1]])"
+    )
+    done = subprocess.run([sys.executable, "-B", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_unknown_attribute_of_mien_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="recogniser"):
+        mien.recogniser  # noqa: B018
+
+
+def test_recognising_needs_no_training_library() -> None:
+    loaded = loaded_after("from mien.recognizer import Recognizer")
+    assert {"numpy", "PIL", "onnxruntime"} <= loaded
+    assert not loaded & {"torch", "torchvision", "sklearn", "lightning", "cv2", "timm", "kornia", "matplotlib"}
+
+
+def test_evaluating_and_auditing_need_no_training_library() -> None:
+    loaded = loaded_after("import mien.evaluation.evaluate, mien.data.prepare, mien.terminal")
+    assert not loaded & {"torch", "torchvision", "sklearn", "lightning", "cv2", "timm", "kornia", "matplotlib"}
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["study", "--help"]])
+def test_help_starts_without_heavy_libraries(words: list[str]) -> None:
+    code = (
+        f"sys.argv = ['mien', *{words}]\n"
+        "from mien.cli import main\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code"
+    )
+    loaded = loaded_after(code)
+    assert "cyclopts" in loaded
+    assert not loaded & {"torch", "sklearn", "polars", "onnxruntime", "numpy", "lightning", "PIL"}
+
+
+def tracked_files() -> list[Path]:
+    """Files of the checkout that git follows or would follow; the tests themselves are left out."""
+    if shutil.which("git") is None:
+        pytest.skip("git is not installed")
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip("this is no checkout")
+    names = [name for name in done.stdout.split("\0") if name and not name.startswith("tests/")]
+    return [ROOT / name for name in names if (ROOT / name).is_file()]
+
+
+def test_no_file_names_a_place_on_one_machine() -> None:
+    pattern = re.compile(r"(?<![\w.])/(?:home|work|root|Users)/\w")
+    for path in tracked_files():
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        found = pattern.search(text)
+        assert found is None, f"{path.relative_to(ROOT)}: {text[found.start() : found.start() + 40] if found else ''}"
+
+
+def test_no_large_file_is_followed() -> None:
+    large = {str(path.relative_to(ROOT)): path.stat().st_size for path in tracked_files()}
+    assert not {name: size for name, size in large.items() if size > 2 * 2**20}

@@ -1,0 +1,212 @@
+"""A study that was killed or interrupted goes on, and ends with the numbers of one that was left alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from conftest import STUDY_RECIPES, Outcome, Study, numbers, run, start, strict_json
+from mien.config import Budget, StudyConfig, TrainSettings, read_toml
+from mien.data.preprocess import View
+from mien.models.networks import IMAGENET_MEAN, IMAGENET_STD, EmotionCNN, PhotoNetwork
+from mien.progress import Silent
+from mien.study import run_study
+from mien.training.fit import TrainingSet, fit
+from mien.training.history import read_history
+
+MOST_SECONDS = 240
+
+
+def wait_for_epochs(process: subprocess.Popen[str], history: Path, epochs: int) -> None:
+    """Until so many epochs are written; the training must still be going on then."""
+    deadline = time.monotonic() + MOST_SECONDS
+    while len(read_history(history)) < epochs:
+        assert process.poll() is None, f"ended before: {process.communicate()}"
+        assert time.monotonic() < deadline, "no epoch was written"
+        time.sleep(0.005)
+
+
+def stop(process: subprocess.Popen[str], sign: signal.Signals) -> Outcome:
+    os.killpg(process.pid, sign)
+    out, err = process.communicate(timeout=MOST_SECONDS)
+    return Outcome(process.returncode, out, err)
+
+
+def assert_same(folder: Path, study: Study, recipes: tuple[str, ...] = STUDY_RECIPES) -> None:
+    """Weights, history, predictions and results, bit for bit."""
+    for name in recipes:
+        one, other = (root / "runs" / name for root in (folder, study.folder))
+        assert (one / "config.toml").read_text() == (other / "config.toml").read_text()
+        assert numbers(read_history(one / "history.csv")) == numbers(read_history(other / "history.csv"))
+        assert (one / "model.safetensors").read_bytes() == (other / "model.safetensors").read_bytes()
+        assert pl.read_parquet(one / "predictions.parquet").equals(pl.read_parquet(other / "predictions.parquet"))
+    results = strict_json((folder / "results.json").read_text(encoding="utf-8"))
+    assert numbers(results) == numbers(strict_json(json.dumps(study.results)))
+
+
+@pytest.mark.slow
+def test_killed_and_resumed_is_as_left_alone(
+    small_study: Study, study_command: tuple[str, ...], tmp_path: Path
+) -> None:
+    words = (*study_command, "--out", "out")
+    process = start(tmp_path, *words)
+    history = tmp_path / "out" / "runs" / "scratch" / "history.csv"
+    wait_for_epochs(process, history, 2)
+    assert stop(process, signal.SIGKILL).code == -signal.SIGKILL
+    left = len(read_history(history))
+    assert 2 <= left < 6, "the kill came too late to test anything"
+    assert not (tmp_path / "out" / "runs" / "scratch" / "model.onnx").exists()
+
+    outcome = run(tmp_path, *words, "--resume", "--json")
+    assert outcome.code == 0, outcome.err
+    assert_same(tmp_path / "out", small_study)
+
+
+@pytest.mark.slow
+def test_ctrl_c_says_how_to_go_on_and_going_on_ends_as_left_alone(
+    small_study: Study, study_command: tuple[str, ...], tmp_path: Path
+) -> None:
+    words = (*study_command, "--out", "out")
+    process = start(tmp_path, *words)
+    wait_for_epochs(process, tmp_path / "out" / "runs" / "scratch" / "history.csv", 1)
+    outcome = stop(process, signal.SIGINT)
+    assert outcome.code == 130, outcome
+    assert "--resume" in outcome.complaint
+    assert outcome.out == ""
+
+    config = read_toml(StudyConfig, tmp_path / "out" / "study.toml")
+    run_study(config, tmp_path / "out", resume=True, progress=Silent())
+    assert_same(tmp_path / "out", small_study)
+
+
+def test_killed_between_training_and_export(small_study: Study, study_copy: Path) -> None:
+    """The last checkpoint is of the last epoch; nothing is trained again."""
+    for path in (
+        *study_copy.glob("runs/scratch/model.*"),
+        *study_copy.glob("runs/*/predictions.parquet"),
+        study_copy / "results.json",
+        study_copy / "report.html",
+    ):
+        path.unlink()
+    config = read_toml(StudyConfig, study_copy / "study.toml")
+    run_study(config, study_copy, resume=True, progress=Silent())
+    assert_same(study_copy, small_study)
+
+
+def test_killed_while_a_file_was_written(small_study: Study, study_copy: Path) -> None:
+    """What was half written is not taken for whole."""
+    scratch = study_copy / "runs" / "scratch"
+    for name in ("model.onnx", "predictions.parquet"):
+        content = (scratch / name).read_bytes()
+        (scratch / name).unlink()
+        (scratch / f"{name}.partial").write_bytes(content[: len(content) // 2])
+    (study_copy / "results.json").rename(study_copy / "results.json.partial")
+    config = read_toml(StudyConfig, study_copy / "study.toml")
+    run_study(config, study_copy, resume=True, progress=Silent())
+    assert_same(study_copy, small_study)
+    assert not list(study_copy.rglob("*.partial"))
+
+
+def test_killed_while_photos_were_read(small_study: Study, tmp_path: Path) -> None:
+    """Reading starts over; the runs of the copy stand already, so nothing is trained."""
+    folder = tmp_path / "out"
+    shutil.copytree(small_study.folder / "runs", folder / "runs")
+    shutil.copy(small_study.folder / "study.toml", folder)
+    (folder / "pixels").mkdir()
+    (folder / "pixels" / "photo-32.npy").write_bytes(b"half")
+    run_study(read_toml(StudyConfig, folder / "study.toml"), folder, resume=True, progress=Silent())
+    assert_same(folder, small_study)
+    assert pl.read_parquet(folder / "manifest.parquet").equals(pl.read_parquet(small_study.folder / "manifest.parquet"))
+
+
+def test_resuming_a_finished_study_changes_no_number_and_trains_nothing(
+    small_study: Study, study_copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object, **kwargs: object) -> None:
+        raise AssertionError("it was trained again")
+
+    monkeypatch.setattr("mien.training.run.fit", fail)
+    monkeypatch.setattr("mien.training.run.load_backbone", fail)
+    config = read_toml(StudyConfig, study_copy / "study.toml")
+    run_study(config, study_copy, resume=True, progress=Silent())
+    assert_same(study_copy, small_study)
+
+
+# -- the training alone -----------------------------------------------------------------------------------------------
+
+
+class DrawnPixels:
+    """Stands in for the arrays on disk."""
+
+    def __init__(self, count: int, size: int) -> None:
+        self._array = np.random.default_rng(0).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
+
+    def read(self, view: View, rows: np.ndarray) -> np.ndarray:
+        return self._array[rows]
+
+
+def trained(folder: Path, epochs: int, **changes: object) -> torch.nn.Module:
+    settings = TrainSettings(
+        **{"size": 32, "batch_size": 8, "budget": Budget(epochs=epochs), "precision": "fp32", "stop_patience": 2}
+        | changes
+    )
+    pixels, view = DrawnPixels(28, 32), View("photo", 32)
+    sets = tuple(TrainingSet(pixels, view, rows, rows % 3) for rows in (np.arange(20), np.arange(20, 28)))
+    torch.manual_seed(1)
+    network = PhotoNetwork(EmotionCNN(3), IMAGENET_MEAN, IMAGENET_STD)
+    folder.mkdir(exist_ok=True)
+    return fit(network, sets, settings, seed=1, n_classes=3, device="cpu", folder=folder, advance=lambda n: None)
+
+
+def same_weights(one: torch.nn.Module, other: torch.nn.Module) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
+
+
+def test_early_stopping_holds_when_resumed(tmp_path: Path) -> None:
+    first = trained(tmp_path / "run", 30)
+    rows = read_history(tmp_path / "run" / "history.csv")
+    assert len(rows) < 30, "it did not stop early"
+    again = trained(tmp_path / "run", 30)
+    assert read_history(tmp_path / "run" / "history.csv") == rows
+    assert same_weights(first, again)
+
+
+def test_longer_budget_goes_on_as_if_it_had_been_given_at_once(tmp_path: Path) -> None:
+    """A training stopped at an epoch and taken up again: scheduler, optimiser and random numbers go on."""
+    plain = {"stop_patience": None, "plateau_patience": 0}
+    whole = trained(tmp_path / "whole", 5, **plain)
+    trained(tmp_path / "parts", 2, **plain)
+    parts = trained(tmp_path / "parts", 5, **plain)
+    assert same_weights(whole, parts)
+    one, other = (read_history(tmp_path / name / "history.csv") for name in ("whole", "parts"))
+    assert numbers(one) == numbers(other)
+    assert len({row["learning_rate"] for row in one}) > 1, "the scheduler did nothing, so nothing was tested"
+
+
+def test_checkpoints_are_written_whole_whatever_the_temporary_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A checkpoint that is moved in from /tmp is copied where that is another disk, and a kill leaves half of it."""
+    moved = []
+    move = shutil.move
+
+    def spy(source: str, target: str, *args: object) -> object:
+        moved.append((source, target))
+        return move(source, target, *args)  # type: ignore[arg-type]
+
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    monkeypatch.setattr(shutil, "move", spy)
+    trained(tmp_path / "run", 1)
+    assert [source for source, _ in moved if not source.startswith(str(tmp_path / "run"))] == []
