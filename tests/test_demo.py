@@ -86,10 +86,7 @@ def test_iterator_gives_every_name_in_order_and_the_bytes_of_the_single_reader(p
 
 def test_single_file_is_the_face_of_its_label_and_number() -> None:
     assert opened("demo", "sad/sad-0007.bmp").tobytes() == demo.draw_face("sad", 7).tobytes()
-    assert (
-        opened("target", "angry/angry-0007.bmp").tobytes()
-        == demo.draw_face("anger", 7, style="grey").tobytes()
-    )
+    assert opened("target", "angry/angry-0007.bmp").tobytes() == demo.draw_face("anger", 7, style="grey").tobytes()
 
 
 def test_planted_defects_are_four_and_among_the_files() -> None:

@@ -125,23 +125,26 @@ def test_labels_given_in_any_type_and_groups_by_any_name_give_the_same_split() -
     )
 
 
-def given_folders(copy_in: str) -> pl.DataFrame:
-    """Six photos a class and split, apart from one train photo that recurs in another split."""
-    splits = [split for split in SPLITS for _ in range(12)]
-    labels = ["happy", "sad"] * 18
+def given_folders(copy_in: str, order: tuple[str, ...] = SPLITS) -> pl.DataFrame:
+    """Six photos a class and split, apart from the first train photo, which recurs in another split."""
+    splits = [split for split in order for _ in range(12)]
     groups = list(range(36))
-    groups[splits.index(copy_in)] = 0  # the picture of row 0, which stands in train
-    return manifest(labels, groups, splits)
+    groups[splits.index(copy_in)] = groups[splits.index("train")]
+    return manifest(["happy", "sad"] * 18, groups, splits)
 
 
+@pytest.mark.parametrize("order", [SPLITS, SPLITS[::-1], ("test", "train", "val")])
 @pytest.mark.parametrize("split", ["val", "test"])
-def test_train_picture_that_recurs_in_a_given_split_leaves_train_with_its_reason(split: str) -> None:
-    before = given_folders(split)
-    after = assign_splits(before, SHARES, 0)
-    assert after["split"][0] is None
-    assert after["split_reason"][0] == f"recurs in {split}"
-    assert after["split"][1:].to_list() == before["split"][1:].to_list()
-    assert after["split_reason"][1:].null_count() == 35
+def test_train_picture_that_recurs_in_a_given_split_leaves_train_with_its_reason(
+    split: str, order: tuple[str, ...]
+) -> None:
+    before = given_folders(split, order)
+    after, copy = assign_splits(before, SHARES, 0), 12 * order.index("train")
+    assert after["split"][copy] is None
+    assert after["split_reason"][copy] == f"recurs in {split}"
+    others = pl.col("row") != copy
+    assert after.filter(others)["split"].to_list() == before.filter(others)["split"].to_list()
+    assert after["split_reason"].null_count() == 35
 
 
 def test_validation_picture_that_recurs_in_test_leaves_validation() -> None:

@@ -61,7 +61,7 @@ def test_documented_keys_are_there(small_study: Study) -> None:
     assert set(results["data"]) >= set(counts.split())
     assert all(isinstance(results["data"][key], int) for key in counts.split() if key != "classes")
     assert set(results["runs"]) == set(STUDY_RECIPES)
-    for scored in [run[split] for run in results["runs"].values() for split in ("val", "test")]:
+    for scored in [entry[split] for entry in results["runs"].values() for split in ("val", "test")]:
         assert set(scored) >= set(SCORES)
     for part in ("all", "shared", "shared_limited"):
         assert set(results["target"][part]) >= set(SCORES)
@@ -148,7 +148,7 @@ def test_the_photos_are_left_as_they_were(small_study: Study) -> None:
 
 
 def test_selected_is_the_best_on_validation(small_study: Study) -> None:
-    scores = {name: run["val"]["macro_f1"] for name, run in small_study.results["runs"].items()}
+    scores = {name: entry["val"]["macro_f1"] for name, entry in small_study.results["runs"].items()}
     assert scores[small_study.results["selected"]] == max(scores.values())
 
 

@@ -10,7 +10,7 @@ import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import tomli_w
 
@@ -52,7 +52,7 @@ class Budget:
 
     def __post_init__(self) -> None:
         for name, value in dataclasses.asdict(self).items():
-            if value is not None and value <= 0:
+            if value is not None and not value > 0:  # NaN is not more than 0 either
                 raise ConfigError(f"--{name} {value}: must be more than 0")
 
 
@@ -95,6 +95,16 @@ class TrainSettings:
     def __post_init__(self) -> None:
         if self.size < 32:
             raise ConfigError(f"--size {self.size}: the network halves its input four times; give at least 32 px")
+        _check_choice("augment", self.augment, get_args(Augmentation))
+        _check_choice("precision", self.precision, get_args(Precision))
+        _check_choice("monitor", self.monitor, ("accuracy", "macro_f1"))
+        _check_range("batch_size", self.batch_size, 1, None)
+        _check_range("label_smoothing", self.label_smoothing, 0, 0.999)
+        _check_range("dropout_scale", self.dropout_scale, 0, 1)
+        for name in ("learning_rate", "clip_norm"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ConfigError(f"{name} {value}: must be more than 0")
 
 
 @dataclass(frozen=True)
@@ -201,16 +211,43 @@ _NESTED: dict[str, type[Any]] = {"budget": Budget, "train": TrainSettings, "prob
 
 
 def _build(kind: type[T], values: dict[str, Any]) -> T:
+    for name in set(values) & set(_NESTED):
+        if not isinstance(values[name], dict):
+            raise TypeError(f"{name} is not a table")
     built = {
         name: _build(_NESTED[name], value) if name in _NESTED else tuple(value) if isinstance(value, list) else value
         for name, value in values.items()
     }
+    hints = get_type_hints(kind)
+    for name, value in built.items():
+        if name in hints and not _fits(value, hints[name]):
+            raise TypeError(f"{name} = {value!r} is not of the right type")
     return kind(**built)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value read from TOML is of a field's type; 3 will do for a float."""
+    origin, inside = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return value in inside
+    if origin is tuple:
+        return isinstance(value, tuple) and all(_fits(item, inside[0]) for item in value)
+    if inside:  # a union
+        return any(_fits(value, option) for option in inside)
+    if hint is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return isinstance(value, hint) and not (hint is int and isinstance(value, bool))
 
 
 def _check_choice(name: str, value: str | None, choices: tuple[str | None, ...]) -> None:
     if value not in choices:
         raise ConfigError(f"--{name} {value}: choose one of {', '.join(c for c in choices if c)}")
+
+
+def _check_range(name: str, value: float, low: float, high: float | None) -> None:
+    if not value >= low or (high is not None and value > high):
+        limits = f"from {low} to {high}" if high is not None else f"at least {low}"
+        raise ConfigError(f"{name} {value}: must be {limits}")
 
 
 def _without_none(values: dict[str, Any]) -> dict[str, Any]:

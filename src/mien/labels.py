@@ -7,6 +7,7 @@ name first and by synonym second, never by position.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -35,7 +36,7 @@ def canonical(name: str) -> str:
 
     A leading number as in ``3_happy`` and differences of case, ``_``, ``-`` and spaces do not count.
     """
-    plain = re.sub(r"[\s_\-]+", " ", name).strip().lower()
+    plain = re.sub(r"[\s_\-]+", " ", unicodedata.normalize("NFC", name)).strip().lower()
     plain = re.sub(r"^\d+[ .]*(?=[a-z])", "", plain)
     return _CANONICAL.get(plain, plain)
 
@@ -67,16 +68,19 @@ def match_labels(model_labels: Sequence[str], target_labels: Iterable[str]) -> L
     """Match a target's classes to a model's, by name first and by synonym second.
 
     Raises:
-        LabelError: if they share no class at all.
+        LabelError: if they share no class at all, or a synonym fits several classes of the model.
     """
     target_labels = list(target_labels)
-    by_meaning = {canonical(name): name for name in model_labels}
     matched: dict[str, str] = {}
     for name in target_labels:
-        if name in model_labels:
-            matched[name] = name
-        elif canonical(name) in by_meaning:
-            matched[name] = by_meaning[canonical(name)]
+        answers = [name] if name in model_labels else [m for m in model_labels if canonical(m) == canonical(name)]
+        if len(answers) > 1:
+            raise LabelError(
+                f"the target's class {name!r} could be any of the model's {', '.join(answers)}; "
+                "rename the target's folder to the one that is meant"
+            )
+        if answers:
+            matched[name] = answers[0]
     if not matched:
         raise LabelError(
             f"no class is shared: the model knows {', '.join(model_labels)}; the target has "

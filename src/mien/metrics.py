@@ -91,6 +91,7 @@ class Difference:
 
 def confusion_matrix(y_true: IntArray, y_pred: IntArray, n_classes: int) -> IntArray:
     """Counts (K, K): rows are the true classes, columns the predicted ones."""
+    y_true, y_pred = y_true.astype(np.int64), y_pred.astype(np.int64)  # a uint8 would overflow silently
     return np.bincount(y_true * n_classes + y_pred, minlength=n_classes**2).reshape(n_classes, n_classes)
 
 
@@ -142,6 +143,7 @@ def score(
         rng: source of the resamples; seed 0 where none is given.
     """
     k, n = len(labels), len(y_true)
+    y_true, y_pred = y_true.astype(np.int64), y_pred.astype(np.int64)
     confusion = confusion_matrix(y_true, y_pred, k)
     per_class = tuple(_class_score(label, confusion, i) for i, label in enumerate(labels))
     if n == 0:
@@ -156,8 +158,8 @@ def score(
         float(np.trace(confusion) / n),
         per_class,
         confusion,
-        _percentiles(f1s),
-        _percentiles(accuracies),
+        _honest(_percentiles(f1s), confusion, groups),
+        _honest(_percentiles(accuracies), confusion, groups),
         _chance_macro_f1(support),
         float(support.max() / n),
         n,
@@ -178,12 +180,15 @@ def paired_difference(
     The interval speaks of other photos of the same kind, not of other training seeds.
     """
     k = n_classes
+    y_true, first, second = (y.astype(np.int64) for y in (y_true, first, second))
     cell = (y_true * k + first) * k + second
     counts = _resample(cell, k**3, groups, rng).reshape(-1, k, k, k)
     differences = macro_f1(counts.sum(3)) - macro_f1(counts.sum(2))
     value = float(macro_f1(confusion_matrix(y_true, first, k)) - macro_f1(confusion_matrix(y_true, second, k)))
     interval = _percentiles(differences)
     verdict = "better" if interval.low > 0 else "worse" if interval.high < 0 else "cannot tell"
+    if groups is not None and len(np.unique(groups)) < 2:  # copies of one picture say nothing of others
+        verdict = "cannot tell"
     return Difference(value, interval, verdict)
 
 
@@ -228,6 +233,16 @@ def _resample(cell: IntArray, n_cells: int, groups: IntArray | None, rng: np.ran
         drawn = np.bincount(rng.integers(0, n_groups, n_groups), minlength=n_groups)
         row[used] = np.bincount(cell, drawn[group], len(used))
     return counts
+
+
+def _honest(interval: Interval, confusion: IntArray, groups: IntArray | None) -> Interval:
+    """The interval, but never certainty: where every answer is right or every one wrong, Wilson's over groups."""
+    right, n = int(np.trace(confusion)), int(confusion.sum())
+    if 0 < right < n:
+        return interval
+    n_groups = n if groups is None else len(np.unique(groups))
+    bound = wilson(n_groups if right else 0, n_groups)
+    return interval if bound is None else Interval(min(interval.low, bound.low), max(interval.high, bound.high))
 
 
 def _percentiles(values: FloatArray) -> Interval:

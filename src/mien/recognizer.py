@@ -150,6 +150,9 @@ def _content(photo: Photo) -> bytes:
         if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
             raise TypeError(f"expected a uint8 array (H, W, 3), got {photo.dtype} {photo.shape}")
         photo = Image.fromarray(photo)
+    exif = photo.getexif()
+    if photo.mode not in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"):  # what a PNG can hold
+        photo = photo.convert("RGB")
     buffer = io.BytesIO()
-    photo.save(buffer, "PNG", compress_level=0, exif=photo.getexif())
+    photo.save(buffer, "PNG", compress_level=0, exif=exif)
     return buffer.getvalue()

@@ -22,7 +22,8 @@ __all__ = ["DetectedFace", "FaceDetector", "Finding", "is_face_crop"]
 
 DETECTION_SIZE = 480
 """Longer side at which faces are searched, in pixels; larger photos are reduced, smaller ones left."""
-MIN_SCORE = 0.5
+SURE_SCORE, LEAST_SCORE = 0.5, 0.2
+"""Detector scores from which a face counts, and from which the best one counts where none is sure."""
 MAX_OVERLAP = 0.3
 STRIDE = 4
 
@@ -107,7 +108,8 @@ class FaceDetector:
             for box, s in zip(boxes, scores, strict=True)
             if min(box[2] - box[0], box[3] - box[1]) >= 1
         ]
-        faces.sort(key=lambda f: -f.area * f.score)
+        sure = [face for face in faces if face.score >= SURE_SCORE]
+        faces = sorted(sure, key=lambda f: -f.area * f.score) or sorted(faces, key=lambda f: -f.score)[:1]
         return Finding("found", tuple(faces)) if faces else Finding("none")
 
 
@@ -137,7 +139,7 @@ def _decode(
     heatmap: NDArray[np.float32], scale: NDArray[np.float32], offset: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Peaks of the heat map (1, h, w) with log sizes and offsets (2, h, w) → boxes (M, 4) and scores (M,)."""
-    rows, columns = np.nonzero(heatmap[0] > MIN_SCORE)
+    rows, columns = np.nonzero(heatmap[0] > LEAST_SCORE)
     height, width = np.exp(scale[:, rows, columns]) * STRIDE
     centre_y = (rows + offset[0, rows, columns] + 0.5) * STRIDE
     centre_x = (columns + offset[1, rows, columns] + 0.5) * STRIDE

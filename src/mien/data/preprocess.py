@@ -81,7 +81,7 @@ def decode(content: bytes) -> Decoded:
             width, height = image.size
             if width * height > MAX_PIXELS:
                 raise UnreadableImageError(f"too large: {width}×{height} pixels")
-            note = "animated: first frame used" if getattr(image, "n_frames", 1) > 1 else None
+            note = "several frames: first frame used" if getattr(image, "n_frames", 1) > 1 else None
             file_format, mode = image.format or "", image.mode
             return Decoded(upright_rgb(image), file_format, mode, note)
     except UnidentifiedImageError:
@@ -97,17 +97,28 @@ def decode(content: bytes) -> Decoded:
 def upright_rgb(image: Image.Image) -> Image.Image:
     """An upright RGB copy: EXIF orientation applied, transparency on white, 16-bit greys scaled to 8."""
     image.load()
-    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        values = np.asarray(image, dtype=np.float32)
-        scale = 257.0 if values.max(initial=0) > 255 else 1.0
-        image = Image.fromarray(np.clip(values / scale, 0, 255).astype(np.uint8))
     with contextlib.suppress(Exception):  # a corrupt EXIF block says nothing about the pixels
         image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
+        image = _eight_bits(image)
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")
         return Image.alpha_composite(white, rgba).convert("RGB")
     return image.convert("RGB")
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Greys of 16 or 32 bits, or floats, as 8 bits; the range is told by the mode or by the largest value."""
+    values = np.asarray(image, dtype=np.float64)
+    largest = values.max(initial=0)
+    if image.mode.startswith("I;16") or (image.mode == "I" and largest <= 65535):
+        top = 65535.0 if largest > 255 else 255.0
+    elif image.mode == "F" and largest <= 1:
+        top = 1.0
+    else:
+        top = next(t for t in (255.0, 65535.0, 2.0**31 - 1, max(largest, 1)) if largest <= t)
+    return Image.fromarray((np.clip(values / top, 0, 1) * 255).astype(np.uint8))
 
 
 def render(image: Image.Image, view: View, face: Box | None) -> NDArray[np.uint8]:

@@ -8,6 +8,7 @@ are kept as splits. ``PATH::sub/folder`` picks a part.
 from __future__ import annotations
 
 import os
+import stat
 import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -106,8 +107,12 @@ def _list(spec: str) -> Source:
             raise SourceError(
                 f"{spec}: mien does not download from {site} yet; download it there and give the zip or folder"
             )
-    where = Path(path).expanduser()
-    if not where.exists():
+    try:
+        where = Path(path).expanduser()
+        found = where.exists()
+    except (OSError, RuntimeError, ValueError):  # a name too long, an unknown ~user, a null byte
+        found = False
+    if not found:
         raise SourceError(f"{path}: no such file or folder; give a folder, a zip, or 'demo'")
     if where.is_dir():
         source = _folder(where, spec)
@@ -129,13 +134,26 @@ def _folder(root: Path, spec: str) -> Source:
     files = []
     for folder, subfolders, names in os.walk(root, onerror=_raise_unreadable):
         subfolders.sort()
+        links = [name for name in subfolders if Path(folder, name).is_symlink()]
+        files += [_linked_folder(root, folder, name) for name in links]
         for name in sorted(names):
-            location = os.path.relpath(os.path.join(folder, name), root).replace(os.sep, "/")
-            printable = os.fsencode(location).decode("utf-8", "backslashreplace")
+            location, printable = _names(root, folder, name)
             files.append(SourceFile(printable, location, ignored=_system_file(printable)))
+    files.sort(key=lambda f: f.path.split("/"))
     if not files:
         raise SourceError(f"{root}: the folder is empty; expected one folder of photos per class")
     return Source(root.resolve().name, spec, tuple(files), lambda f: _read_file(root / f.location))
+
+
+def _names(root: Path, folder: str, name: str) -> tuple[str, str]:
+    """Location below the root, and the same in printable form."""
+    location = os.path.relpath(os.path.join(folder, name), root).replace(os.sep, "/")
+    return location, os.fsencode(location).decode("utf-8", "backslashreplace")
+
+
+def _linked_folder(root: Path, folder: str, name: str) -> SourceFile:
+    location, printable = _names(root, folder, name)
+    return SourceFile(printable, location, ignored="link to a folder; links are not followed")
 
 
 def _raise_unreadable(error: OSError) -> None:
@@ -147,7 +165,10 @@ def _single_file(path: Path, spec: str) -> Source:
 
 
 def _read_file(path: Path) -> bytes:
-    if path.stat().st_size > MAX_FILE_BYTES:
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError("not a regular file")
+    if status.st_size > MAX_FILE_BYTES:
         raise OSError(f"larger than {MAX_FILE_BYTES >> 20} MB")
     return path.read_bytes()
 
@@ -155,31 +176,32 @@ def _read_file(path: Path) -> bytes:
 def _zip(path: Path, spec: str) -> Source:
     try:
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError) as error:
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise SourceError(f"{path}: the zip is damaged ({error}); download it again") from error
+    members = archive.infolist()  # by place, because two may bear the same name
     files = []
-    for member in archive.infolist():
+    for i, member in enumerate(members):
         if member.is_dir():
             continue
-        name = PurePosixPath(member.filename)
-        if name.is_absolute() or ".." in name.parts or ":" in name.parts[0]:
+        name = PurePosixPath(member.filename.replace("\\", "/"))
+        if not name.parts or name.is_absolute() or ".." in name.parts or ":" in name.parts[0]:
             raise SourceError(
                 f"{path}: the member {member.filename!r} points outside the archive; do not trust this zip"
             )
         if member.flag_bits & 1:
             raise SourceError(f"{path}: the zip is encrypted; unpack it with its password and give the folder")
-        files.append(SourceFile(str(name), member.filename, ignored=_system_file(str(name))))
+        files.append(SourceFile(str(name), str(i), ignored=_system_file(str(name))))
     if not files:
         raise SourceError(f"{path}: the zip is empty; expected one folder of photos per class")
     files.sort(key=lambda f: f.path)
-    return Source(path.stem, spec, tuple(files), lambda f: _read_member(archive, f.location))
+    return Source(path.stem, spec, tuple(files), lambda f: _read_member(archive, members[int(f.location)]))
 
 
-def _read_member(archive: zipfile.ZipFile, name: str) -> bytes:
-    if archive.getinfo(name).file_size > MAX_FILE_BYTES:
+def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    if member.file_size > MAX_FILE_BYTES:
         raise OSError(f"larger than {MAX_FILE_BYTES >> 20} MB")
     try:
-        return archive.read(name)
+        return archive.read(member)
     except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError) as error:
         raise OSError(f"damaged in the zip: {error}") from error
     except Exception as error:  # zlib.error and lzma.LZMAError share no base class
@@ -208,7 +230,9 @@ def _pick(source: Source, part: str) -> Source:
         )
         if files:
             return replace(source, name=f"{source.name}-{'-'.join(wanted)}", files=files)
-    parts = sorted({f.path.split("/")[len(wrapper)] for f in source.files if f.path.count("/") > len(wrapper)})
+    inside = [f.path.split("/") for f in source.files if f.ignored is None]
+    depth = len(wrapper)
+    parts = sorted({path[depth] for path in inside if len(path) > depth + 1 and tuple(path[:depth]) == wrapper})
     raise SourceError(f"{source.spec}: no folder {part!r} inside; there are: {', '.join(parts) or 'no folders'}")
 
 
@@ -230,8 +254,24 @@ def _assign_labels(files: tuple[SourceFile, ...]) -> tuple[SourceFile, ...]:
     rests = [tuple(f.path.split("/"))[len(wrapper) :] for f in files]
     usable = [rest for f, rest in zip(files, rests, strict=True) if f.ignored is None]
     tops = {rest[0].lower() for rest in usable if len(rest) > 1}
-    is_divided = bool(tops) and tops <= set(SPLIT_FOLDERS) and any(SPLIT_FOLDERS[t] == "train" for t in tops)
+    is_divided = bool(tops) and tops <= set(SPLIT_FOLDERS)
+    _check_split_folders(tops)
     return tuple(_assign_label(f, rest, is_divided) for f, rest in zip(files, rests, strict=True))
+
+
+def _check_split_folders(tops: set[str]) -> None:
+    """Refuse folders of which some are splits and some are not, and splits without a train folder."""
+    splits, others = sorted(tops & set(SPLIT_FOLDERS)), sorted(tops - set(SPLIT_FOLDERS))
+    if len(splits) > 1 and others:
+        raise SourceError(
+            f"the folders {', '.join(splits)} look like splits, but {', '.join(others)} stand beside them; "
+            "move those away, or pick one part with PATH::folder"
+        )
+    if splits and not others and not any(SPLIT_FOLDERS[name] == "train" for name in splits):
+        raise SourceError(
+            f"the folders {', '.join(splits)} look like splits without a train folder; add one, "
+            "or pick one part with PATH::folder"
+        )
 
 
 def _assign_label(file: SourceFile, rest: tuple[str, ...], is_divided: bool) -> SourceFile:

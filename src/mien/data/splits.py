@@ -104,7 +104,21 @@ def divide(labels: Sequence[str], groups: NDArray[np.integer], shares: Sequence[
         lack = (wanted - placed) @ content[g]
         part[g] = int(np.argmax(lack))
         placed[part[g]] += content[g]
+    _fill_empty_parts(part, content, len(shares))
     return part[group]
+
+
+def _fill_empty_parts(part: NDArray[np.int64], content: NDArray[np.int64], n_parts: int) -> None:
+    """Give each part that lacks a class its smallest group from the part that has most of it, where that has two."""
+    for c in range(content.shape[1]):
+        for empty in range(n_parts):
+            holders = np.flatnonzero(content[:, c] > 0)
+            if (part[holders] == empty).any():
+                continue
+            richest = int(np.bincount(part[holders], minlength=n_parts).argmax())
+            spare = holders[part[holders] == richest]
+            if len(spare) > 1:
+                part[spare[content[spare].sum(1).argmin()]] = empty
 
 
 def _keep_given(rows: pl.DataFrame, reasons: dict[int, str]) -> dict[int, str]:
@@ -140,8 +154,10 @@ def _check_every_class(rows: pl.DataFrame, placed: dict[int, str]) -> None:
     for label, count in counts.items():
         empty = [name for name in SPLITS if count[name] == 0]
         if empty:
-            total = sum(1 for name in rows["label"] if name == label)
+            of_class = rows.filter(pl.col("label") == label)
+            total, pictures = len(of_class), of_class["near_group"].n_unique()
+            copies = f" of {pictures} different picture{'s' * (pictures != 1)}" if pictures < total else ""
             raise SplitError(
-                f"class {label!r} has {total} usable photo{'s' * (total != 1)}, too few for train, validation and "
-                f"test (none left for {' and '.join(empty)}); add photos to it or remove the class folder"
+                f"class {label!r} has {total} usable photo{'s' * (total != 1)}{copies}, too few for train, "
+                f"validation and test (none left for {' and '.join(empty)}); add photos or remove the class folder"
             )

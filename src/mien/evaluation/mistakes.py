@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -76,7 +75,7 @@ def error_rates_json(
     for name, title in PROPERTIES.items():
         bins = _bins(photos[name])
         if len(bins) > 1:
-            found.append({"property": name, "title": title, "bins": [_rate(b, m, wrong) for b, m in bins.items()]})
+            found.append({"property": name, "title": title, "bins": [_rate(b, m, wrong) for b, m in bins]})
     return found
 
 
@@ -93,21 +92,25 @@ def _answers(
     return truth, [labels[k] for k in probs.argmax(1)], probs.max(1)
 
 
-def _bins(values: pl.Series) -> dict[str, NDArray[np.bool_]]:
-    """Name of a bin → which photos are in it; nulls are in none."""
+def _bins(values: pl.Series) -> list[tuple[str, NDArray[np.bool_]]]:
+    """Name of each bin and which photos are in it; nulls are in none."""
     if values.dtype == pl.Boolean:
         values = values.replace_strict({True: "grey", False: "colour"}, return_dtype=pl.String)
     if values.dtype == pl.String:
-        return {str(v): (values == v).fill_null(False).to_numpy() for v in sorted(values.drop_nulls().unique())}
+        return [(str(v), (values == v).fill_null(False).to_numpy()) for v in sorted(values.drop_nulls().unique())]
     numbers = values.cast(pl.Float64).fill_null(float("nan")).to_numpy()
-    if not np.isfinite(numbers).any():
-        return {}
-    edges = np.unique(np.nanquantile(numbers, np.linspace(0, 1, BINS + 1)))
-    bins = {}
-    for i, (low, high) in enumerate(pairwise(edges)):
-        inside = (numbers >= low) & ((numbers <= high) if i == len(edges) - 2 else (numbers < high))
-        bins[f"{low:.3g} to {high:.3g}"] = inside
-    return bins
+    known = np.sort(numbers[np.isfinite(numbers)])
+    if len(known) == 0:
+        return []
+    cuts = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)[1:-1], method="higher"))
+    bin_of = np.searchsorted(cuts, numbers, side="right")
+    members = [np.isfinite(numbers) & (bin_of == i) for i in range(len(cuts) + 1)]
+    members = [m for m in members if m.any()]
+    for digits in range(3, 10):  # as many as it takes to tell the bins apart
+        names = [f"{numbers[m].min():.{digits}g} to {numbers[m].max():.{digits}g}" for m in members]
+        if len(set(names)) == len(names):
+            break
+    return list(zip(names, members, strict=True))
 
 
 def _rate(name: str, members: NDArray[np.bool_], wrong: NDArray[np.bool_]) -> dict[str, Any]:

@@ -62,6 +62,8 @@ class Contract:
             ValueError: if it is not a contract of a format known here.
         """
         values = json.loads(text)
+        if not isinstance(values, dict):
+            raise ValueError("no object")
         if values.pop("format", None) != FORMAT:
             raise ValueError("written by another version of mien")
         return Contract(
@@ -81,20 +83,30 @@ def model_path(model: str | Path) -> Path:
     Raises:
         ModelError: if there is none.
     """
-    path = Path(model).expanduser()
+    try:
+        path = Path(model).expanduser()
+        found = path.exists()
+    except (OSError, RuntimeError, ValueError):  # a name too long, an unknown ~user, a null byte
+        found = False
+    if not found:
+        raise ModelError(f"{model}: no such model; give a run folder or a model.onnx")
     if path.is_file():
         return path
-    if not path.exists():
-        raise ModelError(f"{model}: no such model; give a run folder or a model.onnx")
     if (path / "model.onnx").is_file():
         return path / "model.onnx"
     runs = sorted(p.parent.name for p in path.glob("runs/*/model.onnx"))
     results = path / "results.json"
     if runs and results.is_file():
-        selected = str(json.loads(results.read_text(encoding="utf-8"))["selected"])
-        return path / "runs" / selected / "model.onnx"
+        return path / "runs" / _selected(results) / "model.onnx"
     hint = f"; give one of its runs: {', '.join(str(path / 'runs' / r) for r in runs)}" if runs else ""
     raise ModelError(f"{model}: a folder without a finished model.onnx{hint}")
+
+
+def _selected(results: Path) -> str:
+    try:
+        return str(json.loads(results.read_text(encoding="utf-8"))["selected"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{results}: cannot be read ({error}); give one of the study's runs instead") from error
 
 
 def open_model(path: Path, threads: int = 0) -> tuple[onnxruntime.InferenceSession, Contract]:
@@ -117,6 +129,18 @@ def open_model(path: Path, threads: int = 0) -> tuple[onnxruntime.InferenceSessi
     if text is None:
         raise ModelError(f"{path}: an ONNX file without mien's contract; give a model.onnx that mien wrote")
     try:
-        return session, Contract.from_json(text)
+        contract = Contract.from_json(text)
+        _check_graph(session, contract)
     except (ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{path}: its contract cannot be read ({error}); train again with this version") from error
+        raise ModelError(f"{path}: its contract cannot be used ({error}); train again with this version") from error
+    return session, contract
+
+
+def _check_graph(session: onnxruntime.InferenceSession, contract: Contract) -> None:
+    """The network must take the views and give the classes that the contract names."""
+    inputs = {value.name: value.shape[1:] for value in session.get_inputs()}
+    if inputs != {view.name: [view.size, view.size, 3] for view in contract.views}:
+        raise ValueError("its views do not fit the network's inputs")
+    outputs = session.get_outputs()
+    if len(outputs) != 1 or outputs[0].shape[1:] != [len(contract.labels)]:
+        raise ValueError("its classes do not fit the network's outputs")

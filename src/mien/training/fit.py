@@ -289,33 +289,10 @@ def fit(
     order = EpochOrder(len(train.rows), settings, seed)
     module = ExpressionModule(network.to(memory_format=torch.channels_last), settings, seed, n_classes)
     checkpoints = folder / "checkpoints"
-    keeper = ModelCheckpoint(
-        checkpoints,
-        filename="best",
-        monitor="score",
-        mode="max",
-        save_last=True,
-        save_on_train_epoch_end=True,
-        enable_version_counter=False,
-    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-        trainer = pl.Trainer(
-            accelerator="gpu" if device == "cuda" else "cpu",
-            devices=1,
-            precision="bf16-mixed" if settings.precision == "bf16" else "32-true",
-            max_epochs=_max_epochs(settings.budget, order.per_epoch),
-            gradient_clip_val=settings.clip_norm,
-            logger=TensorBoardLogger(folder, name="", version="tensorboard"),
-            callbacks=[_Journal(folder, settings.budget, advance), keeper],
-            deterministic="warn",
-            benchmark=False,
-            num_sanity_val_steps=0,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            default_root_dir=folder,
-        )
+        trainer = _trainer(settings, device, folder, order.per_epoch, advance)
         last = checkpoints / "last.ckpt"
         trainer.fit(
             module,
@@ -327,6 +304,33 @@ def fit(
     best = torch.load(checkpoints / "best.ckpt", map_location="cpu", weights_only=True)["state_dict"]
     module.load_state_dict(best)
     return module.network.cpu().eval()
+
+
+def _trainer(settings: TrainSettings, device: str, folder: Path, per_epoch: int, advance: Advance) -> pl.Trainer:
+    keeper = ModelCheckpoint(
+        folder / "checkpoints",
+        filename="best",
+        monitor="score",
+        mode="max",
+        save_last=True,
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+    )
+    return pl.Trainer(
+        accelerator="gpu" if device == "cuda" else "cpu",
+        devices=1,
+        precision="bf16-mixed" if settings.precision == "bf16" else "32-true",
+        max_epochs=_max_epochs(settings.budget, per_epoch),
+        gradient_clip_val=settings.clip_norm,
+        logger=TensorBoardLogger(folder, name="", version="tensorboard"),
+        callbacks=[_Journal(folder, settings.budget, advance), keeper],
+        deterministic="warn",
+        benchmark=False,
+        num_sanity_val_steps=0,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=folder,
+    )
 
 
 def _in_order(n: int, batch: int) -> Sequence[list[int]]:
