@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,8 @@ NOTEBOOK_TARGET_ACCURACY = 0.216
 
 
 @pytest.fixture(scope="session")
-def real_study(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
-    """One study with the probe alone: its results and its folder."""
+def real_study(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, Any], Path]]:
+    """One study with the probe alone: its results and its folder, which does not outlive the tests."""
     folder = tmp_path_factory.mktemp("real") / "study"
     outcome = run(
         folder.parent,
@@ -31,7 +32,8 @@ def real_study(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> tup
         seconds=1800,
     )
     assert outcome.code == 0, outcome.err
-    return outcome.json, folder
+    yield outcome.json, folder
+    shutil.rmtree(folder)
 
 
 def test_every_file_of_the_zip_is_accounted_for(real_data: Path, real_study: tuple[dict[str, Any], Path]) -> None:
@@ -93,11 +95,15 @@ def test_no_copy_of_a_picture_stands_in_two_splits(real_study: tuple[dict[str, A
 def test_the_same_file_gives_the_same_answer_everywhere(
     real_data: Path, real_study: tuple[dict[str, Any], Path], tmp_path: Path
 ) -> None:
-    """Twenty photos of all formats and modes, read from the zip, from a file, and by the command."""
+    """Photos of all formats and modes, as the study read them from the zip and as files by themselves."""
     _, folder = real_study
     stored = pl.read_parquet(folder / "runs" / "probe" / "predictions.parquet")
     manifest = read_manifest(folder / "manifest.parquet").filter(pl.col("split").is_not_null())
-    varied = manifest.sort("id").group_by("format", "mode", pl.col("split") == "target", maintain_order=True).head(4)
+    varied = (
+        manifest.sort("id")
+        .group_by("format", "mode", pl.col("split").eq("target").alias("is_target"), maintain_order=True)
+        .head(4)
+    )
     picked = varied.select("id", "source", "path", "split").sort("id").sample(min(20, len(varied)), seed=1)
     files = [extracted(real_data, row, tmp_path) for row in picked.iter_rows(named=True)]
     recognizer = Recognizer(folder)

@@ -199,6 +199,20 @@ def test_longer_budget_goes_on_as_if_it_had_been_given_at_once(tmp_path: Path) -
     assert len({row["learning_rate"] for row in one}) > 1, "the scheduler did nothing, so nothing was tested"
 
 
+def test_a_budget_in_seconds_ends_the_training(tmp_path: Path) -> None:
+    began = time.monotonic()
+    trained(tmp_path / "run", 1, budget=Budget(seconds=1.0), stop_patience=None, augment="none")
+    assert 1.0 <= time.monotonic() - began < 60
+    spent = sum(row["seconds"] for row in read_history(tmp_path / "run" / "history.csv"))
+    assert 0.3 <= spent < 10  # checkpoints and events, which are written between epochs, take the rest
+
+
+@pytest.mark.parametrize(("updates", "expected"), [(2, [2]), (3, [3]), (7, [3, 6, 7])])
+def test_a_budget_in_updates_is_met_exactly(tmp_path: Path, updates: int, expected: list[int]) -> None:
+    trained(tmp_path / "run", 1, budget=Budget(updates=updates), stop_patience=None, augment="none")
+    assert [row["updates"] for row in read_history(tmp_path / "run" / "history.csv")] == expected
+
+
 def test_checkpoints_are_written_whole_whatever_the_temporary_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -266,16 +266,6 @@ def test_tensorboard_events(small_study: Study) -> None:
     assert {event.step for name in histograms for event in read.Histograms(name)} == {5}
 
 
-@pytest.mark.slow
-def test_a_budget_in_seconds_ends_the_training(tmp_path: Path, small_study: Study) -> None:
-    config = read_toml(StudyConfig, small_study.folder / "study.toml")
-    config = replace(config, target=None, recipes=("scratch-no-augmentation",), budget=Budget(seconds=1.5))
-    run_training(config, tmp_path / "out", resume=False, progress=Silent())
-    history = read_history(tmp_path / "out" / "runs" / config.recipes[0] / "history.csv")
-    assert history
-    assert sum(row["seconds"] for row in history) < 60
-
-
 # -- one preprocessing, one network -----------------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ user can mend; 130 interrupted.
 from __future__ import annotations
 
 import json as json_format
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -30,6 +31,7 @@ app = App(
     help="Turn a folder of labelled face photos into a facial-expression recogniser you can trust.",
     version=__version__,
     version_flags=["--version"],
+    suppress_keyboard_interrupt=False,  # it would end without a word
 )
 
 Flag = Annotated[bool, Parameter(negative="")]
@@ -205,7 +207,7 @@ def predict(
         model: Study folder, run folder or model.onnx.
         jsonl: Print one JSON object a line instead of a table.
     """
-    from dataclasses import asdict
+    from dataclasses import asdict, replace
 
     from mien.data.sources import open_images
     from mien.recognizer import Recognizer
@@ -216,10 +218,11 @@ def predict(
     if model is None:
         raise ModelError("predict: --model is needed, this version carries no recogniser of its own; train one first")
     recognizer = Recognizer(model)
-    opened = [open_images(source) for source in sources]
+    opened = [(source, open_images(source)) for source in sources]
     counts: dict[str, int] = {}
-    for source in opened:
+    for spec, source in opened:
         for prediction in recognizer.predict_files(source):
+            prediction = replace(prediction, path=_as_given(spec, prediction.path))
             print(json_format.dumps(asdict(prediction), ensure_ascii=False) if jsonl else prediction_line(prediction))
             counts[prediction.status] = counts.get(prediction.status, 0) + 1
     print(prediction_summary(counts), file=sys.stderr)
@@ -227,20 +230,34 @@ def predict(
         sys.exit(1)
 
 
+def _as_given(spec: str, path: str) -> str:
+    """The path of a photo as the user can find it: behind the folder or zip it is in."""
+    from pathlib import Path
+
+    if "::" in spec or Path(spec).is_dir():
+        return f"{spec.rstrip('/')}/{path}"
+    return spec if Path(spec).name == path else f"{spec}::{path}"
+
+
 def main() -> None:
     """Entry point of the ``mien`` command."""
     # Pictures that are too large become rows with this reason; Pillow's warning beside it would say it twice.
     warnings.filterwarnings("ignore", module="PIL")
     try:
-        app(exit_on_error=False, print_error=False)
+        try:
+            app(exit_on_error=False, print_error=False)
+        finally:
+            sys.stdout.flush()
     except MienError as error:
         _fail(str(error), error.exit_code)
     except CycloptsError as error:
         _fail(f"{error} See: mien --help", 2)
     except KeyboardInterrupt:
-        _fail("interrupted; give the same command with --resume to go on", 130)
+        can_resume = sys.argv[1:2] in (["study"], ["train"])
+        _fail("interrupted" + "; give the same command with --resume to go on" * can_resume, 130)
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered goes nowhere
+        sys.exit(1)
 
 
 def _fail(message: str, code: int) -> None:

@@ -6,6 +6,7 @@ A setting that is None is left out of the file: TOML has no null, and every fiel
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import tomllib
 from dataclasses import dataclass
@@ -52,8 +53,8 @@ class Budget:
 
     def __post_init__(self) -> None:
         for name, value in dataclasses.asdict(self).items():
-            if value is not None and not value > 0:  # NaN is not more than 0 either
-                raise ConfigError(f"--{name} {value}: must be more than 0")
+            if value is not None and not 0 < value < math.inf:  # NaN is neither
+                raise ConfigError(f"--{name} {value}: must be a number more than 0")
 
 
 @dataclass(frozen=True)
@@ -182,6 +183,8 @@ class StudyConfig:
     photos: bool = True
 
     def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**32:
+            raise ConfigError(f"--seed {self.seed}: must be from 0 to {2**32 - 1}")
         _check_choice("device", self.device, ("auto", "cpu", "cuda"))
         _check_choice("augment", self.augment, (None, *get_args(Augmentation)))
         _check_choice("precision", self.precision, (None, *get_args(Precision)))

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from mien.data.faces import FaceDetector
 from mien.data.intake import Inspected, inspect_files
 from mien.data.sources import Source, SourceFile
 from mien.models.artifact import Contract, model_path, open_model
@@ -61,6 +62,7 @@ class Recognizer:
             ModelError: if it is none.
         """
         self._session, self.contract = open_model(model_path(model))
+        self._detector: FaceDetector | None = None
 
     contract: Contract
 
@@ -101,7 +103,8 @@ class Recognizer:
         """Recognise every file of a source, in its order, reading ahead and answering in batches."""
         files = [file for file in source.files if file.ignored is None]
         batch: list[Inspected] = []
-        for inspected in inspect_files(source, files, self.contract.views):
+        self._detector = self._detector or FaceDetector()  # evaluation from stored pixels never needs one
+        for inspected in inspect_files(source, files, self.contract.views, self._detector):
             batch.append(inspected)
             if len(batch) == BATCH:
                 yield from self._answer(batch)

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,22 +110,21 @@ def _begin(config: StudyConfig, folder: Path, *, resume: bool, progress: Progres
     targets = distinct_names(data, [target]) if target else []
     if target:
         match_labels(data.labels, target.labels)
-    is_new = _open_folder(config, folder, resume)
+    undo = _open_folder(config, folder, resume)
     clock = _Clock()
     views = [view for run in runs for view in views_of(run)]
     try:
         with clock.stage("read"):
             prepared = prepare(data, targets, views, folder, shares=shares, seed=config.seed, progress=progress)
     except MienError:
-        if is_new:
-            shutil.rmtree(folder)
+        undo()
         raise
     photos = LabelledPhotos(data.name, prepared.of(data), prepared.pixels, data.labels)
     return _Study(config, data, next(iter(targets), None), runs, prepared, photos, folder, clock, progress)
 
 
-def _open_folder(config: StudyConfig, folder: Path, resume: bool) -> bool:
-    """Make the study's folder, or check that it is this study's; whether it is new."""
+def _open_folder(config: StudyConfig, folder: Path, resume: bool) -> Callable[[], None]:
+    """Make the study's folder, or check that it is this study's; gives what takes back what was made."""
     stored = folder / "study.toml"
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         if not resume:
@@ -134,13 +133,23 @@ def _open_folder(config: StudyConfig, folder: Path, resume: bool) -> bool:
             raise OutputError(f"{folder}: holds no study to resume; give another --out")
         if dataclasses.replace(read_toml(StudyConfig, stored), photos=config.photos) != config:
             raise OutputError(f"{folder}: holds a study with other settings; see its study.toml, or give another --out")
-        return False
+        return lambda: None
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_toml(config, stored)
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written ({error.strerror}); give another --out") from error
-    return True
+    return lambda: _take_back(folder, made)
+
+
+def _take_back(folder: Path, made: Sequence[Path]) -> None:
+    """Remove the folders that were made, or empty the one that was there before."""
+    if made:
+        shutil.rmtree(made[-1])
+        return
+    for path in folder.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _train_all(study: _Study) -> None:

@@ -128,7 +128,9 @@ def _data_line(data: Mapping[str, Any]) -> Text:
 
 
 def _runs_table(results: Mapping[str, Any]) -> Table:
-    table = Table("run", "validation macro-F1", "test macro-F1", "test accuracy", box=None, header_style="bold")
+    table = Table(box=None, header_style="bold")
+    for title in ("run", "val macro-F1", "test macro-F1", "test accuracy"):
+        table.add_column(title, no_wrap=True)
     for name, run in results["runs"].items():
         test = (score_text(run["test"]), score_text(run["test"], "accuracy")) if "test" in run else ("not read", "")
         is_selected = name == results["selected"]
@@ -147,8 +149,10 @@ def _comparison(entry: Mapping[str, Any]) -> str:
 
 def _target_lines(target: Mapping[str, Any], spec: str) -> list[RenderableType]:
     labels = target["labels"]
-    table = Table("target " + escape(spec), "images", "accuracy", "macro-F1", box=None, header_style="bold")
-    titles = {"all": "all images", "shared": "shared classes", "shared_limited": "shared, answers limited to them"}
+    table = Table("target " + escape(spec), box=None, header_style="bold")
+    for title in ("images", "accuracy", "macro-F1"):
+        table.add_column(title, no_wrap=True)
+    titles = {"all": "all images", "shared": "shared classes", "shared_limited": "answers limited to them"}
     for key, title in titles.items():
         scores = target[key]
         table.add_row(title, str(scores["images"]), score_text(scores, "accuracy"), score_text(scores))

@@ -68,7 +68,7 @@ def take_in(
         groups and splits are still null.
     """
     columns: dict[str, list[Any]] = {name: [] for name in SCHEMA}
-    for i, inspected in enumerate(inspect_files(source, source.files, views)):
+    for i, inspected in enumerate(inspect_files(source, source.files, views, FaceDetector())):
         for name, values in columns.items():
             values.append(inspected.row.get(name))
         columns["row"][i] = first_row + i
@@ -79,10 +79,9 @@ def take_in(
 
 
 def inspect_files(
-    source: Source, files: Iterable[SourceFile], views: Sequence[View], *, find_faces: bool = True
+    source: Source, files: Iterable[SourceFile], views: Sequence[View], detector: FaceDetector
 ) -> Iterator[Inspected]:
     """Inspect files side by side, yielding in their order."""
-    detector = FaceDetector() if find_faces else None
     workers = max(1, min(8, os.cpu_count() or 1))
     pending: deque[Future[Inspected]] = deque()
     with ThreadPoolExecutor(workers) as pool:
@@ -97,7 +96,7 @@ def inspect_files(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def inspect_file(source: Source, file: SourceFile, views: Sequence[View], detector: FaceDetector | None) -> Inspected:
+def inspect_file(source: Source, file: SourceFile, views: Sequence[View], detector: FaceDetector) -> Inspected:
     """Inspect one file; one that cannot be used becomes a row with its reason."""
     row: dict[str, Any] = {
         "id": f"{source.name}/{file.path}",
@@ -118,7 +117,7 @@ def inspect_file(source: Source, file: SourceFile, views: Sequence[View], detect
     except UnreadableImageError as error:
         return Inspected(row | {"status": "unreadable", "reason": str(error)})
     image = decoded.image
-    finding = detector.find(image) if detector else Finding("none")
+    finding = detector.find(image)
     box = finding.main.box if finding.main else None
     row |= {"status": "ok", "format": decoded.format, "mode": decoded.mode, "note": decoded.note}
     row |= {"width": image.width, "height": image.height}

@@ -134,6 +134,11 @@ def _folder(root: Path, spec: str) -> Source:
     files = []
     for folder, subfolders, names in os.walk(root, onerror=_raise_unreadable):
         subfolders.sort()
+        if Path(folder) != root and {"study.toml", "manifest.parquet"} <= set(names):
+            location, printable = _names(root, folder, "study.toml")
+            files.append(SourceFile(printable, location, ignored="a study that mien wrote; its folder is left out"))
+            subfolders.clear()
+            continue
         links = [name for name in subfolders if Path(folder, name).is_symlink()]
         files += [_linked_folder(root, folder, name) for name in links]
         for name in sorted(names):

@@ -23,7 +23,7 @@ def fit_verdict(
     Args:
         train: scores of the training photos as predicted by the final model, without augmentation or dropout.
         val: scores of the validation photos.
-        history: the epochs; empty for a run without any.
+        history: the epochs; empty for a head on frozen features, which has none.
 
     Returns:
         ``verdict`` (``overfits``, ``underfits``, ``both`` or ``balanced``), ``gap``, the two scores, whether
@@ -39,7 +39,7 @@ def fit_verdict(
         "train_macro_f1": train["macro_f1"],
         "val_macro_f1": val["macro_f1"],
         "still_rising": rising,
-        "sentence": _sentence(verdict, train["macro_f1"], val["macro_f1"], rising),
+        "sentence": _sentence(verdict, train["macro_f1"], val["macro_f1"], rising, is_frozen=not history),
     }
 
 
@@ -56,12 +56,14 @@ def _still_rising(scores: Sequence[float]) -> bool | None:
     return sum((i - centre) * (s - mean) for i, s in enumerate(last)) / spread > RISING
 
 
-def _sentence(verdict: str, train: float, val: float, rising: bool | None) -> str:
+def _sentence(verdict: str, train: float, val: float, rising: bool | None, *, is_frozen: bool) -> str:
     scores = f"macro-F1 {train:.2f} on its training photos against {val:.2f} on validation"
+    remedy = "" if is_frozen else ", augmentation, or a stronger penalty"
+    larger = "A larger backbone" if is_frozen else "A larger network, pretrained features, or longer training"
     told = {
-        "overfits": f"Overfits: {scores}. More or more varied photos, augmentation, or a stronger penalty may help.",
-        "underfits": f"Underfits: {scores}. A larger network, pretrained features, or longer training may help.",
-        "both": f"Learns its photos poorly and generalises worse: {scores}. Pretrained features are the first remedy.",
+        "overfits": f"Overfits: {scores}. More or more varied photos{remedy} may help.",
+        "underfits": f"Underfits: {scores}. {larger} may help.",
+        "both": f"Learns its photos poorly and generalises worse: {scores}. {larger} may help.",
         "balanced": f"Balanced: {scores}.",
     }[verdict]
     if rising:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import copy
 import logging
 import math
+import os
+import signal
 import time
 import warnings
 from collections.abc import Iterator, Sequence
@@ -21,6 +23,7 @@ import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset, Sampler
@@ -116,9 +119,13 @@ class ExpressionModule(pl.LightningModule):
         return optimizer
 
     def on_train_epoch_start(self) -> None:
-        """Seed the epoch's augmentation and dropout."""
-        torch.manual_seed(self.seed * 1_000_003 + self.current_epoch)
+        """Start the epoch's clock."""
         self._started = time.monotonic()
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Seed the epoch's augmentation and dropout, once its loader, which draws too, stands."""
+        if batch_idx == 0:
+            torch.manual_seed(self.seed * 1_000_003 + self.current_epoch)
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
         """Loss of one batch."""
@@ -234,6 +241,20 @@ class _Journal(Callback):
         module.history.write(self._folder / "history.csv")
 
 
+class _WholeCheckpoints(TorchCheckpointIO):
+    """Writes a checkpoint beside its place and renames it, so that a kill never leaves half of one.
+
+    Lightning's own writes to the temporary folder and moves it, which is a copy where that is another disk.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(path.name + ".partial")
+        torch.save(checkpoint, partial)
+        os.replace(partial, path)
+
+
 def faster_precision(
     network: nn.Module, settings: TrainSettings, n_classes: int, device: str
 ) -> Literal["fp32", "bf16"]:
@@ -294,28 +315,40 @@ def fit(
         logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
         trainer = _trainer(settings, device, folder, order.per_epoch, advance)
         last = checkpoints / "last.ckpt"
-        trainer.fit(
-            module,
-            DataLoader(PhotoBatches(train), sampler=order, batch_size=None),
-            DataLoader(PhotoBatches(val), sampler=_in_order(len(val.rows), settings.batch_size), batch_size=None),
-            ckpt_path=str(last) if last.exists() else None,
-            weights_only=True,
-        )
+        if last.exists():  # Lightning draws the first order before it tells the epoch
+            order.set_epoch(torch.load(last, map_location="cpu", weights_only=True)["epoch"] + 1)
+        try:
+            trainer.fit(
+                module,
+                DataLoader(PhotoBatches(train), sampler=order, batch_size=None),
+                DataLoader(PhotoBatches(val), sampler=_in_order(len(val.rows), settings.batch_size), batch_size=None),
+                ckpt_path=str(last) if last.exists() else None,
+                weights_only=True,
+            )
+        except SystemExit as end:  # Lightning turns Ctrl-C into exit 1 and turns further ones off
+            if not isinstance(end.__context__, KeyboardInterrupt):
+                raise
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            raise KeyboardInterrupt from None
     best = torch.load(checkpoints / "best.ckpt", map_location="cpu", weights_only=True)["state_dict"]
     module.load_state_dict(best)
     return module.network.cpu().eval()
 
 
 def _trainer(settings: TrainSettings, device: str, folder: Path, per_epoch: int, advance: Advance) -> pl.Trainer:
-    keeper = ModelCheckpoint(
-        folder / "checkpoints",
-        filename="best",
-        monitor="score",
-        mode="max",
-        save_last=True,
-        save_on_train_epoch_end=True,
-        enable_version_counter=False,
-    )
+    # Lightning's save_last follows the best state only, so the last state has a keeper of its own. The best is
+    # kept first: the last one then knows of it.
+    keepers = [
+        ModelCheckpoint(
+            folder / "checkpoints",
+            filename=name,
+            monitor=monitor,
+            mode="max",
+            save_on_train_epoch_end=True,
+            enable_version_counter=False,
+        )
+        for name, monitor in (("best", "score"), ("last", None))
+    ]
     return pl.Trainer(
         accelerator="gpu" if device == "cuda" else "cpu",
         devices=1,
@@ -323,7 +356,8 @@ def _trainer(settings: TrainSettings, device: str, folder: Path, per_epoch: int,
         max_epochs=_max_epochs(settings.budget, per_epoch),
         gradient_clip_val=settings.clip_norm,
         logger=TensorBoardLogger(folder, name="", version="tensorboard"),
-        callbacks=[_Journal(folder, settings.budget, advance), keeper],
+        callbacks=[_Journal(folder, settings.budget, advance), *keepers],
+        plugins=[_WholeCheckpoints()],
         deterministic="warn",
         benchmark=False,
         num_sanity_val_steps=0,

@@ -88,7 +88,7 @@ def resolve_run(name: str, study: StudyConfig, labels: Sequence[str]) -> RunConf
         run,
         train=replace(
             settings,
-            size=study.size or settings.size,
+            size=settings.size if study.size is None else study.size,
             augment=study.augment or settings.augment,
             precision=study.precision or settings.precision,
             budget=_override(settings.budget, study.budget),

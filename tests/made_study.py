@@ -1,0 +1,197 @@
+"""A small finished study, made up: drawn pictures, predictions of known sharpness, and their results."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from PIL import Image, ImageDraw
+
+from mien.config import Budget, ProbeSettings, RunConfig, StudyConfig, TrainSettings
+from mien.data.audit import assign_groups, audit
+from mien.data.manifest import SCHEMA
+from mien.data.pixels import Pixels
+from mien.data.preprocess import View
+from mien.evaluation.compare import comparisons_json
+from mien.evaluation.mistakes import confident_mistakes, error_rates_json, mistakes_json
+from mien.evaluation.overfitting import fit_verdict
+from mien.evaluation.predictions import score_rows, scores_json
+from mien.evaluation.shift import target_json
+
+LABELS = ("anger", "happy", "sad_in_a_folder_with_a_rather_long_name")
+HOSTILE = "<script>document.title='owned'</script><img src=x onerror=alert(1)>.png"
+VIEW = View("photo", 64)
+PER_CLASS = 20
+
+
+@dataclass(frozen=True)
+class Made:
+    """A small study without a trained model: everything that ``write_report`` is given."""
+
+    folder: Path
+    results: dict[str, Any]
+    manifest: pl.DataFrame
+    pixels: Pixels
+
+
+def draw_face(hue: int, curve: int) -> np.ndarray:
+    image = Image.new("RGB", (64, 64), f"hsl({hue}, 40%, 70%)")
+    pen = ImageDraw.Draw(image)
+    pen.ellipse((12, 8, 52, 58), fill="wheat", outline="black")
+    pen.point([(24, 26), (40, 26)], fill="black")
+    pen.arc((22, 36, 42, 50), 0 if curve else 180, 180 if curve else 360, fill="black")
+    return np.asarray(image)
+
+
+def manifest_row(row: int, source: str, label: str, rng: np.random.Generator) -> dict[str, Any]:
+    is_target = source == "other"
+    return {
+        "id": f"{source}/{label}/{row}.png",
+        "source": source,
+        "path": f"{label}/photo-of-{row}.png",
+        "row": row,
+        "label": label,
+        "status": "ok",
+        "sha256": f"{row:064d}",
+        "bytes": 1000,
+        "format": "PNG",
+        "mode": "RGB",
+        "width": 48 if is_target else 300,
+        "height": 48 if is_target else 200,
+        "brightness": float(rng.uniform(0.2, 0.9)),
+        "contrast": 0.2,
+        "sharpness": float(rng.uniform(0.0, 0.03)),
+        "is_grey": is_target or row % 5 == 0,
+        "dhash": rng.bytes(32),
+        "face_kind": "crop" if is_target else "none" if row % 7 == 0 else "found",
+        "face_count": 1,
+        "face_left": None if is_target or row % 7 == 0 else 200.0,
+        "face_top": None if is_target or row % 7 == 0 else 20.0,
+        "face_right": None if is_target or row % 7 == 0 else 280.0,
+        "face_bottom": None if is_target or row % 7 == 0 else 120.0,
+        "face_side": float(rng.uniform(30, 200)),
+        "split": "target" if is_target else ("train", "train", "val", "test")[row % 4],
+    }
+
+
+def make_manifest() -> pl.DataFrame:
+    rng = np.random.default_rng(3)
+    rows = [manifest_row(i, "photos", LABELS[i // PER_CLASS], rng) for i in range(3 * PER_CLASS)]
+    theirs = ["angry"] * 12 + ["happy"] * 12 + ["surprise"] * 6
+    rows += [manifest_row(len(rows) + i, "other", label, rng) for i, label in enumerate(theirs)]
+    rows[3]["path"] = f"anger/{HOSTILE}"
+    rows[41]["dhash"] = rows[1]["dhash"]  # a picture under two labels
+    rows[2] |= {"note": "animated: first frame used"}
+    rows[4] |= {"split": None, "split_reason": "recurs in test"}
+    for name, status, reason in (("broken.jpg", "unreadable", "empty file"), ("notes.txt", "ignored", "no image")):
+        rows.append({"row": len(rows), "source": "photos", "path": f"sad/{name}", "status": status, "reason": reason})
+    columns = {name: [row.get(name) for row in rows] for name in SCHEMA}
+    return assign_groups(pl.DataFrame(columns, schema=SCHEMA))
+
+
+def predict(rows: pl.DataFrame, sharp: float, seed: int) -> pl.DataFrame:
+    """Made-up probabilities; the greater ``sharp``, the more often right."""
+    rng = np.random.default_rng(seed)
+    names = {"angry": "anger"}
+    truth = [names.get(label, label) for label in rows["label"]]
+    logits = rng.normal(size=(len(rows), len(LABELS)))
+    for i, label in enumerate(truth):
+        if label in LABELS:
+            logits[i, LABELS.index(label)] += sharp
+        if rows["path"][i].endswith(HOSTILE):
+            logits[i] = [0, 9, 0]  # the most confident mistake
+    probs = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    kept = rows.select("id", "path", "row", "split", "label", "near_group")
+    return kept.with_columns(pl.Series(f"prob_{label}", probs[:, k]) for k, label in enumerate(LABELS))
+
+
+def make_history() -> list[dict[str, float]]:
+    return [
+        {
+            "epoch": float(e),
+            "updates": 4.0 * e,
+            "seconds": 1.0,
+            "learning_rate": 1e-3,
+            "train_loss": 2 / e,
+            "train_accuracy": 0.3 + 0.1 * e,
+            "train_macro_f1": 0.28 + 0.1 * e,
+            "val_loss": 2 / e + 0.1 * e,
+            "val_accuracy": 0.3 + 0.08 * e,
+            "val_macro_f1": (0.3, 0.42, 0.42, 0.35, 0.3)[e - 1],
+        }
+        for e in range(1, 6)
+    ]
+
+
+def make_run(name: str, config: RunConfig, rows: pl.DataFrame, strength: float) -> tuple[dict[str, Any], pl.DataFrame]:
+    predictions = predict(rows, strength, len(name))
+    by_split = {s: predictions.filter(pl.col("split") == s) for s in ("train", "val", "test")}
+    scores = {split: scores_json(score_rows(part, LABELS)) for split, part in by_split.items()}
+    history = make_history() if config.train else []
+    fit = fit_verdict(scores["train"], scores["val"], history)
+    return scores | {"config": dataclasses.asdict(config), "fit": fit, "history": history}, predictions
+
+
+def data_json(rows: pl.DataFrame, name: str) -> dict[str, Any]:
+    found = audit(rows)
+    return dataclasses.asdict(found) | {
+        "source": f"/home/somebody/{name}",
+        "name": name,
+        "conflicting_labels": len(found.conflicting_labels),
+        "conflicts": [dataclasses.asdict(conflict) for conflict in found.conflicting_labels],
+        "ignored": len(found.ignored_files),
+    }
+
+
+def add_target(results: dict[str, Any], manifest: pl.DataFrame) -> None:
+    rows = manifest.filter(pl.col("source") == "other")
+    for name, run in results["runs"].items():
+        run["target"] = target_json(predict(rows, 1.0, len(name)), LABELS, run["test"])
+    predictions = predict(rows, 1.0, len("probe"))
+    scored = results["runs"]["probe"]["target"]
+    names = scored["labels"]["matched"]
+    results["target"] = scored | {
+        "reference": {"what": "a reference on the same photos", "accuracy": 0.3456, "macro_f1": 0.2347},
+        "data": data_json(rows, "other"),
+        "seen_in_training": 2,
+        "recurring_groups": 0,
+        "mistakes": mistakes_json(confident_mistakes(predictions, LABELS, names)),
+        "error_rates": error_rates_json(predictions, manifest, LABELS, names),
+    }
+
+
+def make_results(manifest: pl.DataFrame) -> dict[str, Any]:
+    data = manifest.filter(pl.col("source") == "photos")
+    used = data.filter(pl.col("split").is_not_null())
+    train = TrainSettings(size=64, batch_size=8, budget=Budget(epochs=5), precision="fp32")
+    configs = {
+        "probe": RunConfig("probe", "probe", 7, "cpu", LABELS, probe=ProbeSettings(photo_size=48, strength=1e-3)),
+        "scratch": RunConfig("scratch", "scratch", 7, "cpu", LABELS, train=train),
+    }
+    made = {name: make_run(name, config, used, 3.0 - i) for i, (name, config) in enumerate(configs.items())}
+    val = {name: predictions.filter(pl.col("split") == "val") for name, (_, predictions) in made.items()}
+    test = made["probe"][1].filter(pl.col("split") == "test")
+    parts = {s: used.filter(pl.col("split") == s) for s in ("train", "val", "test")}
+    left = data.filter(pl.col("split_reason").is_not_null())
+    return {
+        "mien": "0.0.test",
+        "config": dataclasses.asdict(StudyConfig(data="/home/somebody/photos", seed=7)),
+        "data": data_json(data, "photos"),
+        "labels": list(LABELS),
+        "splits": {
+            "counts": {s: dict(sorted(part["label"].value_counts().iter_rows())) for s, part in parts.items()},
+            "given": False,
+            "left_out": dict(zip(left["path"], left["split_reason"], strict=True)),
+        },
+        "selected": "probe",
+        "runs": {name: run for name, (run, _) in made.items()},
+        "comparisons": comparisons_json(val, LABELS, [("probe", "scratch")]),
+        "seconds": {"read": 1.0},
+        "paths": {"report": None, "run": "x", "model": "x/model.onnx"},
+        "mistakes": mistakes_json(confident_mistakes(test, LABELS)),
+        "error_rates": error_rates_json(test, manifest, LABELS),
+    }

@@ -1,0 +1,86 @@
+"""What the docs say is held against the code."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def document(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_the_layer_table_is_the_networks_own():
+    spec = importlib.util.spec_from_file_location("emotioncnn_table", ROOT / "docs/emotioncnn_table.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.table() in document("docs/EMOTIONCNN.md")
+
+
+def test_every_make_target_the_readme_names_exists():
+    makefile = document("Makefile")
+    named = set(re.findall(r"\bmake ([a-z-]+)", document("README.md") + document("CONTRIBUTING.md")))
+    assert named
+    assert not [target for target in named if not re.search(rf"^{target}:", makefile, re.MULTILINE)]
+
+
+def test_ci_calls_the_readmes_test_command():
+    assert re.search(r"^make test$", document(".ci/run"), re.MULTILINE)
+    assert "make test " in document("README.md")
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/RESULTS.md"])
+def test_every_command_and_option_the_docs_name_exists(name):
+    from mien.cli import app
+
+    text = document(name)
+    commands = [c for c in app if not c.startswith("-")]
+    used = re.findall(r"^mien ([a-z]+) ", text, re.MULTILINE) + re.findall(r"`mien ([a-z]+)", text)
+    assert used
+    assert set(used) <= set(commands)
+    options = " ".join(
+        arg for c in commands for argument in app[c].assemble_argument_collection() for arg in argument.names
+    )
+    for option in set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)):
+        assert option in options, option
+
+
+def test_the_extras_the_readme_names_exist():
+    project = tomllib.loads(document("pyproject.toml"))["project"]
+    for extras in re.findall(r"'\.\[([a-z,]+)\]'", document("README.md")):
+        assert set(extras.split(",")) <= set(project["optional-dependencies"])
+
+
+def test_every_module_the_architecture_names_exists():
+    for name in re.findall(
+        r"`((?:data|models|training|evaluation|reporting)/\w*\.?p?y?)`", document("docs/ARCHITECTURE.md")
+    ):
+        assert (ROOT / "src/mien" / name).exists(), name
+
+
+def test_the_documented_keys_are_those_of_a_study(small_study):
+    results = json.loads((small_study / "results.json").read_text(encoding="utf-8"))
+    text = document("docs/RESULTS.md")
+    for key in results:
+        assert re.search(rf"`{key}[`.]", text), key
+    for key in results["data"]:
+        assert key in text, key
+    for key in results["target"]:
+        assert key in text, key
+
+
+def test_the_error_tree_in_the_docstring_is_the_real_one():
+    source = document("src/mien/errors.py")
+    docstring = ast.get_docstring(ast.parse(source)) or ""
+    classes = re.findall(r"^class (\w+)\(", source, re.MULTILINE)
+    assert set(re.findall(r"\b(\w+Error)\b", docstring)) == set(classes)
