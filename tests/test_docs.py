@@ -69,14 +69,14 @@ def test_every_module_the_architecture_names_exists():
 
 
 def test_the_documented_keys_are_those_of_a_study(small_study):
-    results = json.loads((small_study / "results.json").read_text(encoding="utf-8"))
+    results = json.loads((small_study.folder / "results.json").read_text(encoding="utf-8"))
     text = document("docs/RESULTS.md")
     for key in results:
         assert re.search(rf"`{key}[`.]", text), key
     for key in results["data"]:
-        assert key in text, key
+        assert re.search(rf"[`.]{key}`", text), key
     for key in results["target"]:
-        assert key in text, key
+        assert re.search(rf"[`.{{,]{key}[`,}}]", text), key
 
 
 def test_the_error_tree_in_the_docstring_is_the_real_one():

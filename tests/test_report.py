@@ -19,8 +19,8 @@ from PIL import Image
 
 from made_study import (
     HOSTILE,
-    VIEW,
     LABELS,
+    VIEW,
     Made,
     add_target,
     draw_face,
