@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import warnings
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,6 +120,13 @@ def run(cwd: Path, *argv: object, seconds: float = 300) -> Outcome:
         os.killpg(process.pid, signal.SIGKILL)
         raise
     return Outcome(process.returncode, out, err)
+
+
+def zipped(folder: Path, path: Path, *, wrapper: str = "") -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted(folder.rglob("*.png")):
+            archive.write(file, f"{wrapper}{file.relative_to(folder).as_posix()}")
+    return path
 
 
 @pytest.fixture

@@ -241,6 +241,9 @@ def _as_given(spec: str, path: str) -> str:
 
 def main() -> None:
     """Entry point of the ``mien`` command."""
+    # Threads that wait by spinning make training several times slower as soon as anything else runs on the machine.
+    # OpenMP reads this once, when torch is first imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # Pictures that are too large become rows with this reason; Pillow's warning beside it would say it twice.
     warnings.filterwarnings("ignore", module="PIL")
     try:
