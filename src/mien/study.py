@@ -156,7 +156,7 @@ def _train_all(study: _Study) -> None:
     for run in study.runs:
         folder = study.run_folder(run)
         total, unit = _work(run, study.photos)
-        with study.clock.stage("train"), study.progress.step(f"training {run.name}", total, unit) as advance:
+        with study.clock.stage("train"), study.progress.step(f"train {run.name}", total, unit) as advance:
             train_run(run, study.photos, folder, advance=advance)
 
 
@@ -180,7 +180,7 @@ def _predict(study: _Study, run: RunConfig, splits: Sequence[str], manifest: pl.
     if earlier is not None and set(splits) <= set(earlier["split"]):
         return earlier.filter(pl.col("split").is_in(list(splits)))
     rows = manifest.filter(pl.col("split").is_in(list(splits)))
-    title = f"predicting {', '.join(splits)} with {run.name}"
+    title = f"predict {'+'.join(splits)}: {run.name}"
     with study.clock.stage("predict"), study.progress.step(title, len(rows), "photos") as advance:
         predictions = predict_rows(Recognizer(study.run_folder(run)), study.prepared.pixels, rows, advance)
     write_predictions(pl.concat([earlier, predictions]) if earlier is not None else predictions, path)

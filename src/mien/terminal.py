@@ -45,7 +45,13 @@ class TerminalProgress:
     @contextmanager
     def step(self, title: str, total: int | None, unit: str) -> Iterator[Advance]:
         """Draw a bar until the step ends."""
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=16),
+            MofNCompleteColumn(),
+            _Rate(),
+            TimeRemainingColumn(),
+        )
         with Bars(*columns, console=self._console) as bars:
             task = bars.add_task(escape(title), total=total, unit=unit)
             yield lambda n: bars.advance(task, n)
@@ -143,7 +149,7 @@ def _comparison(entry: Mapping[str, Any]) -> str:
     low, high = entry["interval"]
     return (
         f"{entry['first']} against {entry['second']} on validation: {entry['verdict']} "
-        f"({entry['macro_f1_difference']:+.3f} [{low:+.2f}, {high:+.2f}])"
+        f"({entry['macro_f1_difference']:+.3f} [{low:+.2f}, {high:+.2f}], one seed each)"
     )
 
 

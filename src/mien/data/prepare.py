@@ -70,7 +70,7 @@ def prepare(
     with PixelWriter(pixels, distinct, sum(len(s.files) for s in sources)) as writer:
         first_row = 0
         for source in sources:
-            with progress.step(f"reading {source.name}", len(source.files), "files") as advance:
+            with progress.step(f"read {source.name}", len(source.files), "files") as advance:
                 table = take_in(source, distinct, writer, first_row=first_row, advance=advance)
             _check_readable(source, table)
             tables.append(table)
@@ -105,7 +105,7 @@ def audit_source(spec: str, progress: Progress) -> dict[str, Any]:
         The documented object, with the audit under ``data``.
     """
     source = open_source(spec)
-    with progress.step(f"reading {source.name}", len(source.files), "files") as advance:
+    with progress.step(f"read {source.name}", len(source.files), "files") as advance:
         table = take_in(source, [], None, advance=advance)
     _check_readable(source, table)
     return {"data": audit_json(source, audit(assign_groups(table)))}

@@ -55,7 +55,7 @@ def _evaluate_one(recognizer: Recognizer, source: Source, folder: Path, progress
     folder.mkdir(parents=True)
     prepared = prepare(None, [source], recognizer.contract.views, folder, progress=progress)
     rows = prepared.manifest.filter(pl.col("split") == "target")
-    with progress.step(f"predicting {source.name}", len(rows), "photos") as advance:
+    with progress.step(f"predict {source.name}", len(rows), "photos") as advance:
         predictions = predict_rows(recognizer, prepared.pixels, rows, advance)
     scored = target_json(predictions, recognizer.labels, None)
     names = scored["labels"]["matched"]
