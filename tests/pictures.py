@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import struct
 import zipfile
@@ -14,10 +15,17 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
+from mien.data.faces import FaceDetector
 from mien.data.preprocess import View
 from mien.models.artifact import METADATA_KEY, Contract
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
+
+
+@functools.cache
+def detector() -> FaceDetector:
+    """The face detector, opened once."""
+    return FaceDetector()
 
 
 def pattern(seed: int, size: tuple[int, int] = (40, 30)) -> Image.Image:

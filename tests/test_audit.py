@@ -20,7 +20,7 @@ from mien.data.preprocess import View
 from mien.data.sources import Source, SourceFile, open_source
 from mien.errors import SourceError
 from mien.progress import Silent
-from pictures import class_files, encoded, pattern, png, write_files
+from pictures import class_files, detector, encoded, pattern, png, write_files
 
 CHANGES = {
     "resized": lambda image: encoded(image.resize((image.width * 4 // 5, image.height * 4 // 5))),
@@ -33,7 +33,7 @@ def table_of(files: dict[str, bytes]) -> pl.DataFrame:
     """The manifest of files in memory, without searching faces; the label is the folder."""
     listed = tuple(SourceFile(name, name, label=name.split("/")[0]) for name in files)
     source = Source("set", "set", listed, lambda f: files[f.location])
-    rows = [inspect_file(source, f, [], None).row | {"row": i} for i, f in enumerate(listed)]
+    rows = [inspect_file(source, f, [], detector()).row | {"row": i} for i, f in enumerate(listed)]
     return pl.DataFrame({name: [row.get(name) for row in rows] for name in SCHEMA}, schema=SCHEMA)
 
 

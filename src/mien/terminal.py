@@ -122,10 +122,10 @@ def prediction_summary(counts: Mapping[str, int]) -> str:
 
 
 def score_text(scores: Mapping[str, Any], name: str = "macro_f1") -> str:
-    """``0.65 [0.58, 0.71]``, or a dash where there is no score."""
+    """``0.65 [0.58, 0.71]``, or a dash where there is no score; short enough for a table of 80 columns."""
     value = scores[name]
     interval = scores["interval" if name == "macro_f1" else "accuracy_interval"]
-    return "—" if value is None else f"{value:.3f} [{interval[0]:.2f}, {interval[1]:.2f}]"
+    return "—" if value is None else f"{value:.2f} [{interval[0]:.2f}, {interval[1]:.2f}]"
 
 
 def _data_line(data: Mapping[str, Any]) -> Text:
@@ -135,12 +135,12 @@ def _data_line(data: Mapping[str, Any]) -> Text:
 
 def _runs_table(results: Mapping[str, Any]) -> Table:
     table = Table(box=None, header_style="bold")
-    for title in ("run", "val macro-F1", "test macro-F1", "test accuracy"):
+    for title in ("  run (→ selected)", "val macro-F1", "test macro-F1", "accuracy"):
         table.add_column(title, no_wrap=True)
     for name, run in results["runs"].items():
-        test = (score_text(run["test"]), score_text(run["test"], "accuracy")) if "test" in run else ("not read", "")
         is_selected = name == results["selected"]
-        title = escape(name) + (" (selected)" if is_selected else "")
+        test = (score_text(run["test"]), f"{run['test']['accuracy']:.2f}") if "test" in run else ("not read", "")
+        title = ("→ " if is_selected else "  ") + escape(name)
         table.add_row(title, score_text(run["val"]), *test, style="bold" if is_selected else "")
     return table
 
@@ -155,22 +155,21 @@ def _comparison(entry: Mapping[str, Any]) -> str:
 
 def _target_lines(target: Mapping[str, Any], spec: str) -> list[RenderableType]:
     labels = target["labels"]
-    table = Table("target " + escape(spec), box=None, header_style="bold")
+    table = Table("target", box=None, header_style="bold")
     for title in ("images", "accuracy", "macro-F1"):
         table.add_column(title, no_wrap=True)
     titles = {"all": "all images", "shared": "shared classes", "shared_limited": "answers limited to them"}
     for key, title in titles.items():
         scores = target[key]
         table.add_row(title, str(scores["images"]), score_text(scores, "accuracy"), score_text(scores))
-    lines: list[RenderableType] = [table]
+    lines: list[RenderableType] = [Text(f"target {spec}", style="bold"), table]
     reference = target.get("reference")
     if reference:
-        lines.append(
-            Text(
-                f"for comparison, shared classes: accuracy {reference['accuracy']}, macro-F1 "
-                f"{reference['macro_f1']} over the model's six labels: {reference['what']}"
-            )
+        reached = (
+            f"shared classes: accuracy {target['shared']['accuracy']:.3f}, macro-F1 {target['shared']['macro_f1']:.3f}"
         )
+        known = f"accuracy {reference['accuracy']}, macro-F1 {reference['macro_f1']}"
+        lines.append(Text(f"{reached}; {known} had {reference['what']}"))
     if labels["extra"]:
         lines.append(Text(f"classes the model does not know: {', '.join(labels['extra'])}"))
     if labels["missing"]:
