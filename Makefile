@@ -30,7 +30,7 @@ check: $(VENV)/installed ## lint and type-check
 	$(BIN)/lint-imports
 
 bench: $(VENV)/installed ## measure training speed against the notebook's procedure
-	$(BIN)/python bench/training_speed.py
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python bench/training_speed.py
 
 browser:
 	@command -v chromium chromium-browser google-chrome >/dev/null || \
