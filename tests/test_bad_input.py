@@ -255,7 +255,7 @@ def test_target_that_shares_no_class_is_refused_before_anything_is_read(
     assert "no class is shared" in said
     assert "neutral, surprise" in said
     assert "Rename" in said
-    assert "reading" not in mien("study", small_set, "--target", "other", *QUICK).err
+    assert "files/s" not in mien("study", small_set, "--target", "other", *QUICK).err
 
 
 def test_target_that_shares_no_class_with_the_model(

@@ -96,8 +96,8 @@ def test_audit_prints_one_object_and_keeps_progress_apart(audited: Outcome) -> N
     assert audited.code == 0
     assert audited.out.count("\n") == 1
     assert set(audited.json) >= {"mien", "data"}
-    assert "reading" in audited.err
-    assert "reading" not in audited.out
+    assert "files/s" in audited.err
+    assert "files/s" not in audited.out
     for word in ("Warning", "Traceback", "ERROR"):
         assert word not in audited.err
 
