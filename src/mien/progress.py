@@ -18,9 +18,6 @@ class Progress(Protocol):
     def step(self, title: str, total: int | None, unit: str) -> AbstractContextManager[Advance]:
         """Announce a step of ``total`` units (None: unknown); the context ends with the step."""
 
-    def say(self, message: str) -> None:
-        """Tell the user one line."""
-
 
 class Silent:
     """Reports nothing."""
@@ -29,6 +26,3 @@ class Silent:
     def step(self, title: str, total: int | None, unit: str) -> Iterator[Advance]:
         """Announce nothing."""
         yield lambda n: None
-
-    def say(self, message: str) -> None:
-        """Say nothing."""

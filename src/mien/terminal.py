@@ -58,10 +58,6 @@ class TerminalProgress:
             if total is not None:  # early stopping leaves a budget unspent, and the step is done all the same
                 bars.update(task, total=bars.tasks[0].completed)
 
-    def say(self, message: str) -> None:
-        """Print one line."""
-        self._console.print(escape(message))
-
 
 def study_summary(results: Mapping[str, Any]) -> RenderableType:
     """Runs, the selected one, the target and the path of the report."""

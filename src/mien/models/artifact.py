@@ -36,7 +36,8 @@ class Contract:
         temperature: logits are divided by this before the softmax; 1 where none was fitted.
         abstain_below: probability under which an answer counts as unsure; None where none was fitted.
         collections: names of the image collections that model and backbone were trained on.
-        training_hashes: first ``HASH_LENGTH`` digits of the sha256 of each training and validation photo.
+        training_hashes: first ``HASH_LENGTH`` digits of the sha256 of each photo it was fitted to, and of each
+            validation photo that decided when to stop.
         mien_version: the version that wrote the file.
     """
 
