@@ -205,7 +205,7 @@ def small_study(small_set: Path, small_target: Path, tmp_path_factory: pytest.Te
     from mien.study import run_study
 
     config = StudyConfig(
-        data=str(small_set),
+        data=(str(small_set),),
         target=str(small_target),
         recipes=STUDY_RECIPES,
         size=32,

@@ -11,11 +11,14 @@ import numpy as np
 import polars as pl
 from PIL import Image, ImageDraw
 
+from mien.auditing.shortcuts import Culprit, PropertyScore, Shortcuts
 from mien.config import Budget, ProbeSettings, RunConfig, StudyConfig, TrainSettings
-from mien.data.audit import assign_groups, audit
+from mien.data.audit import audit, audit_json
+from mien.data.collection import Collection
 from mien.data.manifest import SCHEMA
 from mien.data.pixels import Pixels
 from mien.data.preprocess import View
+from mien.data.sources import Source
 from mien.evaluation.compare import comparisons_json
 from mien.evaluation.mistakes import confident_mistakes, error_rates_json, mistakes_json
 from mien.evaluation.overfitting import fit_verdict
@@ -24,8 +27,10 @@ from mien.evaluation.shift import target_json
 
 LABELS = ("anger", "happy", "sad_in_a_folder_with_a_rather_long_name")
 HOSTILE = "<script>document.title='owned'</script><img src=x onerror=alert(1)>.png"
-VIEW = View("photo", 64)
+VIEW, FACE_VIEW = View("photo", 64), View("face", 32)
 PER_CLASS = 20
+DOUBTS = ((3, "happy", 0.02), (25, LABELS[2], 0.04), (27, LABELS[2], 0.11))
+"""Row, what a probe would say, and the probability it gives to the label."""
 
 
 @dataclass(frozen=True)
@@ -66,14 +71,18 @@ def manifest_row(row: int, source: str, label: str, rng: np.random.Generator) ->
         "contrast": 0.2,
         "sharpness": float(rng.uniform(0.0, 0.03)),
         "is_grey": is_target or row % 5 == 0,
-        "dhash": rng.bytes(32),
+        "exact_group": row,
+        "near_group": row,
+        "series": row,
         "face_kind": "crop" if is_target else "none" if row % 7 == 0 else "found",
         "face_count": 1,
         "face_left": None if is_target or row % 7 == 0 else 200.0,
         "face_top": None if is_target or row % 7 == 0 else 20.0,
         "face_right": None if is_target or row % 7 == 0 else 280.0,
         "face_bottom": None if is_target or row % 7 == 0 else 120.0,
-        "face_side": float(rng.uniform(30, 200)),
+        "face_side": float(rng.uniform(60, 200)),
+        "face_cut": 0.0,
+        "face_focus": 0.7,
         "split": "target" if is_target else ("train", "train", "val", "test")[row % 4],
     }
 
@@ -84,13 +93,27 @@ def make_manifest() -> pl.DataFrame:
     theirs = ["angry"] * 12 + ["happy"] * 12 + ["surprise"] * 6
     rows += [manifest_row(len(rows) + i, "other", label, rng) for i, label in enumerate(theirs)]
     rows[3]["path"] = f"anger/{HOSTILE}"
-    rows[41]["dhash"] = rows[1]["dhash"]  # a picture under two labels
+    rows[41] |= {"near_group": 1, "series": 1}  # a picture under two labels
+    rows[11] |= {"near_group": 10, "series": 10, "width": 150, "height": 100}  # copies that are not the same file
+    rows[31] |= {"near_group": 30, "series": 30, "exact_group": 30, "sha256": rows[30]["sha256"]}
+    rows[46] |= {"series": 45}
     rows[2] |= {"note": "animated: first frame used"}
     rows[4] |= {"split": None, "split_reason": "recurs in test"}
-    for name, status, reason in (("broken.jpg", "unreadable", "empty file"), ("notes.txt", "ignored", "no image")):
+    rows[5]["drawn"], rows[6]["drawn"], rows[26]["drawn"] = 0.93, 0.91, 0.2
+    rows[8]["face_cut"], rows[9]["face_focus"], rows[12]["face_count"], rows[13]["contrast"] = 0.25, 0.1, 3, 0.001
+    rows[15]["face_side"] = 31.0
+    rows[22]["given_label"] = "anger"
+    for row, suggested, quality in DOUBTS:
+        rows[row] |= {"is_doubtful": True, "suggested_label": suggested, "label_quality": quality}
+    theirs = (
+        ("broken.jpg", "unreadable", "empty file"),
+        ("notes.txt", "ignored", "no image"),
+        ("drop.jpg", "dropped", "dropped by the corrections"),
+    )
+    for name, status, reason in theirs:
         rows.append({"row": len(rows), "source": "photos", "path": f"sad/{name}", "status": status, "reason": reason})
     columns = {name: [row.get(name) for row in rows] for name in SCHEMA}
-    return assign_groups(pl.DataFrame(columns, schema=SCHEMA))
+    return pl.DataFrame(columns, schema=SCHEMA).with_columns(pl.col("near_group").alias("split_group"))
 
 
 def predict(rows: pl.DataFrame, sharp: float, seed: int) -> pl.DataFrame:
@@ -105,7 +128,7 @@ def predict(rows: pl.DataFrame, sharp: float, seed: int) -> pl.DataFrame:
         if rows["path"][i].endswith(HOSTILE):
             logits[i] = [0, 9, 0]  # the most confident mistake
     probs = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-    kept = rows.select("id", "path", "row", "split", "label", "near_group")
+    kept = rows.select("id", "path", "row", "split", "label", "split_group")
     return kept.with_columns(pl.Series(f"prob_{label}", probs[:, k]) for k, label in enumerate(LABELS))
 
 
@@ -137,14 +160,35 @@ def make_run(name: str, config: RunConfig, rows: pl.DataFrame, strength: float) 
 
 
 def data_json(rows: pl.DataFrame, name: str) -> dict[str, Any]:
-    found = audit(rows)
-    return dataclasses.asdict(found) | {
-        "source": f"/home/somebody/{name}",
-        "name": name,
-        "conflicting_labels": len(found.conflicting_labels),
-        "conflicts": [dataclasses.asdict(conflict) for conflict in found.conflicting_labels],
-        "ignored": len(found.ignored_files),
+    source = Source(name, f"/home/somebody/{name}", (), lambda file: b"")
+    return audit_json(Collection((source,), {}), audit(rows))
+
+
+def examined_json(rows: pl.DataFrame) -> dict[str, Any]:
+    """What the audit found with a model, made up."""
+    culprits = (
+        Culprit("format", "WEBP", "happy", 39, 49, 0.1676, 1e-9),
+        Culprit("banner", "any", LABELS[2], 61, 94, 0.1677, 1e-6),
+    )
+    scores = (PropertyScore("format", 0.311, 0.152, 0.001), PropertyScore("aspect", 0.161, 0.151, 0.7))
+    shortcuts = Shortcuts(True, 0.4321, 0.1567, 0.1789, 0.001, 57, 60, scores, culprits)
+    doubtful = rows.filter("is_doubtful").sort("label_quality")
+    entries = doubtful.select("id", "path", "row", "label", "suggested_label", "label_quality").to_dicts()
+    return {
+        "shortcuts": dataclasses.asdict(shortcuts),
+        "doubtful_labels": {"reason": None, "judged": 60, "found": 3, "accuracy": 0.6346, "list": entries},
+        "leakage": leakage_json((0.004, 0.021), (-0.002, 0.034)),
     }
+
+
+def leakage_json(*intervals: tuple[float, float]) -> dict[str, Any]:
+    """Premiums of the grouped and of the series division, in the middle of their intervals."""
+    premiums = {
+        method: {"value": (low + high) / 2, "interval": {"low": low, "high": high}}
+        for method, (low, high) in zip(("grouped", "series"), intervals, strict=True)
+    }
+    macro_f1 = {"naive": 0.7891} | {method: 0.7891 - premium["value"] for method, premium in premiums.items()}
+    return {"macro_f1": macro_f1, "premium": premiums, "reason": None}
 
 
 def add_target(results: dict[str, Any], manifest: pl.DataFrame) -> None:
@@ -168,8 +212,9 @@ def make_results(manifest: pl.DataFrame) -> dict[str, Any]:
     data = manifest.filter(pl.col("source") == "photos")
     used = data.filter(pl.col("split").is_not_null())
     train = TrainSettings(size=64, batch_size=8, budget=Budget(epochs=5), precision="fp32")
+    probe = ProbeSettings(photo_size=48, face_size=FACE_VIEW.size, strength=1e-3)
     configs = {
-        "probe": RunConfig("probe", "probe", 7, "cpu", LABELS, probe=ProbeSettings(photo_size=48, strength=1e-3)),
+        "probe": RunConfig("probe", "probe", 7, "cpu", LABELS, probe=probe),
         "scratch": RunConfig("scratch", "scratch", 7, "cpu", LABELS, train=train),
     }
     made = {name: make_run(name, config, used, 3.0 - i) for i, (name, config) in enumerate(configs.items())}
@@ -179,12 +224,16 @@ def make_results(manifest: pl.DataFrame) -> dict[str, Any]:
     left = data.filter(pl.col("split_reason").is_not_null())
     return {
         "mien": "0.0.test",
-        "config": dataclasses.asdict(StudyConfig(data="/home/somebody/photos", seed=7)),
-        "data": data_json(data, "photos"),
+        "config": dataclasses.asdict(StudyConfig(data=("/home/somebody/photos",), seed=7)),
+        "data": data_json(data, "photos") | examined_json(data),
         "labels": list(LABELS),
+        "corrections": {"file": "/home/somebody/findings.csv", "sha256": "5ade" * 16},
         "splits": {
             "counts": {s: dict(sorted(part["label"].value_counts().iter_rows())) for s, part in parts.items()},
             "given": False,
+            "method": "grouped",
+            "groups": 0,
+            "moved": None,
             "left_out": dict(zip(left["path"], left["split_reason"], strict=True)),
         },
         "selected": "probe",

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import struct
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
 import pytest
 
+import gallery
 from conftest import (
     Outcome,
     Study,
@@ -19,7 +23,14 @@ from conftest import (
     snapshot,
     zipped,
 )
+from gallery import Planted
 from mien.data.demo import draw_face
+from mien.data.intake import inspect_file, take_in
+from mien.data.manifest import SCHEMA
+from mien.data.pixels import PixelWriter
+from mien.data.preprocess import View
+from mien.data.sources import open_source
+from pictures import detector
 
 Mien = Callable[..., Outcome]
 QUICK = ("--recipe", "scratch", "--size", "32", "--epochs", "1", "--out", "out")
@@ -125,7 +136,7 @@ def test_class_whose_files_are_all_unreadable(refused: Callable[..., str], tmp_p
     for argv in (("audit", "set"), ("study", "set", *QUICK)):
         said = refused(*argv)
         assert "class 'fear'" in said
-        assert "no image that can be read" in said
+        assert "no image that can be used" in said
 
 
 def test_set_whose_files_are_all_unreadable(refused: Callable[..., str], tmp_path: Path) -> None:
@@ -399,3 +410,114 @@ def test_refusals_look_the_same_from_a_shell(tmp_path: Path, argv: tuple[str, ..
     assert outcome.out == ""
     assert outcome.err == outcome.complaint + "\n"
     assert list(tmp_path.iterdir()) == []
+
+
+MACHINE_TALK = re.compile(
+    r"0x[0-9a-f]{4}|[<>\[\]{}]|Errno|Error|Exception|BytesIO|PIL|Traceback|\bNone\b|tmp/|/home|\n"
+)
+
+
+def follow(planted: Planted) -> Planted:
+    """What becomes of a link in a tar."""
+    link = "link inside the archive; links are not followed"
+    return planted if planted.link is None else replace(planted, ignored=True, reason=link)
+
+
+def hung(kind: str, folder: Path) -> tuple[Path, Sequence[Planted]]:
+    """The gallery as a folder, a zip or a tar, with what must become of each file."""
+    if kind == "zip":
+        planted = gallery.whole_set()
+        return gallery.in_zip(folder / "gallery.zip", planted), planted
+    if kind == "tar":
+        planted = [*gallery.whole_set(), *gallery.links()]
+        return gallery.in_tar(folder / "gallery.tar.gz", planted), [follow(file) for file in planted]
+    planted = [*gallery.whole_set(), *gallery.only_in_a_folder()]
+    return gallery.in_folder(folder / "gallery", planted), planted
+
+
+def assert_a_person_understands(reasons: Sequence[str]) -> None:
+    for reason in reasons:
+        assert 4 < len(reason) < 110, reason
+        assert reason.strip(" :") == reason
+        assert not MACHINE_TALK.search(reason), reason
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.parametrize("kind", ["folder", "zip", "tar"])
+def test_every_file_of_the_gallery_is_used_or_has_its_reason(kind: str, tmp_path: Path) -> None:
+    path, planted = hung(kind, tmp_path)
+    source = open_source(str(path))
+    with PixelWriter(tmp_path / "pixels", [View("photo", 32)], len(source.files)) as writer:
+        table = take_in(source, [View("photo", 32)], writer, detector())
+    assert set(SCHEMA) <= set(table.columns)
+    came = {row["path"]: row for row in table.iter_rows(named=True)}
+    assert len(came) == len(table) == len(planted)
+    assert came.keys() == {file.printable for file in planted}
+    for file in planted:
+        row = came[file.printable]
+        assert row["status"] == file.status, row
+        assert row["note"] == file.note, row
+        assert (row["reason"] or "").startswith(file.reason), row
+        assert (row["reason"] is None) == (file.status == "ok"), row
+        assert (row["width"] is not None) == (file.status == "ok"), row
+    assert_a_person_understands(table["reason"].drop_nulls().to_list())
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip", "tar"])
+def test_the_command_ends_well_over_the_gallery(kind: str, tmp_path: Path) -> None:
+    path, planted = hung(kind, tmp_path)
+    outcome = run(tmp_path, "audit", path, "--json", "--no-check-labels")  # or torch is loaded, for half a minute
+    assert outcome.code == 0, outcome.err
+    assert "Traceback" not in outcome.err
+    assert "Warning" not in outcome.err
+    data = outcome.json["data"]
+    expected = {status: [f.printable for f in planted if f.status == status] for status in ("unreadable", "ignored")}
+    assert data["files"] == data["images"] + data["unreadable"] + data.get("dropped", 0)
+    assert data["files"] + data["ignored"] == len(planted)
+    assert sorted(data["unreadable_files"]) == sorted(expected["unreadable"])
+    assert sorted(data["ignored_files"]) == sorted(expected["ignored"])
+    assert (data["unreadable"], data["ignored"]) == tuple(map(len, expected.values()))
+    assert_a_person_understands([*data["unreadable_files"].values(), *data["ignored_files"].values()])
+
+
+def test_the_gallery_reads_well_on_a_terminal(mien: Mien, tmp_path: Path) -> None:
+    """No name of a file may move the cursor, start a new line, or turn the writing around."""
+    path, _ = hung("zip", tmp_path)
+    said = mien("audit", path, "--no-check-labels").out
+    assert "files = " in said
+    assert "clears the screen" in said
+    assert not [c for c in said if not c.isprintable() and c != "\n"]
+
+
+def test_photo_that_may_not_be_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Root may read everything, so that a test run by root acts as nobody meanwhile."""
+    root = two_classes(tmp_path / "set", 2)
+    locked = root / "sad" / "sad-00.png"
+    locked.chmod(0)
+    tmp_path.chmod(0o755)
+    monkeypatch.chdir(tmp_path)  # a path from here does not lead through folders that nobody may enter
+    source = open_source("set")
+    (file,) = (f for f in source.files if f.path == "sad/sad-00.png")
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(65534)
+    try:
+        row = inspect_file(source, file, [], detector()).row
+    finally:
+        if is_root:
+            os.seteuid(0)
+        locked.chmod(0o644)
+    assert (row["status"], row["reason"]) == ("unreadable", "Permission denied")
+
+
+def test_folder_that_may_not_be_listed(monkeypatch: pytest.MonkeyPatch, mien: Mien, tmp_path: Path) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root may list everything")
+    root = two_classes(tmp_path / "set", 2)
+    (root / "sad").chmod(0)
+    try:
+        said = mien("audit", root).complaint
+    finally:
+        (root / "sad").chmod(0o755)
+    assert "sad" in said
+    assert "check its permissions" in said

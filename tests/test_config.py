@@ -40,11 +40,17 @@ CONFIGS = {
     ),
     "probe": RunConfig("probe", "probe", 1, "cpu", ("a", "b"), probe=ProbeSettings()),
     "decided probe": RunConfig("probe", "probe", 1, "cpu", ("a", "b"), probe=ProbeSettings(strength=3e-4)),
-    "study": StudyConfig("photos"),
+    "study": StudyConfig(("photos",)),
     "full study": StudyConfig(
-        "C:\\photos\\mine",
+        ("C:\\photos\\mine", "demo"),
         target="demo::target",
+        corrections="findings.csv",
+        group_column="subject",
         split="80/10/10",
+        split_method="series",
+        keep_splits="earlier",
+        check_labels=False,
+        leak_premium=True,
         seed=7,
         recipes=("probe",),
         size=64,
@@ -164,4 +170,4 @@ def test_train_setting_outside_its_documented_range(change: dict[str, object]) -
 def test_unknown_choice_is_named_with_the_known_ones(change: dict[str, str]) -> None:
     ((name, value),) = change.items()
     with pytest.raises(ConfigError, match=rf"--{name} {value}: choose one of "):
-        StudyConfig("photos", **change)
+        StudyConfig(("photos",), **change)

@@ -14,6 +14,7 @@ from PIL import Image
 
 from mien.data.manifest import SCHEMA
 from mien.data.preprocess import View
+from mien.data.sources import TableColumns
 from mien.errors import LabelError, ModelError, SourceError
 from mien.evaluation.compare import comparisons_json, select
 from mien.evaluation.evaluate import evaluate
@@ -44,7 +45,7 @@ def table(
         "row": range(n),
         "split": ["target"] * n,
         "label": [true for true, _ in answers],
-        "near_group": range(n),
+        "split_group": range(n),
     }
     return pl.DataFrame(columns | {f"prob_{label}": probs[:, k] for k, label in enumerate(labels)})
 
@@ -201,7 +202,7 @@ def test_predictions_survive_the_file(tmp_path: Path) -> None:
 def test_copies_of_a_photo_widen_the_interval() -> None:
     answers = [(LABELS[i % 3], LABELS[(i + (i % 5 == 0)) % 3]) for i in range(15) for _ in range(6)]
     apart = table(answers)
-    copies = apart.with_columns(pl.Series("near_group", [i // 6 for i in range(90)]))
+    copies = apart.with_columns(pl.Series("split_group", [i // 6 for i in range(90)]))
     (low, high), (copied_low, copied_high) = (scores_json(score_rows(t, LABELS))["interval"] for t in (apart, copies))
     assert copied_high - copied_low > 1.5 * (high - low)
 
@@ -357,6 +358,9 @@ def test_comparison_says_which_is_better() -> None:
     assert first["interval"][0] <= first["macro_f1_difference"] <= first["interval"][1]
 
 
+PLAIN: dict[str, Any] = {"columns": TableColumns(), "corrections": None, "progress": Silent()}
+
+
 def flat(colour: tuple[int, int, int]) -> bytes:
     return encoded(Image.new("RGB", (48, 48), colour))
 
@@ -376,7 +380,7 @@ def target(tmp_path: Path) -> str:
 
 def test_evaluate_scores_a_model_file_on_a_folder(target: str, tmp_path: Path) -> None:
     model = str(colour_model(tmp_path / "model.onnx"))
-    results = evaluate(model, [target], tmp_path / "work", Silent())
+    results = evaluate(model, [target], tmp_path / "work", **PLAIN)
     assert results["labels"] == ["anger", "fear", "sad"]
     assert results["target"] == results["targets"][target]
     scored = results["target"]
@@ -396,5 +400,5 @@ def test_evaluate_checks_everything_before_it_reads_a_photo(target: str, tmp_pat
         (ModelError, ("missing", [target])),
     ):
         with pytest.raises(error):
-            evaluate(*args, tmp_path / "work", Silent())
+            evaluate(*args, tmp_path / "work", **PLAIN)
         assert not (tmp_path / "work").exists()

@@ -59,8 +59,32 @@ def test_audit_counts_what_the_study_counted(
 ) -> None:
     outcome = run(tmp_path, "audit", real_data / "six-emotions.zip", "--json", seconds=600)
     assert outcome.code == 0
-    assert outcome.json["data"] == real_study[0]["data"]
+    data, studied = outcome.json["data"], real_study[0]["data"]
+    assert {key: data[key] for key in studied} == studied
+    assert set(data) - set(studied) == {"corrections", "findings", "faces_searched"}
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_audit_names_what_is_known_to_be_wrong(real_data: Path, tmp_path: Path) -> None:
+    """Two pictures that stand under two labels, and a format that gives a class away."""
+    outcome = run(tmp_path, "audit", real_data / "six-emotions.zip", "--no-check-labels", "--json", seconds=600)
+    assert outcome.code == 0
+    data = outcome.json["data"]
+    assert [conflict["labels"] for conflict in data["conflicts"]] == [["pain", "sad"]] * 2
+    assert [len(conflict["paths"]) for conflict in data["conflicts"]] == [2, 2]
+    found = [(c["property"], c["what"], c["label"], c["count"], c["of"]) for c in data["shortcuts"]["culprits"]]
+    assert found[0] == ("format", "WEBP", "disgust", 39, 49)
+    assert data["copies"]["near"]["groups"] == data["near_duplicate_groups"] >= 40
+    assert data["copies"]["near"]["across_labels"] == 2
+    assert data["copies"]["exact"] == {"groups": 2, "across_labels": 0, "across_splits": {}}
+
+
+def test_every_copy_in_fer2013_is_counted(real_data: Path, tmp_path: Path) -> None:
+    options = ("--no-check-labels", "--json")
+    outcome = run(tmp_path, "audit", real_data / "fer2013.zip", *options, seconds=1200)
+    assert outcome.code == 0
+    exact = outcome.json["data"]["copies"]["exact"]
+    assert (exact["groups"], exact["across_splits"], exact["across_labels"]) == (1516, {"train+test": 531}, 57)
 
 
 def test_probe_is_far_above_the_notebook(real_study: tuple[dict[str, Any], Path]) -> None:

@@ -14,16 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from PIL import Image
 
 from made_study import (
+    FACE_VIEW,
     HOSTILE,
     LABELS,
     VIEW,
     Made,
     add_target,
     draw_face,
+    leakage_json,
     make_history,
     make_manifest,
     make_results,
@@ -31,7 +34,10 @@ from made_study import (
 from mien.data.pixels import Pixels, PixelWriter
 from mien.reporting import numerals
 from mien.reporting.advice import advise
+from mien.reporting.division import premium_verdict
 from mien.reporting.figures import kept_epoch, learning_curves
+from mien.reporting.galleries import MOST_COPIES, galleries
+from mien.reporting.methods import methods
 from mien.reporting.report import SECTIONS, write_report
 from mien.reporting.wording import error_sentences, headline, warnings
 
@@ -42,9 +48,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     manifest = make_manifest()
     results = make_results(manifest)
     add_target(results, manifest)
-    with PixelWriter(folder / "pixels", [VIEW], len(manifest)) as writer:
+    with PixelWriter(folder / "pixels", [VIEW, FACE_VIEW], len(manifest)) as writer:
         for row in range(len(manifest)):
-            writer.put(row, {VIEW.key: draw_face(37 * row % 360, row % 2)})
+            face = draw_face(37 * row % 360, row % 2)
+            writer.put(row, {VIEW.key: face, FACE_VIEW.key: face[::2, ::2]}, face[::2, ::2, 0])
     study = Made(folder, results, manifest, Pixels(folder / "pixels"))
     write_report(folder, results, manifest, study.pixels)
     return study
@@ -52,7 +59,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 def written(made: Made, folder: Path, **changes: Any) -> str:
     """The report of a changed study."""
-    results = {k: v for k, v in (made.results | changes).items() if v is not None}
+    results = {k: v for k, v in (made.results | changes).items() if v is not None or k == "corrections"}
     write_report(folder, results, made.manifest, made.pixels)
     return (folder / "report.html").read_text(encoding="utf-8")
 
@@ -61,9 +68,15 @@ def without_photos(made: Made) -> dict[str, Any]:
     return {"config": made.results["config"] | {"photos": False}}
 
 
+def changed(made: Made, part: str, **changes: Any) -> dict[str, Any]:
+    """The results with something changed in one part, such as ``data``."""
+    return {part: made.results[part] | changes}
+
+
 def plain(html: str) -> str:
     """The text of a page, on one line."""
     body = re.sub(r"<style>.*?</style>", "", html, flags=re.DOTALL)
+    body = re.sub(r"</(?:t[hd]|d[td])>", " ", body)  # cells have no space between them
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", body).replace("&#39;", "'"))
 
 
@@ -185,7 +198,7 @@ def test_photos_carry_no_metadata_and_keep_their_shape(made: Made, browser: Any)
         image = Image.open(io.BytesIO(content))
         assert not image.getexif()
         assert b"Exif" not in content
-        assert image.size in ((64, 43), (48, 48))
+        assert image.size in ((64, 43), (48, 48), (FACE_VIEW.size, FACE_VIEW.size))
     page = show(browser, made.folder / "report.html").page
     assert page.eval_on_selector_all("img", "all => all.every(i => i.complete && i.naturalWidth && i.alt)")
     assert page.locator(".sample img").count() == 16
@@ -198,12 +211,208 @@ def test_without_photos_there_is_no_face_and_no_name(made: Made, tmp_path: Path,
     assert not [path for path in made.manifest["path"] if path.rsplit("/", 1)[-1] in html]
     assert "script" not in html
     assert "--no-photos" in html
+    assert "39 of 49 are happy" in plain(html)
+    assert "Of 60 labels, 3 are doubtful" in plain(html)
     page = show(browser, tmp_path / "report.html", 360).page
     assert all(page.locator(f"#{name}").is_visible() for name in SECTIONS)
 
 
 def test_names_of_people_and_places_outside_the_study_stay_out(made: Made) -> None:
     assert "/home/somebody" not in (made.folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_what_needs_a_look_comes_first_and_leads_to_its_part(made: Made, browser: Any) -> None:
+    page = show(browser, made.folder / "report.html").page
+    links = page.eval_on_selector_all(".concerns a", "all => all.map(a => a.getAttribute('href'))")
+    kinds = ("conflicts", "shortcuts", "drawings", "copies", "faces", "doubts")
+    assert links == [f"#data-{kind}" for kind in kinds]
+    ids = page.eval_on_selector_all("#data h3", "all => all.map(h => h.id)")
+    assert [name for name in ids if name] == [f"data-{kind}" for kind in kinds]
+    assert ids.index("data-doubts") < ids.index("")
+    assert "39 of 49 are “happy”" in page.locator(".concerns").inner_text()
+
+
+def test_numbers_of_the_audit_are_those_of_the_results(made: Made, browser: Any) -> None:
+    text = plain((made.folder / "report.html").read_text(encoding="utf-8"))
+    data = made.results["data"]
+    shortcuts, near = data["shortcuts"], data["copies"]["near"]
+    assert f"macro-F1 {shortcuts['macro_f1']:.2f}, against {shortcuts['chance']:.2f} by chance" in text
+    assert "file format WEBP 39 of 49 are happy (80 %) 17 %" in text
+    assert "2 pictures taken for drawn (anger 2); 1 picture perhaps drawn (happy 1)" in text
+    assert f"{near['groups']} pictures stand more than once" in text
+    assert f"{data['duplicate_files']} files too many" in text
+    assert "Beside copies there is 1 series: 2 photos" in text
+    assert "The probe agrees with only 63 % of all labels" in text
+    assert f"1 photo dropped, 1 relabelled by a table with SHA-256 {'5ade' * 16}" in text
+    page = show(browser, made.folder / "report.html").page
+    cells = page.locator("#data table.marks tfoot td").all_inner_texts()
+    flags = ("no_face", "several_faces", "tiny_face", "cut_face", "blurred_face", "blank")
+    assert [int(cell) for cell in cells] == [sum(data["flags"][flag].values()) for flag in flags]
+    rows = [row.locator("td").all_inner_texts() for row in page.locator("#data table.marks tbody tr").all()]
+    assert [sum(map(int, column)) for column in zip(*rows, strict=True)] == [int(cell) for cell in cells]
+
+
+def test_what_was_not_looked_for_is_said_and_is_no_zero(made: Made, tmp_path: Path) -> None:
+    parts = {
+        "shortcuts": {"found": False, "reason": "needs two classes", "culprits": [], "macro_f1": None},
+        "doubtful_labels": {"reason": "not asked for"},
+        "leakage": None,
+    }
+    text = plain(written(made, tmp_path, **changed(made, "data", **parts)))
+    assert "Shortcuts were not looked for: needs two classes." in text
+    assert "Labels were not judged: not asked for." in text
+    assert "was not measured; ask with --leak-premium." in text
+    assert "are doubtful" not in text
+    assert "confident learning" not in text
+    assert "gives a class away" not in text
+    leakage = {"reason": "class 'sad' is too small", "macro_f1": {}, "premium": {}}
+    text = plain(written(made, tmp_path, **changed(made, "data", leakage=leakage)))
+    assert "was not measured: class 'sad' is too small." in text
+    asked = changed(made, "data", **parts) | {"config": made.results["config"] | {"leak_premium": True}}
+    assert "was not measured: not asked for." in plain(written(made, tmp_path, **asked))
+
+
+def test_a_clean_set_needs_no_look(made: Made, tmp_path: Path) -> None:
+    none = {"groups": 0, "across_labels": 0, "across_splits": {}}
+    shortcuts = made.results["data"]["shortcuts"] | {"found": False, "p": 0.4, "culprits": ()}
+    clean = {
+        "conflicts": [],
+        "conflicting_labels": 0,
+        "copies": {"exact": none, "near": none},
+        "series": (0, 0),
+        "flags": {flag: {} for flag in made.results["data"]["flags"]},
+        "shortcuts": shortcuts,
+        "doubtful_labels": {"reason": None, "judged": 60, "found": 0, "accuracy": 0.97, "list": []},
+    }
+    html = written(made, tmp_path, **changed(made, "data", **clean), corrections=None)
+    text = plain(html)
+    assert "Of what was looked for, nothing needs a look." in text
+    assert 'class="concerns"' not in html
+    assert "a tiny model cannot tell the classes better than chance" in text
+    assert "No single property gives a class away." in text
+    assert "Of 60 labels, 0 are doubtful" in text
+    assert "Drawings 0 taken for drawn, 0 perhaps" in text
+
+
+def test_copies_across_the_given_division_are_named(made: Made, tmp_path: Path) -> None:
+    copies = {
+        "exact": {"groups": 700, "across_labels": 57, "across_splits": {"train+test": 531}},
+        "near": {"groups": 900, "across_labels": 60, "across_splits": {"train+test": 640, "val+train+test": 2}},
+    }
+    text = plain(written(made, tmp_path, **changed(made, "data", copies=copies)))
+    assert (
+        "640 pictures stand in both train and test of the division that the data came with (531 byte for byte)" in text
+    )
+    assert "2 pictures stand in val, train and test of" in text
+    assert "60 pictures stand under several labels (57 byte for byte)." in text
+    assert "642 pictures stand in several parts of it." in text
+
+
+def test_galleries_show_the_photos_that_are_meant(made: Made) -> None:
+    rows = made.manifest.sort("row")
+    shown = galleries(made.results, made.manifest, made.pixels)
+    assert [e.photo.path for e in shown["drawn"]] == [rows["path"][row] for row in (5, 6)]
+    assert [e.note for e in shown["drawn"]] == ["0.93", "0.91"]
+    assert [e.photo.path for e in shown["doubts"]] == [
+        entry["path"] for entry in made.results["data"]["doubtful_labels"]["list"]
+    ]
+    assert [[e.photo.path for e in g.exhibits] for g in shown["copies"]] == [[rows["path"][10], rows["path"][11]]]
+    assert [[e.photo.path for e in g.exhibits] for g in shown["series"]] == [[rows["path"][45], rows["path"][46]]]
+    assert [e.photo.path for e in shown["faces"]["blurred_face"]] == [rows["path"][9]]
+    assert shown["faces"]["blurred_face"][0].photo.width == FACE_VIEW.size
+
+
+def test_every_label_of_a_contradiction_is_shown(made: Made) -> None:
+    """A picture with many copies under one label, and one under another."""
+    joined = pl.col("row").is_in([1, *range(14, 20), 41])
+    manifest = made.manifest.with_columns(pl.when(joined).then(1).otherwise("near_group").alias("near_group"))
+    (group,) = galleries(made.results, manifest, made.pixels)["conflicts"]
+    assert {e.photo.label for e in group.exhibits} == {LABELS[0], LABELS[2]}
+    assert (len(group.exhibits), group.more) == (MOST_COPIES, 4)
+
+
+def test_photos_of_two_sources_with_one_path_are_told_apart(made: Made) -> None:
+    paths = pl.when(pl.col("row") == 41).then(pl.lit("anger/photo-of-1.png")).otherwise("path").alias("path")
+    (group,) = galleries(made.results, made.manifest.with_columns(paths), made.pixels)["conflicts"]
+    assert [e.photo.label for e in group.exhibits] == [LABELS[0], LABELS[2]]
+    assert len({e.photo.uri for e in group.exhibits}) == 2
+
+
+@pytest.mark.parametrize(
+    ("ends", "verdict"),
+    [
+        ((0.001, 0.02), "naive flatters"),
+        ((-0.001, 0.02), "cannot tell"),
+        ((0.0, 0.02), "cannot tell"),
+        ((-0.02, -0.001), "naive scores lower"),
+    ],
+)
+def test_a_premium_is_claimed_only_where_its_interval_leaves_zero_out(
+    made: Made, tmp_path: Path, ends: tuple[float, float], verdict: str
+) -> None:
+    assert premium_verdict(ends) == verdict
+    text = plain(written(made, tmp_path, **changed(made, "data", leakage=leakage_json(ends, ends))))
+    assert text.count(verdict if verdict != "naive scores lower" else "The naive division scores lower") >= 2
+    assert ("Divide by series" in text) is False
+
+
+def test_the_leak_premium_stands_with_its_interval(made: Made, browser: Any) -> None:
+    page = show(browser, made.folder / "report.html").page
+    rows = page.locator("#split table", has_text="Kept together").locator("tbody tr").all_inner_texts()
+    assert [re.findall(r"[\d.−+]+", row) for row in rows] == [
+        ["0.789"],
+        ["0.777", "+0.013", "+0.004", "+0.021"],
+        ["0.773", "+0.016", "\N{MINUS SIGN}0.002", "+0.034"],
+    ]
+
+
+def test_series_are_advised_where_they_are_shown_to_leak(made: Made) -> None:
+    leaking = made.results | changed(made, "data", leakage=leakage_json((-0.01, 0.02), (0.01, 0.05)))
+    assert "Divide by series" in " ".join(advice.step for advice in advise(leaking))
+    by_series = leaking | {"splits": made.results["splits"] | {"method": "series"}}
+    assert "Divide by series" not in " ".join(advice.step for advice in advise(by_series))
+
+
+def test_a_division_by_people_is_not_called_one_by_photo(made: Made, tmp_path: Path) -> None:
+    by_photo = plain((made.folder / "report.html").read_text(encoding="utf-8"))
+    assert by_photo.count("by photo, not by person") == 3  # the answer, the split and the methods
+    grouped = changed(made, "splits", groups=34) | changed(made, "config", group_column="subject")
+    text = plain(written(made, tmp_path, **grouped))
+    assert "by the groups given (34 groups, column “subject”): no group stands in two parts" in text
+    assert "by photo, not by person" not in text
+    naive = changed(made, "splits", groups=34, method="naive")
+    assert "no group stands in two parts" not in plain(written(made, tmp_path, **naive))
+
+
+def test_a_naive_division_is_warned_of_wherever_its_scores_stand(made: Made, browser: Any, tmp_path: Path) -> None:
+    text = plain(written(made, tmp_path, **changed(made, "splits", method="naive")))
+    page = show(browser, tmp_path / "report.html").page
+    for section in ("answer", "split"):
+        assert "for comparison only" in " ".join(page.locator(f"#{section} .warning").all_inner_texts())
+    assert "Divide the photos again before believing a score." in text
+    assert "stand together, so none is met again" not in text
+    assert "Nothing was kept together" in text
+    assert "resamples of single photos" in text
+    assert "for comparison only" not in plain((made.folder / "report.html").read_text(encoding="utf-8"))
+
+
+def test_the_division_is_told_as_it_was(made: Made, tmp_path: Path) -> None:
+    series = plain(written(made, tmp_path, **changed(made, "splits", method="series", moved=0)))
+    assert "and so do photos that may be of one shoot" in series
+    assert "The parts of an earlier study were kept; no photo had to move." in series
+    assert "They stand together in the split." in series
+    given = plain(written(made, tmp_path, **changed(made, "splits", given=True, moved=3)))
+    assert "that came with the data decide who stands where" in given
+    assert "3 photos had to move." in given
+    assert "Photos were divided" not in given
+
+
+def test_methods_name_the_corrections_by_their_hash(made: Made) -> None:
+    text = " ".join(methods(made.results))
+    assert f"1 photo dropped, 1 photo given another label (table findings.csv, SHA-256 {'5ade' * 16})" in text
+    assert "cosine of 0.92" in text
+    assert "difference hash" not in text
+    assert "SHA-256" not in " ".join(methods(made.results | {"corrections": None}))
 
 
 def test_numbers_are_those_of_the_results(made: Made) -> None:
@@ -213,8 +422,9 @@ def test_numbers_are_those_of_the_results(made: Made) -> None:
         for part in (run["val"], run["test"], run["target"]["shared"]):
             assert f"{part['macro_f1']:.2f} ({part['interval'][0]:.2f} to {part['interval'][1]:.2f})" in text
         assert run["fit"]["sentence"] in text
-    assert f"{data['files']} files were found: {data['images']} images that can be used and 1 unreadable" in text
-    assert data["files"] == data["images"] + data["unreadable"]
+    found = f"{data['files']} files were found: {data['images']} images that can be used, 1 unreadable and 1 dropped"
+    assert found in text
+    assert data["files"] == data["images"] + data["unreadable"] + data["dropped"]
     assert "sad/broken.jpg empty file" in text
     assert "sad/notes.txt no image" in text
     assert "59 of 60 images stand in a part; 1 was left out." in text
@@ -279,6 +489,12 @@ def test_advice_is_concrete(made: Made) -> None:
     steps = " ".join(f"{advice.step} {advice.reason}" for advice in advise(made.results))
     assert "Decide on one label for 1 picture that stands under two." in steps
     assert "Repair or remove 1 unreadable file." in steps
+    assert "Even out “file format WEBP” between the classes. 39 of 49 such photos are “happy”, which 17" in steps
+    assert "Decide whether 2 drawings belong in." in steps
+    assert "Look again at 3 doubtful labels, the most doubtful first." in steps
+    assert "the table whose SHA-256 begins with 5ade5ade5ade." in steps
+    uncorrected = " ".join(advice.reason for advice in advise(made.results | {"corrections": None}))
+    assert "mien audit DATA --out findings.csv" in uncorrected
     assert "Take the overlap out" in steps
     assert "Add “surprise” to the training photos" in steps
     test = made.results["runs"]["probe"]["test"]

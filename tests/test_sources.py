@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import os
+import subprocess
+import sys
+import tarfile
+import tempfile
 import threading
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from mien.data.sources import Source, open_images, open_source
+from mien.data.sources import Source, SourceFile, TableColumns, open_images, open_source
 from mien.errors import SourceError
 from pictures import class_files, encoded, pattern, png, write_files, write_zip
 
 TWO = class_files("happy", "sad")
+LINKS = {tarfile.SYMTYPE: "link", tarfile.LNKTYPE: "link", tarfile.CHRTYPE: "device", tarfile.FIFOTYPE: "pipe"}
 
 
 def labels_of(source: Source) -> dict[str, str | None]:
@@ -25,15 +32,37 @@ def ignored_of(source: Source) -> dict[str, str]:
     return {f.path: f.ignored for f in source.files if f.ignored is not None}
 
 
-@pytest.fixture(params=["folder", "zip"])
+def member(name: str, kind: bytes = tarfile.REGTYPE, target: str = "") -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, target
+    return info
+
+
+def write_tar(path: Path, files: Mapping[str, bytes], *others: tarfile.TarInfo, mode: str = "") -> Path:
+    """Write a tar with these files, and then these other members; compressed as its name says."""
+    with tarfile.open(
+        path, mode or {"gz": "w:gz", "bz2": "w:bz2", "xz": "w:xz"}.get(path.name.split(".")[-1], "w")
+    ) as tar:
+        for name, content in files.items():
+            info = member(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+        for info in others:
+            tar.addfile(info)
+    return path
+
+
+@pytest.fixture(params=["folder", "zip", "tar", "tar.gz"])
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 def made(kind: str, tmp_path: Path, files: dict[str, bytes]) -> str:
-    """A folder or a zip with these files."""
+    """A folder, a zip or a tar with these files."""
     if kind == "zip":
         return str(write_zip(tmp_path / "photos.zip", files))
+    if kind.startswith("tar"):
+        return str(write_tar(tmp_path / f"photos.{kind}", files))
     return str(write_files(tmp_path / "photos", files))
 
 
@@ -209,14 +238,6 @@ def test_no_such_path_is_named(path: str) -> None:
         with pytest.raises(SourceError) as error:
             opener(path)
         assert path[:20] in str(error.value)
-
-
-@pytest.mark.parametrize("spec", ["kaggle:someone/faces", "hf:someone/faces"])
-def test_sites_that_are_not_downloaded_from_yet_say_so_in_one_line(spec: str) -> None:
-    with pytest.raises(SourceError, match="download it there") as error:
-        open_source(spec)
-    assert "\n" not in str(error.value)
-    assert spec in str(error.value)
 
 
 def test_single_file_has_no_classes_but_can_be_predicted(tmp_path: Path) -> None:
@@ -419,3 +440,183 @@ def test_threads_may_read_a_zip_side_by_side(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert found == files
+
+
+@pytest.mark.parametrize("end", ["tar", "tar.gz", "tar.bz2", "tar.xz", "tgz", "zip", "photo"])
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
+def test_tar_is_known_by_its_content(end: str, mode: str, tmp_path: Path) -> None:
+    source = open_source(str(write_tar(tmp_path / f"photos.{end}", TWO, mode=mode)))
+    assert source.name == "photos"
+    assert {f.path: source.read(f) for f in source.files} == TWO
+
+
+def test_tar_that_ends_in_a_zip_is_a_tar(tmp_path: Path) -> None:
+    inner = write_zip(tmp_path / "inner.zip", {"a/1.png": png()}).read_bytes()
+    source = open_source(str(write_tar(tmp_path / "photos.tar", TWO | {"sad/z.zip": inner})))
+    assert {f.path for f in source.files} == {*TWO, "sad/z.zip"}
+
+
+def test_tar_written_with_a_leading_dot(tmp_path: Path) -> None:
+    dotted = {f"./{name}": content for name, content in TWO.items()}
+    path = write_tar(tmp_path / "photos.tar", dotted, member("./", tarfile.DIRTYPE), member("./sad", tarfile.DIRTYPE))
+    assert labels_of(open_source(str(path))) == {name: name.split("/")[0] for name in TWO}
+
+
+@pytest.mark.parametrize("kind", LINKS)
+def test_links_and_devices_in_a_tar_are_ignored_with_a_reason(kind: bytes, tmp_path: Path) -> None:
+    path = write_tar(tmp_path / "photos.tar", TWO, member("sad/odd.png", kind, "../../../etc/passwd"))
+    (reason,) = ignored_of(open_source(str(path))).values()
+    assert LINKS[kind] in reason
+
+
+@pytest.mark.parametrize("name", ["../evil.png", "happy/../../evil.png", "/etc/evil.png", "C:/evil.png"])
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.SYMTYPE])
+def test_tar_that_points_outside_is_refused(name: str, kind: bytes, tmp_path: Path) -> None:
+    path = write_tar(tmp_path / "photos.tar", TWO, member(name, kind))
+    with pytest.raises(SourceError, match="points outside") as error:
+        open_source(str(path))
+    assert name in str(error.value)
+    assert [p.name for p in tmp_path.iterdir()] == ["photos.tar"]
+
+
+@pytest.mark.parametrize("end", ["tar", "tar.gz", "tar.bz2", "tar.xz"])
+@pytest.mark.parametrize("keep", [0.0, 0.01, 0.3, 0.5, 0.8, 0.95])
+def test_truncated_tar(end: str, keep: float, tmp_path: Path) -> None:
+    path = write_tar(tmp_path / f"photos.{end}", class_files("happy", "sad", each=20))
+    content = path.read_bytes()
+    size = content.rstrip(b"\0").__len__() if end == "tar" else len(content)
+    path.write_bytes(content[: int(size * keep)])
+    with pytest.raises(SourceError, match=r"photos\.tar.*: the tar is damaged.*download it again") as error:
+        open_source(str(path))
+    assert "\n" not in str(error.value)
+
+
+def test_tar_cut_between_two_files_is_damaged(tmp_path: Path) -> None:
+    path = write_tar(tmp_path / "photos.tar", TWO)
+    with tarfile.open(path) as tar:
+        last = tar.getmembers()[-1]
+    path.write_bytes(path.read_bytes()[: last.offset])
+    with pytest.raises(SourceError, match="the tar is damaged"):
+        open_source(str(path))
+
+
+def test_tar_with_a_broken_header_in_the_middle_is_damaged(tmp_path: Path) -> None:
+    path = write_tar(tmp_path / "photos.tar", TWO)
+    with tarfile.open(path) as tar:
+        offset = tar.getmembers()[2].offset
+    content = bytearray(path.read_bytes())
+    content[offset : offset + 100] = b"\xff" * 100
+    path.write_bytes(content)
+    with pytest.raises(SourceError, match="the tar is damaged"):
+        open_source(str(path))
+
+
+@pytest.mark.parametrize("end", ["tar", "tar.gz"])
+def test_empty_tar(end: str, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="empty"):
+        open_source(str(write_tar(tmp_path / f"none.{end}", {})))
+
+
+def test_later_member_of_one_name_counts_as_in_unpacking(tmp_path: Path) -> None:
+    path = write_tar(tmp_path / "photos.tar", TWO)
+    with tarfile.open(path, "a") as tar:
+        for seed in (8, 9):
+            info = member("sad/0.png")
+            info.size = len(png(seed))
+            tar.addfile(info, io.BytesIO(png(seed)))
+    source = open_source(str(path))
+    assert [source.read(f) for f in source.files if f.path == "sad/0.png" and f.ignored is None] == [png(9)]
+    assert [f.ignored for f in source.files if f.ignored] == ["replaced by a later member of the same name"] * 2
+
+
+def test_name_in_a_tar_that_is_not_utf8_can_be_printed(tmp_path: Path) -> None:
+    path = tmp_path / "photos.tar"
+    with tarfile.open(path, "w", format=tarfile.GNU_FORMAT, encoding="latin-1") as tar:
+        for name in (*TWO, "sad/caf\xe9.png"):
+            tar.addfile(member(name))
+    assert r"sad/caf\xe9.png" in {f.path for f in open_source(str(path)).files}
+
+
+@pytest.mark.parametrize("end", ["tar", "tar.xz"])
+def test_threads_may_read_a_tar_side_by_side_in_any_order(end: str, tmp_path: Path) -> None:
+    files = class_files("happy", "sad", each=20)
+    source = open_source(str(write_tar(tmp_path / f"photos.{end}", files)))
+    found: dict[str, bytes] = {}
+
+    def read(start: int) -> None:
+        for file in reversed(source.files[start::4]):
+            found[file.path] = source.read(file)
+
+    threads = [threading.Thread(target=read, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == files
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_huge_member_is_an_error_of_that_file(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = open_source(made(kind, tmp_path, TWO | {"sad/9.png": png(9) * 100}))
+    monkeypatch.setattr("mien.data.sources.archive.MAX_FILE_BYTES", len(png(9)) * 50)
+    for file in source.files:
+        if file.path == "sad/9.png":
+            with pytest.raises(OSError, match="larger than"):
+                source.read(file)
+        else:
+            assert source.read(file) == TWO[file.path]
+
+
+def test_nothing_of_a_tar_stays_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    source = open_source(str(write_tar(tmp_path / "photos.tar.gz", TWO)))
+    source.read(source.files[0])
+    del source
+    assert not list((tmp_path / "temporary").iterdir())
+
+
+def test_no_room_for_a_compressed_tar_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mien.data.sources.archive.SPARE_BYTES", 2**80)
+    with pytest.raises(SourceError, match=r"no room to decompress.*TMPDIR"):
+        open_source(str(write_tar(tmp_path / "photos.tar.gz", TWO)))
+
+
+@pytest.mark.parametrize("name", ["photos.7z", "photos.rar", "photos.tar.zst"])
+def test_archives_that_are_not_opened_say_so(name: str, tmp_path: Path) -> None:
+    write_files(tmp_path, {name: b"whatever"})
+    with pytest.raises(SourceError, match="unpack it and give the folder"):
+        open_source(str(tmp_path / name))
+
+
+def test_archive_alone_in_a_folder_is_opened(tmp_path: Path) -> None:
+    write_tar(tmp_path / "photos.tar", TWO)
+    write_files(tmp_path, {"README.md": b"about", ".gitattributes": b""})
+    source = open_source(str(tmp_path))
+    assert labels_of(source) == {name: name.split("/")[0] for name in TWO}
+    assert source.name == tmp_path.name
+
+
+def test_several_archives_in_a_folder_are_told_apart_by_the_user(tmp_path: Path) -> None:
+    write_tar(tmp_path / "new.tar", TWO)
+    write_zip(tmp_path / "old.zip", {"old/happy/1.png": png(), "old/sad/1.png": png(1)})
+    with pytest.raises(SourceError, match=r"holds new\.tar, old\.zip.*give one of them, as in .*::new\.tar"):
+        open_source(str(tmp_path))
+    assert len(open_source(f"{tmp_path}::old.zip").files) == 2
+
+
+@pytest.mark.parametrize("columns", [TableColumns(group="person"), TableColumns(label="emotion")])
+def test_column_for_a_source_without_columns_is_refused(columns: TableColumns, kind: str, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"this is no table; list the photos in a CSV") as error:
+        open_source(made(kind, tmp_path, TWO), columns)
+    assert "\n" not in str(error.value)
+
+
+def test_file_of_a_source_is_small_in_memory() -> None:
+    assert not hasattr(SourceFile("a", "a"), "__dict__")
+
+
+def test_listing_folders_loads_neither_tables_nor_clients() -> None:
+    code = "import sys, mien.data.sources; print(sorted({'kagglehub', 'huggingface_hub', 'polars'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

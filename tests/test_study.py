@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -16,10 +19,11 @@ import torch
 from safetensors.torch import load_file
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
-from conftest import CLASSES, IGNORED, STUDY_RECIPES, UNREADABLE, Study, numbers, run, strict_json
+from conftest import CLASSES, IGNORED, STUDY_RECIPES, UNREADABLE, Outcome, Study, numbers, run, strict_json
 from mien.config import Budget, StudyConfig, read_toml
 from mien.data.manifest import read_manifest
 from mien.data.pixels import Pixels
+from mien.errors import OutputError
 from mien.models.backbones import load_backbone
 from mien.models.networks import (
     IMAGENET_MEAN,
@@ -33,6 +37,7 @@ from mien.progress import Silent
 from mien.recognizer import Recognizer
 from mien.study import run_study, run_training
 from mien.training.history import read_history
+from pictures import class_files, png, write_files
 
 SCORES = ("macro_f1", "accuracy", "per_class", "confusion", "interval", "support")
 SCALARS = {"Loss/train", "Acc/train", "Acc/val", "F1_macro/val", "LR"}
@@ -215,6 +220,153 @@ def test_training_alone_leaves_the_test_photos_unread(tmp_path: Path, small_stud
     history = read_history(tmp_path / "out" / "runs" / "scratch" / "history.csv")
     assert history[-1]["updates"] == 5  # a budget in updates ends amid an epoch
     assert [row["epoch"] for row in history] == list(range(1, len(history) + 1))
+
+
+# -- audit ------------------------------------------------------------------------------------------------------------
+
+
+def test_what_the_audit_found_stands_in_the_manifest(small_study: Study, manifest: pl.DataFrame) -> None:
+    data = small_study.results["data"]
+    own = manifest.filter(pl.col("source").is_in(data["names"]) & (pl.col("status") == "ok"))
+    assert own["suggested_label"].null_count() == own["label_quality"].null_count() == 0
+    assert own["is_doubtful"].sum() == data["doubtful_labels"]["found"]
+    assert {"shortcuts", "doubtful_labels", "leakage"} <= set(data)
+    others = manifest.filter(~pl.col("source").is_in(data["names"]))
+    assert others["suggested_label"].null_count() == len(others)
+
+
+# -- how photos are divided -------------------------------------------------------------------------------------------
+
+
+def trained(data: tuple[str, ...], folder: Path, *, resume: bool = False, **changes: Any) -> dict[str, Any]:
+    """Train one update; what counts is how the photos were taken in."""
+    config = StudyConfig(
+        data=data, recipes=("scratch",), size=32, budget=Budget(updates=1), precision="fp32", device="cpu", **changes
+    )
+    return run_training(config, folder, resume=resume, progress=Silent())
+
+
+def divided(folder: Path) -> pl.DataFrame:
+    return read_manifest(folder / "manifest.parquet").filter(pl.col("split").is_not_null())
+
+
+def test_nobody_stands_in_two_splits(tmp_path: Path) -> None:
+    files = class_files("happy", "sad", each=30)
+    root = write_files(tmp_path / "set", files)
+    lines = [f"{path},{path.split('/')[0]},p{number % 10}" for number, path in enumerate(files)]
+    (root / "all.csv").write_text("\n".join(["path,label,subject", *lines]), encoding="utf-8")
+    results = trained((str(root / "all.csv"),), tmp_path / "out", group_column="subject")
+    assert (results["splits"]["method"], results["splits"]["groups"]) == ("grouped", 10)
+    rows = divided(tmp_path / "out")
+    assert len(rows) == 60
+    assert rows.group_by("group").agg(pl.col("split").n_unique())["split"].max() == 1
+    assert rows["split_group"].n_unique() == 10
+
+
+def test_split_methods_keep_together_what_they_say(tmp_path: Path) -> None:
+    """Shoots of three photos, one of which has a copy."""
+    names = [
+        f"{label}/{label}-{shoot:02}-{10_000 + i}.png"
+        for label in ("happy", "sad")
+        for shoot in range(12)
+        for i in range(3)
+    ]
+    files = {name: png(seed) for seed, name in enumerate(names)}
+    files |= {f"{label}/copy.png": files[f"{label}/{label}-00-10000.png"] for label in ("happy", "sad")}
+    data = (str(write_files(tmp_path / "set", files)),)
+    groups = {}
+    for method in ("grouped", "series", "naive"):
+        results = trained(data, tmp_path / method, split_method=method)
+        assert results["splits"]["method"] == method
+        rows = divided(tmp_path / method)
+        groups[method] = rows["split_group"].n_unique()
+        assert rows.group_by("split_group").agg(pl.col("split").n_unique())["split"].max() == 1
+        if method == "series":
+            assert rows.group_by("series").agg(pl.col("split").n_unique())["split"].max() == 1
+    assert groups == {"grouped": 72, "series": 24, "naive": 74}
+
+
+def test_photos_of_an_earlier_study_stay_where_they_were(tmp_path: Path) -> None:
+    root = write_files(tmp_path / "set", class_files("happy", "sad", each=20))
+    trained((str(root),), tmp_path / "first")
+    write_files(
+        root,
+        {
+            f"{label}/0-new-{i}.png": png(500 + i + 100 * (label == "sad"))
+            for label in ("happy", "sad")
+            for i in range(15)
+        },
+    )
+    results = trained((str(root),), tmp_path / "second", keep_splits=str(tmp_path / "first"))
+    before, after = (divided(tmp_path / name).select("path", "split") for name in ("first", "second"))
+    assert len(after) == len(before) + 30
+    assert after.join(before, on=["path", "split"]).height == len(before)
+    assert results["splits"]["moved"] == 0
+    new = after.filter(pl.col("path").str.contains("new"))
+    assert set(new["split"]) == {"train", "val", "test"}
+
+
+def test_an_earlier_study_that_cannot_be_read_is_one_line(mien: Callable[..., Outcome], tmp_path: Path) -> None:
+    root = write_files(tmp_path / "set", class_files("happy", "sad", each=4))
+    pl.DataFrame({"path": ["a"], "split": ["train"]}).write_parquet(tmp_path / "old.parquet")
+    (tmp_path / "no-table.parquet").write_bytes(b"no table")
+    (tmp_path / "empty").mkdir()
+    for earlier, word in (
+        ("nowhere", "not a manifest"),
+        ("empty", "not a manifest"),
+        ("no-table.parquet", "not a manifest"),
+        ("old.parquet", "another version"),
+    ):
+        outcome = mien("train", root, "--recipe", "scratch", "--keep-splits", tmp_path / earlier, "--out", "out")
+        assert outcome.code == 2
+        assert word in outcome.complaint
+        assert earlier in outcome.complaint
+        assert not (tmp_path / "out").exists()
+
+
+def test_several_sources_become_one_study(tmp_path: Path) -> None:
+    roots = [
+        write_files(tmp_path / "lab", class_files("anger", "sad", each=12)),
+        write_files(tmp_path / "web", class_files("angry", "fear", each=12, first_seed=300)),
+    ]
+    results = trained(tuple(map(str, roots)), tmp_path / "out")
+    assert results["labels"] == ["anger", "fear", "sad"]
+    assert results["data"]["renamed"] == {"web": {"angry": "anger"}}
+    assert results["data"]["classes"] == {"anger": 24, "fear": 12, "sad": 12}
+    rows = divided(tmp_path / "out")
+    assert rows.group_by("source", "label").agg(pl.col("split").n_unique())["split"].to_list() == [3] * 4
+    assert Recognizer(tmp_path / "out" / "runs" / "scratch").contract.collections == ("lab", "web")
+
+
+# -- corrections ------------------------------------------------------------------------------------------------------
+
+
+def test_corrections_are_applied_recorded_and_held_to(tmp_path: Path) -> None:
+    """A study goes on with the decisions it began with, not with those that the table holds by now."""
+    files = class_files("happy", "sad", each=12)
+    root, table = write_files(tmp_path / "set", files), tmp_path / "decisions.csv"
+    head = "action,source,path,sha256\n"
+    lines = [f"set,{path},{hashlib.sha256(files[path]).hexdigest()}\n" for path in ("sad/3.png", "sad/4.png")]
+    table.write_text(f"{head}drop,{lines[0]}relabel to happy,{lines[1]}", encoding="utf-8")
+    config = {"corrections": str(table)}
+    results = trained((str(root),), tmp_path / "out", **config)
+    sha256 = hashlib.sha256(table.read_bytes()).hexdigest()
+    assert results["corrections"] == {"file": str(table), "sha256": sha256}
+    assert results["data"]["classes"] == {"happy": 13, "sad": 10}
+    assert (results["data"]["dropped"], results["data"]["relabelled"]) == (1, 1)
+    manifest = read_manifest(tmp_path / "out" / "manifest.parquet")
+    dropped, relabelled = (manifest.row(by_predicate=pl.col("path") == f"sad/{i}.png", named=True) for i in (3, 4))
+    assert (dropped["status"], dropped["split"]) == ("dropped", None)
+    assert (relabelled["label"], relabelled["given_label"]) == ("happy", "sad")
+    assert "sad/3.png" not in pl.read_parquet(tmp_path / "out" / "runs" / "scratch" / "predictions.parquet")["path"]
+    assert (tmp_path / "out" / "corrections.csv").read_bytes() == table.read_bytes()
+    assert trained((str(root),), tmp_path / "out", resume=True, **config)["corrections"] == results["corrections"]
+    table.write_text(f"{head}drop,{lines[0]}", encoding="utf-8")
+    with pytest.raises(OutputError, match="has changed since this study began"):
+        trained((str(root),), tmp_path / "out", resume=True, **config)
+    with pytest.raises(OutputError, match="other settings"):
+        trained((str(root),), tmp_path / "out", resume=True)
+    assert all((root / path).read_bytes() == content for path, content in files.items())
 
 
 # -- training ---------------------------------------------------------------------------------------------------------

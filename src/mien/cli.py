@@ -12,12 +12,13 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError
 
 from mien import __version__
 from mien.errors import ConfigError, MienError, MissingExtraError, ModelError
+from mien.options import ColumnOptions, Flag, LabelOptions, TrainOptions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,161 +35,152 @@ app = App(
     suppress_keyboard_interrupt=False,  # it would end without a word
 )
 
-Flag = Annotated[bool, Parameter(negative="")]
-Names = Annotated[tuple[str, ...], Parameter(negative="", consume_multiple=False)]
+Sources = tuple[str, ...]
+NO_COLUMNS, NO_LABEL_CHECK, AS_USUAL = ColumnOptions(), LabelOptions(), TrainOptions()
 
 
 @app.command
 def study(
-    data: str,
+    data: Sources,
     /,
     *,
     target: str | None = None,
-    recipe: Names = (),
-    split: str = "70/15/15",
-    epochs: int | None = None,
-    updates: int | None = None,
-    seconds: float | None = None,
-    seed: int = 42,
-    size: int | None = None,
-    augment: str | None = None,
-    precision: str | None = None,
-    device: str = "auto",
-    out: str | None = None,
-    resume: Flag = False,
+    training: TrainOptions = AS_USUAL,
+    columns: ColumnOptions = NO_COLUMNS,
+    labels: LabelOptions = NO_LABEL_CHECK,
     no_photos: Flag = False,
     json: Flag = False,
 ) -> None:
     """Do the main job: audit, split, train, compare, test, and write a report.
 
+    Without --recipe it trains probe, scratch and scratch-no-augmentation.
+
     Args:
-        data: Folder or zip with a folder per class, or 'demo'; PATH::sub/folder picks a part.
+        data: Labelled photos: a folder per class, as folder, zip or tar; a CSV, JSON Lines or Parquet table; or
+            kaggle:OWNER/NAME, hf:OWNER/NAME, demo. PATH::part picks a part. Several make one set.
         target: Labelled photos from elsewhere to test on as well.
-        recipe: What to train: probe, scratch, notebook; '-no-augmentation' behind a trained one leaves that out.
-            May be given several times. Default: probe, scratch, scratch-no-augmentation.
-        split: Train/validation/test in per cent; folders named train, val and test are kept as they are.
-        epochs: Passes over the training photos, in place of the recipe's budget.
-        updates: Optimiser steps, in place of the recipe's budget.
-        seconds: Wall-clock seconds a run, in place of the recipe's budget.
-        seed: Seed of the split and of every run.
-        size: Side of the trained networks' input, px.
-        augment: Augmentation of the trained networks: none or notebook.
-        precision: fp32, bf16, or auto to take what is faster in a few timed steps (the default).
-        device: auto, cpu or cuda.
-        out: Study folder to write. Default: mien-NAME in the current folder.
-        resume: Go on with a study that was interrupted.
         no_photos: Leave photos and their names out of the report, so that it can be mailed safely.
         json: Print the results as one JSON object.
     """
-    from mien.config import DEFAULT_RECIPES, Budget, StudyConfig
+    from mien.config import DEFAULT_RECIPES
 
-    config = StudyConfig(
-        data=data,
-        target="demo::target" if data == "demo" and target is None else target,
-        split=split,
-        seed=seed,
-        recipes=recipe or DEFAULT_RECIPES,
-        size=size,
-        device=device,
-        budget=Budget(epochs, updates, seconds),
-        augment=cast(Any, augment),
-        precision=cast(Any, precision),
+    config = training.config(
+        data,
+        columns,
+        target="demo::target" if data == ("demo",) and target is None else target,
+        recipes=training.recipe or DEFAULT_RECIPES,
+        check_labels=labels.check_labels,
+        leak_premium=labels.leak_premium,
         photos=not no_photos,
     )
     with _training_parts():
         from mien.study import run_study
-    _run_in_folder(run_study, config, out, resume=resume, json=json)
+    _run_in_folder(run_study, config, training, json=json)
 
 
 @app.command
 def train(
-    data: str,
+    data: Sources,
     /,
     *,
-    recipe: Names = (),
-    split: str = "70/15/15",
-    epochs: int | None = None,
-    updates: int | None = None,
-    seconds: float | None = None,
-    seed: int = 42,
-    size: int | None = None,
-    augment: str | None = None,
-    precision: str | None = None,
-    device: str = "auto",
-    out: str | None = None,
-    resume: Flag = False,
+    training: TrainOptions = AS_USUAL,
+    columns: ColumnOptions = NO_COLUMNS,
     json: Flag = False,
 ) -> None:
     """Train and validate only; the test photos stay unread.
 
+    Without --recipe it trains probe.
+
     Args:
-        data: Folder or zip with a folder per class, or 'demo'; PATH::sub/folder picks a part.
-        recipe: What to train: probe, scratch, notebook; may be given several times. Default: probe.
-        split: Train/validation/test in per cent; folders named train, val and test are kept as they are.
-        epochs: Passes over the training photos, in place of the recipe's budget.
-        updates: Optimiser steps, in place of the recipe's budget.
-        seconds: Wall-clock seconds a run, in place of the recipe's budget.
-        seed: Seed of the split and of every run.
-        size: Side of the trained networks' input, px.
-        augment: Augmentation of the trained networks: none or notebook.
-        precision: fp32, bf16, or auto to take what is faster in a few timed steps (the default).
-        device: auto, cpu or cuda.
-        out: Folder to write. Default: mien-NAME in the current folder.
-        resume: Go on with a training that was interrupted.
+        data: Labelled photos, as for 'mien study'.
         json: Print the results as one JSON object.
     """
-    from mien.config import Budget, StudyConfig
-
-    config = StudyConfig(
-        data=data,
-        split=split,
-        seed=seed,
-        recipes=recipe or ("probe",),
-        size=size,
-        device=device,
-        budget=Budget(epochs, updates, seconds),
-        augment=cast(Any, augment),
-        precision=cast(Any, precision),
-    )
+    config = training.config(data, columns, recipes=training.recipe or ("probe",))
     with _training_parts():
         from mien.study import run_training
-    _run_in_folder(run_training, config, out, resume=resume, json=json)
+    _run_in_folder(run_training, config, training, json=json)
 
 
 @app.command
-def audit(data: str, /, *, json: Flag = False) -> None:
-    """List what is in a set of photos: classes, unreadable files, duplicates, pictures under two labels.
+def audit(
+    data: Sources,
+    /,
+    *,
+    corrections: str | None = None,
+    faces: bool = True,
+    labels: LabelOptions = NO_LABEL_CHECK,
+    columns: ColumnOptions = NO_COLUMNS,
+    seed: int = 42,
+    out: str | None = None,
+    json: Flag = False,
+) -> None:
+    """Find what is wrong with a set of photos: copies, contradictions, shortcuts, doubtful labels, poor faces.
 
     Args:
-        data: Folder or zip with a folder per class, or 'demo'; PATH::sub/folder picks a part.
+        data: Labelled photos, as for 'mien study'.
+        corrections: Table that an earlier audit wrote with --out, with your decisions.
+        faces: Look for faces: none, several, tiny, cut off, blurred.
+        seed: Seed of folds and permutations.
+        out: CSV file to write all findings to, with a column 'action' for you to fill in.
         json: Print the result as one JSON object.
     """
-    from mien.data.prepare import audit_source
+    from pathlib import Path
+
+    from mien.auditing.run import AuditOptions, run_audit
     from mien.terminal import TerminalProgress, audit_summary
 
-    results = audit_source(data, TerminalProgress())
-    _finish(results, audit_summary, json=json)
+    options = AuditOptions(
+        columns=columns.columns(),
+        corrections=Path(corrections) if corrections else None,
+        find_faces=faces,
+        check_labels=labels.check_labels,
+        leak_premium=labels.leak_premium,
+        out=Path(out) if out else None,
+        seed=seed,
+    )
+    _finish(run_audit(data, options, TerminalProgress()), audit_summary, json=json)
 
 
 @app.command
-def evaluate(model: str, data: tuple[str, ...], /, *, json: Flag = False) -> None:
+def evaluate(
+    model: str,
+    data: tuple[str, ...],
+    /,
+    *,
+    corrections: str | None = None,
+    columns: ColumnOptions = NO_COLUMNS,
+    json: Flag = False,
+) -> None:
     """Score a model on labelled photos from elsewhere, classes matched by name.
 
     Args:
         model: Study folder, run folder or model.onnx.
-        data: Folders or zips with a folder per class, or 'demo::target'; PATH::sub/folder picks a part.
+        data: Labelled photos, as for 'mien study', each scored by itself.
+        corrections: Table that 'mien audit --out' wrote, with your decisions; for a single set.
         json: Print the results as one JSON object.
     """
     from pathlib import Path
     from tempfile import TemporaryDirectory
 
+    from mien.data.corrections import read_corrections
     from mien.evaluation.evaluate import evaluate
     from mien.terminal import TerminalProgress, evaluation_summary
 
     if not data:
         raise ConfigError("evaluate: give labelled photos behind the model, as in: mien evaluate RUN PHOTOS")
+    if corrections and len(data) > 1:
+        raise ConfigError("evaluate: --corrections is for one set of photos; evaluate the others by themselves")
+    decisions = read_corrections(Path(corrections)) if corrections else None
     with TemporaryDirectory(prefix="mien-") as folder:
-        results = evaluate(model, data, Path(folder), TerminalProgress())
+        results = evaluate(
+            model,
+            data,
+            Path(folder),
+            columns=columns.columns(),
+            corrections=decisions,
+            progress=TerminalProgress(),
+        )
+    results["corrections"] = decisions.record if decisions else None
     _finish(results, evaluation_summary, json=json)
 
 
@@ -282,21 +274,21 @@ def _training_parts() -> Iterator[None]:
 
 
 def _run_in_folder(
-    work: Callable[..., dict[str, Any]], config: StudyConfig, out: str | None, *, resume: bool, json: bool
+    work: Callable[..., dict[str, Any]], config: StudyConfig, training: TrainOptions, *, json: bool
 ) -> None:
     from pathlib import Path
 
     from mien.terminal import TerminalProgress, study_summary
 
-    folder = Path(out).expanduser() if out else _default_folder(config)
-    results = work(config, folder, resume=resume, progress=TerminalProgress())
+    folder = Path(training.out).expanduser() if training.out else _default_folder(config)
+    results = work(config, folder, resume=training.resume, progress=TerminalProgress())
     _finish(results, study_summary, json=json)
 
 
 def _default_folder(config: StudyConfig) -> Path:
     from pathlib import Path
 
-    path, _, part = config.data.partition("::")
+    path, _, part = config.data[0].partition("::")
     name = Path(path).resolve().name if Path(path).is_dir() else Path(path).stem
     return Path("-".join(["mien", name, *part.replace("/", "-").split()]))
 

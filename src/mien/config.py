@@ -32,6 +32,7 @@ T = TypeVar("T")
 
 Precision = Literal["auto", "fp32", "bf16"]
 Augmentation = Literal["none", "notebook"]
+SplitMethod = Literal["grouped", "series", "naive"]
 
 
 DEFAULT_RECIPES = ("probe", "scratch", "scratch-no-augmentation")
@@ -157,9 +158,17 @@ class StudyConfig:
     """What the user asked of a study.
 
     Attributes:
-        data: labelled photos: folder, zip or ``demo``, with ``::part`` for a part.
+        data: labelled photos, one or more sources, as ``open_source`` takes them.
         target: labelled photos from elsewhere, or None.
+        corrections: table of decisions on single photos of ``data``, or None.
+        path_column: of tables: where the photos are; None takes a column with a usual name.
+        label_column: of tables: their classes; None as above.
+        split_column: of tables: train, val or test; None as above.
+        group_column: of tables: what must not straddle splits, such as a subject; None for none.
         split: train/validation/test, per cent.
+        split_method: what stays together: ``grouped`` copies and groups, ``series`` photos of one shoot as well,
+            ``naive`` nothing, for comparison only.
+        keep_splits: an earlier study whose photos keep their splits, or None.
         seed: of the split and of every run.
         recipes: names of the recipes to train.
         size: input side of the trained networks, px; None takes the recipe's.
@@ -167,12 +176,21 @@ class StudyConfig:
         budget: overrides the recipes' budgets where set.
         augment: overrides the recipes' augmentation where set.
         precision: overrides the recipes' precision where set.
+        check_labels: whether to judge labels; None does for a few thousand photos.
+        leak_premium: whether to measure what copies across a split would be worth.
         photos: whether the report may show photos.
     """
 
-    data: str
+    data: tuple[str, ...]
     target: str | None = None
+    corrections: str | None = None
+    path_column: str | None = None
+    label_column: str | None = None
+    group_column: str | None = None
+    split_column: str | None = None
     split: str = "70/15/15"
+    split_method: SplitMethod = "grouped"
+    keep_splits: str | None = None
     seed: int = 42
     recipes: tuple[str, ...] = DEFAULT_RECIPES
     size: int | None = None
@@ -180,12 +198,17 @@ class StudyConfig:
     budget: Budget = Budget()
     augment: Augmentation | None = None
     precision: Precision | None = None
+    check_labels: bool | None = None
+    leak_premium: bool = False
     photos: bool = True
 
     def __post_init__(self) -> None:
+        if isinstance(self.data, str) or not self.data:
+            raise ConfigError("data: give a tuple of one or more sources")
         if not 0 <= self.seed < 2**32:
             raise ConfigError(f"--seed {self.seed}: must be from 0 to {2**32 - 1}")
         _check_choice("device", self.device, ("auto", "cpu", "cuda"))
+        _check_choice("split-method", self.split_method, get_args(SplitMethod))
         _check_choice("augment", self.augment, (None, *get_args(Augmentation)))
         _check_choice("precision", self.precision, (None, *get_args(Precision)))
 

@@ -2,6 +2,7 @@
 
     MienError                 what the user can mend; the CLI prints one line and exits 2
     ├── SourceError           a path, zip or folder that cannot serve as a set of images
+    ├── CorrectionsError      a table of corrections that cannot be read, or that is of other data
     ├── LabelError            classes that cannot be used or matched
     ├── SplitError            too few photos to divide as asked
     ├── ConfigError           a setting out of range, or settings that contradict each other
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 __all__ = [
     "ConfigError",
+    "CorrectionsError",
     "LabelError",
     "MienError",
     "MissingExtraError",
@@ -36,6 +38,10 @@ class MienError(Exception):
 
 class SourceError(MienError):
     """A path, zip or folder cannot serve as a set of images."""
+
+
+class CorrectionsError(MienError):
+    """A table of corrections cannot be read, or is of other data."""
 
 
 class LabelError(MienError):

@@ -19,11 +19,16 @@ from typing import Any
 import polars as pl
 
 import mien
+from mien.auditing.examine import Examined, examine, judges_labels
+from mien.auditing.features import VIEWS
 from mien.config import RunConfig, StudyConfig, read_toml, write_toml
-from mien.data.audit import audit
-from mien.data.prepare import Prepared, audit_json, distinct_names, prepare
-from mien.data.sources import Source, open_source
-from mien.data.splits import parse_shares
+from mien.data.audit import audit, audit_json
+from mien.data.collection import Collection, open_collection
+from mien.data.corrections import Corrections, read_corrections
+from mien.data.manifest import read_manifest, write_manifest
+from mien.data.prepare import Prepared, prepare
+from mien.data.sources import TableColumns
+from mien.data.splits import assign_splits, count_moved, parse_shares
 from mien.errors import MienError, OutputError
 from mien.evaluation.compare import comparisons_json, select
 from mien.evaluation.mistakes import confident_mistakes, error_rates_json, mistakes_json
@@ -59,8 +64,9 @@ class _Study:
     """What every stage needs."""
 
     config: StudyConfig
-    data: Source
-    target: Source | None
+    data: Collection
+    target: Collection | None
+    corrections: Corrections | None
     runs: tuple[RunConfig, ...]
     prepared: Prepared
     photos: LabelledPhotos
@@ -82,12 +88,20 @@ def run_study(config: StudyConfig, folder: Path, *, resume: bool, progress: Prog
     Returns:
         The documented results, as they stand in ``results.json``.
     """
+    judges_labels(config.leak_premium or config.check_labels, 0)  # refused now rather than after the training
     study = _begin(config, folder, resume=resume, progress=progress)
     _train_all(study)
     results = _selection(study)
     _final_scores(study, results)
+    with study.clock.stage("audit"):
+        examined = _examined(study)
+        results["data"] |= examined.results
+        results["data"] |= audit_json(study.data, audit(examined.manifest))
     with study.clock.stage("report"):
-        write_report(folder, results, study.prepared.manifest, study.prepared.pixels)
+        others = study.prepared.manifest.filter(~pl.col("source").is_in(study.data.names))
+        manifest = pl.concat([examined.manifest, others])
+        write_manifest(manifest, folder / "manifest.parquet")
+        write_report(folder, results, manifest, study.prepared.pixels)
     _write_results(study, results)
     return results
 
@@ -102,30 +116,59 @@ def run_training(config: StudyConfig, folder: Path, *, resume: bool, progress: P
 
 
 def _begin(config: StudyConfig, folder: Path, *, resume: bool, progress: Progress) -> _Study:
-    """Check everything that can be checked before a file is written, then read the photos."""
-    shares = parse_shares(config.split)
-    data = open_source(config.data)
-    target = open_source(config.target) if config.target else None
+    """Check everything that can be checked before a file is written, then read and divide the photos."""
+    parse_shares(config.split)
+    corrections = read_corrections(Path(config.corrections)) if config.corrections else None
+    if config.keep_splits:
+        _earlier(config.keep_splits)
+    columns = TableColumns(config.path_column, config.label_column, config.group_column, config.split_column)
+    data = open_collection(config.data, columns)
+    target = open_collection([config.target], taken=data.names) if config.target else None
     runs = tuple(resolve_run(name, config, data.labels) for name in dict.fromkeys(config.recipes))
-    targets = distinct_names(data, [target]) if target else []
     if target:
         match_labels(data.labels, target.labels)
-    undo = _open_folder(config, folder, resume)
+    undo = _open_folder(config, folder, corrections, resume=resume)
     clock = _Clock()
     views = [view for run in runs for view in views_of(run)]
     try:
         with clock.stage("read"):
-            prepared = prepare(data, targets, views, folder, shares=shares, seed=config.seed, progress=progress)
+            sets = [data, *([target] if target else [])]
+            prepared = prepare(sets, views, folder, corrections=corrections, progress=progress)
+            prepared = _divide(prepared, data, config, folder)
     except MienError:
         undo()
         raise
-    photos = LabelledPhotos(data.name, prepared.of(data), prepared.pixels, data.labels)
-    return _Study(config, data, next(iter(targets), None), runs, prepared, photos, folder, clock, progress)
+    photos = LabelledPhotos(data.names, prepared.of(data), prepared.pixels, data.labels)
+    return _Study(config, data, target, corrections, runs, prepared, photos, folder, clock, progress)
 
 
-def _open_folder(config: StudyConfig, folder: Path, resume: bool) -> Callable[[], None]:
+def _divide(prepared: Prepared, data: Collection, config: StudyConfig, folder: Path) -> Prepared:
+    """Place the photos of the data in splits, and all others in the split ``target``; once."""
+    if prepared.manifest["split"].null_count() < len(prepared.manifest):
+        return prepared
+    earlier = _earlier(config.keep_splits) if config.keep_splits else None
+    divided = assign_splits(
+        prepared.of(data), parse_shares(config.split), config.seed, method=config.split_method, earlier=earlier
+    )
+    is_data = pl.col("source").is_in(data.names)
+    as_target = pl.when(pl.col("status") == "ok").then(pl.lit("target")).alias("split")
+    others = prepared.manifest.filter(~is_data).with_columns(as_target, pl.col("near_group").alias("split_group"))
+    manifest = pl.concat([divided, others])
+    write_manifest(manifest, folder / "manifest.parquet")
+    return dataclasses.replace(prepared, manifest=manifest)
+
+
+def _earlier(study: str) -> pl.DataFrame:
+    """The manifest of an earlier study, whose splits are kept."""
+    path = Path(study)
+    return read_manifest(path / "manifest.parquet" if path.is_dir() else path)
+
+
+def _open_folder(
+    config: StudyConfig, folder: Path, corrections: Corrections | None, *, resume: bool
+) -> Callable[[], None]:
     """Make the study's folder, or check that it is this study's; gives what takes back what was made."""
-    stored = folder / "study.toml"
+    stored, decisions = folder / "study.toml", folder / "corrections.csv"
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         if not resume:
             raise OutputError(f"{folder}: exists already; go on with --resume, or give another --out")
@@ -133,10 +176,14 @@ def _open_folder(config: StudyConfig, folder: Path, resume: bool) -> Callable[[]
             raise OutputError(f"{folder}: holds no study to resume; give another --out")
         if dataclasses.replace(read_toml(StudyConfig, stored), photos=config.photos) != config:
             raise OutputError(f"{folder}: holds a study with other settings; see its study.toml, or give another --out")
+        if corrections and read_corrections(decisions).sha256 != corrections.sha256:
+            raise OutputError(f"{folder}: {corrections.file} has changed since this study began; give another --out")
         return lambda: None
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        if corrections:
+            shutil.copyfile(corrections.file, decisions)
         write_toml(config, stored)
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written ({error.strerror}); give another --out") from error
@@ -215,6 +262,7 @@ def _selection(study: _Study) -> dict[str, Any]:
         "config": dataclasses.asdict(study.config),
         "data": audit_json(study.data, audit(study.photos.manifest)),
         "labels": list(labels),
+        "corrections": study.corrections.record if study.corrections else None,
         "splits": _split_counts(study),
         "selected": selected,
         "runs": runs,
@@ -257,6 +305,21 @@ def _final_scores(study: _Study, results: dict[str, Any]) -> None:
     results["paths"]["report"] = str(study.folder / "report.html")
 
 
+def _examined(study: _Study) -> Examined:
+    """What needs a model to be found in the data. Nothing is chosen by it, so it may look at the test photos."""
+    has_views = {view.key for view in VIEWS} <= {view.key for run in study.runs for view in views_of(run)}
+    n_photos = len(study.photos.manifest)
+    reason = judges_labels(study.config.leak_premium or study.config.check_labels, n_photos)
+    return examine(
+        study.photos.manifest,
+        study.prepared.pixels,
+        labels_unjudged=reason or (None if has_views else "needs the recipe probe"),
+        leak_premium=study.config.leak_premium,
+        seed=study.config.seed,
+        progress=study.progress,
+    )
+
+
 def _split_counts(study: _Study) -> dict[str, Any]:
     """Photos of each class in each split, and those left out with their reason."""
     manifest = study.photos.manifest
@@ -268,14 +331,25 @@ def _split_counts(study: _Study) -> dict[str, Any]:
     return {
         "counts": counts,
         "given": study.data.is_divided,
+        "method": study.config.split_method,
+        "groups": manifest["group"].drop_nulls().n_unique(),
+        "moved": _moved(study),
         "left_out": dict(zip(left_out["path"], left_out["split_reason"], strict=True)),
     }
 
 
+def _moved(study: _Study) -> int | None:
+    """Photos that stand in another split than in the earlier study; None without one."""
+    if not study.config.keep_splits:
+        return None
+    return count_moved(study.photos.manifest, _earlier(study.config.keep_splits))
+
+
 def _recurring(study: _Study) -> int:
     """Pictures that stand, perhaps re-encoded, both in the data and in the target."""
-    manifest = study.prepared.manifest.filter(pl.col("status") == "ok")
-    return int((manifest.group_by("near_group").agg(pl.col("source").n_unique())["source"] > 1).sum())
+    is_data = pl.col("source").is_in(study.data.names)
+    groups = study.prepared.manifest.filter(pl.col("status") == "ok").group_by("near_group").agg(is_data.mean())
+    return int(((groups["source"] > 0) & (groups["source"] < 1)).sum())
 
 
 def _write_results(study: _Study, results: dict[str, Any]) -> None:

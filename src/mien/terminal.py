@@ -26,6 +26,8 @@ __all__ = [
 ]
 
 MOST_LISTED = 10
+MOST_SHOWN, MOST_COPIES, MOST_DRAWN = 3, 3, 6
+LONGEST_NAME = 34
 
 
 class _Rate(ProgressColumn):
@@ -34,6 +36,13 @@ class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
         return Text(f"{speed:.3g} {task.fields['unit']}/s" if speed else "")
+
+
+class _Done(MofNCompleteColumn):
+    """Units done of all; nothing while neither is known."""
+
+    def render(self, task: Task) -> Text:
+        return Text() if task.total is None and not task.completed else super().render(task)
 
 
 class TerminalProgress:
@@ -48,7 +57,7 @@ class TerminalProgress:
         columns = (
             TextColumn("{task.description}"),
             BarColumn(bar_width=16),
-            MofNCompleteColumn(),
+            _Done(),
             _Rate(),
             TimeRemainingColumn(),
         )
@@ -61,7 +70,10 @@ class TerminalProgress:
 
 def study_summary(results: Mapping[str, Any]) -> RenderableType:
     """Runs, the selected one, the target and the path of the report."""
-    parts: list[RenderableType] = [_data_line(results["data"]), _runs_table(results)]
+    parts: list[RenderableType] = [_data_line(results["data"])]
+    if "shortcuts" in results["data"]:  # training alone does without this part of the audit
+        parts += [Text(f"  {paragraph[0].rstrip(':')}") for paragraph in _paragraphs(results["data"])]
+    parts += [Text(), _runs_table(results)]
     parts += [Text(_comparison(c)) for c in results["comparisons"]]
     if "target" in results:
         parts += [Text(), *_target_lines(results["target"], results["config"]["target"])]
@@ -73,27 +85,163 @@ def study_summary(results: Mapping[str, Any]) -> RenderableType:
 
 
 def audit_summary(results: Mapping[str, Any]) -> RenderableType:
-    """Counts, classes, and what needs a look."""
+    """What needs a look, the most harmful first; then the counts."""
     data = results["data"]
-    table = Table("class", "photos", "share", box=None, header_style="bold")
+    table = Table("class", "photos", "share", box=None, header_style="bold", padding=(0, 2, 0, 0))
     for label, n in data["classes"].items():
         table.add_row(escape(label), str(n), f"{n / data['images']:.1%}")
-    parts: list[RenderableType] = [_data_line(data), Text(), table, Text()]
     low, middle, high = data["sizes"]
+    parts: list[RenderableType] = [_data_line(data), Text(), *_concerns(data), Text(), table, Text()]
     parts.append(Text(f"{data['imbalance']:.2f} photos of the largest class for one of the smallest"))
     parts.append(Text(f"longer side {low} to {high} px, median {middle}; grey {data['grey_share']:.1%}"))
     parts.append(Text("by content " + ", ".join(f"{k} {n}" for k, n in data["formats"].items())))
-    parts.append(Text("faces " + ", ".join(f"{k} {n}" for k, n in data["faces"].items())))
-    parts.append(
-        Text(
-            f"the same file twice: {data['exact_duplicate_groups']} groups; the same picture: "
-            f"{data['near_duplicate_groups']} groups, {data['duplicate_files']} files too many"
-        )
-    )
-    parts += [Text("under two labels: " + " = ".join(c["paths"]), style="red") for c in data["conflicts"]]
+    if len(data["sources"]) > 1:
+        parts.append(Text("by source " + ", ".join(f"{k} {n}" for k, n in data["sources"].items())))
+    parts += [Text(f"{name}: {a} counted as {b}") for name, pairs in data["renamed"].items() for a, b in pairs.items()]
     parts += _listed("unreadable", data["unreadable_files"])
     parts += _listed("ignored", data["ignored_files"])
+    written = results["paths"]["findings"]
+    where = f"see {written}" if written else "with --out findings.csv"
+    parts.append(Text(f"{data['findings']} photos have a finding; photo by photo {where}"))
     return Group(*parts)
+
+
+def _concerns(data: Mapping[str, Any]) -> list[RenderableType]:
+    """What needs a look, each kind with its first examples."""
+    lines = [Text(line, style="red" if i == 0 else "") for p in _paragraphs(data) for i, line in enumerate(p)]
+    return list(lines) or [Text("nothing that needs a look was found")]
+
+
+def _paragraphs(data: Mapping[str, Any]) -> list[list[str]]:
+    """One short paragraph for each kind of trouble that was found, the most harmful first."""
+    paragraphs = [
+        _contradictions(data),
+        _shortcuts(data["shortcuts"]),
+        _drawings(data),
+        _copies(data),
+        _faces(data),
+        _doubts(data["doubtful_labels"]),
+        _premium(data["leakage"]),
+    ]
+    return [paragraph for paragraph in paragraphs if paragraph]
+
+
+def _contradictions(data: Mapping[str, Any]) -> list[str]:
+    conflicts = data["conflicts"]
+    if not conflicts:
+        return []
+    lines = [f"under two labels: {_number(len(conflicts), 'picture')}"]
+    lines += [f"  {' = '.join(_short(path) for path in c['paths'][:MOST_COPIES])}" for c in conflicts[:MOST_SHOWN]]
+    return lines + _more(len(conflicts))
+
+
+def _shortcuts(found: Mapping[str, Any]) -> list[str]:
+    if not found["found"]:
+        reason = found.get("reason")
+        return [f"shortcuts: not looked for, {reason}"] if reason else []
+    lines = [
+        f"shortcut: file and light alone predict the class, macro-F1 {found['macro_f1']:.2f} "
+        f"(by chance {found['chance']:.2f})"
+        if found["p"] is not None and found["p"] < 0.05
+        else "shortcut: a property gives a class away"
+    ]
+    for culprit in found["culprits"][:MOST_SHOWN]:
+        name = culprit["property"].replace("_", " ").removeprefix("is ")
+        what = "" if culprit["what"] in ("any", name) else f" {culprit['what']}"
+        lines.append(
+            f"  {name}{what}: {culprit['count']} of {culprit['of']} are {culprit['label']} "
+            f"({culprit['expected']:.0%} of all)"
+        )
+    return lines + _more(len(found["culprits"]))
+
+
+def _drawings(data: Mapping[str, Any]) -> list[str]:
+    drawn, perhaps = data["flags"]["drawn"], data["flags"]["perhaps_drawn"]
+    if not drawn and not perhaps:
+        return []
+    n = sum(drawn.values())
+    lines = [
+        f"drawn, not photographed: {n}{_by_label(drawn)}; perhaps {sum(perhaps.values())} more{_by_label(perhaps)}"
+    ]
+    shown = [f"{_short(path)} ({p:.2f})" for path, p in list(data["drawn_files"].items())[:MOST_DRAWN]]
+    return lines + [f"  {name}" for name in shown] + _more(n, MOST_DRAWN)
+
+
+def _copies(data: Mapping[str, Any]) -> list[str]:
+    near, exact = data["copies"]["near"], data["copies"]["exact"]
+    if not near["groups"]:
+        return []
+    lines = [
+        f"copies: {_number(near['groups'], 'picture')} more than once, {_number(data['duplicate_files'], 'file')} "
+        f"too many ({exact['groups']} byte for byte)"
+    ]
+    for splits, n in near["across_splits"].items():
+        same = exact["across_splits"].get(splits, 0)
+        lines.append(f"  {n} stand in {splits.replace('+', ' and ')} ({same} byte for byte)")
+    if near["across_labels"]:
+        lines.append(f"  {near['across_labels']} stand under several labels ({exact['across_labels']} byte for byte)")
+    groups, photos = data["series"]
+    if groups:
+        lines.append(f"  beside them {groups} series, perhaps of one shoot ({photos} photos)")
+    return lines
+
+
+def _faces(data: Mapping[str, Any]) -> list[str]:
+    titles = {
+        "no_face": "none",
+        "several_faces": "several",
+        "tiny_face": "tiny",
+        "cut_face": "cut off",
+        "blurred_face": "blurred",
+    }
+    if not data.get("faces_searched", True):
+        return ["faces: not looked for"]
+    counts = {title: sum(data["flags"][flag].values()) for flag, title in titles.items()}
+    found = [f"{title} {n}" for title, n in counts.items() if n]
+    blank = sum(data["flags"]["blank"].values())
+    lines = ["faces: " + ", ".join(found)] if found else []
+    return lines + ([f"blank pictures: {blank}"] if blank else [])
+
+
+def _doubts(found: Mapping[str, Any]) -> list[str]:
+    if found["reason"]:
+        return [f"doubtful labels: {found['reason']}"]
+    if not found["found"]:
+        return []
+    lines = [f"doubtful labels: {found['found']} by a probe that agrees with {found['accuracy']:.0%} of all"]
+    lines += [f"  {_short(entry['path'])}: {entry['suggested_label']}?" for entry in found["list"][:MOST_SHOWN]]
+    return lines
+
+
+def _premium(found: Mapping[str, Any] | None) -> list[str]:
+    if not found:
+        return []
+    if found["reason"]:
+        return [f"leak premium: {found['reason']}"]
+    return [
+        f"leak premium, naive less {method} split: macro-F1 {premium['value']:+.3f} "
+        f"[{premium['interval']['low']:+.3f}, {premium['interval']['high']:+.3f}]"
+        for method, premium in found["premium"].items()
+    ]
+
+
+def _short(path: str) -> str:
+    """The last two parts of a path, the middle of a long name left out; enough to know the photo again."""
+    name = "/".join(path.split("/")[-2:])
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 13]}…{name[-12:]}"
+
+
+def _by_label(counts: Mapping[str, int]) -> str:
+    return " (" + ", ".join(f"{label} {n}" for label, n in counts.items()) + ")" if counts else ""
+
+
+def _number(n: int, noun: str) -> str:
+    return f"{n} {noun}{'s' * (n != 1)}"
+
+
+def _more(n: int, shown: int | None = None) -> list[str]:
+    left = n - (MOST_SHOWN if shown is None else shown)
+    return [f"  and {left} more"] if left > 0 else []
 
 
 def evaluation_summary(results: Mapping[str, Any]) -> RenderableType:
@@ -126,6 +274,7 @@ def score_text(scores: Mapping[str, Any], name: str = "macro_f1") -> str:
 
 def _data_line(data: Mapping[str, Any]) -> Text:
     line = f"{data['name']}: {data['files']} files = {data['images']} images + {data['unreadable']} unreadable"
+    line += f" + {data['dropped']} dropped" if data["dropped"] else ""
     return Text(line + (f"; {data['ignored']} ignored" if data["ignored"] else ""), style="bold")
 
 

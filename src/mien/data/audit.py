@@ -1,28 +1,18 @@
-"""What is in a set of photos: counts, unreadable files, duplicates, pictures under two labels, imbalance.
-
-Two pictures count as near duplicates when at most ``MAX_DISTANCE`` of the 256 bits of their difference hashes
-differ and their aspect ratios agree within a fifth.
-"""
+"""What is in a set of photos, counted from its manifest: classes, copies, contradictions, faces, unreadable files."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from mien.data.collection import Collection
+from mien.data.face_audit import FLAGS, face_flags
 from mien.data.manifest import usable
 
-__all__ = ["Audit", "LabelConflict", "assign_groups", "audit", "near_duplicate_pairs"]
-
-MAX_DISTANCE = 18
-"""Differing bits of 256 up to which two hashes count as the same picture."""
-
-MIN_CONTRAST = 0.02
-"""Pictures flatter than this have no gradients to compare; only exact copies of them are grouped."""
+__all__ = ["Audit", "Copies", "LabelConflict", "audit", "audit_json"]
 
 
 @dataclass(frozen=True)
@@ -35,26 +25,49 @@ class LabelConflict:
 
 
 @dataclass(frozen=True)
+class Copies:
+    """Groups of two or more files that are copies of one another.
+
+    Attributes:
+        across_labels: groups with several labels.
+        across_splits: groups in several of the splits that the folders gave; ``train+test`` → groups.
+    """
+
+    groups: int
+    across_labels: int
+    across_splits: dict[str, int]
+
+
+@dataclass(frozen=True)
 class Audit:
     """What a set holds; every count is of files or of groups.
 
     Attributes:
-        files: all files that take part: ``images`` + ``unreadable``. Ignored system files are listed apart.
+        files: all files that take part: ``images`` + ``unreadable`` + ``dropped``. Ignored files are listed apart.
+        dropped: files that corrections took out.
+        relabelled: images whose class corrections changed.
         classes: label → usable images, sorted by label.
+        sources: name → usable images.
         imbalance: images of the largest class per image of the smallest.
         unreadable_files: path → reason.
         ignored_files: path → reason.
         sizes: smallest, median and largest longer side, in pixels; None without images.
-        exact_duplicate_groups: groups of two or more files with the same bytes.
-        near_duplicate_groups: groups of two or more files that show the same picture, exact ones included.
+        exact: copies with the same bytes.
+        near: copies that show the same picture, exact ones included.
         duplicate_files: files that are a further copy of a picture.
+        series: groups of photos that may be of one shoot, copies apart, and photos in them.
         faces: kind → images: found, crop, none.
+        flags: what the face audit found: flag → label → images.
+        drawn_files: path → probability of a drawing, the surest first.
     """
 
     files: int
     images: int
     unreadable: int
+    dropped: int
+    relabelled: int
     classes: dict[str, int]
+    sources: dict[str, int]
     imbalance: float | None
     unreadable_files: dict[str, str]
     ignored_files: dict[str, str]
@@ -62,58 +75,14 @@ class Audit:
     formats: dict[str, int]
     sizes: tuple[int, int, int] | None
     grey_share: float | None
-    exact_duplicate_groups: int
-    near_duplicate_groups: int
+    exact: Copies
+    near: Copies
     duplicate_files: int
     conflicting_labels: tuple[LabelConflict, ...]
+    series: tuple[int, int]
     faces: dict[str, int]
-
-
-def near_duplicate_pairs(hashes: NDArray[np.uint64], max_distance: int = MAX_DISTANCE) -> NDArray[np.int64]:
-    """All pairs of hashes within a Hamming distance.
-
-    Args:
-        hashes: (N, 4) words of 64 bits.
-
-    Returns:
-        (M, 2) indices i < j, sorted.
-    """
-    found = []
-    block = 256
-    for start in range(0, len(hashes), block):
-        rows = hashes[start : start + block]
-        distance = np.zeros((len(rows), len(hashes) - start), np.uint16)
-        for word in range(hashes.shape[1]):
-            distance += np.bitwise_count(rows[:, None, word] ^ hashes[None, start:, word])
-        i, j = np.nonzero(distance <= max_distance)
-        pairs = np.stack([i, j], axis=1)[j > i] + start
-        found.append(pairs)
-    return np.concatenate(found) if found else np.zeros((0, 2), np.int64)
-
-
-def assign_groups(manifest: pl.DataFrame) -> pl.DataFrame:
-    """Fill ``exact_group`` and ``near_group``; rows that are not usable keep null.
-
-    Groups are transitive: a is a copy of b and b of c puts all three together. A group is named by the
-    first row in it.
-    """
-    ok = usable(manifest)
-    rows = ok["row"].to_numpy()
-    exact = _exact_edges(ok)
-    hashes = np.array([np.frombuffer(h, np.uint64) for h in ok["dhash"]]).reshape(-1, 4)
-    pairs = near_duplicate_pairs(hashes)
-    pairs = pairs[_comparable(ok, pairs)]
-    groups = pl.DataFrame(
-        {
-            "row": rows,
-            "exact_group": rows[_components(len(ok), exact)],
-            "near_group": rows[_components(len(ok), np.concatenate([exact, pairs]))],
-        },
-        schema={"row": pl.Int64, "exact_group": pl.Int64, "near_group": pl.Int64},
-    )
-    columns = manifest.columns
-    rest = manifest.drop("exact_group", "near_group")
-    return rest.join(groups, on="row", how="left", maintain_order="left").select(columns)
+    flags: dict[str, dict[str, int]]
+    drawn_files: dict[str, float]
 
 
 def audit(manifest: pl.DataFrame) -> Audit:
@@ -121,63 +90,73 @@ def audit(manifest: pl.DataFrame) -> Audit:
     ok = usable(manifest)
     unreadable = manifest.filter(pl.col("status") == "unreadable")
     ignored = manifest.filter(pl.col("status") == "ignored")
+    dropped = manifest.filter(pl.col("status") == "dropped")
     classes = dict(sorted(ok["label"].drop_nulls().value_counts().iter_rows()))
-    sides = ok.select(pl.max_horizontal("width", "height")).to_series()
+    flags = face_flags(manifest).join(ok.select("id", "label", "path", "drawn"), on="id")
     return Audit(
-        files=len(ok) + len(unreadable),
+        files=len(ok) + len(unreadable) + len(dropped),
         images=len(ok),
         unreadable=len(unreadable),
+        dropped=len(dropped),
+        relabelled=len(ok.filter(pl.col("given_label").is_not_null())),
         classes=classes,
+        sources=_counts(ok["source"]),
         imbalance=max(classes.values()) / min(classes.values()) if classes else None,
         unreadable_files=_by_path(unreadable, "reason"),
         ignored_files=_by_path(ignored, "reason"),
         notes=_by_path(ok.filter(pl.col("note").is_not_null()), "note"),
         formats=_counts(ok["format"]),
-        sizes=_sizes(sides),
+        sizes=_sizes(ok.select(pl.max_horizontal("width", "height")).to_series()),
         grey_share=float(ok["is_grey"].mean()) if len(ok) else None,  # type: ignore[arg-type]
-        exact_duplicate_groups=_repeated(ok, "exact_group"),
-        near_duplicate_groups=_repeated(ok, "near_group"),
+        exact=_copies(ok, "exact_group"),
+        near=_copies(ok, "near_group"),
         duplicate_files=len(ok) - ok["near_group"].n_unique(),
         conflicting_labels=_conflicts(ok),
+        series=_series(ok),
         faces=_counts(ok["face_kind"]),
+        flags={name: _counts(flags.filter(name)["label"]) for name in FLAGS},
+        drawn_files=_by_path(
+            flags.filter("drawn").sort("drawn_right", "path", descending=[True, False]), "drawn_right"
+        ),
     )
 
 
-def _exact_edges(ok: pl.DataFrame) -> NDArray[np.int64]:
-    """Each file joined to the first one with the same bytes, (M, 2) positions."""
-    first: dict[str, int] = {}
-    edges = [(first.setdefault(sha, i), i) for i, sha in enumerate(ok["sha256"])]
-    return np.array([e for e in edges if e[0] != e[1]], np.int64).reshape(-1, 2)
+def audit_json(collection: Collection, found: Audit) -> dict[str, Any]:
+    """An audit as the documented JSON object."""
+    counted = asdict(found)
+    copies = {"exact": counted.pop("exact"), "near": counted.pop("near")}
+    return counted | {
+        "copies": copies,
+        "exact_duplicate_groups": found.exact.groups,
+        "near_duplicate_groups": found.near.groups,
+        "source": collection.spec,
+        "name": collection.name,
+        "names": list(collection.names),
+        "renamed": collection.renamed,
+        "conflicting_labels": len(found.conflicting_labels),
+        "conflicts": [asdict(conflict) for conflict in found.conflicting_labels],
+        "ignored": len(found.ignored_files),
+    }
 
 
-def _comparable(ok: pl.DataFrame, pairs: NDArray[np.int64]) -> NDArray[np.bool_]:
-    contrast = ok["contrast"].to_numpy()
-    aspect = np.log(ok["width"].to_numpy() / ok["height"].to_numpy())
-    i, j = pairs[:, 0], pairs[:, 1]
-    alike = np.abs(aspect[i] - aspect[j]) <= np.log(1.2)
-    return np.asarray(alike & (np.minimum(contrast[i], contrast[j]) >= MIN_CONTRAST))
-
-
-def _components(n: int, edges: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Connected components; each of n nodes gets the smallest node it is connected to."""
-    parent = list(range(n))
-
-    def root(node: int) -> int:
-        while parent[node] != node:
-            parent[node] = parent[parent[node]]
-            node = parent[node]
-        return node
-
-    for a, b in edges.tolist():
-        low, high = sorted((root(a), root(b)))
-        parent[high] = low
-    return np.array([root(i) for i in range(n)], np.int64)
+def _copies(ok: pl.DataFrame, column: str) -> Copies:
+    groups = ok.group_by(column).agg(
+        pl.len(),
+        pl.col("label").drop_nulls().n_unique().alias("labels"),
+        pl.col("given_split").drop_nulls().unique().sort(descending=True).str.join("+").alias("splits"),
+    )
+    repeated = groups.filter(pl.col("len") > 1)
+    return Copies(
+        groups=len(repeated),
+        across_labels=len(repeated.filter(pl.col("labels") > 1)),
+        across_splits=_counts(repeated.filter(pl.col("splits").str.contains("+", literal=True))["splits"]),
+    )
 
 
 def _conflicts(ok: pl.DataFrame) -> tuple[LabelConflict, ...]:
-    labelled = ok.filter(pl.col("label").is_not_null())
     mixed = (
-        labelled.group_by("near_group", maintain_order=True)
+        ok.filter(pl.col("label").is_not_null())
+        .group_by("near_group", maintain_order=True)
         .agg("label", "path", pl.col("sha256"), pl.col("label").n_unique().alias("n"))
         .filter(pl.col("n") > 1)
     )
@@ -195,12 +174,15 @@ def _same_bytes(row: dict[str, Sequence[Any]]) -> bool:
     return any(len(names) > 1 for names in labels.values())
 
 
-def _repeated(ok: pl.DataFrame, column: str) -> int:
-    return int((ok[column].value_counts()["count"] > 1).sum())
+def _series(ok: pl.DataFrame) -> tuple[int, int]:
+    """Groups that hold more than copies of one picture, and the photos in them."""
+    groups = ok.group_by("series").agg(pl.len(), pl.col("near_group").n_unique().alias("pictures"))
+    several = groups.filter(pl.col("pictures") > 1)
+    return len(several), int(several["len"].sum())
 
 
 def _counts(values: pl.Series) -> dict[str, int]:
-    counted = sorted(values.value_counts().iter_rows(), key=lambda item: (-item[1], item[0]))
+    counted = sorted(values.value_counts().iter_rows(), key=lambda item: (-item[1], item[0] or ""))
     return {name or "unknown": count for name, count in counted}
 
 
@@ -211,5 +193,5 @@ def _sizes(sides: pl.Series) -> tuple[int, int, int] | None:
     return int(low), int(middle), int(high)  # type: ignore[arg-type]
 
 
-def _by_path(rows: pl.DataFrame, column: str) -> dict[str, str]:
+def _by_path(rows: pl.DataFrame, column: str) -> dict[str, Any]:
     return dict(zip(rows["path"], rows[column], strict=True))

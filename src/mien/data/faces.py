@@ -18,7 +18,7 @@ from PIL import Image
 from mien.data.preprocess import Box
 from mien.errors import MissingExtraError
 
-__all__ = ["DetectedFace", "FaceDetector", "Finding", "is_face_crop"]
+__all__ = ["DetectedFace", "FaceDetector", "Finding", "is_face_crop", "unsearched"]
 
 DETECTION_SIZE = 480
 """Longer side at which faces are searched, in pixels; larger photos are reduced, smaller ones left."""
@@ -33,10 +33,17 @@ MAX_CROP_ASPECT = 1.25
 
 @dataclass(frozen=True)
 class DetectedFace:
-    """A face: its box in pixels of the photo, and the detector's score in [0, 1]."""
+    """A face.
+
+    Attributes:
+        box: in pixels of the photo, never beyond its edge.
+        score: the detector's, in [0, 1].
+        cut: share of the face's area that lies beyond the edge.
+    """
 
     box: Box
     score: float
+    cut: float = 0.0
 
     @property
     def side(self) -> float:
@@ -78,6 +85,11 @@ def is_face_crop(width: int, height: int) -> bool:
     return max(width, height) <= MAX_CROP_SIDE and max(width, height) <= MAX_CROP_ASPECT * min(width, height)
 
 
+def unsearched(width: int, height: int) -> Finding:
+    """What is known of a photo in which no face was looked for."""
+    return Finding("crop" if is_face_crop(width, height) else "none")
+
+
 class FaceDetector:
     """Holds the detector's session; safe to call from several threads."""
 
@@ -91,26 +103,34 @@ class FaceDetector:
         self._session = onnxruntime.InferenceSession(_centerface_model(), options, providers=["CPUExecutionProvider"])
 
     def find(self, image: Image.Image) -> Finding:
-        """Find the faces of an upright RGB photo."""
+        """Find the faces of an upright RGB photo.
+
+        A photo without any is searched once more at half the size, where a face that fills it is in reach.
+        """
         if is_face_crop(*image.size):
             return Finding("crop")
-        scale = min(1.0, DETECTION_SIZE / max(image.size))
+        faces = self._faces(image, DETECTION_SIZE, LEAST_SCORE) or self._faces(image, DETECTION_SIZE // 2, SURE_SCORE)
+        sure = [face for face in faces if face.score >= SURE_SCORE]
+        faces = sorted(sure, key=lambda f: -f.area * f.score) or sorted(faces, key=lambda f: -f.score)[:1]
+        return Finding("found", tuple(faces)) if faces else Finding("none")
+
+    def _faces(self, image: Image.Image, longer_side: int, least_score: float) -> list[DetectedFace]:
+        """Every face with the least score, in a photo reduced to the longer side."""
+        scale = min(1.0, longer_side / max(image.size))
         size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-        pixels = np.asarray(image.resize(size, Image.Resampling.BILINEAR), dtype=np.float32)
+        pixels = np.asarray(image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0), dtype=np.float32)
         padded = np.zeros((-(-size[1] // 32) * 32, -(-size[0] // 32) * 32, 3), np.float32)
         padded[: size[1], : size[0]] = pixels
         outputs = self._session.run(None, {"input.1": padded.transpose(2, 0, 1)[None]})
         boxes, scores = _decode(*(np.asarray(o)[0] for o in outputs[:3]))
-        # Back to the photo's pixels, and never outside it.
-        boxes = np.clip(boxes / (size[0] / image.width), 0, [image.width, image.height] * 2)
-        faces = [
-            DetectedFace((float(box[0]), float(box[1]), float(box[2]), float(box[3])), float(s))
-            for box, s in zip(boxes, scores, strict=True)
-            if min(box[2] - box[0], box[3] - box[1]) >= 1
+        boxes = boxes / (size[0] / image.width)  # back to the photo's pixels
+        inside = np.clip(boxes, 0, [image.width, image.height] * 2)
+        cut = 1 - np.prod(inside[:, 2:] - inside[:, :2], axis=1) / np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+        return [
+            DetectedFace((float(box[0]), float(box[1]), float(box[2]), float(box[3])), float(score), float(share))
+            for box, score, share in zip(inside, scores, cut, strict=True)
+            if score >= least_score and min(box[2] - box[0], box[3] - box[1]) >= 1
         ]
-        sure = [face for face in faces if face.score >= SURE_SCORE]
-        faces = sorted(sure, key=lambda f: -f.area * f.score) or sorted(faces, key=lambda f: -f.score)[:1]
-        return Finding("found", tuple(faces)) if faces else Finding("none")
 
 
 def _centerface_model() -> bytes:

@@ -7,9 +7,10 @@ under way, and results are taken in file order, so memory is flat and a second p
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,18 +20,20 @@ import polars as pl
 from numpy.typing import NDArray
 from PIL import Image
 
-from mien.data.faces import FaceDetector, Finding
+from mien.data.drawn import drawn_probability
+from mien.data.face_audit import FOCUS_SIDE, focus
+from mien.data.faces import FaceDetector, Finding, unsearched
+from mien.data.fingerprints import fingerprint
 from mien.data.manifest import SCHEMA
 from mien.data.pixels import PixelWriter
 from mien.data.preprocess import Box, UnreadableImageError, View, decode, render
+from mien.data.properties import SURVEY_SIDE, measure, survey
 from mien.data.sources import Source, SourceFile
 
 __all__ = ["Inspected", "inspect_file", "inspect_files", "take_in"]
 
-SURVEY_SIDE = 256
-"""Longer side of the reduced picture that properties are measured on, so that they compare across sizes."""
-GREY_CHROMA = 3.0
-"""Mean distance between the largest and smallest channel below which a photo counts as grey, of 255."""
+CHUNK = 1000
+"""Rows that are kept as Python objects before they become part of the table, which is ten times smaller."""
 
 
 @dataclass(frozen=True)
@@ -41,25 +44,28 @@ class Inspected:
         row: values of the manifest's columns.
         views: view key → uint8 (S, S, 3); empty for a file that could not be read.
         finding: faces; None for a file that could not be read.
+        fingerprint: what copies are found by, (SIDE, SIDE); None for a file that could not be read.
     """
 
     row: dict[str, Any]
     views: dict[str, NDArray[np.uint8]] = field(default_factory=dict)
     finding: Finding | None = None
+    fingerprint: NDArray[np.uint8] | None = None
 
 
 def take_in(
     source: Source,
     views: Sequence[View],
-    writer: PixelWriter | None,
+    writer: PixelWriter,
+    detector: FaceDetector | None,
     *,
     first_row: int = 0,
     advance: Callable[[int], None] = lambda n: None,
 ) -> pl.DataFrame:
-    """Inspect every file and write its views.
+    """Inspect every file, and write its views and its fingerprint.
 
     Args:
-        writer: where the pixels go, or None to keep none.
+        detector: finds faces; with None, none are looked for.
         first_row: row of the source's first file in the pixel arrays.
         advance: called with the number of files done since the last call.
 
@@ -67,19 +73,25 @@ def take_in(
         One row per file, in the order of ``source.files``, with every column of the manifest's schema;
         groups and splits are still null.
     """
-    columns: dict[str, list[Any]] = {name: [] for name in SCHEMA}
-    for i, inspected in enumerate(inspect_files(source, source.files, views, FaceDetector())):
-        for name, values in columns.items():
-            values.append(inspected.row.get(name))
-        columns["row"][i] = first_row + i
-        if writer is not None and inspected.views:
-            writer.put(first_row + i, inspected.views)
+    parts, rows = [pl.DataFrame(schema=SCHEMA)], []
+    for i, inspected in enumerate(inspect_files(source, source.files, views, detector)):
+        rows.append(inspected.row | {"row": first_row + i})
+        if inspected.fingerprint is not None:
+            writer.put(first_row + i, inspected.views, inspected.fingerprint)
+        if len(rows) == CHUNK or i + 1 == len(source.files):
+            parts.append(_table(rows))
+            rows = []
         advance(1)
+    return pl.concat(parts)
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+    columns = {name: [row.get(name) for row in rows] for name in SCHEMA}
     return pl.DataFrame(columns, schema=SCHEMA)
 
 
 def inspect_files(
-    source: Source, files: Iterable[SourceFile], views: Sequence[View], detector: FaceDetector
+    source: Source, files: Iterable[SourceFile], views: Sequence[View], detector: FaceDetector | None
 ) -> Iterator[Inspected]:
     """Inspect files side by side, yielding in their order."""
     workers = max(1, min(8, os.cpu_count() or 1))
@@ -96,14 +108,15 @@ def inspect_files(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def inspect_file(source: Source, file: SourceFile, views: Sequence[View], detector: FaceDetector) -> Inspected:
+def inspect_file(source: Source, file: SourceFile, views: Sequence[View], detector: FaceDetector | None) -> Inspected:
     """Inspect one file; one that cannot be used becomes a row with its reason."""
     row: dict[str, Any] = {
         "id": f"{source.name}/{file.path}",
         "source": source.name,
         "path": file.path,
         "label": file.label,
-        "split": file.split,
+        "group": file.group,
+        "given_split": file.split,
     }
     if file.ignored is not None:
         return Inspected(row | {"status": "ignored", "reason": file.ignored})
@@ -113,52 +126,46 @@ def inspect_file(source: Source, file: SourceFile, views: Sequence[View], detect
         return Inspected(row | {"status": "unreadable", "reason": error.strerror or str(error)})
     row |= {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
     try:
-        decoded = decode(content)
+        decoded = decode(content, least_side=None if views or detector else SURVEY_SIDE)
     except UnreadableImageError as error:
         return Inspected(row | {"status": "unreadable", "reason": str(error)})
     image = decoded.image
-    finding = detector.find(image)
+    finding = detector.find(image) if detector else unsearched(*decoded.size)
     box = finding.main.box if finding.main else None
     row |= {"status": "ok", "format": decoded.format, "mode": decoded.mode, "note": decoded.note}
-    row |= {"width": image.width, "height": image.height}
-    row |= _face_columns(finding, image) | _properties(image, box)
-    return Inspected(row, {view.key: render(image, view, box) for view in views}, finding)
+    row |= dict(zip(("width", "height"), decoded.size, strict=True))
+    reduced = survey(image)
+    row |= _face_columns(finding, image) | measure(image, reduced, box)
+    row["drawn"] = _drawn(image, reduced, box)
+    rendered = {view.key: render(image, view, box) for view in views}
+    return Inspected(row, rendered, finding, fingerprint(Image.fromarray(reduced)))
 
 
 def _face_columns(finding: Finding, image: Image.Image) -> dict[str, Any]:
     columns: dict[str, Any] = {"face_kind": finding.kind, "face_count": len(finding.faces)}
     if finding.kind == "crop":
-        columns |= {"face_count": 1, "face_side": min(image.size)}
+        columns |= {"face_count": 1, "face_side": min(image.size), "face_focus": _focus(image, None)}
     if finding.main:
         names = ("face_left", "face_top", "face_right", "face_bottom")
         columns |= dict(zip(names, finding.main.box, strict=True))
-        columns |= {"face_score": finding.main.score, "face_side": finding.main.side}
+        columns |= {"face_score": finding.main.score, "face_side": finding.main.side, "face_cut": finding.main.cut}
+        columns |= {"face_focus": _focus(image, finding.main.box)}
     return columns
 
 
-def _properties(image: Image.Image, face: Box | None) -> dict[str, Any]:
-    survey = image.copy()
-    survey.thumbnail((SURVEY_SIDE, SURVEY_SIDE), Image.Resampling.BILINEAR)
-    rgb = np.asarray(survey, dtype=np.float32)
-    luma = np.asarray(survey.convert("L"), dtype=np.float32) / 255
-    return {
-        "brightness": float(luma.mean()),
-        "contrast": float(luma.std()),
-        "sharpness": _sharpness(image, face),
-        "is_grey": bool((rgb.max(2) - rgb.min(2)).mean() < GREY_CHROMA),
-        "dhash": _difference_hash(survey),
-    }
+def _focus(image: Image.Image, box: Box | None) -> float | None:
+    """Focus of the part of a picture in a box; None where there is nothing to judge."""
+    left, top, right, bottom = box or (0, 0, *image.size)
+    scale = min(1.0, FOCUS_SIDE / min(right - left, bottom - top))
+    size = (max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale)))
+    face = image.resize(size, Image.Resampling.BILINEAR, box=box, reducing_gap=2.0).convert("L")
+    value = focus(np.asarray(face))
+    return None if math.isnan(value) else value
 
 
-def _sharpness(image: Image.Image, face: Box | None) -> float:
-    """Variance of the Laplacian at 96×96 (Pech-Pacheco et al. 2000), of the face where there is one."""
-    small = image.resize((96, 96), Image.Resampling.BILINEAR, box=face).convert("L")
-    g = np.asarray(small, dtype=np.float32) / 255
-    laplacian = g[:-2, 1:-1] + g[2:, 1:-1] + g[1:-1, :-2] + g[1:-1, 2:] - 4 * g[1:-1, 1:-1]
-    return float(laplacian.var())
-
-
-def _difference_hash(image: Image.Image) -> bytes:
-    """256 bits: whether each of 16×16 pixels is darker than its right neighbour (dHash, Krawetz 2013)."""
-    small = np.asarray(image.convert("L").resize((17, 16), Image.Resampling.BILINEAR), dtype=np.int16)
-    return np.packbits(small[:, 1:] > small[:, :-1]).tobytes()
+def _drawn(image: Image.Image, reduced: NDArray[np.uint8], box: Box | None) -> float:
+    scale = max(reduced.shape) / max(image.size)
+    if box is None:
+        return drawn_probability(reduced)
+    left, top, right, bottom = (edge * scale for edge in box)
+    return drawn_probability(reduced, (left, top, right, bottom))

@@ -16,8 +16,10 @@ SCHEMA: dict[str, pl.DataType] = {
     "source": pl.String(),
     "path": pl.String(),  # inside the source
     "row": pl.Int64(),  # place of its pixels in the arrays on disk
-    "label": pl.String(),  # class folder
-    "status": pl.String(),  # ok, unreadable or ignored
+    "label": pl.String(),  # class, after corrections
+    "given_label": pl.String(),  # class in the source, where a correction changed it
+    "group": pl.String(),  # the user's own group, such as a subject or a session
+    "status": pl.String(),  # ok, unreadable, dropped (by a correction) or ignored
     "reason": pl.String(),  # why it is not ok
     "note": pl.String(),  # what a user should know of an image that is ok
     "sha256": pl.String(),
@@ -29,10 +31,15 @@ SCHEMA: dict[str, pl.DataType] = {
     "brightness": pl.Float32(),  # mean luma, 0 to 1
     "contrast": pl.Float32(),  # standard deviation of luma
     "sharpness": pl.Float32(),  # variance of the Laplacian of the face, or of the photo where there is none
+    "saturation": pl.Float32(),  # 0 to 1
     "is_grey": pl.Boolean(),
-    "dhash": pl.Binary(),  # 256-bit difference hash
+    "border": pl.Float32(),  # share of the area in bars or a frame of one colour
+    "banner": pl.Float32(),  # share of the height in strips with text at the upper or lower edge
+    "drawn": pl.Float32(),  # probability that it is drawn rather than photographed
     "exact_group": pl.Int64(),  # the same bytes
-    "near_group": pl.Int64(),  # the same picture, perhaps re-encoded or resized
+    "near_group": pl.Int64(),  # the same picture, perhaps re-encoded, resized, mirrored, cropped or marked
+    "series": pl.Int64(),  # of one shoot or person, perhaps
+    "split_group": pl.Int64(),  # what never stands in two splits
     "face_kind": pl.String(),  # found, crop or none
     "face_count": pl.Int32(),
     "face_left": pl.Float32(),
@@ -41,6 +48,12 @@ SCHEMA: dict[str, pl.DataType] = {
     "face_bottom": pl.Float32(),
     "face_score": pl.Float32(),
     "face_side": pl.Float32(),  # px, shorter side of the box; of the photo for a crop
+    "face_cut": pl.Float32(),  # share of the box beyond the edge of the photo
+    "face_focus": pl.Float32(),  # of the main face, from 0; see data/face_audit.py
+    "suggested_label": pl.String(),  # what a probe trained on the other photos would say, where it was asked
+    "label_quality": pl.Float32(),  # probability that probe gives to the label, 0 to 1
+    "is_doubtful": pl.Boolean(),  # whether the label is to be looked at again
+    "given_split": pl.String(),  # of the folder or column it came with
     "split": pl.String(),  # train, val, test, target; null for a row that is not used
     "split_reason": pl.String(),  # why a usable image stands in no split
 }

@@ -1,6 +1,7 @@
-"""Decoded photos as uint8 arrays on disk, one file per view; the only reader of pixels in training.
+"""Decoded photos as uint8 arrays on disk, one file per view, and their fingerprints; the only reader of pixels.
 
-An array is memory-mapped, so a training reads what a batch needs and memory does not grow with the set.
+Arrays are memory-mapped and the maps are let go again, so a training reads what a batch needs and memory does not
+grow with the set.
 """
 
 from __future__ import annotations
@@ -12,22 +13,29 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.data.fingerprints import SIDE
 from mien.data.preprocess import View
 from mien.errors import OutputError
 
 __all__ = ["PixelWriter", "Pixels"]
 
+FINGERPRINTS = "fingerprints"
+ROWS_MAPPED = 512
+"""Rows after which the writer's maps are renewed: pages that were written through a map count as memory in use."""
+
 
 class PixelWriter:
-    """Writes views row by row into arrays of a known length; a context manager."""
+    """Writes views and fingerprints row by row into arrays of a known length; a context manager."""
 
     def __init__(self, folder: Path, views: Sequence[View], n_rows: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._arrays = {}
-        for view in views:
-            shape = (n_rows, view.size, view.size, 3)
-            path = _array_path(folder, view)
-            self._arrays[view.key] = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
+        shapes: dict[str, tuple[int, ...]] = {view.key: (n_rows, view.size, view.size, 3) for view in views}
+        shapes[FINGERPRINTS] = (n_rows, SIDE, SIDE)
+        self._paths = {key: _array_path(folder, key) for key in shapes}
+        self._arrays = {
+            key: np.lib.format.open_memmap(self._paths[key], "w+", np.uint8, shape) for key, shape in shapes.items()
+        }
+        self._written = 0
 
     def __enter__(self) -> PixelWriter:
         return self
@@ -37,32 +45,37 @@ class PixelWriter:
     ) -> None:
         for array in self._arrays.values():
             array.flush()
+        self._arrays.clear()
 
-    def put(self, row: int, views: Mapping[str, NDArray[np.uint8]]) -> None:
-        """Store the views of one photo."""
+    def put(self, row: int, views: Mapping[str, NDArray[np.uint8]], fingerprint: NDArray[np.uint8]) -> None:
+        """Store the views and the fingerprint of one photo."""
+        self._written += 1
+        if self._written % ROWS_MAPPED == 0:
+            self._arrays = {key: np.lib.format.open_memmap(path, "r+") for key, path in self._paths.items()}
         for key, array in self._arrays.items():
-            array[row] = views[key]
+            array[row] = fingerprint if key == FINGERPRINTS else views[key]
 
 
 class Pixels:
-    """Reads views by row."""
+    """Reads views and fingerprints by row."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._arrays: dict[str, NDArray[np.uint8]] = {}
 
     def read(self, view: View, rows: NDArray[np.integer] | Sequence[int]) -> NDArray[np.uint8]:
         """The given rows of a view, uint8 (len(rows), S, S, 3), as a copy."""
-        return np.ascontiguousarray(self._array(view)[np.asarray(rows, dtype=np.int64)])
+        return self._read(view.key, rows)
 
-    def _array(self, view: View) -> NDArray[np.uint8]:
-        if view.key not in self._arrays:
-            path = _array_path(self._folder, view)
-            if not path.exists():
-                raise OutputError(f"{path}: the decoded pixels are missing; run again without --resume")
-            self._arrays[view.key] = np.lib.format.open_memmap(path, "r")
-        return self._arrays[view.key]
+    def fingerprints(self, rows: NDArray[np.integer] | Sequence[int]) -> NDArray[np.uint8]:
+        """The fingerprints of the given rows, uint8 (len(rows), SIDE, SIDE), as a copy."""
+        return self._read(FINGERPRINTS, rows)
+
+    def _read(self, key: str, rows: NDArray[np.integer] | Sequence[int]) -> NDArray[np.uint8]:
+        path = _array_path(self._folder, key)
+        if not path.exists():
+            raise OutputError(f"{path}: the decoded pixels are missing; run again without --resume")
+        return np.ascontiguousarray(np.lib.format.open_memmap(path, "r")[np.asarray(rows, dtype=np.int64)])
 
 
-def _array_path(folder: Path, view: View) -> Path:
-    return folder / f"{view.key}.npy"
+def _array_path(folder: Path, key: str) -> Path:
+    return folder / f"{key}.npy"

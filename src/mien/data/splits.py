@@ -1,21 +1,35 @@
-"""Divide photos into train, validation and test: near-duplicate groups stay together, classes keep their shares."""
+"""Divide photos into train, validation and test: what belongs together stays together, classes keep their shares."""
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from mien.config import SplitMethod
+from mien.data.components import connected_components
+from mien.data.folds import Groups, dense, place_groups
 from mien.data.manifest import usable
 from mien.errors import ConfigError, SplitError
 
-__all__ = ["SPLITS", "SplitShares", "assign_splits", "divide", "parse_shares"]
+__all__ = ["SPLITS", "SplitShares", "assign_splits", "count_moved", "parse_shares"]
 
 SPLITS = ("train", "val", "test")
+TRAIN = 0
+
+READ = ("row", "label", "source", "sha256", "near_group", "group", "series")
+"""Columns that decide, beside ``split`` as the folders gave it."""
+
+LINKS: dict[SplitMethod, tuple[tuple[str, ...], ...]] = {
+    "grouped": (("near_group",), ("source", "group")),
+    "series": (("near_group",), ("source", "group"), ("series",)),
+    "naive": (),
+}
+"""Columns whose equal values keep photos together; a group's name counts within its source."""
 
 
 @dataclass(frozen=True)
@@ -48,116 +62,168 @@ def parse_shares(text: str) -> SplitShares:
     return SplitShares(*(n / 100 for n in numbers))
 
 
-def assign_splits(manifest: pl.DataFrame, shares: SplitShares, seed: int) -> pl.DataFrame:
-    """Fill ``split`` and ``split_reason`` of the usable rows.
+def assign_splits(
+    manifest: pl.DataFrame,
+    shares: SplitShares,
+    seed: int,
+    *,
+    method: SplitMethod = "grouped",
+    earlier: pl.DataFrame | None = None,
+) -> pl.DataFrame:
+    """Fill ``split``, ``split_reason`` and ``split_group`` of the usable rows.
 
-    Where the source came with ``train/``, ``val/`` and ``test/`` folders, these are kept, less the train (and
-    validation) pictures that recur in a later split. A missing part is taken out of train.
+    A split group holds what ``method`` keeps together, also by way of other photos, and is named by its smallest
+    row: near duplicates and the user's groups (grouped), photos of one series too (series), or each photo by
+    itself (naive, for comparison only). Where a group stands depends on the content of its photos and the seed.
+
+    Where the source came with ``train/``, ``val/`` and ``test/`` folders, these are kept, less what belongs
+    together with photos of a later folder. A missing part is taken out of train. Photos without a folder are
+    divided by the shares among themselves.
+
+    Args:
+        earlier: manifest of an earlier study. Its photos, known by their bytes, keep their split, and new ones
+            fill what lacks. A new photo goes where its group stands; a group that it joins from two splits goes
+            to the later of them (``count_moved``). Given folders come first.
 
     Raises:
         SplitError: if a class has too few photos to stand in every split.
     """
-    rows = usable(manifest).select("row", "label", "near_group", "split")
-    given = set(rows["split"].drop_nulls())
-    reasons: dict[int, str] = {}
-    if given:
-        placed = _keep_given(rows, reasons)
-        missing = [name for name in SPLITS if name not in given]
-        if missing:
-            placed |= _fill_missing(rows, placed, missing, shares, seed)
-    else:
-        names = divide(rows["label"].to_list(), rows["near_group"].to_numpy(), shares.values, seed)
-        placed = dict(zip(rows["row"], (SPLITS[i] for i in names), strict=True))
-    _check_every_class(rows, placed)
-    row = manifest["row"].to_list()
-    return manifest.with_columns(
-        pl.Series("split", [placed.get(i) for i in row], dtype=pl.String),
-        pl.Series("split_reason", [reasons.get(i) for i in row], dtype=pl.String),
+    photos = usable(manifest).select(*READ, pl.col("given_split").alias("given"))
+    rows = _with_split_group(photos.filter(pl.col("label").is_not_null()), method)
+    given = set(rows["given"].drop_nulls())
+    missing = [i for i, name in enumerate(SPLITS) if given and name not in given]
+    rows = _with_reasons(_settled(rows, _known_splits(earlier), missing), missing)
+    rows = _place(rows, pl.col("given").is_not_null(), sorted({TRAIN, *missing}), shares, seed)
+    rows = _place(rows, pl.col("given").is_null(), list(range(len(SPLITS))), shares, seed)
+    _check_every_class(rows, is_grouped=method != "naive")
+    written = rows.select("row", _name("place").alias("split"), "split_reason", "split_group")
+    unlabelled = photos.filter(pl.col("label").is_null()).select("row", pl.lit("no label").alias("split_reason"))
+    written = pl.concat([written, unlabelled], how="diagonal")
+    columns = [*manifest.columns, *(c for c in written.columns if c not in manifest.columns)]
+    rest = manifest.drop("split", "split_reason", "split_group", strict=False)
+    return rest.join(written, on="row", how="left", maintain_order="left").select(columns)
+
+
+def count_moved(manifest: pl.DataFrame, earlier: pl.DataFrame) -> int:
+    """Number of photos that stand in another split than the same bytes in an earlier manifest."""
+    both = manifest.filter(pl.col("split").is_in(SPLITS)).join(_known_splits(earlier), on="sha256")
+    return both.filter(_index("split") != pl.col("known")).height
+
+
+def _with_split_group(rows: pl.DataFrame, method: SplitMethod) -> pl.DataFrame:
+    """The rows sorted by ``row``, with the connected components of what the method keeps together."""
+    rows = rows.sort("row")
+    numbered = rows.with_columns(pl.Series("position", np.arange(len(rows))))
+    edges = [np.zeros((0, 2), np.int64)]
+    for columns in LINKS[method]:
+        same = numbered.filter(pl.col(columns[-1]).is_not_null())
+        edges.append(same.select(pl.col("position").min().over(*columns).alias("first"), "position").to_numpy())
+    names = rows["row"].gather(connected_components(len(rows), np.concatenate(edges)))
+    return rows.with_columns(names.alias("split_group"))
+
+
+def _index(column: str) -> pl.Expr:
+    """Names of splits as their place in ``SPLITS``, in the order train, val, test."""
+    return pl.col(column).replace_strict({name: i for i, name in enumerate(SPLITS)}, return_dtype=pl.Int64)
+
+
+def _name(column: str) -> pl.Expr:
+    """The splits that ``_index`` numbered, as names."""
+    return pl.col(column).replace_strict(dict(enumerate(SPLITS)), return_dtype=pl.String)
+
+
+def _known_splits(earlier: pl.DataFrame | None) -> pl.DataFrame:
+    """Columns ``sha256`` and ``known``: the latest split in which these bytes stand in an earlier manifest."""
+    if earlier is None:
+        return pl.DataFrame(schema={"sha256": pl.String, "known": pl.Int64})
+    placed = earlier.filter(pl.col("split").is_in(SPLITS))
+    return placed.group_by("sha256").agg(_index("split").max().alias("known"))
+
+
+def _settled(rows: pl.DataFrame, known: pl.DataFrame, missing: list[int]) -> pl.DataFrame:
+    """Add ``settled``, where folders or an earlier study put a row, and ``latest``, the latest such of its group."""
+    rows = rows.with_columns(_index("given")).join(known, on="sha256", how="left", maintain_order="left")
+    allowed = pl.when(pl.col("known").is_in([TRAIN, *missing])).then("known")
+    is_train_to_divide = (pl.col("given") == TRAIN) & pl.lit(bool(missing))
+    settled = pl.when(pl.col("given").is_null()).then("known").when(is_train_to_divide).then(allowed).otherwise("given")
+    rows = rows.with_columns(settled.alias("settled"))
+    return rows.with_columns(pl.col("settled").max().over("split_group").alias("latest"))
+
+
+def _with_reasons(rows: pl.DataFrame, missing: list[int]) -> pl.DataFrame:
+    """Add ``place``, null where it is still open, and ``split_reason`` of rows taken out of their folder."""
+    given, latest = pl.col("given"), pl.col("latest")
+    stays = given.is_null() | (given == latest) | latest.is_in(missing)
+    is_out = latest.is_not_null() & ~stays
+    name = _name("latest")
+    recurs = pl.col("settled").max().over("near_group") == latest
+    of_group = pl.col("group").is_not_null() & (pl.col("settled").max().over("source", "group") == latest)
+    reason = (
+        pl.when(recurs)
+        .then(pl.format("recurs in {}", name))
+        .when(of_group)
+        .then(pl.format("its group '{}' stands in {}", "group", name))
+        .otherwise(pl.format("belongs together with photos in {}", name))
+    )
+    return rows.with_columns(
+        pl.when(is_out).then(None).otherwise(latest).alias("place"), pl.when(is_out).then(reason).alias("split_reason")
     )
 
 
-def divide(labels: Sequence[str], groups: NDArray[np.integer], shares: Sequence[float], seed: int) -> NDArray[np.int64]:
-    """Place whole groups so that each class comes as close to its shares as the groups allow.
-
-    Groups are placed one by one, large ones first, otherwise in seeded order, each where the photos of its
-    classes are missing most. Large groups first leaves the small ones to even out what they upset.
-
-    Args:
-        labels: (N,) class of each photo.
-        groups: (N,) group of each photo.
-        shares: S shares that add up to 1.
-
-    Returns:
-        (N,) index of the part, 0 to S-1.
-    """
-    classes, y = np.unique(np.asarray(labels, dtype=object).astype(str), return_inverse=True)
-    names, group = np.unique(groups, return_inverse=True)
-    content = np.zeros((len(names), len(classes)), int)
-    np.add.at(content, (group, y), 1)
-    rng = np.random.default_rng(seed)
-    shuffled = rng.permutation(len(names))
-    order = shuffled[np.argsort(-content[shuffled].sum(1), kind="stable")]
-    wanted = np.asarray(shares)[:, None] * content.sum(0)
-    placed = np.zeros_like(wanted)
-    part = np.zeros(len(names), np.int64)
-    for g in order:
-        lack = (wanted - placed) @ content[g]
-        part[g] = int(np.argmax(lack))
-        placed[part[g]] += content[g]
-    _fill_empty_parts(part, content, len(shares))
-    return part[group]
+def _place(rows: pl.DataFrame, chosen: pl.Expr, parts: list[int], shares: SplitShares, seed: int) -> pl.DataFrame:
+    """Divide the open groups of chosen rows among parts; chosen rows that have a place count towards the shares."""
+    is_open = pl.col("latest").is_null() & pl.col("place").is_null() & chosen.any().over("split_group")
+    label = dense(rows["label"])
+    rows = rows.with_columns(pl.Series("label_index", label), is_open.alias("is_open"))
+    photos = rows.filter("is_open")
+    if photos.is_empty():
+        return rows.drop("label_index", "is_open")
+    standing = np.zeros((len(SPLITS), label.max() + 1), np.int64)
+    stands = rows.filter(chosen & pl.col("place").is_not_null())
+    np.add.at(standing, (stands["place"].to_numpy(), stands["label_index"].to_numpy()), 1)
+    weights = np.array(shares.values)[parts]
+    groups = _groups(photos, seed)
+    part = place_groups(groups, weights / weights.sum(), standing[parts])[groups.group]
+    placed = photos.select("row", pl.Series("drawn", np.array(parts)[part]))
+    joined = rows.join(placed, on="row", how="left", maintain_order="left")
+    return joined.with_columns(pl.coalesce("place", "drawn").alias("place")).drop("drawn", "label_index", "is_open")
 
 
-def _fill_empty_parts(part: NDArray[np.int64], content: NDArray[np.int64], n_parts: int) -> None:
-    """Give each part that lacks a class its smallest group from the part that has most of it, where that has two."""
-    for c in range(content.shape[1]):
-        for empty in range(n_parts):
-            holders = np.flatnonzero(content[:, c] > 0)
-            if (part[holders] == empty).any():
-                continue
-            richest = int(np.bincount(part[holders], minlength=n_parts).argmax())
-            spare = holders[part[holders] == richest]
-            if len(spare) > 1:
-                part[spare[content[spare].sum(1).argmin()]] = empty
+def _groups(photos: pl.DataFrame, seed: int) -> Groups:
+    """The split groups, each ranked by a hash of the seed and its smallest content hash, and of that photo's source."""
+    first = photos.sort("sha256", "source").unique("split_group", keep="first", maintain_order=True).sort("split_group")
+    return Groups(
+        label=photos["label_index"].to_numpy(),
+        group=dense(photos["split_group"]),
+        draw=_draws(first["sha256"], seed),
+        source=dense(first["source"]),
+    )
 
 
-def _keep_given(rows: pl.DataFrame, reasons: dict[int, str]) -> dict[int, str]:
-    """Given splits, with what recurs in a later split taken out of the earlier one."""
-    latest: dict[int, int] = {}
-    for group, split in zip(rows["near_group"], rows["split"], strict=True):
-        latest[group] = max(latest.get(group, 0), SPLITS.index(split))
-    placed: dict[int, str] = {}
-    for row, group, split in rows.select("row", "near_group", "split").iter_rows():
-        if SPLITS[latest[group]] == split:
-            placed[row] = split
-        else:
-            reasons[row] = f"recurs in {SPLITS[latest[group]]}"
-    return placed
+def _draws(contents: pl.Series, seed: int) -> NDArray[np.float64]:
+    """A number in [0, 1) for each content hash, the same on every machine; (G,)."""
+    key = str(seed).encode()
+    digests = (hashlib.blake2b(content.encode(), key=key, digest_size=8).digest() for content in contents)
+    bits = np.frombuffer(b"".join(digests), "<u8")
+    return np.asarray((bits >> np.uint64(11)) * 2.0**-53, np.float64)
 
 
-def _fill_missing(
-    rows: pl.DataFrame, placed: dict[int, str], missing: list[str], shares: SplitShares, seed: int
-) -> dict[int, str]:
-    """Take the missing splits out of train, each with its share of all photos."""
-    train = rows.filter(pl.col("row").is_in([r for r, s in placed.items() if s == "train"]))
-    wanted = ["train", *missing]
-    weights = np.array([dict(zip(SPLITS, shares.values, strict=True))[name] for name in wanted])
-    part = divide(train["label"].to_list(), train["near_group"].to_numpy(), (weights / weights.sum()).tolist(), seed)
-    return dict(zip(train["row"], (wanted[i] for i in part), strict=True))
-
-
-def _check_every_class(rows: pl.DataFrame, placed: dict[int, str]) -> None:
-    counts: dict[str, dict[str, int]] = {label: dict.fromkeys(SPLITS, 0) for label in sorted(set(rows["label"]))}
-    for row, label in rows.select("row", "label").iter_rows():
-        if row in placed:
-            counts[label][placed[row]] += 1
-    for label, count in counts.items():
-        empty = [name for name in SPLITS if count[name] == 0]
-        if empty:
-            of_class = rows.filter(pl.col("label") == label)
-            total, pictures = len(of_class), of_class["near_group"].n_unique()
-            copies = f" of {pictures} different picture{'s' * (pictures != 1)}" if pictures < total else ""
-            raise SplitError(
-                f"class {label!r} has {total} usable photo{'s' * (total != 1)}{copies}, too few for train, "
-                f"validation and test (none left for {' and '.join(empty)}); add photos or remove the class folder"
-            )
+def _check_every_class(rows: pl.DataFrame, *, is_grouped: bool) -> None:
+    """Refuse a class that does not stand in every split."""
+    for (label,), photos in rows.group_by("label", maintain_order=True):
+        filled = set(photos["place"].drop_nulls())
+        empty = " and ".join(name for i, name in enumerate(SPLITS) if i not in filled)
+        if not empty:
+            continue
+        total, groups = len(photos), photos["split_group"].n_unique()
+        noun = "group" if is_grouped and photos["group"].null_count() < total else "picture"
+        copies = f" of {groups} different {noun}{'s' * (groups != 1)}" if groups < total else ""
+        why = (
+            f"too few for train, validation and test (none left for {empty})"
+            if groups < len(SPLITS)
+            else f"but none that may stand in {empty}, as its folders and groups divide it"
+        )
+        raise SplitError(
+            f"class {label!r} has {total} usable photo{'s' * (total != 1)}{copies}, {why}; "
+            "add photos or remove the class folder"
+        )

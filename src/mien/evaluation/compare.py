@@ -38,7 +38,7 @@ def _difference(first: pl.DataFrame, second: pl.DataFrame, labels: Sequence[str]
         probabilities(first, labels).argmax(1),
         probabilities(second, labels).argmax(1),
         len(labels),
-        groups=first["near_group"].to_numpy(),
+        groups=first["split_group"].to_numpy(),
     )
 
 

@@ -8,9 +8,11 @@ from typing import Any
 
 import polars as pl
 
-from mien.data.audit import audit
-from mien.data.prepare import audit_json, prepare
-from mien.data.sources import Source, open_source
+from mien.data.audit import audit, audit_json
+from mien.data.collection import Collection, open_collection
+from mien.data.corrections import Corrections
+from mien.data.prepare import prepare
+from mien.data.sources import TableColumns
 from mien.evaluation.mistakes import confident_mistakes, error_rates_json, mistakes_json
 from mien.evaluation.predictions import predict_rows
 from mien.evaluation.shift import seen_in_training, target_json
@@ -21,13 +23,23 @@ from mien.recognizer import Recognizer
 __all__ = ["evaluate"]
 
 
-def evaluate(model: str, specs: Sequence[str], folder: Path, progress: Progress) -> dict[str, Any]:
+def evaluate(
+    model: str,
+    specs: Sequence[str],
+    folder: Path,
+    *,
+    columns: TableColumns,
+    corrections: Corrections | None,
+    progress: Progress,
+) -> dict[str, Any]:
     """Score a model on labelled sources.
 
     Args:
         model: run folder, study folder or model file.
         specs: labelled sources; all are checked before the first is read.
         folder: an empty folder to work in.
+        columns: which columns of tables say what.
+        corrections: of the one source there is.
 
     Returns:
         The documented object; ``target`` repeats the first of ``targets``.
@@ -37,11 +49,12 @@ def evaluate(model: str, specs: Sequence[str], folder: Path, progress: Progress)
         LabelError: if a source shares no class with it.
     """
     recognizer = Recognizer(model)
-    sources = [open_source(spec) for spec in specs]
+    sources = [open_collection([spec], columns) for spec in specs]
     for source in sources:
         match_labels(recognizer.labels, source.labels)
     targets = {
-        source.spec: _evaluate_one(recognizer, source, folder / str(i), progress) for i, source in enumerate(sources)
+        source.spec: _evaluate_one(recognizer, source, folder / str(i), corrections, progress)
+        for i, source in enumerate(sources)
     }
     return {
         "model": model,
@@ -51,10 +64,14 @@ def evaluate(model: str, specs: Sequence[str], folder: Path, progress: Progress)
     }
 
 
-def _evaluate_one(recognizer: Recognizer, source: Source, folder: Path, progress: Progress) -> dict[str, Any]:
+def _evaluate_one(
+    recognizer: Recognizer, source: Collection, folder: Path, corrections: Corrections | None, progress: Progress
+) -> dict[str, Any]:
     folder.mkdir(parents=True)
-    prepared = prepare(None, [source], recognizer.contract.views, folder, progress=progress)
-    rows = prepared.manifest.filter(pl.col("split") == "target")
+    prepared = prepare([source], recognizer.contract.views, folder, corrections=corrections, progress=progress)
+    rows = prepared.manifest.filter(pl.col("status") == "ok").with_columns(
+        pl.lit("target").alias("split"), pl.col("near_group").alias("split_group")
+    )
     with progress.step(f"predict {source.name}", len(rows), "photos") as advance:
         predictions = predict_rows(recognizer, prepared.pixels, rows, advance)
     scored = target_json(predictions, recognizer.labels, None)

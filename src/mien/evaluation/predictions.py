@@ -25,7 +25,7 @@ def predict_rows(recognizer: Recognizer, pixels: Pixels, rows: pl.DataFrame, adv
     """Predict rows of a manifest from their decoded pixels.
 
     Returns:
-        The rows' id, path, row, split, label and near_group, and one column of probabilities a class.
+        The rows' id, path, row, split, label and split_group, and one column of probabilities a class.
     """
     where = rows["row"].to_numpy()
     probs = np.empty((len(rows), len(recognizer.labels)))
@@ -34,7 +34,7 @@ def predict_rows(recognizer: Recognizer, pixels: Pixels, rows: pl.DataFrame, adv
         views = {view.key: pixels.read(view, batch) for view in recognizer.contract.views}
         probs[i : i + len(batch)] = recognizer.probabilities(views)
         advance(len(batch))
-    kept = rows.select("id", "path", "row", "split", "label", "near_group")
+    kept = rows.select("id", "path", "row", "split", "label", "split_group")
     return kept.with_columns(pl.Series(PREFIX + label, probs[:, k]) for k, label in enumerate(recognizer.labels))
 
 
@@ -72,7 +72,7 @@ def score_rows(
     y_true = np.array([place[(names or {}).get(name, name)] for name in predictions["label"]], dtype=np.int64)
     best = probabilities(predictions, answers).argmax(1) if len(predictions) else np.zeros(0, np.int64)
     y_pred = np.array([place[label] for label in answers], dtype=np.int64)[best]
-    return score(y_true, y_pred, every, groups=predictions["near_group"].to_numpy())
+    return score(y_true, y_pred, every, groups=predictions["split_group"].to_numpy())
 
 
 def scores_json(scores: Scores) -> dict[str, Any]:

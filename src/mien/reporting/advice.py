@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mien.reporting.numerals import count, interval, percent, plural, score
+from mien.reporting.concerns import culprit_words
+from mien.reporting.numerals import count, interval, percent, plural, score, signed
 from mien.reporting.tables import frequent_confusions
 from mien.reporting.wording import beats_chance, error_sentences
 
@@ -67,6 +68,103 @@ def _conflicts(results: Results) -> Advice | None:
         f"Decide on one label for {plural(n, 'picture')} that {'stands' if n == 1 else 'stand'} under two.",
         "At most one of the labels can be right, and the wrong one is learned as if it were. They are "
         "listed under Data.",
+    )
+
+
+def _naive(results: Results) -> Advice | None:
+    if results["splits"]["method"] != "naive":
+        return None
+    return Advice(
+        "Divide the photos again before believing a score.",
+        "They were divided one by one, so that copies may stand in training and test at once. Leave out "
+        "--split-method naive.",
+    )
+
+
+def _shortcut(results: Results) -> Advice | None:
+    found = results["data"]["shortcuts"]
+    if not found["found"]:
+        return None
+    if not found["culprits"]:
+        reason = (
+            f"File and light alone reach a macro-F1 of {score(found['macro_f1'])}, by chance {score(found['chance'])}."
+        )
+        return Advice("Collect the classes in one and the same way.", reason)
+    first = found["culprits"][0]
+    return Advice(
+        f"Even out “{culprit_words(first)}” between the classes.",
+        f"{count(first['count'])} of {plural(first['of'], 'such photo')} are “{first['label']}”, which "
+        f"{percent(first['expected'])} of all photos are. A recogniser can learn that instead of the face; add such "
+        "photos of other classes, and trust only a score on photos from elsewhere.",
+    )
+
+
+def _drawings(results: Results) -> Advice | None:
+    drawn, perhaps = (sum(results["data"]["flags"][name].values()) for name in ("drawn", "perhaps_drawn"))
+    if not drawn:
+        return None
+    more = f", and at {count(perhaps)} that perhaps are" if perhaps else ""
+    return Advice(
+        f"Decide whether {plural(drawn, 'drawing')} {'belongs' if drawn == 1 else 'belong'} in.",
+        f"Look at what was taken for drawn{more}. Drop them if the recogniser is meant for photographs.",
+    )
+
+
+def _doubts(results: Results) -> Advice | None:
+    found = results["data"]["doubtful_labels"]
+    if found["reason"] or not found["found"]:
+        return None
+    return Advice(
+        f"Look again at {plural(found['found'], 'doubtful label')}, the most doubtful first.",
+        f"A probe would not have given them. It agrees with {percent(found['accuracy'])} of all labels, so change only "
+        "what you see to be wrong.",
+    )
+
+
+def _given_division(results: Results) -> Advice | None:
+    across = results["data"]["copies"]["near"]["across_splits"]
+    if not across:
+        return None
+    n, left = sum(across.values()), len(results["splits"]["left_out"])
+    out = f" {plural(left, 'photo')} {'was' if left == 1 else 'were'} left out for it here." if left else ""
+    return Advice(
+        f"Mend the division that the data came with: {plural(n, 'picture')} {'stands' if n == 1 else 'stand'} in "
+        "several parts of it.",
+        f"Scores that others report on it count what was learned by heart.{out}",
+    )
+
+
+def _decide(results: Results) -> Advice | None:
+    data = results["data"]
+    if results["corrections"] is not None:
+        return Advice(
+            "Pass the table of corrections on with the model.",
+            f"{plural(data['dropped'], 'photo')} dropped and {plural(data['relabelled'], 'photo')} relabelled: the "
+            f"scores hold for the data as corrected by the table whose SHA-256 begins with "
+            f"{results['corrections']['sha256'][:12]}.",
+        )
+    flagged = sum(data["flags"]["drawn"].values())
+    if not data["conflicting_labels"] and not data["doubtful_labels"].get("found") and not flagged:
+        return None
+    return Advice(
+        "Write your decisions on single photos into a table.",
+        "mien audit DATA --out findings.csv lists every photo with a finding; fill in its column action and run the "
+        "study again with --corrections findings.csv. The photos themselves are not touched.",
+    )
+
+
+def _series(results: Results) -> Advice | None:
+    leakage = results["data"]["leakage"]
+    if not leakage or leakage["reason"] or results["splits"]["method"] == "series":
+        return None
+    series, grouped = (leakage["premium"][method] for method in ("series", "grouped"))
+    if series["interval"]["low"] <= 0 or series["value"] <= grouped["value"]:
+        return None
+    return Advice(
+        "Divide by series: --split-method series.",
+        f"Photo by photo, a probe scores {signed(series['value'], 3)} in macro-F1 against series kept together, and "
+        f"{signed(grouped['value'], 3)} against copies kept together; between the two lie photos of one shoot, met "
+        "again.",
     )
 
 
@@ -213,8 +311,15 @@ def _test(results: Results) -> Mapping[str, Any]:
 
 _RULES: tuple[Callable[[Results], Advice | None], ...] = (
     _not_above_chance,
+    _naive,
     _overlap,
     _conflicts,
+    _shortcut,
+    _drawings,
+    _given_division,
+    _doubts,
+    _decide,
+    _series,
     _unreadable,
     _target_missing,
     _target_drop,

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
-from mien.data.audit import MAX_DISTANCE
+from mien.data.duplicates import COPY_SIMILARITY, KIN_SIMILARITY, MAX_GROUP_SHARE, MIN_GROUP_CAP
+from mien.data.fingerprints import SIDE
 from mien.data.preprocess import FACE_MARGIN
 from mien.metrics import RESAMPLES
+from mien.reporting.division import keeps_groups, kept_together, where_people_stand
 from mien.reporting.figures import kept_epoch
-from mien.reporting.numerals import count, percent, plural
+from mien.reporting.numerals import count, percent, plural, score
 
-__all__ = ["methods"]
+__all__ = ["methods", "sources"]
 
 Results = Mapping[str, Any]
 
@@ -25,7 +28,11 @@ def methods(results: Results) -> list[str]:
     """The paragraphs, in order."""
     return [
         _photos(results),
+        _copies(results),
+        *_corrections(results),
         _split(results),
+        *_label_check(results),
+        *_leakage(results),
         *_recipes(results),
         _scores(results),
         *_target(results),
@@ -43,50 +50,117 @@ def _photos(results: Results) -> str:
         "Photos were turned upright by their EXIF orientation, converted to RGB and resized to squares by "
         "antialiased bilinear interpolation. Faces were located with CenterFace (Xu et al., 2019); the "
         f"face view is the largest face with {percent(FACE_MARGIN - 1)} margin, or the whole photo where "
-        f"none was found. Pictures were taken as near duplicates when at most {MAX_DISTANCE} of the 256 "
-        f"bits of their difference hashes differed ({plural(data['near_duplicate_groups'], 'group')})."
+        "none was found."
     )
+
+
+def _copies(results: Results) -> str:
+    data = results["data"]
+    return (
+        f"Pictures were compared all with all by their luma at {SIDE} × {SIDE} pixels: the cosine of their "
+        "gradients, squashed by tanh, less the horizontal band that differs most; as they are, mirrored, and, unless "
+        "they are face crops, through windows of the larger picture whose edges were aligned by Gauss-Newton steps "
+        "(Lucas and Kanade, 1981). From a cosine of "
+        f"{COPY_SIMILARITY:g} on, or with the same bytes, two are near duplicates, and groups of them are transitive; "
+        f"a group of more than {MIN_GROUP_CAP} pictures and {percent(MAX_GROUP_SHARE)} of all lost its weakest links "
+        f"({plural(data['near_duplicate_groups'], 'group')}, {plural(data['duplicate_files'], 'file')} too many). "
+        f"Photos were put into one series from a cosine of {KIN_SIMILARITY:g} on, or where long numbers in their file "
+        f"names follow each other closely ({plural(data['series'][0], 'series', 'series')} beside the near duplicates)."
+    )
+
+
+def _corrections(results: Results) -> list[str]:
+    stored, data = results["corrections"], results["data"]
+    if stored is None:
+        return []
+    return [
+        "Before the photos were compared and divided, decisions of a person on single photos were applied: "
+        f"{plural(data['dropped'], 'photo')} dropped, {plural(data['relabelled'], 'photo')} given another label "
+        f"(table {PurePath(stored['file']).name}, SHA-256 {stored['sha256']})."
+    ]
 
 
 def _split(results: Results) -> str:
-    counts = {name: sum(part.values()) for name, part in results["splits"]["counts"].items()}
+    splits, seed = results["splits"], results["config"]["seed"]
+    counts = {name: sum(part.values()) for name, part in splits["counts"].items()}
     sizes = (
         f"{count(counts['train'])} training, {count(counts['val'])} validation and {count(counts['test'])} test photos"
     )
-    if results["splits"]["given"]:
-        left = len(results["splits"]["left_out"])
-        return (
-            f"The division that came with the collection was kept ({sizes}), less {plural(left, 'photo')} "
-            "that recurred in a later part; a part that did not come with it was drawn from the training "
-            "photos. The division is by photo, not by person."
-        )
-    return (
-        f"Photos were divided {results['config']['split']} per cent into {sizes}, stratified by class, with "
-        f"near duplicates kept together (seed {results['config']['seed']}). The division is by photo, not "
-        "by person."
+    by = "class and source" if len(results["data"]["sources"]) > 1 else "class"
+    how = (
+        f"The division that came with the collection was kept ({sizes}), less "
+        f"{plural(len(splits['left_out']), 'photo')} that belonged together with photos of a later part; a part that "
+        "did not come with it was drawn from the training photos."
+        if splits["given"]
+        else f"Photos were divided {results['config']['split']} per cent into {sizes}, stratified by {by}; where a "
+        f"group stands follows from a hash of its content and the seed ({seed})."
     )
+    return " ".join([how, _together(results), *_earlier(splits), where_people_stand(results)])
+
+
+def _together(results: Results) -> str:
+    if results["splits"]["method"] == "naive":
+        return "Nothing was kept together: near duplicates may stand in several parts."
+    groups = " and the groups given" if keeps_groups(results) else ""
+    series = ", and photos of one series," if results["splits"]["method"] == "series" else ""
+    return f"Near duplicates{groups}{series} were kept together."
+
+
+def _earlier(splits: Mapping[str, Any]) -> list[str]:
+    if splits["moved"] is None:
+        return []
+    return [f"Photos of an earlier study kept their parts, but for {count(splits['moved'])}."]
+
+
+def _label_check(results: Results) -> list[str]:
+    found = results["data"]["doubtful_labels"]
+    if found["reason"]:
+        return []
+    from mien.auditing.doubts import FOLDS  # only after it ran: it needs what a training needs
+
+    return [
+        "Labels were ranked by confident learning (Northcutt et al., 2021) on out-of-fold probabilities of a logistic "
+        f"regression on frozen features ({FOLDS} folds, near duplicates together; accuracy "
+        f"{percent(found['accuracy'])}): {count(found['found'])} of {plural(found['judged'], 'label')} were "
+        "doubtful. None was changed by it."
+    ]
+
+
+def _leakage(results: Results) -> list[str]:
+    found = results["data"]["leakage"]
+    if found is None or found["reason"]:
+        return []
+    from mien.auditing.leakage import FOLDS, REPEATS
+
+    told = ", ".join(f"{method} {score(value, 3)}" for method, value in found["macro_f1"].items())
+    return [
+        "What leaks add was measured by scoring one logistic regression on frozen features out of fold under a naive "
+        f"division, one with near duplicates together and one with series together ({FOLDS} folds, {REPEATS} times; "
+        f"macro-F1 {told}). Intervals are paired percentile bootstraps over series ({count(RESAMPLES)} resamples)."
+    ]
 
 
 def _recipes(results: Results) -> list[str]:
-    told = [_probe(run) if run["config"]["probe"] else _network(run) for run in results["runs"].values()]
+    together = kept_together(results)
+    told = [_probe(run, together) if run["config"]["probe"] else _network(run) for run in results["runs"].values()]
     return [
         "Recipes. " + " ".join(told),
         "The recipe with the highest macro-F1 on the validation photos was selected: "
         f"{results['selected']}. Recipes were compared by the difference of macro-F1 on the validation "
-        f"photos with a paired bootstrap ({count(RESAMPLES)} resamples of near-duplicate groups); one "
+        f"photos with a paired bootstrap ({count(RESAMPLES)} resamples of {kept_together(results)}); one "
         "training seed each, so the comparison does not speak of other seeds. The test photos were read "
         "once, after the selection.",
     ]
 
 
-def _probe(run: Mapping[str, Any]) -> str:
+def _probe(run: Mapping[str, Any], together: str) -> str:
     name, probe = run["config"]["name"], run["config"]["probe"]
     strengths = ", ".join(f"{c:g}" for c in probe["strengths"])
     return (
         f"{name}: logistic regression on standardised frozen features of a pretrained {probe['backbone']}, "
         f"of the whole photo ({probe['photo_size']} px) and of the face ({probe['face_size']} px), joined; "
         f"inverse L2 penalty C = {probe['strength']:g}, chosen from {strengths} by {probe['folds']}-fold "
-        "cross-validation grouped by near duplicates within the training photos."
+        f"cross-validation over {together} within the training photos."
     )
 
 
@@ -121,11 +195,13 @@ def _spoken(monitor: str) -> str:
 
 
 def _scores(results: Results) -> str:
+    is_other = kept_together(results) != "near-duplicate groups" and "target" in results
+    elsewhere = ", of photos from elsewhere over near-duplicate groups" if is_other else ""
     return (
         "The primary score is macro-F1, the mean of the F1 scores of the classes with at least one true "
         "photo. Intervals of macro-F1 and accuracy are 95 % percentile bootstrap intervals over "
-        f"near-duplicate groups ({count(RESAMPLES)} resamples); intervals of recall and of error rates are "
-        "Wilson score intervals (Wilson, 1927). Chance is the expected macro-F1 of answers drawn by the "
+        f"{kept_together(results)} ({count(RESAMPLES)} resamples){elsewhere}; intervals of recall and of error rates "
+        "are Wilson score intervals (Wilson, 1927). Chance is the expected macro-F1 of answers drawn by the "
         "class shares, majority the accuracy of always answering the most frequent class."
     )
 
@@ -157,3 +233,14 @@ def _software(results: Results) -> str:
         f"All steps were done with mien {results['mien']} (seed {results['config']['seed']}). Scores refer to "
         "expressions shown, not to emotions felt."
     )
+
+
+def sources(results: Results) -> list[str]:
+    """The publications that the paragraphs name."""
+    judged = not results["data"]["doubtful_labels"]["reason"]
+    return [
+        "Lucas and Kanade (1981), An iterative image registration technique, IJCAI.",
+        *(["Northcutt, Jiang and Chuang (2021), Confident learning, JAIR 70."] if judged else []),
+        "Wilson (1927), Probable inference, the law of succession, and statistical inference, JASA 22.",
+        "Xu, Yan, Sun and Yang (2019), CenterFace, arXiv:1911.03599.",
+    ]

@@ -36,13 +36,13 @@ def signed(value: float | None, digits: int = 2) -> str:
     return sign + text
 
 
-def interval(ends: Sequence[float] | None, kind: str = "score") -> str:
+def interval(ends: Sequence[float] | None, kind: str = "score", digits: int = 2) -> str:
     """Both ends of an interval, as ``score``, ``percent`` or ``signed`` numbers."""
     if ends is None:
         return NONE
     if kind == "percent":
         return f"{100 * ends[0]:.0f} to {percent(ends[1])}"
-    return " to ".join((signed if kind == "signed" else score)(end) for end in ends)
+    return " to ".join((signed if kind == "signed" else score)(end, digits) for end in ends)
 
 
 def plural(n: int, noun: str, nouns: str | None = None) -> str:

@@ -12,17 +12,14 @@ import numpy as np
 import polars as pl
 from PIL import Image
 
-from mien.data.manifest import usable
 from mien.data.pixels import Pixels
 from mien.data.preprocess import View
 
-__all__ = ["Photo", "conflict_photos", "largest_photo_view", "mistake_photos", "sample_photos"]
+__all__ = ["Album", "Photo", "largest_view"]
 
 LONGER_SIDE = 160
 """Longer side of an embedded photo, px; a smaller original is not enlarged."""
 QUALITY = 70
-SAMPLE = 16
-MOST_CONFLICTS = 24
 
 
 @dataclass(frozen=True)
@@ -34,7 +31,8 @@ class Photo:
         width: px.
         height: px.
         focus: where the face is, as CSS ``object-position`` of a square cut-out.
-        name: file name, without its folders.
+        face: left, top, width and height of the face as per cent of the photo, cut at its edges, or None.
+        path: inside its source.
         label: its class.
     """
 
@@ -42,62 +40,67 @@ class Photo:
     width: int
     height: int
     focus: str
-    name: str
+    face: tuple[float, float, float, float] | None
+    path: str
     label: str
 
-
-def largest_photo_view(runs: Mapping[str, Any]) -> View:
-    """The largest whole-photo view that the runs keep on disk."""
-    sizes = [
-        run["config"]["probe"]["photo_size"] if run["config"]["probe"] else run["config"]["train"]["size"]
-        for run in runs.values()
-    ]
-    return View("photo", max(sizes))
+    @property
+    def name(self) -> str:
+        """File name, without its folders."""
+        return self.path.rsplit("/", 1)[-1]
 
 
-def sample_photos(manifest: pl.DataFrame, pixels: Pixels, view: View, seed: int) -> list[Photo]:
-    """Up to sixteen photos drawn at random, the classes in turn."""
-    rng = np.random.default_rng(seed)
-    rows = usable(manifest).sort("label", "row")
-    decks = [rng.permutation(part["row"].to_numpy()) for part in rows.partition_by("label", maintain_order=True)]
-    depth = max((len(deck) for deck in decks), default=0)
-    drawn = [int(deck[i]) for i in range(min(depth, SAMPLE)) for deck in decks if i < len(deck)]
-    return _read(manifest, pixels, view, drawn[:SAMPLE])
+@dataclass(frozen=True)
+class Album:
+    """Where photos are taken from.
+
+    Attributes:
+        manifest: every file of the data and of the target.
+        pixels: the decoded photos.
+        view: what to show of each.
+    """
+
+    manifest: pl.DataFrame
+    pixels: Pixels
+    view: View
+
+    def photos(self, rows: Sequence[int]) -> list[Photo]:
+        """The photos of the given rows, in their order."""
+        if not rows:
+            return []
+        wanted = self.manifest.filter(pl.col("row").is_in(list(rows)))
+        about = {row["row"]: row for row in wanted.iter_rows(named=True)}
+        squares = self.pixels.read(self.view, rows)
+        return [_photo(about[row], square, self.view) for row, square in zip(rows, squares, strict=True)]
 
 
-def mistake_photos(
-    mistakes: Sequence[Mapping[str, Any]], manifest: pl.DataFrame, pixels: Pixels, view: View
-) -> list[Photo]:
-    """The photos of the mistakes, in their order."""
-    return _read(manifest, pixels, view, [mistake["row"] for mistake in mistakes])
+def largest_view(runs: Mapping[str, Any], name: str) -> View | None:
+    """The largest view of the whole photo or of the face that the runs keep on disk; None if they keep none."""
+    configs = [run["config"] for run in runs.values()]
+    sizes = [config["probe"][f"{name}_size"] for config in configs if config["probe"]]
+    if name == "photo":
+        sizes += [config["train"]["size"] for config in configs if config["train"]]
+        return View("photo", max(sizes))
+    return View("face", max(sizes)) if sizes else None
 
 
-def conflict_photos(
-    conflicts: Sequence[Mapping[str, Any]], manifest: pl.DataFrame, pixels: Pixels, view: View
-) -> list[list[Photo]]:
-    """The copies of each picture that stands under several labels; of many pictures, the first ones."""
-    row_of = dict(zip(manifest["path"], manifest["row"], strict=True))
-    shown = conflicts[:MOST_CONFLICTS]
-    return [_read(manifest, pixels, view, [row_of[path] for path in conflict["paths"]]) for conflict in shown]
-
-
-def _read(manifest: pl.DataFrame, pixels: Pixels, view: View, rows: Sequence[int]) -> list[Photo]:
-    if not rows:
-        return []
-    about = {row["row"]: row for row in manifest.filter(pl.col("row").is_in(list(rows))).iter_rows(named=True)}
-    return [_photo(about[row], square) for row, square in zip(rows, pixels.read(view, rows), strict=True)]
-
-
-def _photo(row: Mapping[str, Any], square: np.ndarray[Any, np.dtype[np.uint8]]) -> Photo:
-    """Undo the squashing of a view."""
-    longer = max(row["width"], row["height"])
-    scale = min(LONGER_SIDE, len(square), longer) / longer
-    size = (max(1, round(row["width"] * scale)), max(1, round(row["height"] * scale)))
-    image = Image.fromarray(square).resize(size, Image.Resampling.BICUBIC)
+def _photo(row: Mapping[str, Any], square: np.ndarray[Any, np.dtype[np.uint8]], view: View) -> Photo:
+    image = Image.fromarray(square).resize(_size(row, view), Image.Resampling.BICUBIC)
     content = io.BytesIO()
     image.save(content, "JPEG", quality=QUALITY, optimize=True)
     uri = "data:image/jpeg;base64," + base64.b64encode(content.getvalue()).decode("ascii")
-    return Photo(uri, *size, _focus(row), row["path"].rsplit("/", 1)[-1], row["label"] or "")
+    is_whole = view.name == "photo"
+    focus, face = (_focus(row), _face(row)) if is_whole else ("50% 50%", None)
+    return Photo(uri, *image.size, focus, face, row["path"], row["label"] or "")
+
+
+def _size(row: Mapping[str, Any], view: View) -> tuple[int, int]:
+    """Width and height that undo the squashing of a view; that of the face is square."""
+    if view.name == "face":
+        return (min(LONGER_SIDE, view.size),) * 2
+    longer = max(row["width"], row["height"])
+    scale = min(LONGER_SIDE, view.size, longer) / longer
+    return max(1, round(row["width"] * scale)), max(1, round(row["height"] * scale))
 
 
 def _focus(row: Mapping[str, Any]) -> str:
@@ -111,3 +114,11 @@ def _focus(row: Mapping[str, Any]) -> str:
         start = (row[low] + row[high] - shorter) / 2
         places.append(50 if room <= 0 else round(100 * min(max(start / room, 0), 1)))
     return f"{places[0]}% {places[1]}%"
+
+
+def _face(row: Mapping[str, Any]) -> tuple[float, float, float, float] | None:
+    if row["face_left"] is None:
+        return None
+    left, right = (100 * min(max(row[f"face_{side}"] / row["width"], 0), 1) for side in ("left", "right"))
+    top, bottom = (100 * min(max(row[f"face_{side}"] / row["height"], 0), 1) for side in ("top", "bottom"))
+    return left, top, right - left, bottom - top

@@ -11,14 +11,13 @@ import jinja2
 import polars as pl
 from markupsafe import Markup
 
-from mien.data.manifest import usable
 from mien.data.pixels import Pixels
 from mien.metrics import RESAMPLES
-from mien.reporting import numerals, tables, wording
+from mien.reporting import concerns, division, numerals, tables, wording
 from mien.reporting.advice import advise
 from mien.reporting.figures import kept_epoch, learning_curves
-from mien.reporting.methods import methods
-from mien.reporting.photos import conflict_photos, largest_photo_view, mistake_photos, sample_photos
+from mien.reporting.galleries import FLAGGED, galleries
+from mien.reporting.methods import methods, sources
 
 __all__ = ["render_report", "write_report"]
 
@@ -38,6 +37,7 @@ SECTIONS = {
 """Id → heading, in the order of the page."""
 MOST_NAMES = 200
 """File names listed of one kind; the manifest has them all."""
+MOST_CULPRITS = 12
 
 Results = Mapping[str, Any]
 
@@ -59,7 +59,7 @@ def write_report(folder: Path, results: dict[str, Any], manifest: pl.DataFrame, 
 def render_report(results: Results, manifest: pl.DataFrame, pixels: Pixels) -> str:
     """The page as text; see ``write_report``."""
     selected = results["runs"][results["selected"]]
-    photos = _photos(results, manifest, pixels) if results["config"]["photos"] else None
+    photos = galleries(results, manifest, pixels) if results["config"]["photos"] else None
     return (
         _environment()
         .get_template("report.html.j2")
@@ -87,6 +87,10 @@ def render_report(results: Results, manifest: pl.DataFrame, pixels: Pixels) -> s
             elsewhere=_elsewhere(results),
             advice=advise(results),
             methods=methods(results),
+            sources=sources(results),
+            concerns=_concerns(results["data"]),
+            division=_division(results),
+            flagged=FLAGGED,
         )
     )
 
@@ -117,16 +121,34 @@ def _breakable(name: str) -> Markup:
     return Markup("_<wbr>").join(name.split("_"))
 
 
-def _photos(results: Results, manifest: pl.DataFrame, pixels: Pixels) -> dict[str, Any]:
-    """The photos of every gallery."""
-    data = usable(manifest).filter(pl.col("source") == results["data"]["name"])
-    view = largest_photo_view(results["runs"])
-    target = results.get("target", {})
+def _concerns(data: Results) -> dict[str, Any]:
+    """What in the data needs a look."""
+    shortcuts = data["shortcuts"]
     return {
-        "sample": sample_photos(data, pixels, view, results["config"]["seed"]),
-        "conflicts": conflict_photos(results["data"]["conflicts"], data, pixels, view),
-        "test": mistake_photos(results["mistakes"], manifest, pixels, view),
-        "target": mistake_photos(target.get("mistakes", []), manifest, pixels, view),
+        "found": concerns.concerns(data),
+        "shortcuts": concerns.shortcut_sentences(shortcuts),
+        "culprits": concerns.culprit_rows(shortcuts, MOST_CULPRITS),
+        "property_dots": concerns.property_dots(shortcuts) if not shortcuts["reason"] else [],
+        "drawings": concerns.drawing_sentences(data),
+        "copies": concerns.copies_sentences(data),
+        "series": concerns.series_sentence(data),
+        "faces": concerns.face_table(data),
+        "doubts": concerns.doubt_sentences(data["doubtful_labels"]),
+    }
+
+
+def _division(results: Results) -> dict[str, Any]:
+    """How the photos were divided, and what a leak would be worth."""
+    leakage = results["data"]["leakage"]
+    is_measured = leakage is not None and not leakage["reason"]
+    return {
+        "warning": division.division_warning(results),
+        "told": division.division_sentences(results),
+        "premium": division.premium_sentences(results),
+        "rows": division.division_rows(leakage) if is_measured else [],
+        "dots": division.premium_dots(leakage) if is_measured else None,
+        "where_people_stand": division.where_people_stand(results),
+        "keeps_groups": division.keeps_groups(results),
     }
 
 

@@ -109,7 +109,7 @@ def heading(label: str) -> Dot:
     return Dot(label, "", "", "head", None)
 
 
-def difference_dots(comparisons: Sequence[Mapping[str, Any]]) -> tuple[list[Dot], float]:
+def difference_dots(comparisons: Sequence[Mapping[str, Any]], *, digits: int = 2) -> tuple[list[Dot], float]:
     """Differences of macro-F1 on a line whose middle is zero, and the value at its right end."""
     ends = [abs(end) for entry in comparisons for end in entry["interval"]]
     reach: float = max([1, *(math.ceil(10 * end) for end in ends)]) / 10
@@ -121,7 +121,8 @@ def difference_dots(comparisons: Sequence[Mapping[str, Any]]) -> tuple[list[Dot]
         Dot(
             f"{entry['first']} − {entry['second']}",
             entry["verdict"],
-            f"{numerals.signed(entry['macro_f1_difference'])} ({numerals.interval(entry['interval'], 'signed')})",
+            f"{numerals.signed(entry['macro_f1_difference'], digits)} "
+            f"({numerals.interval(entry['interval'], 'signed', digits)})",
             "val",
             place(entry["macro_f1_difference"]),
             place(entry["interval"][0]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mien.reporting.division import division_warning
 from mien.reporting.numerals import count, interval, number_word, percent, plural, score, signed
 
 __all__ = [
@@ -145,7 +146,8 @@ def _reference(target: Mapping[str, Any]) -> list[str]:
 def warnings(results: Mapping[str, Any]) -> list[str]:
     """What makes the scores look better than they are."""
     target = results.get("target", {})
-    found = []
+    naive = division_warning(results)
+    found = [naive] if naive else []
     if n := target.get("seen_in_training", 0):
         found.append(
             f"{plural(n, 'photo')} from elsewhere {'is' if n == 1 else 'are'}, byte for byte, among the "

@@ -23,7 +23,7 @@ from mien.data.preprocess import View
 from mien.metrics import confusion_matrix, macro_f1
 from mien.progress import Advance
 
-__all__ = ["Head", "choose_strength", "compute_features", "fit_head"]
+__all__ = ["Head", "choose_strength", "compute_features", "fit_head", "out_of_fold"]
 
 BATCH = 32
 MAX_ITERATIONS = 500
@@ -77,6 +77,22 @@ def choose_strength(settings: ProbeSettings, features: FloatArray, y: IntArray, 
             predicted = _classifier(strength).fit(features[train], y[train]).predict(features[held_out])
             confusion[i] += confusion_matrix(y[held_out], predicted, n_classes)
     return settings.strengths[int(np.nan_to_num(macro_f1(confusion)).argmax())]
+
+
+def out_of_fold(features: FloatArray, y: IntArray, folds: IntArray) -> FloatArray:
+    """Probabilities (N, K) of each photo by a head fitted on the other folds, at the probe's middle strength.
+
+    Args:
+        features: (N, D).
+        y: (N,) class indices 0..K-1, every class in the training part of every fold.
+        folds: (N,) fold of each photo.
+    """
+    strength = sorted(ProbeSettings().strengths)[1]
+    probs = np.zeros((len(y), int(y.max()) + 1), np.float32)
+    for fold in np.unique(folds):
+        held_out = folds == fold
+        probs[held_out] = _classifier(strength).fit(features[~held_out], y[~held_out]).predict_proba(features[held_out])
+    return probs
 
 
 def fit_head(strength: float, features: FloatArray, y: IntArray) -> Head:

@@ -80,7 +80,7 @@ def resolve_run(name: str, study: StudyConfig, labels: Sequence[str]) -> RunConf
     if isinstance(settings, ProbeSettings):
         return replace(run, probe=settings)
     if name.startswith("scratch"):
-        if study.data.partition("::")[0] == "demo":
+        if all(spec.partition("::")[0] == "demo" for spec in study.data):
             settings = replace(settings, size=DRAWN_SIZE, budget=DRAWN_BUDGET)
         elif device == "cuda":
             settings = replace(settings, size=SIZE_ON_GPU)

@@ -43,13 +43,13 @@ class LabelledPhotos:
     """Photos ready to train on.
 
     Attributes:
-        name: of the collection they come from.
+        names: of the collections they come from.
         manifest: with splits.
         pixels: their decoded views.
         labels: the classes, in the order the network will have.
     """
 
-    name: str
+    names: tuple[str, ...]
     manifest: pl.DataFrame
     pixels: Pixels
     labels: tuple[str, ...]
@@ -91,7 +91,7 @@ def _probe_run(run: RunConfig, photos: LabelledPhotos, folder: Path, advance: Ad
     body = TwoStreamFeatures(backbone.module, backbone.mean, backbone.std)
     model = to_onnx(body, views, "features")
     features = compute_features(model, views, photos.pixels, train["row"].to_numpy(), advance)
-    groups = train["near_group"].to_numpy()
+    groups = train["split_group"].to_numpy()
     strength = run.probe.strength or choose_strength(run.probe, features, y, groups, run.seed)
     run = replace(run, probe=replace(run.probe, strength=strength))
     write_toml(run, folder / "config.toml")
@@ -142,7 +142,7 @@ def _contract(run: RunConfig, photos: LabelledPhotos, collections: Sequence[str]
         labels=run.labels,
         views=views_of(run),
         recipe=run.recipe,
-        collections=(photos.name, *collections),
+        collections=(*photos.names, *collections),
         training_hashes=frozenset(sha[:HASH_LENGTH] for sha in seen),
         mien_version=mien.__version__,
     )

@@ -1,0 +1,1 @@
+"""What a set of photos gives away before anything is trained on it; needs scikit-learn and what trains a probe."""

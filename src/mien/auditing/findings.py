@@ -1,0 +1,119 @@
+"""What the audit found, photo by photo: a table for a person to decide on."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from pathlib import Path
+
+import polars as pl
+
+from mien.data.corrections import COLUMNS
+from mien.data.face_audit import face_flags
+from mien.data.manifest import usable
+from mien.errors import OutputError
+
+__all__ = ["check_out", "findings_of", "write_findings"]
+
+MOST_NAMED = 3
+"""Copies of a photo that its row names."""
+
+
+def findings_of(manifest: pl.DataFrame) -> pl.DataFrame:
+    """One row for each usable photo with a finding.
+
+    Returns:
+        ``row``, ``findings`` (List(String)) and ``details`` (String).
+    """
+    ok = usable(manifest)
+    flags = face_flags(manifest).drop("id")
+    found: dict[int, list[tuple[str, str]]] = {row: [] for row in ok["row"]}
+    for name in flags.columns:
+        for row in ok["row"].filter(flags[name]):
+            found[row].append((name, ""))
+    for row, name, detail in [*_copies(ok), *_doubts(ok)]:
+        found[row].append((name, detail))
+    kept = {row: entries for row, entries in found.items() if entries}
+    return pl.DataFrame(
+        {
+            "row": list(kept),
+            "findings": [[name for name, _ in entries] for entries in kept.values()],
+            "details": ["; ".join(detail for _, detail in entries if detail) for entries in kept.values()],
+        },
+        schema={"row": pl.Int64, "findings": pl.List(pl.String), "details": pl.String},
+    )
+
+
+def check_out(path: Path) -> None:
+    """Raise an OutputError where a file stands, which may hold a person's decisions, or where none can."""
+    if path.exists():
+        raise OutputError(f"{path}: exists already, and may hold your decisions; give another --out")
+    if not path.parent.is_dir():
+        raise OutputError(f"{path}: there is no folder {path.parent}; make it, or give another --out")
+
+
+def write_findings(manifest: pl.DataFrame, path: Path) -> int:
+    """Write the findings as CSV with an empty column ``action``, for ``--corrections`` to read back.
+
+    Contradictions come first, then doubtful labels by how doubtful they are, then the rest.
+
+    Returns:
+        How many photos it lists.
+
+    Raises:
+        OutputError: if the file exists or cannot be written.
+    """
+    check_out(path)
+    table = (
+        findings_of(manifest)
+        .join(manifest, on="row", how="left", suffix="_of_manifest")
+        .sort(
+            ~pl.col("findings").list.contains("two_labels"),
+            ~pl.col("findings").list.contains("doubtful_label"),
+            pl.when(pl.col("findings").list.contains("doubtful_label")).then("label_quality"),
+            "near_group",
+            "row",
+            nulls_last=True,
+        )
+    )
+    written = table.with_columns(pl.lit("").alias("action"), pl.col("findings").list.join(" ")).select(COLUMNS)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")  # as RFC 4180 has it; then both are quoted inside a name
+    writer.writerow(COLUMNS)
+    writer.writerows(written.iter_rows())
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_text(text.getvalue(), encoding="utf-8", newline="")
+        os.replace(partial, path)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror}); give another --out") from error
+    return len(written)
+
+
+def _copies(ok: pl.DataFrame) -> list[tuple[int, str, str]]:
+    """Every photo that has copies: ``two_labels`` where their classes differ, else ``copy`` from the second on."""
+    entries = []
+    groups = ok.filter(pl.len().over("near_group") > 1).group_by("near_group", maintain_order=True)
+    for _, group in groups:
+        names = [f"{source}/{path}" for source, path in group.select("source", "path").iter_rows()]
+        contradict = group["label"].drop_nulls().n_unique() > 1
+        for i, row in enumerate(group["row"]):
+            others = names[:i] + names[i + 1 :]
+            detail = "same picture as " + ", ".join(others[:MOST_NAMED])
+            detail += f" and {len(others) - MOST_NAMED} more" if len(others) > MOST_NAMED else ""
+            if contradict:
+                entries.append((row, "two_labels", detail))
+            elif i:
+                entries.append((row, "copy", detail))
+    return entries
+
+
+def _doubts(ok: pl.DataFrame) -> list[tuple[int, str, str]]:
+    doubtful = ok.filter(pl.col("is_doubtful").fill_null(False))
+    return [
+        (row, "doubtful_label", f"a probe would say {suggested} and gives {label} {quality:.2f}")
+        for row, label, suggested, quality in doubtful.select(
+            "row", "label", "suggested_label", "label_quality"
+        ).iter_rows()
+    ]

@@ -1,0 +1,104 @@
+"""Several sources as one set: names that differ, and one spelling for each class."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection as AnyCollection
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from mien.data.sources import Source, TableColumns, open_source
+from mien.labels import canonical
+
+__all__ = ["Collection", "open_collection"]
+
+
+@dataclass(frozen=True)
+class Collection:
+    """One or more labelled sources.
+
+    Attributes:
+        sources: each with another name.
+        renamed: source name → its class → the class of an earlier source that means the same.
+    """
+
+    sources: tuple[Source, ...]
+    renamed: dict[str, dict[str, str]]
+
+    @property
+    def name(self) -> str:
+        """The names of its sources, as in ``a+b``."""
+        return "+".join(source.name for source in self.sources)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its sources."""
+        return tuple(source.name for source in self.sources)
+
+    @property
+    def spec(self) -> str:
+        """What was given."""
+        return " ".join(source.spec for source in self.sources)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes, sorted by name."""
+        return tuple(sorted({label for source in self.sources for label in source.labels}))
+
+    @property
+    def is_divided(self) -> bool:
+        """Whether a source came with ``train/`` and ``val/`` or ``test/`` folders."""
+        return any(source.is_divided for source in self.sources)
+
+
+def open_collection(
+    specs: Sequence[str], columns: TableColumns | None = None, *, taken: AnyCollection[str] = ()
+) -> Collection:
+    """List labelled sources as one set.
+
+    A class that means the same as one of an earlier source (``angry`` and ``anger``) takes that one's name, unless
+    either source tells two such classes apart.
+
+    Args:
+        specs: one or more, as for ``open_source``.
+        columns: which columns of tables say what.
+        taken: names that sources may not have; one that does gets a number.
+
+    Raises:
+        SourceError: as ``open_source`` does.
+    """
+    names, sources = set(taken), []
+    labels: list[str] = []
+    renamed: dict[str, dict[str, str]] = {}
+    for spec in specs:
+        source = open_source(spec, columns) if columns else open_source(spec)
+        source = replace(source, name=_free_name(source.name, names))
+        names.add(source.name)
+        changes = _respelt(source.labels, labels)
+        if changes:
+            renamed[source.name] = changes
+            source = replace(
+                source, files=tuple(replace(f, label=changes.get(f.label or "", f.label)) for f in source.files)
+            )
+        labels += [label for label in source.labels if label not in labels]
+        sources.append(source)
+    return Collection(tuple(sources), renamed)
+
+
+def _respelt(labels: Sequence[str], earlier: Sequence[str]) -> dict[str, str]:
+    """Class → the earlier class that means the same; by name before by meaning, and never one of two."""
+    meant = {canonical(label): label for label in earlier}
+    several = {meaning for names in (labels, earlier) for meaning, n in Counter(map(canonical, names)).items() if n > 1}
+    return {
+        label: meant[meaning]
+        for label in labels
+        if label not in earlier and (meaning := canonical(label)) in meant and meaning not in several
+    }
+
+
+def _free_name(name: str, taken: AnyCollection[str]) -> str:
+    number, free = 1, name
+    while free in taken:
+        number += 1
+        free = f"{name}-{number}"
+    return free

@@ -1,0 +1,231 @@
+"""Which pictures are copies of one another: same bytes, or re-encoded, resized, mirrored, cropped, marked, recoloured.
+
+Every picture is compared with every other one in three steps, each much dearer and much surer than the last:
+descriptors (one matrix product for each window that a copy may have been cropped to), the pictures themselves
+through that window, and the same after aligning the window. Pictures that are face crops already are not
+searched for cropped copies, only for whole and mirrored ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from mien.data.components import connected_components
+from mien.data.fingerprints import GRID, align, descriptors, halved, look_in, similarity
+from mien.data.manifest import usable
+from mien.data.pixels import Pixels
+from mien.data.series import named_alike
+
+__all__ = ["COPY_SIMILARITY", "Pairs", "assign_groups", "find_pairs"]
+
+COPY_SIMILARITY = 0.92
+"""From here on two pictures are copies. Looked at: all pairs of the photos mien was built with and 64 of FER2013's."""
+FINE_SIMILARITY = 0.85
+"""Least similarity of copies at the full side of a fingerprint, which shows more of what portraits differ in."""
+KIN_SIMILARITY = 0.85
+"""From here on two pictures may be of one shoot; between the two, half of the pairs looked at were."""
+COARSE_SIMILARITY = 0.70
+"""Least dot product of two descriptors, one of them of a window, for the pictures to be compared."""
+CROP_COARSE_SIMILARITY = 0.85
+"""The same for face crops, which are all alike from afar."""
+ALIGNABLE = (0.6, 0.95)
+"""Similarities through a window as it stands between which aligning it may change the answer."""
+MIN_CONTRAST = 0.02
+"""Flatter pictures have no gradients to compare; only exact copies of them are grouped."""
+MAX_GROUP_SHARE, MIN_GROUP_CAP = 0.02, 24
+"""Largest share of all pictures that one group may hold, unless the files are the same, and what it may always hold."""
+BLOCK = 512
+"""Pictures compared at once; bounds the memory."""
+
+EDGES = ((0.0, 1.0), (0.0, 0.9), (0.1, 1.0), (0.05, 0.95))
+WINDOWS = np.array([(*rows, *columns) for rows, columns in product(EDGES, EDGES)], np.float32)
+"""Parts of a picture in which copies are looked for, (W, 4), the whole first. Aligning bridges what is between."""
+
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pictures that are alike.
+
+    Attributes:
+        indices: (M, 2) positions i < j, sorted, each pair once.
+        similarity: (M,) from ``KIN_SIMILARITY`` to 1.
+    """
+
+    indices: IntArray
+    similarity: FloatArray
+
+
+@dataclass(frozen=True)
+class _Prints:
+    """Fingerprints in an order that has the photos before the face crops, read when they are needed."""
+
+    read: Callable[[IntArray], NDArray[np.uint8]]
+    n: int
+    n_photos: int
+
+    def block(self, start: int, end: int) -> NDArray[np.uint8]:
+        return self.read(np.arange(start, min(end, self.n)))
+
+    def described(self, mirrored: bool) -> NDArray[np.float16]:
+        """Descriptors (n, D) of the whole pictures; half precision, since there is one for every picture."""
+        step = slice(None, None, -1 if mirrored else 1)
+        described = np.zeros((self.n, 2 * GRID**2), np.float16)
+        for start in range(0, self.n, BLOCK):
+            described[start : start + BLOCK] = descriptors(self.block(start, start + BLOCK)[:, :, step])
+        return described
+
+
+@dataclass(frozen=True)
+class _Candidates:
+    """Pictures ``part`` (P,) that may show a window (P, 4) of the pictures ``whole`` (P,), perhaps mirrored."""
+
+    whole: IntArray
+    part: IntArray
+    windows: FloatArray
+    mirrored: bool
+
+    def chosen(self, rows: slice | NDArray[np.bool_]) -> _Candidates:
+        return _Candidates(self.whole[rows], self.part[rows], self.windows[rows], self.mirrored)
+
+
+def assign_groups(manifest: pl.DataFrame, pixels: Pixels) -> pl.DataFrame:
+    """Fill ``exact_group``, ``near_group`` and ``series`` of the usable rows.
+
+    Groups are transitive: a is a copy of b and b of c puts all three together. A group is named by the first
+    row in it.
+
+    Args:
+        pixels: hold the fingerprint of each row.
+    """
+    ok = usable(manifest).select("row", "source", "path", "sha256", "contrast", "face_kind")
+    rows = ok["row"].to_numpy()
+    exact = ok.with_row_index("first").select(pl.col("first").min().over("sha256")).to_series().to_numpy()
+    is_first = exact == np.arange(len(ok))
+    compared = np.flatnonzero(is_first & (ok["contrast"].to_numpy() >= MIN_CONTRAST))
+    is_crop = (ok["face_kind"] == "crop").to_numpy()[compared]
+    found = find_pairs(lambda some: pixels.fingerprints(rows[compared[some]]), is_crop)
+    alike = Pairs(compared[found.indices], found.similarity)
+    near = _capped_components(len(ok), alike, max(MIN_GROUP_CAP, round(MAX_GROUP_SHARE * int(is_first.sum()))))[exact]
+    links = [alike.indices, named_alike(ok), np.stack([near, np.arange(len(ok))], axis=1)]
+    series = connected_components(len(ok), np.concatenate(links))
+    groups = pl.DataFrame(
+        {"row": rows, "exact_group": rows[exact], "near_group": rows[near], "series": rows[series]},
+        schema_overrides=dict.fromkeys(("row", "exact_group", "near_group", "series"), pl.Int64),
+    )
+    rest = manifest.drop("exact_group", "near_group", "series")
+    return rest.join(groups, on="row", how="left", maintain_order="left").select(manifest.columns)
+
+
+def find_pairs(read: Callable[[IntArray], NDArray[np.uint8]], is_crop: NDArray[np.bool_]) -> Pairs:
+    """All pairs of pictures that are alike.
+
+    Args:
+        read: gives the fingerprints (P, SIDE, SIDE) of the pictures at positions (P,).
+        is_crop: (N,) which pictures are face crops.
+    """
+    order = np.argsort(is_crop, kind="stable")  # photos first, so that both kinds are slices
+    prints = _Prints(lambda some: read(order[some]), len(order), int((~is_crop).sum()))
+    best: dict[tuple[int, int], float] = {}
+    for candidates in _coarse(prints):
+        found = _compared(prints, candidates)
+        for row in np.flatnonzero(found >= KIN_SIMILARITY):
+            i, j = sorted((int(order[candidates.whole[row]]), int(order[candidates.part[row]])))
+            best[i, j] = max(best.get((i, j), 0.0), float(found[row]))
+    pairs = sorted(best)
+    return Pairs(np.array(pairs, np.int64).reshape(-1, 2), np.array([best[pair] for pair in pairs], np.float32))
+
+
+def _coarse(prints: _Prints) -> Iterator[_Candidates]:
+    """Candidates by their descriptors, each pair with its best window, at most ``BLOCK`` at a time."""
+    for mirrored in (False, True):
+        described = prints.described(mirrored)
+        for start in range(0, prints.n, BLOCK):
+            wholes = prints.block(start, start + BLOCK)
+            is_photos = start < prints.n_photos
+            # A whole crop is as like another as the other is like it; a window of a photo is not.
+            for first in range(0 if is_photos else start, prints.n, 8 * BLOCK):
+                parts = described[first : first + 8 * BLOCK].astype(np.float32)
+                found = _agreeing(wholes, parts, (prints.n_photos - start, prints.n_photos - first))
+                found = _Candidates(found.whole + start, found.part + first, found.windows, mirrored)
+                is_photo = found.whole < prints.n_photos
+                found = found.chosen((found.whole < found.part) | (is_photo & (found.whole != found.part)))
+                for some in range(0, len(found.whole), BLOCK):
+                    yield found.chosen(slice(some, some + BLOCK))
+
+
+def _agreeing(wholes: NDArray[np.uint8], parts: FloatArray, n_photos: tuple[int, int]) -> _Candidates:
+    """Pairs of a whole picture (B, SIDE, SIDE) and a descriptor (C, D) that agree, in their best window.
+
+    Args:
+        n_photos: how many of both, from the first on, are no face crops; those alone are looked for in windows.
+    """
+    photos, others = (max(0, n) for n in n_photos)
+    best = descriptors(wholes) @ parts.T
+    number = np.zeros(best.shape, np.uint8)
+    for i, window in enumerate(WINDOWS[1:], start=1):
+        if not photos or not others:
+            break
+        alike = descriptors(wholes[:photos], window) @ parts[:others].T
+        better = alike > best[:photos, :others]
+        np.copyto(best[:photos, :others], alike, where=better)
+        number[:photos, :others][better] = i
+    agree = best >= COARSE_SIMILARITY
+    agree[photos:, others:] &= best[photos:, others:] >= CROP_COARSE_SIMILARITY
+    whole, part = np.divmod(np.flatnonzero(agree), len(parts))
+    return _Candidates(whole, part, WINDOWS[number[whole, part]], mirrored=False)
+
+
+def _compared(prints: _Prints, candidates: _Candidates) -> FloatArray:
+    """How alike candidates are (P,), through windows that are aligned where that may help."""
+    parts, wholes = (prints.read(some).astype(np.float32) for some in (candidates.part, candidates.whole))
+    if candidates.mirrored:
+        parts = parts[:, :, ::-1]
+    # The best window by the descriptors may be a wrong one, where something was added to a whole copy.
+    starts = (candidates.windows, np.tile(WINDOWS[0], (len(parts), 1)))
+    found = np.maximum(*(_likeness(parts, look_in(wholes, windows)) for windows in starts))
+    low, high = ALIGNABLE
+    for windows in starts:
+        rows = np.flatnonzero((found >= low) & (found < high) & (candidates.part < prints.n_photos))
+        if len(rows):
+            aligned = align(parts[rows], wholes[rows], windows[rows])
+            found[rows] = np.maximum(found[rows], _likeness(parts[rows], look_in(wholes[rows], aligned)))
+    return found
+
+
+def _likeness(parts: FloatArray, seen: FloatArray) -> FloatArray:
+    """Similarity at half the side, which forgives more; less than a copy's where the full side shows other detail."""
+    found = similarity(halved(parts), halved(seen))
+    rows = np.flatnonzero(found >= COPY_SIMILARITY)
+    other = rows[similarity(parts[rows], seen[rows]) < FINE_SIMILARITY]
+    found[other] = np.nextafter(COPY_SIMILARITY, 0, dtype=np.float32)
+    return found
+
+
+def _capped_components(n: int, alike: Pairs, cap: int) -> IntArray:
+    """Connected components of copies, each of at most ``cap`` pictures.
+
+    A chain of pictures, each like the next, could else join a whole class. Where a component is too large, the
+    surest links are taken first, and those that would join too many are left out.
+    """
+    is_copy = alike.similarity >= COPY_SIMILARITY
+    links, strength = alike.indices[is_copy], alike.similarity[is_copy]
+    component = connected_components(n, links)
+    too_large = np.bincount(component, minlength=n)[component[links[:, 0]]] > cap
+    kept = links[~too_large].tolist()
+    members = {node: [node] for node in np.unique(links[too_large]).tolist()}
+    for i, j in links[too_large][np.argsort(-strength[too_large], kind="stable")].tolist():
+        if members[i] is not members[j] and len(members[i]) + len(members[j]) <= cap:
+            kept.append((i, j))
+            members[i] += members[j]
+            for node in members[j]:
+                members[node] = members[i]
+    return connected_components(n, np.array(kept, np.int64).reshape(-1, 2))

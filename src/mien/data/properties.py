@@ -1,0 +1,192 @@
+"""What can be measured of a photo without knowing what it shows: light, colour, sharpness, added edges.
+
+All but the sharpness of a face is measured on a *survey*, the photo reduced once to at most 256 pixels, so that
+numbers compare across sizes and other measurements can share the reduction.
+
+Watermarks laid across a picture are not measured: faint text over changing content has no mark that a few
+lines could tell from the content. What is measured is the strip with text that picture agencies add at an edge.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from mien.data.preprocess import Box
+
+__all__ = ["SURVEY_SIDE", "measure", "survey"]
+
+SURVEY_SIDE = 256
+"""Longer side of the survey, in pixels."""
+GREY_CHROMA = 3.0
+"""Mean distance between the largest and smallest channel below which a photo counts as grey, of 255."""
+SHARPNESS_SIDE = 96
+
+SAME_TONE = 10
+"""Largest difference of luma, of 255, at which a pixel still has the tone of the edge: JPEG noise."""
+BARE, COVERED, BEYOND = 0.95, 0.4, 0.3
+"""Share of a line's pixels that have the tone of the edge: at least so many in a bare line of a strip, at least
+so many in a line of a strip with text, at most so many in the first line of the picture beyond the strip."""
+LEAST_TEXT_LINES = 3
+LARGEST_BANNER = 0.25
+"""Share of the picture's height up to which a strip with text counts as added."""
+
+Bytes = NDArray[np.uint8]
+
+
+def survey(image: Image.Image) -> Bytes:
+    """Reduce an upright RGB picture to at most ``SURVEY_SIDE`` pixels on the longer side; smaller ones stay.
+
+    A picture of eight times that size or more is first thinned to every n-th pixel: of the hundreds of pixels
+    that become one, sixteen give the same mean to within its noise, and memory is read once at most.
+
+    Returns:
+        uint8 array (height, width, 3).
+    """
+    if max(image.size) >= 8 * SURVEY_SIDE:
+        image = image.resize(_fit(image.size, 4 * SURVEY_SIDE), Image.Resampling.NEAREST)
+    if max(image.size) > SURVEY_SIDE:
+        image = image.resize(_fit(image.size, SURVEY_SIDE), Image.Resampling.BILINEAR, reducing_gap=1.1)
+    return np.asarray(image)
+
+
+def measure(image: Image.Image, reduced: Bytes, face: Box | None) -> dict[str, float | bool]:
+    """Measure one photo.
+
+    Args:
+        image: upright RGB, in full size; only the face is read from it.
+        reduced: ``survey(image)``.
+        face: box of the main face, or None.
+
+    Returns:
+        ``brightness``: mean luma (ITU-R 601), 0 to 1.
+        ``contrast``: standard deviation of luma, 0 to 0.5.
+        ``saturation``: chroma, the largest less the smallest channel, as a share of the largest channel, over
+        all pixels together, 0 to 1. It is the mean of HSV's saturation with each pixel weighted by its value,
+        which keeps the noise of dark pixels out.
+        ``is_grey``: whether chroma is below ``GREY_CHROMA`` on average.
+        ``border``: share of the picture's area in bars or a frame of one tone, 0 to 1.
+        ``banner``: share of the picture's height in strips with text at the upper or lower edge, 0 to 0.5.
+        ``sharpness``: variance of the Laplacian at 96×96 pixels (Pech-Pacheco et al. 2000) of the face, or of
+        the photo where there is none.
+    """
+    grey = Image.fromarray(reduced).convert("L")
+    luma = np.asarray(grey, np.float32).ravel() / 255
+    brightness = luma.mean()
+    luma -= brightness
+    red, green, blue = reduced[..., 0], reduced[..., 1], reduced[..., 2]
+    largest = np.maximum(np.maximum(red, green), blue)
+    chroma = largest - np.minimum(np.minimum(red, green), blue)
+    total, coloured = int(largest.sum()), int(chroma.sum())
+    border, banner = _added_edges(np.asarray(grey))
+    return {
+        "brightness": float(brightness),
+        "contrast": float(np.sqrt(luma @ luma / luma.size)),
+        "saturation": coloured / total if total else 0.0,
+        "is_grey": coloured < GREY_CHROMA * luma.size,
+        "border": border,
+        "banner": banner,
+        "sharpness": _sharpness(grey if face is None else image, face),
+    }
+
+
+def _fit(size: tuple[int, int], side: int) -> tuple[int, int]:
+    """Width and height with the same aspect ratio and this longer side, as ``Image.thumbnail`` has them."""
+    scale = side / max(size)
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def _sharpness(image: Image.Image, face: Box | None) -> float:
+    side = (SHARPNESS_SIDE, SHARPNESS_SIDE)
+    small = image.resize(side, Image.Resampling.BILINEAR, box=face, reducing_gap=2.0).convert("L")
+    g = np.asarray(small, np.float32) / 255
+    inner = g[1:-1, 1:-1]
+    laplacian = (g[:-2, 1:-1] + g[2:, 1:-1] + g[1:-1, :-2] + g[1:-1, 2:] - 4 * inner).ravel()
+    laplacian -= laplacian.mean()
+    return float(laplacian @ laplacian / laplacian.size)
+
+
+@dataclass(frozen=True)
+class _Margin:
+    """The plain part at one edge of a picture, beginning at the edge.
+
+    Attributes:
+        same: (H, W) whether a pixel has the tone of the edge, the edge being the first of the H lines.
+        cover: (H,) share of such pixels in each line.
+        depth: lines at the edge that are bare; 0 where the edge itself is of several tones.
+    """
+
+    same: NDArray[np.bool_]
+    cover: NDArray[np.float64]
+    depth: int
+
+
+NO_MARGIN = _Margin(np.zeros((0, 0), np.bool_), np.zeros(0), 0)
+
+
+def _added_edges(luma: Bytes) -> tuple[float, float]:
+    """Shares of the area that is border and of the height that is banner.
+
+    Only luma is looked at, for JPEG smears colours over many pixels at the edge of a bar.
+
+    Args:
+        luma: (H, W).
+    """
+    height, width = luma.shape
+    top, bottom, left, right = (_margin(lines) for lines in (luma, luma[::-1], luma.T, luma.T[::-1]))
+    if not (top.depth or bottom.depth or left.depth or right.depth):
+        return 0.0, 0.0
+    upper, lower = _strip(top, left.depth, right.depth), _strip(bottom, left.depth, right.depth)
+    sides = _strip(left, top.depth, bottom.depth)[0] + _strip(right, top.depth, bottom.depth)[0]
+    inner = max(0, height - upper[0] - lower[0]) * max(0, width - sides)
+    return 1 - inner / (height * width), (upper[1] + lower[1]) / height
+
+
+def _margin(lines: Bytes) -> _Margin:
+    """Find the plain part at the first of the lines (H, W)."""
+    edge = lines[0]
+    least = max(int(np.sort(edge)[len(edge) // 2]), SAME_TONE) - SAME_TONE  # sorting finds a median soonest
+    span = 2 * SAME_TONE  # below ``least``, bytes wrap round to large numbers
+    if np.count_nonzero(edge - least <= span) < BARE * len(edge):
+        return NO_MARGIN
+    same = lines - least <= span
+    cover = same.sum(1) / same.shape[1]
+    return _Margin(same, cover, _leading(cover >= BARE))
+
+
+def _strip(margin: _Margin, before: int, after: int) -> tuple[int, int]:
+    """How many lines at the edge are border, and how many are banner; at most one of the two is not 0.
+
+    Both are of one tone and end at once all along the line, which a plain background does not: it ends where
+    somebody's head or shoulder begins. A banner holds text, and text leaves the strip's last lines bare.
+
+    Args:
+        before: lines that the margin at the beginning of each line takes up; with ``after``, part of a frame.
+        after: the same at its end.
+    """
+    if margin.depth == 0:
+        return 0, 0
+    if _ends_at_once(margin, margin.depth, before, after):
+        return margin.depth, 0
+    depth = _leading(margin.cover >= COVERED)
+    bare = margin.cover[:depth] >= BARE
+    has_text = depth - bare.sum() >= LEAST_TEXT_LINES and bare[-3:].any()
+    is_banner = has_text and depth <= LARGEST_BANNER * len(margin.same) and _ends_at_once(margin, depth, before, after)
+    return (0, depth) if is_banner else (0, 0)
+
+
+def _ends_at_once(margin: _Margin, depth: int, before: int, after: int) -> bool:
+    """Whether hardly a pixel beyond a strip of so many lines has its tone."""
+    if depth + 1 >= len(margin.same):
+        return False
+    line = margin.same[depth + 1]  # reduction may have blended the one before
+    within = line[before : len(line) - after] if before and after else line
+    return len(within) > 0 and bool(within.mean() <= BEYOND)
+
+
+def _leading(holds: NDArray[np.bool_]) -> int:
+    """Number of lines before the first for which it does not hold."""
+    return len(holds) if holds.all() else int(holds.argmin())

@@ -1,0 +1,185 @@
+"""Where photos come from → files with labels.
+
+A source is a folder, a zip, a tar, a table (CSV, JSON Lines, Parquet), a set on Kaggle or Hugging Face, one image, or
+the drawn demo. It is listed without opening a single image, and read file by file; nothing is extracted, except
+that a compressed tar is decompressed into a temporary file. The layout is a folder per class; a wrapping folder is
+stepped into; ``train/``, ``val/`` and ``test/`` folders are kept as splits. Tables say the same in columns.
+``PATH::part`` picks a folder, a table or an archive inside, or a split of a table.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from mien.data import demo
+from mien.data.sources import remote
+from mien.data.sources.archive import is_tar, list_tar, list_zip
+from mien.data.sources.files import Source, SourceFile, TableColumns, Tables, is_parquet
+from mien.data.sources.folder import ARCHIVE_SUFFIXES, TABLE_SUFFIXES, holdings, list_folder, list_single_file
+from mien.data.sources.layout import assign_labels, pick
+from mien.errors import SourceError
+
+__all__ = ["Source", "SourceFile", "TableColumns", "open_images", "open_source"]
+
+RECOGNISED = TableColumns()
+FOREIGN_ARCHIVES = (".7z", ".rar", ".zst")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder or file on this machine that a spec led to.
+
+    Attributes:
+        name: of the source, or nothing to name it after the file.
+        part: what follows ``::``.
+        confined: whether its tables may name only files below it.
+    """
+
+    path: Path
+    name: str
+    spec: str
+    part: str
+    confined: bool = False
+
+
+def open_source(spec: str, columns: TableColumns = RECOGNISED) -> Source:
+    """List a labelled source.
+
+    Args:
+        spec: path of a folder, zip, tar or table, ``kaggle:owner/name``, ``hf:owner/name``, or ``demo``;
+            with ``::part`` for a part of it.
+        columns: which columns of a table say what.
+
+    Raises:
+        SourceError: if there is no such path, no labels, only one label, or if columns were named for a source
+            that is no table.
+        MissingExtraError: if a client library is needed that is not installed.
+    """
+    found = _locate(spec)
+    if isinstance(found, Tables):
+        from mien.data.sources.table import open_tables  # here, for it brings a library that folders do not need
+
+        return _with_two_labels(open_tables(found, columns), "has no row with a label")
+    if columns != RECOGNISED:
+        named = ", ".join(filter(None, (columns.path, columns.label, columns.group, columns.split)))
+        raise SourceError(
+            f"{spec}: the column {named} was asked for, but this is no table; "
+            "list the photos in a CSV with path, label and that column, and give the CSV"
+        )
+    missing = "no class folders with files; expected one folder per class, as in photos/happy/1.jpg"
+    return _with_two_labels(assign_labels(found), missing, _table_hint(found))
+
+
+def open_images(spec: str, columns: TableColumns = RECOGNISED) -> Source:
+    """List a source whose labels do not matter: all that ``open_source`` takes, one image, a folder at any depth.
+
+    Args:
+        columns: which column of a table holds the paths.
+    """
+    found = _locate(spec)
+    if isinstance(found, Source):
+        return found
+    from mien.data.sources.table import open_tables
+
+    return open_tables(found, columns, roles=("path", "split") if found.part else ("path",))
+
+
+def _with_two_labels(source: Source, missing: str, hint: str = "") -> Source:
+    if not source.labels:
+        raise SourceError(f"{source.spec}: {missing}{hint}")
+    if len(source.labels) == 1:
+        raise SourceError(
+            f"{source.spec}: only one class, {source.labels[0]!r}; a recogniser needs at least two classes{hint}"
+        )
+    return source
+
+
+def _table_hint(source: Source) -> str:
+    """What to do where the labels seem to stand in a table beside the photos."""
+    tables = holdings(source).tables
+    if not tables:
+        return ""
+    path = source.spec.partition("::")[0]
+    is_archive = not remote.is_remote(path) and Path(path).expanduser().is_file()
+    how = "unpack the archive and give the table" if is_archive else f"give that, as in {path}::{tables[0]}"
+    return f"; if the table {tables[0]} says what the photos show, {how}"
+
+
+def _locate(spec: str) -> Source | Tables:
+    """What a spec names: files without labels yet, or tables that have not been read."""
+    path, _, part = spec.partition("::")
+    if path == "demo":
+        return _demo(spec, part or "demo")
+    if remote.is_remote(path):
+        fetched = remote.download(path)
+        return _in_folder(Place(fetched.folder, fetched.name, spec, part, confined=True))
+    try:
+        where = Path(path).expanduser()
+        found = where.exists()
+    except (OSError, RuntimeError, ValueError):  # a name too long, an unknown ~user, a null byte
+        found = False
+    if not found:
+        raise SourceError(f"{path}: no such file or folder; give a folder, a zip, a tar, a table, or 'demo'")
+    if where.is_dir():
+        return _in_folder(Place(where, where.resolve().name, spec, part))
+    return _in_file(Place(where, "", spec, part))
+
+
+def _demo(spec: str, part: str) -> Source:
+    files = tuple(SourceFile(name, name) for name in demo.file_names(part))
+    return Source(spec.replace("::", "-"), spec, files, lambda f: demo.read_file(part, f.location))
+
+
+def _in_folder(place: Place) -> Source | Tables:
+    """A folder's photos; or, where it holds none, those in its tables or its archive."""
+    inner = PurePosixPath(place.part)
+    is_below = place.part and not inner.is_absolute() and ".." not in inner.parts
+    if (
+        is_below
+        and place.part.lower().endswith((*TABLE_SUFFIXES, *ARCHIVE_SUFFIXES))
+        and (place.path / inner).is_file()
+    ):
+        return _in_file(replace(place, path=place.path / inner, part="", name=f"{place.name}-{inner.stem}"))
+    listed = replace(list_folder(place.path, place.spec), name=place.name)
+    held = holdings(listed)
+    if held.has_photos or not (held.tables or held.archives):
+        return pick(listed, place.part) if place.part else listed
+    if not held.archives:
+        return _tables(place, held.tables)
+    if len(held.archives) > 1 or held.tables:
+        names = ", ".join((*held.archives, *held.tables))
+        raise SourceError(
+            f"{place.spec}: holds {names} and no photos beside them; unpack what the photos are in, "
+            f"or give one of them, as in {place.spec.partition('::')[0]}::{held.archives[0]}"
+        )
+    return _in_file(replace(place, path=place.path / held.archives[0]))
+
+
+def _tables(place: Place, files: tuple[str, ...]) -> Tables:
+    """The tables of a folder; a part is a folder of them, or else a split."""
+    below = tuple(file for file in files if place.part and file.startswith(f"{place.part.strip('/')}/"))
+    name = f"{place.name}-{place.part.strip('/').replace('/', '-')}" if below else place.name
+    part = "" if below else place.part
+    return Tables(name, place.spec, place.path, below or files, part, place.confined)
+
+
+def _in_file(place: Place) -> Source | Tables:
+    """What a file is by its content: a tar (before the zip, for a tar may end in one), a zip, a table or an image."""
+    path, lower = place.path, place.path.name.lower()
+    if is_tar(path):
+        source = list_tar(path, place.spec)
+    elif zipfile.is_zipfile(path):
+        source = list_zip(path, place.spec)
+    elif lower.endswith(ARCHIVE_SUFFIXES):
+        kind = "zip" if lower.endswith(".zip") else "tar"
+        raise SourceError(f"{path}: the {kind} is damaged, incomplete or empty; download it again")
+    elif lower.endswith(FOREIGN_ARCHIVES):
+        raise SourceError(f"{path}: mien does not open {path.suffix} archives; unpack it and give the folder")
+    elif lower.endswith(TABLE_SUFFIXES) or is_parquet(path):
+        return Tables(place.name or path.stem, place.spec, path.parent, (path.name,), place.part, place.confined)
+    else:
+        source = list_single_file(path, place.spec)
+    source = replace(source, name=place.name or source.name)
+    return pick(source, place.part) if place.part else source

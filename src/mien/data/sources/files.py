@@ -1,0 +1,137 @@
+"""What every source comes to: files with labels that can be read one at a time."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = [
+    "MAX_FILE_BYTES",
+    "Source",
+    "SourceFile",
+    "TableColumns",
+    "Tables",
+    "is_parquet",
+    "printable",
+    "read_file",
+    "system_file",
+]
+
+SYSTEM_FILES = {"thumbs.db", "desktop.ini", "__macosx"}
+MAX_FILE_BYTES = 256 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One file of a source.
+
+    Attributes:
+        path: printable path inside the source, with ``/``.
+        location: what the source needs to read it; differs from ``path`` for names that are not UTF-8.
+        label: class folder, or the label in a table, or None.
+        split: ``train``, ``val`` or ``test`` where the source came divided, else None.
+        ignored: why the file takes no part, or None.
+        group: what the group column of a table says, for instance the person or the session, or None.
+    """
+
+    path: str
+    location: str
+    label: str | None = None
+    split: str | None = None
+    ignored: str | None = None
+    group: str | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A set of files that can be read one at a time, from several threads."""
+
+    name: str
+    spec: str
+    files: tuple[SourceFile, ...]
+    read: Callable[[SourceFile], bytes]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of the files that take part, sorted by name."""
+        return tuple(sorted({f.label for f in self.files if f.label is not None and f.ignored is None}))
+
+    @property
+    def is_divided(self) -> bool:
+        """Whether the source came divided into train and validation or test."""
+        return any(f.split is not None for f in self.files)
+
+
+@dataclass(frozen=True)
+class TableColumns:
+    """Which columns of a table say what; None stands for a usual name, and for no group at all.
+
+    Attributes:
+        path: the image file, relative to the table's folder, or an image embedded in Parquet.
+        label: the expression shown.
+        group: photos that must stay together, such as those of one person or session.
+        split: train, val or test.
+    """
+
+    path: str | None = None
+    label: str | None = None
+    group: str | None = None
+    split: str | None = None
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Tables that are read as one.
+
+    Attributes:
+        root: the folder that paths of files are given from.
+        files: the tables, relative to ``root``, with ``/``.
+        part: the split that alone is wanted, or nothing.
+        confined: whether rows may name only files below ``root``, as those of a downloaded set may.
+    """
+
+    name: str
+    spec: str
+    root: Path
+    files: tuple[str, ...]
+    part: str = ""
+    confined: bool = False
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a regular file.
+
+    Raises:
+        OSError: if there is none, or if it is larger than ``MAX_FILE_BYTES``.
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError("not a regular file")
+    if status.st_size > MAX_FILE_BYTES:
+        raise OSError(f"larger than {MAX_FILE_BYTES >> 20} MB")
+    return path.read_bytes()
+
+
+def printable(name: bytes) -> str:
+    """A file's name for people: bytes that are not UTF-8, and characters that would act on a terminal, are escaped."""
+    text = name.decode("utf-8", "backslashreplace")
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def is_parquet(path: Path) -> bool:
+    """Whether a file begins as Parquet does."""
+    try:
+        with path.open("rb") as file:
+            return file.read(4) == b"PAR1"
+    except OSError:
+        return False
+
+
+def system_file(path: str) -> str | None:
+    """Why a path is left out as hidden or as a system's own, or None."""
+    parts = path.lower().split("/")
+    if any(part in SYSTEM_FILES for part in parts) or any(part.startswith(".") for part in parts):
+        return "hidden or system file"
+    return None

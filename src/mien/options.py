@@ -1,0 +1,120 @@
+"""Options that several commands share, said once; the help is made from these docstrings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from mien.config import StudyConfig
+    from mien.data.sources import TableColumns
+
+__all__ = ["ColumnOptions", "Flag", "LabelOptions", "Names", "TrainOptions"]
+
+Flag = Annotated[bool, Parameter(negative="")]
+Names = Annotated[tuple[str, ...], Parameter(negative="", consume_multiple=False, show_default=False)]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class ColumnOptions:
+    """How to read photos that a table lists.
+
+    Attributes:
+        path_column: Column of a table with the photos' paths, where it has no usual name.
+        label_column: Column with their classes, likewise.
+        split_column: Column that says train, val or test, likewise.
+        group_column: Column with what must not stand in two splits, such as a subject.
+    """
+
+    path_column: str | None = None
+    label_column: str | None = None
+    split_column: str | None = None
+    group_column: str | None = None
+
+    def columns(self) -> TableColumns:
+        """The columns as the sources take them."""
+        from mien.data.sources import TableColumns
+
+        return TableColumns(self.path_column, self.label_column, self.group_column, self.split_column)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class LabelOptions:
+    """What the audit asks of a model.
+
+    Attributes:
+        check_labels: Rank doubtful labels by what a probe would say. Default: for up to 5,000 photos.
+        leak_premium: Measure what copies on both sides of a split would add to a score.
+    """
+
+    check_labels: Annotated[bool | None, Parameter(negative="--no-check-labels")] = None
+    leak_premium: Flag = False
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions:
+    """How photos are divided and recognisers trained.
+
+    Attributes:
+        recipe: What to train: probe, scratch, notebook; '-no-augmentation' behind a trained one leaves that out.
+            May be given several times.
+        corrections: Table that 'mien audit --out' wrote, with your decisions: drop, or relabel to CLASS.
+        split: Train/validation/test in per cent; folders named train, val and test are kept as they are.
+        split_method: What stays together: grouped (copies of a picture, and the groups of --group-column), series
+            (photos of one shoot as well), or naive (nothing; for comparison only).
+        keep_splits: Earlier study whose photos keep their splits; new ones fill up.
+        epochs: Passes over the training photos, in place of the recipe's budget.
+        updates: Optimiser steps, in place of the recipe's budget.
+        seconds: Wall-clock seconds a run, in place of the recipe's budget.
+        seed: Seed of the split and of every run.
+        size: Side of the trained networks' input, px.
+        augment: Augmentation of the trained networks: none or notebook.
+        precision: fp32, bf16, or auto to take what is faster in a few timed steps (the default).
+        device: auto, cpu or cuda.
+        out: Folder to write. Default: mien-NAME in the current folder.
+        resume: Go on with what was interrupted.
+    """
+
+    recipe: Names = ()
+    corrections: str | None = None
+    split: str = "70/15/15"
+    split_method: str = "grouped"
+    keep_splits: str | None = None
+    epochs: int | None = None
+    updates: int | None = None
+    seconds: float | None = None
+    seed: int = 42
+    size: int | None = None
+    augment: str | None = None
+    precision: str | None = None
+    device: str = "auto"
+    out: str | None = None
+    resume: Flag = False
+
+    def config(self, data: tuple[str, ...], columns: ColumnOptions, **rest: Any) -> StudyConfig:
+        """The settings of a study of ``data``; ``rest`` are those that only one command has."""
+        from mien.config import Budget, StudyConfig
+
+        return StudyConfig(
+            data=data,
+            corrections=self.corrections,
+            path_column=columns.path_column,
+            label_column=columns.label_column,
+            split_column=columns.split_column,
+            group_column=columns.group_column,
+            split=self.split,
+            split_method=cast(Any, self.split_method),
+            keep_splits=self.keep_splits,
+            seed=self.seed,
+            size=self.size,
+            device=self.device,
+            budget=Budget(self.epochs, self.updates, self.seconds),
+            augment=cast(Any, self.augment),
+            precision=cast(Any, self.precision),
+            **rest,
+        )
