@@ -66,8 +66,8 @@ def _conflicts(results: Results) -> Advice | None:
         return None
     return Advice(
         f"Decide on one label for {plural(n, 'picture')} that {'stands' if n == 1 else 'stand'} under two.",
-        "At most one of the labels can be right, and the wrong one is learned as if it were. They are "
-        "listed under Data.",
+        "If it is one picture, at most one of its labels can be right, and the wrong one is learned as if it were. "
+        "They are listed under Data.",
     )
 
 

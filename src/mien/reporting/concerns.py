@@ -168,6 +168,8 @@ def shortcut_sentences(found: Data) -> list[str]:
         f"{plural(found['pictures'], 'distinct picture')}"
     )
     what = "format, size, light, border and text strips, without a look at the face,"
+    if tells_classes(found) and not found["found"]:
+        return [f"From {what} a tiny model does little better than chance, too little to be called a shortcut: {told}."]
     if not tells_classes(found):
         return [f"From {what} a tiny model cannot tell the classes better than chance: {told}."]
     return [
@@ -181,14 +183,18 @@ def culprit_rows(found: Data, most: int) -> list[CulpritRow]:
     """The strongest culprits first."""
     rows = []
     for c in found["culprits"][:most]:
-        name = PROPERTIES.get(c["property"], c["property"])
-        rows.append(CulpritRow(name, _value(c), c["label"], c["count"], c["of"], c["expected"]))
+        rows.append(CulpritRow(_name(c), _value(c), c["label"], c["count"], c["of"], c["expected"]))
     return rows
 
 
 def culprit_words(culprit: Data) -> str:
     """Property and value, as in ``file format WEBP``."""
-    return f"{PROPERTIES.get(culprit['property'], culprit['property'])} {_value(culprit)}".strip()
+    return f"{_name(culprit)} {_value(culprit)}".strip()
+
+
+def _name(culprit: Data) -> str:
+    name = str(culprit["property"])
+    return "picture" if name == "is_grey" else PROPERTIES.get(name, name)  # as in “picture grey”
 
 
 def _value(culprit: Data) -> str:
@@ -221,8 +227,7 @@ def drawing_sentences(data: Data) -> list[str]:
     return [
         f"{'; '.join(found)}. The number below each is the probability of a drawing: from {SURELY_DRAWN:g} on a "
         f"picture is taken for drawn, from {PERHAPS_DRAWN:g} on for perhaps drawn.",
-        "A drawing shows an expression as an artist puts it, more plainly than faces do; whether it belongs in is "
-        "yours to say.",
+        "A drawing shows what its artist made of an expression; whether it belongs in is yours to say.",
     ]
 
 

@@ -27,11 +27,11 @@ Results = Mapping[str, Any]
 DIGITS = 3
 """Of a premium, which is small."""
 DIVISIONS = {
-    "naive": ("Photo by photo", "nothing"),
+    "naive": ("Photo by photo", "nothing kept together"),
     "grouped": ("Copies together", "copies of a picture"),
     "series": ("Series together", "copies, and photos that may be of one shoot"),
 }
-"""Division → its name, and what it keeps together."""
+"""Division → its name, and what it keeps together, in words."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
-from mien.data.duplicates import COPY_SIMILARITY, KIN_SIMILARITY, MAX_GROUP_SHARE, MIN_GROUP_CAP
+from mien.data.duplicates import COPY_SIMILARITY, FINE_SIMILARITY, KIN_SIMILARITY, MAX_GROUP_SHARE, MIN_GROUP_CAP
 from mien.data.fingerprints import SIDE
 from mien.data.preprocess import FACE_MARGIN
 from mien.metrics import RESAMPLES
@@ -57,12 +57,12 @@ def _photos(results: Results) -> str:
 def _copies(results: Results) -> str:
     data = results["data"]
     return (
-        f"Pictures were compared all with all by their luma at {SIDE} × {SIDE} pixels: the cosine of their "
-        "gradients, squashed by tanh, less the horizontal band that differs most; as they are, mirrored, and, unless "
-        "they are face crops, through windows of the larger picture whose edges were aligned by Gauss-Newton steps "
-        "(Lucas and Kanade, 1981). From a cosine of "
-        f"{COPY_SIMILARITY:g} on, or with the same bytes, two are near duplicates, and groups of them are transitive; "
-        f"a group of more than {MIN_GROUP_CAP} pictures and {percent(MAX_GROUP_SHARE)} of all lost its weakest links "
+        f"Pictures were compared all with all by the cosine of their luma gradients at {SIDE // 2} × {SIDE // 2} "
+        "pixels, squashed by tanh, less the horizontal band that differs most: as they are, mirrored, and, unless they "
+        "are face crops, through windows of the other picture whose edges were aligned by Gauss-Newton steps (Lucas "
+        f"and Kanade, 1981). From a cosine of {COPY_SIMILARITY:g} on (and {FINE_SIMILARITY:g} at {SIDE} × {SIDE} "
+        "pixels), or with the same bytes, two are near duplicates. Groups of them are transitive, of at most "
+        f"{MIN_GROUP_CAP} distinct pictures or {percent(MAX_GROUP_SHARE)} of all, the surest links first "
         f"({plural(data['near_duplicate_groups'], 'group')}, {plural(data['duplicate_files'], 'file')} too many). "
         f"Photos were put into one series from a cosine of {KIN_SIMILARITY:g} on, or where long numbers in their file "
         f"names follow each other closely ({plural(data['series'][0], 'series', 'series')} beside the near duplicates)."
