@@ -29,8 +29,9 @@ check: $(VENV)/installed ## lint and type-check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/installed ## measure training speed against the notebook's procedure
+bench: $(VENV)/installed ## measure training speed, and the audit on the real photos
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python bench/training_speed.py
+	OMP_WAIT_POLICY=PASSIVE PYTHONPATH=tests $(BIN)/python bench/audit.py $(wildcard $(REAL_DATA)/six-emotions.zip $(REAL_DATA)/fer2013.zip)
 
 browser:
 	@command -v chromium chromium-browser google-chrome >/dev/null || \

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,8 @@ from mien.data.sources import Source, SourceFile
 
 __all__ = ["Inspected", "inspect_file", "inspect_files", "take_in"]
 
+SAMPLE, SMALL_FILE = 8, 8192
+"""First files that are looked at, and bytes below which all of them are small: then one thread reads the rest."""
 CHUNK = 1000
 """Rows that are kept as Python objects before they become part of the table, which is ten times smaller."""
 
@@ -94,7 +97,12 @@ def inspect_files(
     source: Source, files: Iterable[SourceFile], views: Sequence[View], detector: FaceDetector | None
 ) -> Iterator[Inspected]:
     """Inspect files side by side, yielding in their order."""
-    workers = max(1, min(8, os.cpu_count() or 1))
+    files = iter(files)
+    first = [inspect_file(source, file, views, detector) for file in islice(files, SAMPLE)]
+    yield from first
+    # Threads that decode tiny pictures wait for Python's lock more than they work.
+    are_small = all(inspected.row.get("bytes", 0) < SMALL_FILE for inspected in first)
+    workers = 1 if are_small else max(1, min(8, os.cpu_count() or 1))
     pending: deque[Future[Inspected]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         try:
