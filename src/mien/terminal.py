@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 MOST_LISTED = 10
-MOST_SHOWN, MOST_COPIES, MOST_DRAWN = 3, 3, 6
+MOST_SHOWN, MOST_COPIES, MOST_DRAWN = 3, 2, 6
 LONGEST_NAME = 34
 
 
@@ -131,7 +131,10 @@ def _contradictions(data: Mapping[str, Any]) -> list[str]:
     if not conflicts:
         return []
     lines = [f"under two labels: {_number(len(conflicts), 'picture')}"]
-    lines += [f"  {' = '.join(_short(path) for path in c['paths'][:MOST_COPIES])}" for c in conflicts[:MOST_SHOWN]]
+    for conflict in conflicts[:MOST_SHOWN]:
+        left = len(conflict["paths"]) - MOST_COPIES
+        shown = " = ".join(_short(path) for path in conflict["paths"][:MOST_COPIES])
+        lines.append(f"  {shown}" + (f" +{left}" if left > 0 else ""))
     return lines + _more(len(conflicts))
 
 
@@ -232,7 +235,8 @@ def _short(path: str) -> str:
 
 
 def _by_label(counts: Mapping[str, int]) -> str:
-    return " (" + ", ".join(f"{label} {n}" for label, n in counts.items()) + ")" if counts else ""
+    shown = [f"{label} {n}" for label, n in list(counts.items())[:MOST_SHOWN]]
+    return " (" + ", ".join(shown) + ", …" * (len(counts) > MOST_SHOWN) + ")" if counts else ""
 
 
 def _number(n: int, noun: str) -> str:
