@@ -37,6 +37,7 @@ COMPRESSIONS: dict[bytes, Callable[[Path], io.BufferedIOBase]] = {
 DAMAGE = (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, ValueError, zlib.error, lzma.LZMAError)
 BLOCK = tarfile.BLOCKSIZE
 COPY_BYTES = 4 * 2**20
+NO_DATE = (1980, 1, 1, 0, 0, 0)
 SPARE_BYTES = 512 * 2**20
 """What is left free in the folder for temporary files."""
 
@@ -59,7 +60,11 @@ def list_zip(path: Path, spec: str) -> Source:
         name = _inner_name(path, member.filename, "zip")
         if member.flag_bits & 1:
             raise SourceError(f"{path}: the zip is encrypted; unpack it with its password and give the folder")
+        # What is kept for every member counts: one string for both names, and nothing that reading does not need.
+        name = member.filename if name == member.filename else name
+        member.date_time, member.extra, member.comment = NO_DATE, b"", b""
         files.append(SourceFile(name, str(i), ignored=system_file(name)))
+    archive.NameToInfo.clear()  # members are read by place
     if not files:
         raise SourceError(f"{path}: the zip is empty; expected one folder of photos per class")
     files.sort(key=lambda f: f.path)
