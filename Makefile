@@ -29,13 +29,19 @@ check: $(VENV)/installed ## lint and type-check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/installed ## measure training speed, and the audit on the real photos
+bench: $(VENV)/installed ## measure training speed, and auditing and predicting on the real photos
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python bench/training_speed.py
 	OMP_WAIT_POLICY=PASSIVE PYTHONPATH=tests $(BIN)/python bench/audit.py $(wildcard $(REAL_DATA)/six-emotions.zip $(REAL_DATA)/fer2013.zip)
+	test ! -f $(REAL_DATA)/six-emotions.zip || $(BIN)/python bench/predict.py $(REAL_DATA)/six-emotions.zip
+
+weights: $(VENV)/installed ## make the weights that mien carries again, from the real photos: two hours on two cores
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python pretraining/fit_expression.py $(REAL_DATA)/fer2013.zip weights/expression
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python pretraining/fit_default.py $(REAL_DATA)/six-emotions.zip weights/default
+	$(BIN)/python pretraining/write_cards.py
 
 browser:
 	@command -v chromium chromium-browser google-chrome >/dev/null || \
 	  { command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } || \
 	  echo 'no Chromium: the tests that open the report will be skipped'
 
-.PHONY: help demo test test-data check bench browser
+.PHONY: help demo test test-data check bench weights browser

@@ -33,7 +33,7 @@ from mien.data.sources import Source, open_source
 from mien.models.backbones import load_backbone
 from mien.models.export import to_onnx
 from mien.models.networks import PhotoNetwork
-from mien.training.probe import fit_head
+from mien.training.head import fit_head
 
 REAL = ("f66d7a910171", "8214227495af", "884131736b4f", "76bb1f24d38f", "78cc9eab4746", "76370ecc6c44")
 NEITHER = ("93c20e076917", "db1966864e51")

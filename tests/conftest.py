@@ -27,7 +27,7 @@ PER_CLASS = 20
 UNREADABLE = {"anger/broken.png": "cut short", "happy/notes.txt": "no image", "sad/empty.jpg": "no byte"}
 IGNORED = {"readme.txt": "in no class folder", "happy/Thumbs.db": "a system file"}
 STUDY_OPTIONS = ("--size", "32", "--epochs", "6", "--precision", "fp32", "--device", "cpu")
-STUDY_RECIPES = ("scratch", "probe", "scratch-no-augmentation")
+STUDY_RECIPES = ("scratch", "two-stream", "probe", "scratch-no-augmentation")
 
 
 @dataclass(frozen=True)

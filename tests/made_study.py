@@ -12,7 +12,7 @@ import polars as pl
 from PIL import Image, ImageDraw
 
 from mien.auditing.shortcuts import Culprit, PropertyScore, Shortcuts
-from mien.config import Budget, ProbeSettings, RunConfig, StudyConfig, TrainSettings
+from mien.config import Budget, HeadSettings, RunConfig, StudyConfig, TrainSettings
 from mien.data.audit import audit, audit_json
 from mien.data.collection import Collection
 from mien.data.manifest import SCHEMA
@@ -24,9 +24,12 @@ from mien.evaluation.mistakes import confident_mistakes, error_rates_json, mista
 from mien.evaluation.overfitting import fit_verdict
 from mien.evaluation.predictions import score_rows, scores_json
 from mien.evaluation.shift import target_json
+from mien.evaluation.sureness import sureness_json
+from mien.models.artifact import Contract, Threshold
 
 LABELS = ("anger", "happy", "sad_in_a_folder_with_a_rather_long_name")
 HOSTILE = "<script>document.title='owned'</script><img src=x onerror=alert(1)>.png"
+CONTRACT = Contract(LABELS, (), "probe", thresholds=(Threshold(0.1, 0.6, 0.5),))
 VIEW, FACE_VIEW = View("photo", 64), View("face", 32)
 PER_CLASS = 20
 DOUBTS = ((3, "happy", 0.02), (25, LABELS[2], 0.04), (27, LABELS[2], 0.11))
@@ -184,7 +187,7 @@ def examined_json(rows: pl.DataFrame) -> dict[str, Any]:
 def leakage_json(*intervals: tuple[float, float]) -> dict[str, Any]:
     """Premiums of the grouped and of the series division, in the middle of their intervals."""
     premiums = {
-        method: {"value": (low + high) / 2, "interval": {"low": low, "high": high}}
+        method: {"value": (low + high) / 2, "interval": [low, high]}
         for method, (low, high) in zip(("grouped", "series"), intervals, strict=True)
     }
     macro_f1 = {"naive": 0.7891} | {method: 0.7891 - premium["value"] for method, premium in premiums.items()}
@@ -199,9 +202,11 @@ def add_target(results: dict[str, Any], manifest: pl.DataFrame) -> None:
     scored = results["runs"]["probe"]["target"]
     names = scored["labels"]["matched"]
     results["target"] = scored | {
+        "sureness": sureness_json(CONTRACT, predictions, names),
         "reference": {"what": "a reference on the same photos", "accuracy": 0.3456, "macro_f1": 0.2347},
         "data": data_json(rows, "other"),
         "seen_in_training": 2,
+        "known_collections": [],
         "recurring_groups": 0,
         "mistakes": mistakes_json(confident_mistakes(predictions, LABELS, names)),
         "error_rates": error_rates_json(predictions, manifest, LABELS, names),
@@ -212,9 +217,9 @@ def make_results(manifest: pl.DataFrame) -> dict[str, Any]:
     data = manifest.filter(pl.col("source") == "photos")
     used = data.filter(pl.col("split").is_not_null())
     train = TrainSettings(size=64, batch_size=8, budget=Budget(epochs=5), precision="fp32")
-    probe = ProbeSettings(photo_size=48, face_size=FACE_VIEW.size, strength=1e-3)
+    probe = HeadSettings(photo_size=48, face_size=FACE_VIEW.size, strength=1e-3)
     configs = {
-        "probe": RunConfig("probe", "probe", 7, "cpu", LABELS, probe=probe),
+        "probe": RunConfig("probe", "probe", 7, "cpu", LABELS, head=probe),
         "scratch": RunConfig("scratch", "scratch", 7, "cpu", LABELS, train=train),
     }
     made = {name: make_run(name, config, used, 3.0 - i) for i, (name, config) in enumerate(configs.items())}
@@ -243,4 +248,11 @@ def make_results(manifest: pl.DataFrame) -> dict[str, Any]:
         "paths": {"report": None, "run": "x", "model": "x/model.onnx"},
         "mistakes": mistakes_json(confident_mistakes(test, LABELS)),
         "error_rates": error_rates_json(test, manifest, LABELS),
+        "sureness": sureness_json(CONTRACT, test),
+        "covered": {
+            "images": 9,
+            "whole": {"macro_f1": 0.71, "interval": [0.6, 0.8]},
+            "background": {"macro_f1": 0.52, "interval": [0.4, 0.6]},
+            "face": {"macro_f1": 0.63, "interval": [0.5, 0.7]},
+        },
     }

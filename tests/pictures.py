@@ -34,6 +34,12 @@ def pattern(seed: int, size: tuple[int, int] = (40, 30)) -> Image.Image:
     return Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
 
 
+def grainy(seed: int, size: tuple[int, int] = (48, 48)) -> Image.Image:
+    """Random pixels: as sharp as a picture can be."""
+    values = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    return Image.fromarray(values)
+
+
 def encoded(image: Image.Image, format: str = "PNG", **options: object) -> bytes:
     """The bytes of an image file."""
     buffer = io.BytesIO()

@@ -14,9 +14,8 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
 from mien.data.components import connected_components
 from mien.data.duplicates import COPY_SIMILARITY, Pairs, find_pairs
-from mien.data.faces import is_face_crop
 from mien.data.fingerprints import SIDE, fingerprint
-from mien.data.preprocess import UnreadableImageError, decode
+from mien.data.preprocess import UnreadableImageError, decode, is_face_crop
 from mien.data.properties import survey
 from mien.data.sources import Source, SourceFile
 

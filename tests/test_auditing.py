@@ -207,10 +207,12 @@ def looked_at(
     """Examine photos whose features are given."""
     wide = np.zeros((len(features), 2 * WIDTH), np.float32)
     wide[:, : features.shape[1]] = features
-    monkeypatch.setattr("mien.auditing.features.photo_features", lambda pixels, rows, advance: wide[rows])
+    monkeypatch.setattr(
+        "mien.auditing.features.photo_features", lambda pixels, photos, folder, advance: wide[photos["row"].to_numpy()]
+    )
     monkeypatch.setattr("mien.auditing.drawings.drawn_by_look", lambda seen: np.full(len(seen), drawn, np.float32))
     settings = {"labels_unjudged": None, "leak_premium": False, "seed": 3, "progress": Silent()} | options
-    return examine(manifest, Pixels(Path("nowhere")), **settings)
+    return examine(manifest, Pixels(Path("nowhere")), Path("nowhere"), **settings)
 
 
 def test_doubts_land_in_the_manifest_and_in_the_results(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,11 +277,11 @@ def test_why_labels_were_not_judged_is_said() -> None:
     manifest = made_manifest(["happy", "sad"] * 10)
     options: dict[str, Any] = {"labels_unjudged": "not asked for", "seed": 3, "progress": Silent()}
     pixels = Pixels(Path("nowhere"))
-    plain = examine(manifest, pixels, leak_premium=False, **options)
+    plain = examine(manifest, pixels, Path("nowhere"), leak_premium=False, **options)
     assert plain.results["doubtful_labels"] == {"reason": "not asked for"}
     assert plain.results["leakage"] is None
     assert plain.manifest.equals(manifest)
-    asked = examine(manifest, pixels, leak_premium=True, **options)
+    asked = examine(manifest, pixels, Path("nowhere"), leak_premium=True, **options)
     assert asked.results["leakage"] == {"reason": "not asked for", "macro_f1": {}, "premium": {}}
 
 
@@ -371,9 +373,7 @@ TROUBLES: dict[str, Any] = {
     },
     "leakage": {
         "reason": None,
-        "premium": {
-            method: {"value": 0.0312, "interval": {"low": -0.0123, "high": 0.0712}} for method in ("grouped", "series")
-        },
+        "premium": {method: {"value": 0.0312, "interval": [-0.0123, 0.0712]} for method in ("grouped", "series")},
     },
 }
 

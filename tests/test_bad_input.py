@@ -385,7 +385,6 @@ def test_cuda_where_there_is_none(refused: Callable[..., str], small_set: Path) 
         (("evaluate",), ("MODEL",)),
         (("evaluate", "model.onnx"), ("DATA",)),
         (("predict",), ("SOURCES",)),
-        (("predict", "photo.jpg"), ("--model",)),
         (("predict", "photo.jpg", "--model"), ("--model",)),
         (("paint",), ("paint", "study")),
         (("audit", "demo", "--quiet"), ("--quiet",)),

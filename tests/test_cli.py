@@ -40,9 +40,10 @@ OPTIONS = {
     "train": (*DIVIDING, "recipe", "resume", "out", "json"),
     "audit": ("corrections", "faces", "no_faces", "check_labels", "no_check_labels", "leak_premium", "out", *COLUMNS),
     "evaluate": ("corrections", "path_column", "label_column", "json"),
-    "predict": ("model", "jsonl"),
+    "predict": ("model", "faces", "max_error", "fps", "jsonl", "csv"),
+    "export": ("out", "precision", "json"),
 }
-COMMANDS = ("study", "train", "audit", "evaluate", "predict")
+COMMANDS = ("study", "train", "audit", "evaluate", "predict", "export")
 QUICK = ("--recipe", "scratch", "--size", "32", "--epochs", "1", "--out", "out")
 
 
@@ -352,7 +353,7 @@ def test_ctrl_c_names_no_option_that_the_command_lacks(
     def interrupt(*args: object, **kwargs: object) -> None:
         raise KeyboardInterrupt
 
-    for place in ("mien.recognizer.inspect_files", "mien.data.intake.inspect_files"):
+    for place in ("mien.recognizer.read_ahead", "mien.data.intake.read_ahead"):
         monkeypatch.setattr(place, interrupt)
     argv = {
         "predict": ("predict", small_study.target, "--model", small_study.folder),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mien.config import Budget, ProbeSettings, RunConfig, StudyConfig, TrainSettings, read_toml, write_toml
+from mien.config import Budget, HeadSettings, RunConfig, StudyConfig, TrainSettings, read_toml, write_toml
 from mien.errors import ConfigError
 
 TRAIN = TrainSettings(size=96, batch_size=32, budget=Budget(epochs=30))
@@ -38,8 +38,8 @@ CONFIGS = {
             precision="bf16",
         ),
     ),
-    "probe": RunConfig("probe", "probe", 1, "cpu", ("a", "b"), probe=ProbeSettings()),
-    "decided probe": RunConfig("probe", "probe", 1, "cpu", ("a", "b"), probe=ProbeSettings(strength=3e-4)),
+    "probe": RunConfig("probe", "probe", 1, "cpu", ("a", "b"), head=HeadSettings()),
+    "decided probe": RunConfig("probe", "probe", 1, "cpu", ("a", "b"), head=HeadSettings(strength=3e-4)),
     "study": StudyConfig(("photos",)),
     "full study": StudyConfig(
         ("C:\\photos\\mine", "demo"),
@@ -73,12 +73,12 @@ def test_config_survives_its_file(name: str, tmp_path: Path) -> None:
 
 def test_every_setting_that_can_be_none_defaults_to_it() -> None:
     """TOML has no null, so None is told by absence."""
-    for kind in (Budget, ProbeSettings, RunConfig, StudyConfig, TrainSettings):
+    for kind in (Budget, HeadSettings, RunConfig, StudyConfig, TrainSettings):
         for field in dataclasses.fields(kind):
             assert ("None" in str(field.type)) == (field.default is None), f"{kind.__name__}.{field.name}"
 
 
-@pytest.mark.parametrize("kind", [Budget, ProbeSettings, RunConfig, StudyConfig, TrainSettings])
+@pytest.mark.parametrize("kind", [Budget, HeadSettings, RunConfig, StudyConfig, TrainSettings])
 def test_settings_cannot_be_changed_and_are_all_explained(kind: type) -> None:
     fields = [field.name for field in dataclasses.fields(kind)]
     with pytest.raises(dataclasses.FrozenInstanceError):

@@ -27,6 +27,15 @@ def test_the_layer_table_is_the_networks_own():
     assert module.table() in document("docs/EMOTIONCNN.md")
 
 
+def test_the_model_cards_say_what_was_measured():
+    spec = importlib.util.spec_from_file_location("write_cards", ROOT / "pretraining/write_cards.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert document("docs/MODEL_CARDS.md") == module.cards()
+
+
 def test_every_make_target_the_readme_names_exists():
     makefile = document("Makefile")
     text = document("README.md") + document("CONTRIBUTING.md")

@@ -18,11 +18,11 @@ from mien.data.audit import audit
 from mien.data.collection import open_collection
 from mien.data.demo import ACTION_UNITS, draw_face
 from mien.data.duplicates import COPY_SIMILARITY, Pairs, assign_groups, find_pairs
-from mien.data.faces import is_face_crop
 from mien.data.fingerprints import SIDE, align, look_in, similarity
 from mien.data.intake import take_in
 from mien.data.pixels import Pixels, PixelWriter
 from mien.data.prepare import prepare
+from mien.data.preprocess import is_face_crop
 from mien.data.sources import Source, SourceFile, open_source
 from mien.progress import Silent
 from pictures import encoded, pattern, png

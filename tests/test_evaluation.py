@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from conftest import Study
 from mien.data.manifest import SCHEMA
-from mien.data.preprocess import View
+from mien.data.preprocess import BLANK, View
 from mien.data.sources import TableColumns
 from mien.errors import LabelError, ModelError, SourceError
 from mien.evaluation.compare import comparisons_json, select
+from mien.evaluation.covered import _cover
 from mien.evaluation.evaluate import evaluate
 from mien.evaluation.mistakes import confident_mistakes, error_rates_json, mistakes_json
 from mien.evaluation.overfitting import GAP, LOW, fit_verdict
 from mien.evaluation.predictions import probabilities, score_rows, scores_json, write_predictions
-from mien.evaluation.shift import reference_for, seen_in_training, target_json
-from mien.models.artifact import Contract
+from mien.evaluation.shift import known_collections, reference_for, seen_in_training, target_json
+from mien.evaluation.sureness import sureness_json
+from mien.models.artifact import Contract, Threshold
 from mien.progress import Silent
 from pictures import BLUE, GREEN, RED, WHITE, colour_model, encoded, write_files
 
@@ -177,6 +181,13 @@ def test_photos_seen_in_training_are_counted_byte_for_byte() -> None:
     assert seen_in_training(contract("b" * 12, "d" * 12), manifest) == 1
     assert seen_in_training(contract("e" * 12), manifest) == 0
     assert seen_in_training(contract(), manifest) == 0
+
+
+def test_target_of_a_collection_that_was_trained_on_is_known_by_name() -> None:
+    trained = dataclasses.replace(contract(), collections=("six-emotions", "fer2013", "ImageNet-1k"))
+    assert known_collections(trained, ["fer2013"]) == ["fer2013"]
+    assert known_collections(trained, ["elsewhere", "fer2013-test"]) == ["fer2013"]
+    assert known_collections(trained, ["fer2013plus", "six"]) == []
 
 
 def test_scores_json_has_the_documented_keys_and_null_for_no_score() -> None:
@@ -402,3 +413,40 @@ def test_evaluate_checks_everything_before_it_reads_a_photo(target: str, tmp_pat
         with pytest.raises(error):
             evaluate(*args, tmp_path / "work", **PLAIN)
         assert not (tmp_path / "work").exists()
+
+
+# -- a part covered ---------------------------------------------------------------------------------------------------
+
+
+def test_cover_hides_the_face_and_nothing_far_from_it() -> None:
+    rows = pl.DataFrame(
+        {"face_left": [100.0], "face_top": [50.0], "face_right": [200.0], "face_bottom": [150.0]}
+        | {"width": [400], "height": [200]}
+    )
+    photo, face = np.zeros((1, 40, 40, 3), np.uint8), np.zeros((1, 40, 40, 3), np.uint8)
+    _cover(photo, View("photo", 40), rows, ("face",))
+    _cover(face, View("face", 40), rows, ("face",))
+    assert (photo[0, 10:30, 10:20] == BLANK).all()
+    assert not photo[0, :6].any()
+    assert not photo[0, :, 24:].any()
+    assert (face == BLANK).all()
+    _cover(photo, View("scene", 40), rows, ("scene",))
+    assert (photo == BLANK).all()
+
+
+def test_background_alone_is_scored_on_the_photos_with_a_face(small_study: Study) -> None:
+    covered = small_study.results["covered"]
+    assert 0 < covered["images"] <= small_study.results["runs"][small_study.results["selected"]]["test"]["images"]
+    for name in ("whole", "background"):
+        assert 0 <= covered[name]["macro_f1"] <= 1
+
+
+def test_sureness_counts_the_photos_of_the_shared_classes() -> None:
+    rows = table([("anger", "anger"), ("happy", "happy"), ("other", "sad")], [0.9, 0.7, 0.8])
+    made = dataclasses.replace(contract(), thresholds=(Threshold(0.1, 0.8, 0.5),))
+    found = sureness_json(made, rows, {"anger": "anger", "happy": "happy"})
+    assert found["images"] == 2
+    assert found["promise"] == {
+        "max_error": 0.1, "probability": 0.8, "answered": 1, "wrong": 0, "interval": found["promise"]["interval"]
+    }  # fmt: skip
+    assert sureness_json(contract(), rows.head(0))["promise"] is None

@@ -19,7 +19,7 @@ from mien.models.networks import (
     TwoStreamFeatures,
     TwoStreamNetwork,
 )
-from mien.training.probe import fit_head
+from mien.training.head import fit_head
 
 CHANNELS = (3, 32, 64, 128, 256)
 DROPOUTS = (0.2, 0.3, 0.4, 0.5)
@@ -132,7 +132,8 @@ def test_photo_network_is_its_body_on_normalised_pixels() -> None:
 def test_two_stream_network_joins_photo_and_face_in_that_order() -> None:
     backbone = nn.Sequential(nn.Conv2d(3, 5, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
     head = nn.Linear(10, 4)
-    features = TwoStreamFeatures(backbone, IMAGENET_MEAN, IMAGENET_STD)
+    stream = PhotoNetwork(backbone, IMAGENET_MEAN, IMAGENET_STD)
+    features = TwoStreamFeatures(stream, stream)
     photo, face, layer = pixels(side=48), pixels(side=32, seed=1), PixelInput(IMAGENET_MEAN, IMAGENET_STD)
     with torch.inference_mode():
         joined = torch.cat([backbone(layer(photo)), backbone(layer(face))], dim=1)

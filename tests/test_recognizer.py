@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 import functools
 import json
 from dataclasses import dataclass
@@ -19,10 +20,10 @@ from torch import nn
 import mien
 from mien import Recognizer
 from mien.data.demo import draw_face
+from mien.data.pictures import open_pictures
 from mien.data.preprocess import View, decode, render
-from mien.data.sources import open_images
 from mien.errors import ModelError
-from mien.models.artifact import Contract, model_path, open_model
+from mien.models.artifact import Contract, Threshold, model_path, open_model
 from mien.models.export import export_model, save_model, save_weights, to_onnx, with_linear_head
 from mien.models.networks import (
     IMAGENET_MEAN,
@@ -33,11 +34,11 @@ from mien.models.networks import (
     TwoStreamNetwork,
 )
 from mien.recognizer import Prediction
-from pictures import BLUE, GREEN, RED, colour_model, encoded, halves, pattern, png, write_files, write_zip
+from pictures import BLUE, GREEN, RED, colour_model, encoded, grainy, halves, pattern, png, write_files, write_zip
 
 SRC = Path(mien.__file__).parent
 LABELS = ("sad", "anger", "happy")  # neither sorted nor reversed
-CROP = png(size=(48, 48))  # small and square: taken as a face
+CROP = encoded(grainy(0))  # small and square: taken as a face
 PHOTO, FACE = View("photo", 32), View("face", 48)
 
 
@@ -65,7 +66,8 @@ def photo_network(contract: Contract, folder: Path) -> nn.Module:
 def two_stream_network(contract: Contract, folder: Path) -> nn.Module:
     """A random network of photo and face, exported as the probe is: features first, the head behind them."""
     body = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    features, head = TwoStreamFeatures(body, IMAGENET_MEAN, IMAGENET_STD).eval(), nn.Linear(8, 3)
+    stream = PhotoNetwork(body, IMAGENET_MEAN, IMAGENET_STD)
+    features, head = TwoStreamFeatures(stream, stream).eval(), nn.Linear(8, 3)
     network = TwoStreamNetwork(features, head).eval()
     weight, bias = (tensor.detach().numpy() for tensor in (head.weight, head.bias))
     save_weights(network, folder)
@@ -113,8 +115,12 @@ def test_weights_for_further_training_are_those_of_the_network(exported: Exporte
     from safetensors.torch import load_file
 
     stored, state = load_file(exported.folder / "model.safetensors"), exported.network.state_dict()
-    assert stored.keys() == state.keys()
-    assert all(torch.equal(stored[name], state[name]) for name in state)
+    assert all(torch.equal(stored[name], state[name]) for name in stored)
+    other = copy.deepcopy(exported.network)  # two streams with one backbone stay so in the copy
+    for tensor in other.state_dict().values():
+        tensor.zero_()
+    other.load_state_dict(stored, strict=False)
+    assert all(torch.equal(value, state[name]) for name, value in other.state_dict().items())
 
 
 def test_contract_travels_in_the_file(exported: Exported) -> None:
@@ -242,7 +248,7 @@ def test_status_tells_whether_a_face_was_found(colours: Recognizer) -> None:
     two = Image.new("RGB", (2 * face.width, face.height), (128, 128, 128))
     two.paste(face, (0, 0))
     two.paste(face, (face.width, 0))
-    one, several, none, crop = colours.predict([face, two, Image.new("RGB", (300, 200), RED), pattern(1, (48, 48))])
+    one, several, none, crop = colours.predict([face, two, Image.new("RGB", (300, 200), RED), grainy(1)])
     assert (one.status, several.status, none.status, crop.status) == ("ok", "several_faces", "no_face", "ok")
     assert one.face is not None
     assert 0 <= one.face[0] < one.face[2] <= face.width
@@ -258,8 +264,10 @@ def test_array_that_is_no_rgb_photo_is_a_type_error(colours: Recognizer) -> None
 
 def test_files_of_a_zip_are_recognised_in_their_order_without_system_files(colours: Recognizer, tmp_path: Path) -> None:
     files = {"b.png": CROP, "a/c.png": CROP, "__MACOSX/._b.png": b"x", "notes.txt": b"x"}
-    answers = list(colours.predict_files(open_images(str(write_zip(tmp_path / "x.zip", files)))))
-    assert [(a.path, a.status) for a in answers] == [("a/c.png", "ok"), ("b.png", "ok"), ("notes.txt", "unreadable")]
+    path = write_zip(tmp_path / "x.zip", files)
+    answers = list(colours.predict_pictures(open_pictures(str(path))))
+    told = [("a/c.png", "ok"), ("b.png", "ok"), ("notes.txt", "unreadable")]
+    assert [(a.path, a.status) for a in answers] == [(f"{path}::{name}", status) for name, status in told]
 
 
 def test_contract_survives_json() -> None:
@@ -268,7 +276,9 @@ def test_contract_survives_json() -> None:
         views=(PHOTO, FACE),
         recipe="probe",
         temperature=1.5,
-        abstain_below=0.4,
+        max_error=0.1,
+        thresholds=(Threshold(0.1, 0.8, 0.5), Threshold(0.2, 0.4, 0.9)),
+        measured={"macro_f1": 0.5},
         collections=("photos", "ImageNet-1k"),
         training_hashes=frozenset({"b" * 12, "a" * 12}),
         mien_version="0.1.0",

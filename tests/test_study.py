@@ -94,7 +94,7 @@ def test_artifacts_are_written_and_nothing_half_written(small_study: Study) -> N
         run_folder = folder / "runs" / name
         for file in ("config.toml", "model.onnx", "model.safetensors", "predictions.parquet"):
             assert (run_folder / file).stat().st_size > 0
-        if name != "probe":
+        if name.startswith("scratch"):
             assert (run_folder / "history.csv").stat().st_size > 0
             assert list(run_folder.glob("**/events.out.tfevents.*"))
     assert not list(folder.rglob("*.partial"))
@@ -421,7 +421,7 @@ def test_tensorboard_events(small_study: Study) -> None:
 # -- one preprocessing, one network -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["scratch", "probe"])
+@pytest.mark.parametrize("name", ["scratch", "probe", "two-stream"])
 def test_recogniser_gives_what_the_study_stored(small_study: Study, name: str) -> None:
     rows = predictions(small_study, name)
     picked = pl.concat(
@@ -441,20 +441,24 @@ def test_recogniser_gives_what_the_study_stored(small_study: Study, name: str) -
             assert prediction.label == label
 
 
-@pytest.mark.parametrize("name", ["scratch", "probe"])
+@pytest.mark.parametrize("name", ["scratch", "probe", "two-stream"])
 def test_onnx_and_weights_are_the_same_network(small_study: Study, manifest: pl.DataFrame, name: str) -> None:
     recognizer = Recognizer(small_study.folder / "runs" / name)
     rows = manifest.filter(pl.col("split") == "test")["row"].to_numpy()
     pixels = Pixels(small_study.folder / "pixels")
     views = {view.key: pixels.read(view, rows) for view in recognizer.contract.views}
     network: torch.nn.Module
-    if name == "probe":
-        backbone = load_backbone()
-        head = torch.nn.Linear(2 * backbone.width, len(CLASSES))
-        network = TwoStreamNetwork(TwoStreamFeatures(backbone.module, backbone.mean, backbone.std), head)
+    if name in ("probe", "two-stream"):
+        photo, head = load_backbone().network(), torch.nn.Linear(2560, len(CLASSES))
+        face = photo if name == "probe" else load_backbone("expression").network()
+        network = TwoStreamNetwork(TwoStreamFeatures(photo, face), head)
     else:
         network = PhotoNetwork(EmotionCNN(len(CLASSES)), IMAGENET_MEAN, IMAGENET_STD)
-    network.load_state_dict(load_file(small_study.folder / "runs" / name / "model.safetensors"))
+    stored = load_file(small_study.folder / "runs" / name / "model.safetensors")
+    missing, unexpected = network.load_state_dict(stored, strict=False)
+    assert not unexpected
+    assert all(key.startswith("features.face.") for key in missing)
+    assert not missing or name == "probe"  # whose one backbone is stored once
     with torch.inference_mode():
         expected = network.eval()(*(torch.from_numpy(views[view.key]) for view in recognizer.contract.views))
     found = recognizer.logits(views)

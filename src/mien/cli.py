@@ -12,12 +12,12 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter
 
 from mien import __version__
-from mien.errors import ConfigError, MienError, MissingExtraError, ModelError
+from mien.errors import ConfigError, MienError, MissingExtraError
 from mien.options import ColumnOptions, Flag, LabelOptions, TrainOptions
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def study(
 ) -> None:
     """Do the main job: audit, split, train, compare, test, and write a report.
 
-    Without --recipe it trains probe, scratch and scratch-no-augmentation.
+    Without --recipe it trains two-stream, probe, scratch and scratch-no-augmentation.
 
     Args:
         data: Labelled photos: a folder per class, as folder, zip or tar; a CSV, JSON Lines or Parquet table; or
@@ -89,13 +89,13 @@ def train(
 ) -> None:
     """Train and validate only; the test photos stay unread.
 
-    Without --recipe it trains probe.
+    Without --recipe it trains two-stream.
 
     Args:
         data: Labelled photos, as for 'mien study'.
         json: Print the results as one JSON object.
     """
-    config = training.config(data, columns, recipes=training.recipe or ("probe",))
+    config = training.config(data, columns, recipes=training.recipe or ("two-stream",))
     with _training_parts():
         from mien.study import run_training
     _run_in_folder(run_training, config, training, json=json)
@@ -186,49 +186,87 @@ def evaluate(
 
 @app.command
 def predict(
-    sources: tuple[str, ...],
+    sources: Annotated[tuple[str, ...], Parameter(allow_leading_hyphen=True)],
     /,
     *,
-    model: str | None = None,
+    model: str = "default",
+    faces: str = "largest",
+    max_error: float | None = None,
+    fps: float = 5.0,
     jsonl: Flag = False,
+    csv: Flag = False,
 ) -> None:
-    """Recognise the expression shown in photos.
+    """Recognise the expression shown in photos and videos.
 
     Args:
-        sources: Image files, folders or zips of photos.
-        model: Study folder, run folder or model.onnx.
+        sources: Images, folders, patterns, zips, tars, tables or videos; - reads one path a line from standard input.
+        model: Study folder, run folder, model.onnx, or the one that comes with mien.
+        faces: largest for one answer a picture, all for one a face.
+        max_error: Share of answers that may be wrong on photos like those the model was trained on; answers that are
+            less sure are called unsure.
+        fps: Frames a second to look at in videos.
         jsonl: Print one JSON object a line instead of a table.
+        csv: Print a CSV with a row for each answer.
     """
-    from dataclasses import asdict, replace
+    from itertools import chain
 
-    from mien.data.sources import open_images
+    from mien.config import check_choice, check_max_error
+    from mien.data.pictures import open_pictures
+    from mien.printed import prediction_header, prediction_summary, prediction_text
     from mien.recognizer import Recognizer
-    from mien.terminal import prediction_line, prediction_summary
 
     if not sources:
-        raise ConfigError("predict: give photos, as in: mien predict photo.jpg --model RUN")
-    if model is None:
-        raise ModelError("predict: --model is needed, this version carries no recogniser of its own; train one first")
-    recognizer = Recognizer(model)
-    opened = [(source, open_images(source)) for source in sources]
+        raise ConfigError("predict: give photos, as in: mien predict photo.jpg")
+    for source in sources:
+        if source.startswith("-") and source != "-":
+            raise ConfigError(f"Unknown option: {source}. See: mien predict --help")
+    check_choice("faces", faces, ("largest", "all"))
+    check_max_error(max_error)
+    if not 0 < fps <= 1000:
+        raise ConfigError(f"--fps {fps:g}: must be more than 0 and at most 1000")
+    if jsonl and csv:
+        raise ConfigError("predict: give --jsonl or --csv, not both")
+    recognizer = Recognizer(model, max_error=max_error)
+    pictures = chain.from_iterable([open_pictures(source, frames_per_second=fps) for source in sources])
+    text = prediction_text("jsonl" if jsonl else "csv" if csv else "table", recognizer.labels)
+    if csv:
+        print(prediction_header(recognizer.labels))
     counts: dict[str, int] = {}
-    for spec, source in opened:
-        for prediction in recognizer.predict_files(source):
-            prediction = replace(prediction, path=_as_given(spec, prediction.path))
-            print(json_format.dumps(asdict(prediction), ensure_ascii=False) if jsonl else prediction_line(prediction))
-            counts[prediction.status] = counts.get(prediction.status, 0) + 1
+    for prediction in recognizer.predict_pictures(pictures, every_face=faces == "all"):
+        print(text(prediction), flush=True)
+        counts[prediction.status] = counts.get(prediction.status, 0) + 1
     print(prediction_summary(counts), file=sys.stderr)
     if counts.get("unreadable"):
         sys.exit(1)
 
 
-def _as_given(spec: str, path: str) -> str:
-    """The path of a photo as the user can find it: behind the folder or zip it is in."""
+@app.command
+def export(
+    model: str,
+    /,
+    *,
+    out: str | None = None,
+    precision: str = "fp32",
+    json: Flag = False,
+) -> None:
+    """Write a model file to take elsewhere, as it is or smaller, and measure what that costs.
+
+    Args:
+        model: Study folder, run folder, model.onnx, or default.
+        out: File to write. Default: the model's name and precision in the current folder.
+        precision: fp32 as it was trained, fp16 for half the size, int8 for a quarter.
+        json: Print the result as one JSON object.
+    """
     from pathlib import Path
 
-    if "::" in spec or Path(spec).is_dir():
-        return f"{spec.rstrip('/')}/{path}"
-    return spec if Path(spec).name == path else f"{spec}::{path}"
+    from mien.config import check_choice
+    from mien.evaluation.exporting import export as export_model
+    from mien.terminal import export_summary
+
+    check_choice("precision", precision, ("fp32", "fp16", "int8"))
+    name = Path(model).resolve().name.removesuffix(".onnx")
+    path = Path(out).expanduser() if out else Path(f"{name}-{precision}.onnx")
+    _finish(export_model(model, path, cast(Any, precision)), export_summary, json=json)
 
 
 def main() -> None:

@@ -20,10 +20,12 @@ from mien.errors import ConfigError
 __all__ = [
     "DEFAULT_RECIPES",
     "Budget",
-    "ProbeSettings",
+    "HeadSettings",
     "RunConfig",
     "StudyConfig",
     "TrainSettings",
+    "check_choice",
+    "check_max_error",
     "read_toml",
     "write_toml",
 ]
@@ -35,7 +37,7 @@ Augmentation = Literal["none", "notebook"]
 SplitMethod = Literal["grouped", "series", "naive"]
 
 
-DEFAULT_RECIPES = ("probe", "scratch", "scratch-no-augmentation")
+DEFAULT_RECIPES = ("two-stream", "probe", "scratch", "scratch-no-augmentation")
 
 
 @dataclass(frozen=True)
@@ -97,9 +99,9 @@ class TrainSettings:
     def __post_init__(self) -> None:
         if self.size < 32:
             raise ConfigError(f"--size {self.size}: the network halves its input four times; give at least 32 px")
-        _check_choice("augment", self.augment, get_args(Augmentation))
-        _check_choice("precision", self.precision, get_args(Precision))
-        _check_choice("monitor", self.monitor, ("accuracy", "macro_f1"))
+        check_choice("augment", self.augment, get_args(Augmentation))
+        check_choice("precision", self.precision, get_args(Precision))
+        check_choice("monitor", self.monitor, ("accuracy", "macro_f1"))
         _check_range("batch_size", self.batch_size, 1, None)
         _check_range("label_smoothing", self.label_smoothing, 0, 0.999)
         _check_range("dropout_scale", self.dropout_scale, 0, 1)
@@ -110,24 +112,45 @@ class TrainSettings:
 
 
 @dataclass(frozen=True)
-class ProbeSettings:
+class HeadSettings:
     """A logistic head on frozen features of the whole photo and of the face.
 
     Attributes:
-        backbone: name of the pretrained network.
-        photo_size: side of the photo view, px.
+        photo_backbone: name of the pretrained network that the whole photo goes through.
+        face_backbone: name of the one that the face goes through.
+        context: what the first of them sees: the whole ``photo``, or the ``scene``, which is blank for pictures that
+            are face crops; the head is then fitted to faces alone as well, so that it can answer without a scene.
+        photo_size: side of the photo or scene view, px.
         face_size: side of the face view, px.
         strengths: inverse L2 penalties C to choose from, by grouped cross-validation inside the training split.
-        folds: of that cross-validation.
+        folds: of that cross-validation, from whose answers the temperature and the thresholds are made as well.
+        max_error: wanted share of wrong answers among those given, in (0, 1); None asks for none.
         strength: the C that was chosen; None until it is.
     """
 
-    backbone: str = "efficientnet-lite0"
+    photo_backbone: str = "efficientnet-lite0"
+    face_backbone: str = "efficientnet-lite0"
+    context: Literal["photo", "scene"] = "photo"
     photo_size: int = 224
     face_size: int = 160
     strengths: tuple[float, ...] = (3e-4, 3e-3, 3e-2)
     folds: int = 5
+    max_error: float | None = None
     strength: float | None = None
+
+    def __post_init__(self) -> None:
+        check_max_error(self.max_error)
+        check_choice("context", self.context, ("photo", "scene"))
+
+
+def check_max_error(value: float | None) -> None:
+    """Refuse a wanted error that is no share.
+
+    Raises:
+        ConfigError: unless it is None or in (0, 1).
+    """
+    if value is not None and not 0 < value < 1:
+        raise ConfigError(f"--max-error {value}: must be a share between 0 and 1, as in 0.1")
 
 
 @dataclass(frozen=True)
@@ -141,7 +164,7 @@ class RunConfig:
         device: ``cpu`` or ``cuda``.
         labels: the classes in the order of the network's outputs.
         train: settings, for a network trained by gradient descent.
-        probe: settings, for a head on frozen features.
+        head: settings, for a head on frozen features.
     """
 
     name: str
@@ -150,7 +173,7 @@ class RunConfig:
     device: str
     labels: tuple[str, ...]
     train: TrainSettings | None = None
-    probe: ProbeSettings | None = None
+    head: HeadSettings | None = None
 
 
 @dataclass(frozen=True)
@@ -176,6 +199,8 @@ class StudyConfig:
         budget: overrides the recipes' budgets where set.
         augment: overrides the recipes' augmentation where set.
         precision: overrides the recipes' precision where set.
+        backbone: overrides what the whole photo goes through in recipes with a frozen backbone, where set.
+        max_error: wanted share of wrong answers among those given, in (0, 1), or None.
         check_labels: whether to judge labels; None does for a few thousand photos.
         leak_premium: whether to measure what copies across a split would be worth.
         photos: whether the report may show photos.
@@ -198,6 +223,8 @@ class StudyConfig:
     budget: Budget = Budget()
     augment: Augmentation | None = None
     precision: Precision | None = None
+    backbone: str | None = None
+    max_error: float | None = None
     check_labels: bool | None = None
     leak_premium: bool = False
     photos: bool = True
@@ -207,10 +234,11 @@ class StudyConfig:
             raise ConfigError("data: give a tuple of one or more sources")
         if not 0 <= self.seed < 2**32:
             raise ConfigError(f"--seed {self.seed}: must be from 0 to {2**32 - 1}")
-        _check_choice("device", self.device, ("auto", "cpu", "cuda"))
-        _check_choice("split-method", self.split_method, get_args(SplitMethod))
-        _check_choice("augment", self.augment, (None, *get_args(Augmentation)))
-        _check_choice("precision", self.precision, (None, *get_args(Precision)))
+        check_choice("device", self.device, ("auto", "cpu", "cuda"))
+        check_choice("split-method", self.split_method, get_args(SplitMethod))
+        check_choice("augment", self.augment, (None, *get_args(Augmentation)))
+        check_choice("precision", self.precision, (None, *get_args(Precision)))
+        check_max_error(self.max_error)
 
 
 def write_toml(config: Any, path: Path) -> None:
@@ -233,7 +261,7 @@ def read_toml(kind: type[T], path: Path) -> T:
         raise ConfigError(f"{path}: not a {kind.__name__} that can be read ({error})") from error
 
 
-_NESTED: dict[str, type[Any]] = {"budget": Budget, "train": TrainSettings, "probe": ProbeSettings}
+_NESTED: dict[str, type[Any]] = {"budget": Budget, "train": TrainSettings, "head": HeadSettings}
 
 
 def _build(kind: type[T], values: dict[str, Any]) -> T:
@@ -265,7 +293,12 @@ def _fits(value: Any, hint: Any) -> bool:
     return isinstance(value, hint) and not (hint is int and isinstance(value, bool))
 
 
-def _check_choice(name: str, value: str | None, choices: tuple[str | None, ...]) -> None:
+def check_choice(name: str, value: str | None, choices: tuple[str | None, ...]) -> None:
+    """Refuse a value that is none of the choices.
+
+    Raises:
+        ConfigError: if it is not among them.
+    """
     if value not in choices:
         raise ConfigError(f"--{name} {value}: choose one of {', '.join(c for c in choices if c)}")
 

@@ -61,7 +61,7 @@ class TrainOptions:
     """How photos are divided and recognisers trained.
 
     Attributes:
-        recipe: What to train: probe, scratch, notebook; '-no-augmentation' behind a trained one leaves that out.
+        recipe: What to train: two-stream, probe, scratch, notebook; the last two also with '-no-augmentation' behind.
             May be given several times.
         corrections: Table that 'mien audit --out' wrote, with your decisions: drop, or relabel to CLASS.
         split: Train/validation/test in per cent; folders named train, val and test are kept as they are.
@@ -75,6 +75,10 @@ class TrainOptions:
         size: Side of the trained networks' input, px.
         augment: Augmentation of the trained networks: none or notebook.
         precision: fp32, bf16, or auto to take what is faster in a few timed steps (the default).
+        backbone: What the whole photo goes through in two-stream and probe: a name that timm knows, or
+            hf-hub:OWNER/NAME; downloaded once. Default: efficientnet-lite0, which comes with the installation.
+        max_error: Share of answers that may be wrong; less sure ones are called unsure. Refused where it cannot be
+            kept.
         device: auto, cpu or cuda.
         out: Folder to write. Default: mien-NAME in the current folder.
         resume: Go on with what was interrupted.
@@ -92,6 +96,8 @@ class TrainOptions:
     size: int | None = None
     augment: str | None = None
     precision: str | None = None
+    backbone: str | None = None
+    max_error: float | None = None
     device: str = "auto"
     out: str | None = None
     resume: Flag = False
@@ -116,5 +122,7 @@ class TrainOptions:
             budget=Budget(self.epochs, self.updates, self.seconds),
             augment=cast(Any, self.augment),
             precision=cast(Any, self.precision),
+            backbone=self.backbone,
+            max_error=self.max_error,
             **rest,
         )

@@ -5,9 +5,9 @@ Evaluation scores through this module too, so there is one path from pixels to p
 
 from __future__ import annotations
 
-import io
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, overload
 
@@ -15,56 +15,97 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mien.data.faces import FaceDetector
-from mien.data.intake import Inspected, inspect_files
-from mien.data.sources import Source, SourceFile
-from mien.models.artifact import Contract, model_path, open_model
+from mien.data.face_audit import face_focus, is_low_quality
+from mien.data.faces import FaceDetector, Finding
+from mien.data.intake import read_ahead
+from mien.data.pictures import Photo, Picture, in_memory
+from mien.data.preprocess import Box, UnreadableImageError, render
+from mien.errors import ModelError
+from mien.models.artifact import DEFAULT, Contract, Threshold, model_path, open_model
 
-__all__ = ["Photo", "Prediction", "Recognizer", "Status", "softmax"]
+__all__ = ["STATUSES", "Photo", "Prediction", "Recognizer", "Status", "softmax"]
 
 BATCH = 32
+SMOOTHING = 0.5
+"""Time constant of the moving average over a video's frames, in seconds."""
 
-Photo = str | Path | Image.Image | NDArray[np.uint8]
-"""A path, a Pillow image, or a uint8 array (H, W, 3) RGB."""
-
-Status = Literal["unreadable", "no_face", "several_faces", "ok"]
+Status = Literal["unreadable", "no_face", "several_faces", "low_quality", "unsure", "ok"]
+STATUSES: tuple[Status, ...] = ("unreadable", "no_face", "several_faces", "low_quality", "unsure", "ok")
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """The answer for one photo.
+    """The answer for one photo, or for one face of it.
 
     Attributes:
         path: as it was given; empty for a picture from memory.
-        status: the first that holds of ``unreadable``, ``no_face`` (judged by the whole photo alone),
-            ``several_faces`` (the largest is judged), ``ok``.
+        status: the first of its flags, or ``ok``.
+        flags: all that hold of ``unreadable``, ``no_face`` (judged by the whole photo alone), ``several_faces`` (the
+            largest is judged, unless all are), ``low_quality`` (the face is too small or too blurred to tell), and
+            ``unsure`` (the probability is below that from which answers are given), in this order.
         label: the likeliest class; None for an unreadable file.
         probabilities: class → probability, in the model's order; they add up to 1.
         face: left, top, right, bottom of the judged face, px; None where none was searched or found.
+        time: of a video's frame, in seconds from its start.
         reason: why a file could not be read.
     """
 
     path: str
     status: Status
+    flags: tuple[Status, ...] = ()
     label: str | None = None
     probabilities: dict[str, float] | None = None
-    face: tuple[float, float, float, float] | None = None
+    face: Box | None = None
+    time: float | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class _Face:
+    """A face, or the whole picture where there is none (``box`` None), rendered for the network."""
+
+    box: Box | None
+    is_low_quality: bool
+    views: dict[str, NDArray[np.uint8]]
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What was seen in one picture; ``faces`` is empty where it could not be read."""
+
+    picture: Picture
+    faces: tuple[_Face, ...] = ()
+    finding: Finding | None = None
+    size: tuple[int, int] = (0, 0)
     reason: str | None = None
 
 
 class Recognizer:
     """A model ready to use."""
 
-    def __init__(self, model: str | Path) -> None:
-        """Open a run folder or a model file.
+    def __init__(self, model: str | Path = DEFAULT, *, max_error: float | None = None) -> None:
+        """Open a model.
+
+        Args:
+            model: a run folder, a study folder, a model file, or ``default``, the one that comes with mien.
+            max_error: share of the answers that may be wrong on photos like those it was trained on, in (0, 1);
+                answers that are less sure are ``unsure``. None takes what the model was trained with.
 
         Raises:
-            ModelError: if it is none.
+            ModelError: if it is none, or cannot promise so few errors.
         """
         self._session, self.contract = open_model(model_path(model))
         self._detector: FaceDetector | None = None
+        self.threshold = _threshold(self.contract, max_error, str(model))
 
     contract: Contract
+    threshold: Threshold | None
+    """From which probability on an answer is not ``unsure``; None where every answer is given."""
+
+    @classmethod
+    def default(cls) -> Recognizer:
+        """The recogniser that comes with mien."""
+        return cls(DEFAULT)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -96,41 +137,101 @@ class Recognizer:
     def predict(self, photos: Photo | list[Photo] | tuple[Photo, ...]) -> Prediction | list[Prediction]:
         """Recognise one photo, or several; one in, one out; many in, a list out."""
         if isinstance(photos, list | tuple):
-            return list(self.predict_files(_in_memory(photos)))
-        return next(self.predict_files(_in_memory([photos])))
+            return list(self.predict_pictures(in_memory(photos)))
+        return next(self.predict_pictures(in_memory([photos])))
 
-    def predict_files(self, source: Source) -> Iterator[Prediction]:
-        """Recognise every file of a source, in its order, reading ahead and answering in batches."""
-        files = [file for file in source.files if file.ignored is None]
-        batch: list[Inspected] = []
+    def predict_pictures(self, pictures: Iterable[Picture], *, every_face: bool = False) -> Iterator[Prediction]:
+        """Recognise pictures in their order, reading ahead and answering in batches.
+
+        Consecutive frames of one video are smoothed: the probabilities are a moving average over about half a second.
+
+        Args:
+            every_face: an answer for each face, largest first, instead of one for each picture; nothing is smoothed
+                then, since nobody tells which face of the next frame is the same person's.
+        """
         self._detector = self._detector or FaceDetector()  # evaluation from stored pixels never needs one
-        for inspected in inspect_files(source, files, self.contract.views, self._detector):
-            batch.append(inspected)
-            if len(batch) == BATCH:
-                yield from self._answer(batch)
-                batch = []
-        yield from self._answer(batch)
+        answers = self._answers(read_ahead(lambda p: self._see(p, every_face), pictures, _is_tiny), every_face)
+        yield from answers if every_face else self._smoothed(answers)
 
-    def _answer(self, batch: Iterable[Inspected]) -> Iterator[Prediction]:
-        batch = list(batch)
-        readable = [i for i in batch if i.views]
+    def _see(self, picture: Picture, every_face: bool) -> _Seen:
+        assert self._detector is not None
+        try:
+            image = picture.load()
+        except UnreadableImageError as error:
+            return _Seen(picture, reason=str(error))
+        except (OSError, ValueError) as error:  # of a path with a null byte
+            return _Seen(picture, reason=getattr(error, "strerror", None) or str(error))
+        finding = self._detector.find(image)
+        boxes: Sequence[Box | None] = [face.box for face in finding.faces] or [None]
+        faces = tuple(self._face(image, box, finding.kind) for box in (boxes if every_face else boxes[:1]))
+        return _Seen(picture, faces, finding, image.size)
+
+    def _face(self, image: Image.Image, box: Box | None, kind: str) -> _Face:
+        side = min(box[2] - box[0], box[3] - box[1]) if box else min(image.size)
+        is_poor = kind != "none" and is_low_quality(side, face_focus(image, box), is_found=kind == "found")
+        return _Face(box, is_poor, {view.key: render(image, view, box) for view in self.contract.views})
+
+    def _answers(self, seen: Iterator[_Seen], every_face: bool) -> Iterator[Prediction]:
+        waiting: list[_Seen] = []
+        for one in seen:
+            waiting.append(one)
+            if sum(len(each.faces) for each in waiting) >= BATCH or len(waiting) == BATCH:
+                yield from self._answer(waiting, every_face)
+                waiting = []
+        yield from self._answer(waiting, every_face)
+
+    def _answer(self, seen: Sequence[_Seen], every_face: bool) -> Iterator[Prediction]:
+        faces = [face for one in seen for face in one.faces]
         keys = [view.key for view in self.contract.views]
-        probs = iter(())
-        if readable:
-            probs = iter(self.probabilities({key: np.stack([i.views[key] for i in readable]) for key in keys}))
-        for inspected in batch:
-            yield self._prediction(inspected, next(probs) if inspected.views else None)
+        probs: Iterator[NDArray[np.float64]] = iter(())
+        if faces:
+            probs = iter(self.probabilities({key: np.stack([face.views[key] for face in faces]) for key in keys}))
+        for one in seen:
+            picture = one.picture
+            if not one.faces:
+                yield Prediction(picture.path, "unreadable", ("unreadable",), time=picture.time, reason=one.reason)
+            for face in one.faces:
+                yield self._prediction(one, face, next(probs), every_face)
 
-    def _prediction(self, inspected: Inspected, probs: NDArray[np.float64] | None) -> Prediction:
-        path = inspected.row["path"]
-        finding = inspected.finding
-        if probs is None or finding is None:
-            return Prediction(path, "unreadable", reason=inspected.row["reason"])
-        faces = {"none": 0, "crop": 1}.get(finding.kind, len(finding.faces))
-        status: Status = "no_face" if faces == 0 else "several_faces" if faces > 1 else "ok"
+    def _prediction(self, seen: _Seen, face: _Face, probs: NDArray[np.float64], every_face: bool) -> Prediction:
+        assert seen.finding is not None
+        held = {
+            "no_face": seen.finding.kind == "none",
+            "several_faces": len(seen.finding.faces) > 1 and not every_face,
+            "low_quality": face.is_low_quality,
+            "unsure": self._is_unsure(float(probs.max())),
+        }
+        flags = tuple(status for status in STATUSES if held.get(status))
         by_label = {label: float(p) for label, p in zip(self.labels, probs, strict=True)}
-        box = finding.main.box if finding.main else None
-        return Prediction(path, status, self.labels[int(probs.argmax())], by_label, box)
+        label = self.labels[int(probs.argmax())]
+        status = flags[0] if flags else "ok"
+        return Prediction(seen.picture.path, status, flags, label, by_label, face.box, seen.picture.time)
+
+    def _is_unsure(self, probability: float) -> bool:
+        return self.threshold is not None and probability < self.threshold.probability
+
+    def _smoothed(self, predictions: Iterator[Prediction]) -> Iterator[Prediction]:
+        last: Prediction | None = None
+        for prediction in predictions:
+            if _follows(prediction, last):
+                assert last is not None
+                prediction = self._mixed(prediction, last)
+            yield prediction
+            last = prediction
+
+    def _mixed(self, prediction: Prediction, last: Prediction) -> Prediction:
+        """A frame's answer with that of the frame before, weighted by the time between them."""
+        assert prediction.time is not None
+        assert last.time is not None
+        assert prediction.probabilities
+        assert last.probabilities
+        fresh = 1 - math.exp(-(prediction.time - last.time) / SMOOTHING)
+        before = last.probabilities
+        mixed = {label: fresh * p + (1 - fresh) * before[label] for label, p in prediction.probabilities.items()}
+        label = max(mixed, key=mixed.__getitem__)
+        held = {*prediction.flags} - {"unsure"} | ({"unsure"} if self._is_unsure(mixed[label]) else set())
+        flags = tuple(status for status in STATUSES if status in held)
+        return replace(prediction, status=flags[0] if flags else "ok", flags=flags, label=label, probabilities=mixed)
 
 
 def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
@@ -139,23 +240,29 @@ def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
     return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
 
 
-def _in_memory(photos: Sequence[Photo]) -> Source:
-    """A source of photos that are paths, Pillow images or arrays; the latter two travel as lossless PNG."""
-    names = [str(p) if isinstance(p, str | Path) else "" for p in photos]
-    files = tuple(SourceFile(name, str(i)) for i, name in enumerate(names))
-    return Source("", "", files, lambda file: _content(photos[int(file.location)]))
+def _follows(prediction: Prediction, last: Prediction | None) -> bool:
+    """Whether both are frames of one video in order."""
+    if last is None or prediction.time is None or last.time is None or last.path != prediction.path:
+        return False
+    return last.time < prediction.time and bool(last.probabilities) and bool(prediction.probabilities)
 
 
-def _content(photo: Photo) -> bytes:
-    if isinstance(photo, str | Path):
-        return Path(photo).read_bytes()
-    if isinstance(photo, np.ndarray):
-        if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
-            raise TypeError(f"expected a uint8 array (H, W, 3), got {photo.dtype} {photo.shape}")
-        photo = Image.fromarray(photo)
-    exif = photo.getexif()
-    if photo.mode not in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"):  # what a PNG can hold
-        photo = photo.convert("RGB")
-    buffer = io.BytesIO()
-    photo.save(buffer, "PNG", compress_level=0, exif=exif)
-    return buffer.getvalue()
+def _is_tiny(seen: _Seen) -> bool:
+    return seen.finding is not None and seen.finding.kind == "crop"
+
+
+def _threshold(contract: Contract, max_error: float | None, model: str) -> Threshold | None:
+    """The laxest threshold that keeps the error."""
+    wanted = contract.max_error if max_error is None else max_error
+    if wanted is None:
+        return None
+    kept = [threshold for threshold in contract.thresholds if threshold.max_error <= wanted]
+    if kept:
+        return kept[-1]
+    least = contract.thresholds[0] if contract.thresholds else None
+    can = (
+        f"the least it can is {least.max_error:g}, answering {least.answered:.0%} of the photos"
+        if least
+        else "nothing was measured when it was trained; train a recipe with a head, such as two-stream"
+    )
+    raise ModelError(f"--max-error {wanted:g}: {model} cannot promise so few errors; {can}")

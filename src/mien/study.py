@@ -27,14 +27,17 @@ from mien.data.collection import Collection, open_collection
 from mien.data.corrections import Corrections, read_corrections
 from mien.data.manifest import read_manifest, write_manifest
 from mien.data.prepare import Prepared, prepare
+from mien.data.preprocess import View
 from mien.data.sources import TableColumns
 from mien.data.splits import assign_splits, count_moved, parse_shares
 from mien.errors import MienError, OutputError
 from mien.evaluation.compare import comparisons_json, select
+from mien.evaluation.covered import covered_json
 from mien.evaluation.mistakes import confident_mistakes, error_rates_json, mistakes_json
 from mien.evaluation.overfitting import fit_verdict
 from mien.evaluation.predictions import predict_rows, score_rows, scores_json, write_predictions
-from mien.evaluation.shift import seen_in_training, target_json
+from mien.evaluation.shift import known_collections, seen_in_training, target_json
+from mien.evaluation.sureness import sureness_json
 from mien.labels import match_labels
 from mien.progress import Progress
 from mien.recognizer import Recognizer
@@ -89,7 +92,7 @@ def run_study(config: StudyConfig, folder: Path, *, resume: bool, progress: Prog
         The documented results, as they stand in ``results.json``.
     """
     judges_labels(config.leak_premium or config.check_labels, 0)  # refused now rather than after the training
-    study = _begin(config, folder, resume=resume, progress=progress)
+    study = _begin(config, folder, resume=resume, progress=progress, more_views=VIEWS)
     _train_all(study)
     results = _selection(study)
     _final_scores(study, results)
@@ -115,8 +118,14 @@ def run_training(config: StudyConfig, folder: Path, *, resume: bool, progress: P
     return results
 
 
-def _begin(config: StudyConfig, folder: Path, *, resume: bool, progress: Progress) -> _Study:
-    """Check everything that can be checked before a file is written, then read and divide the photos."""
+def _begin(
+    config: StudyConfig, folder: Path, *, resume: bool, progress: Progress, more_views: Sequence[View] = ()
+) -> _Study:
+    """Check everything that can be checked before a file is written, then read and divide the photos.
+
+    Args:
+        more_views: what is kept of the photos beside what the runs look at.
+    """
     parse_shares(config.split)
     corrections = read_corrections(Path(config.corrections)) if config.corrections else None
     if config.keep_splits:
@@ -129,7 +138,7 @@ def _begin(config: StudyConfig, folder: Path, *, resume: bool, progress: Progres
         match_labels(data.labels, target.labels)
     undo = _open_folder(config, folder, corrections, resume=resume)
     clock = _Clock()
-    views = [view for run in runs for view in views_of(run)]
+    views = [*more_views, *(view for run in runs for view in views_of(run))]
     try:
         with clock.stage("read"):
             sets = [data, *([target] if target else [])]
@@ -138,7 +147,7 @@ def _begin(config: StudyConfig, folder: Path, *, resume: bool, progress: Progres
     except MienError:
         undo()
         raise
-    photos = LabelledPhotos(data.names, prepared.of(data), prepared.pixels, data.labels)
+    photos = LabelledPhotos(data.names, prepared.of(data), prepared.pixels, data.labels, folder / "features")
     return _Study(config, data, target, corrections, runs, prepared, photos, folder, clock, progress)
 
 
@@ -211,7 +220,7 @@ def _work(run: RunConfig, photos: LabelledPhotos) -> tuple[int | None, str]:
     """How much there is to do in a run, and its unit."""
     n = len(photos.split("train"))
     if run.train is None:
-        return n, "photos"
+        return 2 * n, "views"
     per_epoch = -(-n // run.train.batch_size)
     budget = run.train.budget
     limits = [budget.updates] if budget.updates else []
@@ -223,7 +232,7 @@ def _work(run: RunConfig, photos: LabelledPhotos) -> tuple[int | None, str]:
 def _predict(study: _Study, run: RunConfig, splits: Sequence[str], manifest: pl.DataFrame) -> pl.DataFrame:
     """Predict the given splits with a run's model, and add them to its table of predictions."""
     path = study.run_folder(run) / "predictions.parquet"
-    earlier = pl.read_parquet(path) if path.exists() else None
+    earlier = pl.read_parquet(path, glob=False) if path.exists() else None
     if earlier is not None and set(splits) <= set(earlier["split"]):
         return earlier.filter(pl.col("split").is_in(list(splits)))
     rows = manifest.filter(pl.col("split").is_in(list(splits)))
@@ -286,6 +295,10 @@ def _final_scores(study: _Study, results: dict[str, Any]) -> None:
         if run.name == selected:
             results["mistakes"] = mistakes_json(confident_mistakes(test, labels))
             results["error_rates"] = error_rates_json(test, study.prepared.manifest, labels)
+            recognizer = Recognizer(study.run_folder(run))
+            contract = recognizer.contract
+            results["sureness"] = sureness_json(contract, test)
+            results["covered"] = covered_json(recognizer, study.prepared.pixels, study.photos.split("test"))
         if study.target is None:
             continue
         rows = study.prepared.of(study.target)
@@ -294,10 +307,11 @@ def _final_scores(study: _Study, results: dict[str, Any]) -> None:
         results["runs"][run.name]["target"] = scored
         if run.name == selected:
             names = scored["labels"]["matched"]
-            contract = Recognizer(study.run_folder(run)).contract
             results["target"] = scored | {
                 "data": audit_json(study.target, audit(rows)),
                 "seen_in_training": seen_in_training(contract, rows),
+                "sureness": sureness_json(contract, predictions, names),
+                "known_collections": known_collections(contract, study.target.names),
                 "recurring_groups": _recurring(study),
                 "mistakes": mistakes_json(confident_mistakes(predictions, labels, names)),
                 "error_rates": error_rates_json(predictions, study.prepared.manifest, labels, names),
@@ -307,13 +321,13 @@ def _final_scores(study: _Study, results: dict[str, Any]) -> None:
 
 def _examined(study: _Study) -> Examined:
     """What needs a model to be found in the data. Nothing is chosen by it, so it may look at the test photos."""
-    has_views = {view.key for view in VIEWS} <= {view.key for run in study.runs for view in views_of(run)}
     n_photos = len(study.photos.manifest)
-    reason = judges_labels(study.config.leak_premium or study.config.check_labels, n_photos)
+    unjudged = judges_labels(study.config.leak_premium or study.config.check_labels, n_photos)
     return examine(
         study.photos.manifest,
         study.prepared.pixels,
-        labels_unjudged=reason or (None if has_views else "needs the recipe probe"),
+        study.photos.features,
+        labels_unjudged=unjudged,
         leak_premium=study.config.leak_premium,
         seed=study.config.seed,
         progress=study.progress,

@@ -14,20 +14,19 @@ from rich.table import Table
 from rich.text import Text
 
 from mien.progress import Advance
-from mien.recognizer import Prediction
 
 __all__ = [
     "TerminalProgress",
     "audit_summary",
     "evaluation_summary",
-    "prediction_line",
-    "prediction_summary",
+    "export_summary",
     "study_summary",
 ]
 
 MOST_LISTED = 10
 MOST_SHOWN, MOST_COPIES, MOST_DRAWN = 3, 2, 6
 LONGEST_NAME = 34
+SHORTCUT_LEVEL = 0.01  # of auditing/shortcuts.py, which brings more than a terminal needs
 
 
 class _Rate(ProgressColumn):
@@ -145,7 +144,7 @@ def _shortcuts(found: Mapping[str, Any]) -> list[str]:
     lines = [
         f"shortcut: file and light alone predict the class, macro-F1 {found['macro_f1']:.2f} "
         f"(by chance {found['chance']:.2f})"
-        if found["p"] is not None and found["p"] < 0.05
+        if found["p"] is not None and found["p"] <= SHORTCUT_LEVEL
         else "shortcut: a property gives a class away"
     ]
     for culprit in found["culprits"][:MOST_SHOWN]:
@@ -163,9 +162,9 @@ def _drawings(data: Mapping[str, Any]) -> list[str]:
     if not drawn and not perhaps:
         return []
     n = sum(drawn.values())
-    lines = [
-        f"drawn, not photographed: {n}{_by_label(drawn)}; perhaps {sum(perhaps.values())} more{_by_label(perhaps)}"
-    ]
+    lines = [f"drawn, not photographed: {n}{_by_label(drawn)}"] if n else []
+    if perhaps:
+        lines.append(f"perhaps drawn: {sum(perhaps.values())}{_by_label(perhaps)}")
     shown = [f"{_short(path)} ({p:.2f})" for path, p in list(data["drawn_files"].items())[:MOST_DRAWN]]
     return lines + [f"  {name}" for name in shown] + _more(n, MOST_DRAWN)
 
@@ -223,7 +222,7 @@ def _premium(found: Mapping[str, Any] | None) -> list[str]:
         return [f"leak premium: {found['reason']}"]
     return [
         f"leak premium, naive less {method} split: macro-F1 {premium['value']:+.3f} "
-        f"[{premium['interval']['low']:+.3f}, {premium['interval']['high']:+.3f}]"
+        f"[{premium['interval'][0]:+.3f}, {premium['interval'][1]:+.3f}]"
         for method, premium in found["premium"].items()
     ]
 
@@ -256,17 +255,19 @@ def evaluation_summary(results: Mapping[str, Any]) -> RenderableType:
     return Group(*parts[:-1])
 
 
-def prediction_line(prediction: Prediction) -> str:
-    """One photo as a line: path, label, probabilities, status."""
-    if prediction.probabilities is None:
-        return f"{prediction.path}\tunreadable: {prediction.reason}"
-    probs = "  ".join(f"{label} {p:.2f}" for label, p in prediction.probabilities.items())
-    return f"{prediction.path}\t{prediction.label}\t{probs}\t{prediction.status}"
-
-
-def prediction_summary(counts: Mapping[str, int]) -> str:
-    """How many photos had which status."""
-    return ", ".join(f"{n} {status.replace('_', ' ')}" for status, n in counts.items()) or "no photos"
+def export_summary(results: Mapping[str, Any]) -> RenderableType:
+    """What was written, and what it lost."""
+    before, after = (results[name] / 1e6 for name in ("bytes_before", "bytes"))
+    lines = [f"{results['out']}: {results['precision']}, {after:.1f} MB (the model has {before:.1f} MB)"]
+    if lost := results["validation"]:
+        lines.append(
+            f"on {lost['images']} validation photos: macro-F1 {lost['macro_f1']:.3f} "
+            f"(before {lost['macro_f1_before']:.3f}), the same label for {lost['same_label']:.1%}, "
+            f"{lost['speed']:.2f} times as fast"
+        )
+    else:
+        lines.append("what it loses was not measured: the photos of its study are not beside the model")
+    return Text("\n".join(lines))
 
 
 def score_text(scores: Mapping[str, Any], name: str = "macro_f1") -> str:
@@ -327,6 +328,8 @@ def _target_lines(target: Mapping[str, Any], spec: str) -> list[RenderableType]:
         lines.append(
             Text(f"{target['seen_in_training']} of these photos were trained on: the scores flatter", style="red")
         )
+    if names := target["known_collections"]:
+        lines.append(Text(f"trained on other photos of {', '.join(names)}: this is no new domain", style="red"))
     return lines
 
 

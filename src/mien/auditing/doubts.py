@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.data.folds import kfold
-from mien.training.probe import out_of_fold
+from mien.training.head import out_of_fold
 
 __all__ = ["FOLDS", "Doubts", "doubt_labels"]
 

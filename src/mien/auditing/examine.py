@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,7 @@ def judges_labels(wanted: bool | None, n_photos: int) -> str | None:
 def examine(
     manifest: pl.DataFrame,
     pixels: Pixels,
+    folder: Path,
     *,
     labels_unjudged: str | None,
     leak_premium: bool,
@@ -69,6 +71,7 @@ def examine(
     """Examine the usable photos of a manifest with groups.
 
     Args:
+        folder: where features are kept.
         labels_unjudged: why labels are not judged, as ``judges_labels`` gave it.
         leak_premium: whether to score divisions that leak against ones that do not; needs labels to be judged.
     """
@@ -80,9 +83,8 @@ def examine(
     from mien.auditing.features import photo_features
 
     photos = manifest.filter((pl.col("status") == "ok") & pl.col("label").is_not_null())
-    rows = photos["row"].to_numpy()
-    with progress.step("look at photos", len(rows), "photos") as advance:
-        features = photo_features(pixels, rows, advance)
+    with progress.step("look at photos and faces", 2 * len(photos), "views") as advance:
+        features = photo_features(pixels, photos, folder, advance)
     by_look = photos.select("row", pl.Series("by_look", drawn_by_look(features), dtype=pl.Float32))
     manifest = manifest.join(by_look, on="row", how="left", maintain_order="left")
     manifest = manifest.with_columns(pl.coalesce("by_look", "drawn").alias("drawn")).drop("by_look")
@@ -142,7 +144,12 @@ def _leakage(photos: pl.DataFrame, features: NDArray[np.float32], seed: int, pro
         "series": photos["series"].to_numpy(),
     }
     with progress.step("measure the leak premium", None, "folds"):
-        return asdict(leak_premium(features, y, groups, seed=seed)) | {"reason": None}
+        found = leak_premium(features, y, groups, seed=seed)
+    premiums = {
+        method: {"value": premium.value, "interval": [premium.interval.low, premium.interval.high]}
+        for method, premium in found.premium.items()
+    }
+    return {"macro_f1": found.macro_f1, "premium": premiums, "reason": None}
 
 
 def _too_few(photos: pl.DataFrame, column: str) -> str | None:

@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
-from mien.config import ProbeSettings
+from mien.config import HeadSettings
 from mien.data.pixels import Pixels
 from mien.data.preprocess import View
 from mien.progress import Advance
 
 __all__ = ["VIEWS", "photo_features"]
 
-SETTINGS = ProbeSettings()
+SETTINGS = HeadSettings()
 VIEWS = (View("photo", SETTINGS.photo_size), View("face", SETTINGS.face_size))
 
 
-def photo_features(pixels: Pixels, rows: NDArray[np.int64], advance: Advance) -> NDArray[np.float32]:
+def photo_features(pixels: Pixels, photos: pl.DataFrame, folder: Path, advance: Advance) -> NDArray[np.float32]:
     """Features (N, 2560) of photos, those of the whole photo before those of the face.
+
+    Args:
+        photos: columns ``row`` and ``sha256``.
+        folder: where features are kept.
 
     Raises:
         ModuleNotFoundError: without the packages that training needs.
     """
     from mien.models.backbones import load_backbone
-    from mien.models.export import to_onnx
-    from mien.models.networks import TwoStreamFeatures
-    from mien.training.probe import compute_features
+    from mien.training.features import FeatureCache
 
-    backbone = load_backbone(SETTINGS.backbone)
-    model = to_onnx(TwoStreamFeatures(backbone.module, backbone.mean, backbone.std), VIEWS, "features")
-    return compute_features(model, VIEWS, pixels, rows, advance)
+    backbone, cache = load_backbone(SETTINGS.photo_backbone), FeatureCache(folder, pixels)
+    return np.concatenate([cache.of(backbone, view, photos, advance) for view in VIEWS], axis=1)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mien.data.folds import kfold
 from mien.metrics import RESAMPLES, Interval, macro_f1
-from mien.training.probe import out_of_fold
+from mien.training.head import out_of_fold
 
 __all__ = ["FOLDS", "REPEATS", "Leakage", "Premium", "leak_premium"]
 

@@ -70,6 +70,7 @@ def run_audit(specs: Sequence[str], options: AuditOptions, progress: Progress) -
         found = examine(
             prepared.manifest if options.find_faces else _without_faces(prepared.manifest),
             prepared.pixels,
+            Path(folder) / "features",
             labels_unjudged=unjudged,
             leak_premium=options.leak_premium,
             seed=options.seed,

@@ -25,11 +25,12 @@ from mien.data.series import named_alike
 __all__ = ["COPY_SIMILARITY", "Pairs", "assign_groups", "find_pairs"]
 
 COPY_SIMILARITY = 0.92
-"""From here on two pictures are copies. Looked at: all pairs of the photos mien was built with and 64 of FER2013's."""
+"""From here on two pictures are copies. Chosen on planted copies, and on pairs looked at while the measure was
+somewhat laxer: those of the photos mien was built with, and 64 of FER2013's."""
 FINE_SIMILARITY = 0.88
 """Least similarity of copies at the full side of a fingerprint, which shows more of what portraits differ in."""
 KIN_SIMILARITY = 0.85
-"""From here on two pictures may be of one shoot; between the two, half of the pairs looked at were."""
+"""From here on two pictures may be of one shoot; between the two, about half of the pairs looked at were."""
 COARSE_SIMILARITY = 0.70
 """Least dot product of two descriptors, one of them of a window, for the pictures to be compared."""
 CROP_COARSE_SIMILARITY = 0.85

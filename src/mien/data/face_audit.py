@@ -15,8 +15,11 @@ import math
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from PIL import Image
 
-__all__ = ["FLAGS", "FOCUS_SIDE", "face_flags", "focus"]
+from mien.data.preprocess import Box
+
+__all__ = ["FLAGS", "FOCUS_SIDE", "face_flags", "face_focus", "focus", "is_low_quality"]
 
 TINY_SIDE = 48.0
 """Shorter side below which a face is tiny, in pixels: the size of FER2013, the least that is in common use."""
@@ -67,6 +70,29 @@ def face_flags(manifest: pl.DataFrame) -> pl.DataFrame:
     }
     said = [(flag & ~is_blank).fill_null(False).alias(name) for name, flag in flags.items()]
     return manifest.filter(pl.col("status") == "ok").select("id", *said, is_blank.fill_null(False).alias("blank"))
+
+
+def is_low_quality(side: float, face_focus: float | None, *, is_found: bool) -> bool:
+    """Whether a face is too small or too blurred to tell much from.
+
+    Args:
+        side: shorter side of its box, px.
+        face_focus: as ``face_focus`` gives it.
+        is_found: it was found in a photo; a picture that is a face crop is never too small.
+    """
+    if is_found and side < TINY_SIDE:
+        return True
+    return face_focus is not None and face_focus < (LEAST_FOCUS_SMALL if side < SMALL_SIDE else LEAST_FOCUS)
+
+
+def face_focus(image: Image.Image, box: Box | None) -> float | None:
+    """Focus of the part of a picture in a box, of all of it without one; None where there is nothing to judge."""
+    left, top, right, bottom = box or (0, 0, *image.size)
+    scale = min(1.0, FOCUS_SIDE / min(right - left, bottom - top))
+    size = (max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale)))
+    face = image.resize(size, Image.Resampling.BILINEAR, box=box, reducing_gap=2.0).convert("L")
+    value = focus(np.asarray(face))
+    return None if math.isnan(value) else value
 
 
 def focus(face: NDArray[np.uint8]) -> float:

@@ -15,10 +15,10 @@ import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image
 
-from mien.data.preprocess import Box
+from mien.data.preprocess import Box, is_face_crop
 from mien.errors import MissingExtraError
 
-__all__ = ["DetectedFace", "FaceDetector", "Finding", "is_face_crop", "unsearched"]
+__all__ = ["DetectedFace", "FaceDetector", "Finding", "unsearched"]
 
 DETECTION_SIZE = 480
 """Longer side at which faces are searched, in pixels; larger photos are reduced, smaller ones left."""
@@ -26,9 +26,6 @@ SURE_SCORE, LEAST_SCORE = 0.5, 0.2
 """Detector scores from which a face counts, and from which the best one counts where none is sure."""
 MAX_OVERLAP = 0.3
 STRIDE = 4
-
-MAX_CROP_SIDE = 112
-MAX_CROP_ASPECT = 1.25
 
 
 @dataclass(frozen=True)
@@ -74,15 +71,6 @@ class Finding:
     def main(self) -> DetectedFace | None:
         """The largest face, weighted by its score."""
         return self.faces[0] if self.faces else None
-
-
-def is_face_crop(width: int, height: int) -> bool:
-    """Whether a photo is taken as an already cropped face.
-
-    The rule: no side longer than 112 px and neither side more than 1.25 times the other, as in FER2013 (48×48).
-    Such pictures are too small to search; face and photo are then the same pixels.
-    """
-    return max(width, height) <= MAX_CROP_SIDE and max(width, height) <= MAX_CROP_ASPECT * min(width, height)
 
 
 def unsearched(width: int, height: int) -> Finding:

@@ -7,14 +7,13 @@ under way, and results are taken in file order, so memory is flat and a second p
 from __future__ import annotations
 
 import hashlib
-import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -22,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mien.data.drawn import drawn_probability
-from mien.data.face_audit import FOCUS_SIDE, focus
+from mien.data.face_audit import face_focus
 from mien.data.faces import FaceDetector, Finding, unsearched
 from mien.data.fingerprints import fingerprint
 from mien.data.manifest import SCHEMA
@@ -31,7 +30,10 @@ from mien.data.preprocess import Box, UnreadableImageError, View, decode, render
 from mien.data.properties import SURVEY_SIDE, measure, survey
 from mien.data.sources import Source, SourceFile
 
-__all__ = ["Inspected", "inspect_file", "inspect_files", "take_in"]
+__all__ = ["Inspected", "inspect_file", "inspect_files", "read_ahead", "take_in"]
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 SAMPLE, SMALL_FILE = 8, 8192
 """First files that are looked at, and bytes below which all of them are small: then one thread reads the rest."""
@@ -97,17 +99,29 @@ def inspect_files(
     source: Source, files: Iterable[SourceFile], views: Sequence[View], detector: FaceDetector | None
 ) -> Iterator[Inspected]:
     """Inspect files side by side, yielding in their order."""
-    files = iter(files)
-    first = [inspect_file(source, file, views, detector) for file in islice(files, SAMPLE)]
+    return read_ahead(
+        lambda file: inspect_file(source, file, views, detector),
+        files,
+        lambda inspected: inspected.row.get("bytes", 0) < SMALL_FILE,
+    )
+
+
+def read_ahead(work: Callable[[T], R], items: Iterable[T], is_small: Callable[[R], bool]) -> Iterator[R]:
+    """Work on items side by side in threads, a bounded number at a time, yielding in their order.
+
+    Args:
+        is_small: whether a result was of a tiny picture. Threads that decode those wait for Python's lock more than
+            they work, so where the first few all are, one thread does the rest.
+    """
+    items = iter(items)
+    first = [work(item) for item in islice(items, SAMPLE)]
     yield from first
-    # Threads that decode tiny pictures wait for Python's lock more than they work.
-    are_small = all(inspected.row.get("bytes", 0) < SMALL_FILE for inspected in first)
-    workers = 1 if are_small else max(1, min(8, os.cpu_count() or 1))
-    pending: deque[Future[Inspected]] = deque()
+    workers = 1 if all(map(is_small, first)) else max(1, min(8, os.cpu_count() or 1))
+    pending: deque[Future[R]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         try:
-            for file in files:
-                pending.append(pool.submit(inspect_file, source, file, views, detector))
+            for item in items:
+                pending.append(pool.submit(work, item))
                 if len(pending) >= 4 * workers:
                     yield pending.popleft().result()
             while pending:
@@ -152,23 +166,13 @@ def inspect_file(source: Source, file: SourceFile, views: Sequence[View], detect
 def _face_columns(finding: Finding, image: Image.Image) -> dict[str, Any]:
     columns: dict[str, Any] = {"face_kind": finding.kind, "face_count": len(finding.faces)}
     if finding.kind == "crop":
-        columns |= {"face_count": 1, "face_side": min(image.size), "face_focus": _focus(image, None)}
+        columns |= {"face_count": 1, "face_side": min(image.size), "face_focus": face_focus(image, None)}
     if finding.main:
         names = ("face_left", "face_top", "face_right", "face_bottom")
         columns |= dict(zip(names, finding.main.box, strict=True))
         columns |= {"face_score": finding.main.score, "face_side": finding.main.side, "face_cut": finding.main.cut}
-        columns |= {"face_focus": _focus(image, finding.main.box)}
+        columns |= {"face_focus": face_focus(image, finding.main.box)}
     return columns
-
-
-def _focus(image: Image.Image, box: Box | None) -> float | None:
-    """Focus of the part of a picture in a box; None where there is nothing to judge."""
-    left, top, right, bottom = box or (0, 0, *image.size)
-    scale = min(1.0, FOCUS_SIDE / min(right - left, bottom - top))
-    size = (max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale)))
-    face = image.resize(size, Image.Resampling.BILINEAR, box=box, reducing_gap=2.0).convert("L")
-    value = focus(np.asarray(face))
-    return None if math.isnan(value) else value
 
 
 def _drawn(image: Image.Image, reduced: NDArray[np.uint8], box: Box | None) -> float:

@@ -73,7 +73,7 @@ def read_manifest(path: Path) -> pl.DataFrame:
         SourceError: if the file is missing or lacks columns.
     """
     try:
-        manifest = pl.read_parquet(path)
+        manifest = pl.read_parquet(path, glob=False)  # a name may hold brackets
     except (OSError, pl.exceptions.PolarsError) as error:
         raise SourceError(f"{path}: not a manifest that can be read ({error}); run the study again") from error
     missing = [name for name in SCHEMA if name not in manifest.columns]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +66,11 @@ class Pixels:
     def read(self, view: View, rows: NDArray[np.integer] | Sequence[int]) -> NDArray[np.uint8]:
         """The given rows of a view, uint8 (len(rows), S, S, 3), as a copy."""
         return self._read(view.key, rows)
+
+    def largest(self, name: Literal["photo", "face"]) -> View | None:
+        """The largest view of this name that was kept; None without one."""
+        sizes = [int(path.stem.rpartition("-")[2]) for path in self._folder.glob(f"{name}-*.npy")]
+        return View(name, max(sizes)) if sizes else None
 
     def fingerprints(self, rows: NDArray[np.integer] | Sequence[int]) -> NDArray[np.uint8]:
         """The fingerprints of the given rows, uint8 (len(rows), SIDE, SIDE), as a copy."""

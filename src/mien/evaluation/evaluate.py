@@ -15,7 +15,8 @@ from mien.data.prepare import prepare
 from mien.data.sources import TableColumns
 from mien.evaluation.mistakes import confident_mistakes, error_rates_json, mistakes_json
 from mien.evaluation.predictions import predict_rows
-from mien.evaluation.shift import seen_in_training, target_json
+from mien.evaluation.shift import known_collections, seen_in_training, target_json
+from mien.evaluation.sureness import sureness_json
 from mien.labels import match_labels
 from mien.progress import Progress
 from mien.recognizer import Recognizer
@@ -78,6 +79,8 @@ def _evaluate_one(
     names = scored["labels"]["matched"]
     return scored | {
         "seen_in_training": seen_in_training(recognizer.contract, rows),
+        "sureness": sureness_json(recognizer.contract, predictions, names),
+        "known_collections": known_collections(recognizer.contract, source.names),
         "data": audit_json(source, audit(prepared.manifest)),
         "mistakes": mistakes_json(confident_mistakes(predictions, recognizer.labels, names)),
         "error_rates": error_rates_json(predictions, prepared.manifest, recognizer.labels, names),

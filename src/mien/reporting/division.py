@@ -173,4 +173,4 @@ def _premium(method: str, premium: Results) -> str:
 
 
 def _ends(premium: Results) -> tuple[float, float]:
-    return premium["interval"]["low"], premium["interval"]["high"]
+    return premium["interval"][0], premium["interval"][1]

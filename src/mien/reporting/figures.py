@@ -1,4 +1,4 @@
-"""Learning curves as inline SVG whose colours are the page's, so that they follow light, dark and print."""
+"""Curves as inline SVG whose colours are the page's, so that they follow light, dark and print."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-__all__ = ["Curve", "kept_epoch", "learning_curves"]
+__all__ = ["Curve", "kept_epoch", "learning_curves", "sureness_curves"]
 
 INK, MUTED, RULE, TRAIN, VAL = "#101010", "#202020", "#303030", "#404040", "#505050"
 _ON_PAGE = {
@@ -98,6 +98,56 @@ def _panel(
     for height, label, colour in _end_labels(train[-1], val[-1], top, level):
         _beside(axes, height, label, colour)
     return _inline(_svg(figure), _alt(title, epochs, train, val, kept))
+
+
+def sureness_curves(sureness: Mapping[str, Any]) -> list[Curve]:
+    """Draw how often answers are right that say how sure they are, and what is wrong among the surest.
+
+    Args:
+        sureness: as ``evaluation.sureness`` makes it, of at least one photo.
+    """
+    with matplotlib.rc_context(_STYLE | {"svg.hashsalt": "sureness"}):
+        return [
+            Curve("Right, by the probability given", _reliability(sureness["reliability"])),
+            Curve("Wrong, by the share of photos answered", _risk(sureness["risk_coverage"])),
+        ]
+
+
+def _reliability(bins: Sequence[Mapping[str, float]]) -> Markup:
+    figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72))
+    axes = figure.add_axes(PLOT)
+    _square(axes, "probability of the answer", 1.0)
+    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (1, 2)))
+    _beside(axes, 1.0, "as it says", MUTED)
+    for part in bins:
+        axes.plot([part["confidence"]] * 2, [part["low"], part["high"]], color=VAL, linewidth=1)
+    axes.plot([part["confidence"] for part in bins], [part["accuracy"] for part in bins], "o", color=VAL, markersize=5)
+    told = "; ".join(f"at {part['confidence']:.2f} {part['accuracy']:.2f}" for part in bins)
+    return _inline(_svg(figure), f"Share of right answers by the probability given: {told}.")
+
+
+def _risk(curve: Mapping[str, Sequence[float]]) -> Markup:
+    figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72))
+    axes = figure.add_axes(PLOT)
+    top = max(0.1, 1.15 * max(curve["risk"]))
+    _square(axes, "share of photos answered", top)
+    axes.plot(curve["coverage"], curve["risk"], color=VAL, linewidth=1.8, clip_on=False)
+    _beside(axes, curve["risk"][-1], "all answered", MUTED)
+    middle = min(range(len(curve["coverage"])), key=lambda i: abs(curve["coverage"][i] - 0.5))
+    told = f"{curve['risk'][middle]:.2f} for the surest half, {curve['risk'][-1]:.2f} for all photos"
+    return _inline(_svg(figure), f"Share of wrong answers by the share of photos answered: {told}.")
+
+
+def _square(axes: Axes, below: str, top: float) -> None:
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, top)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.set_xlabel(below)
+    axes.grid(axis="y", color=RULE, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.tick_params(length=0, pad=5)
+    axes.spines["left"].set_visible(False)
 
 
 def _frame(axes: Axes, epochs: Sequence[float], top: float) -> None:

@@ -13,7 +13,7 @@ from mien.data.face_audit import face_flags
 from mien.data.manifest import usable
 from mien.data.pixels import Pixels
 from mien.reporting.numerals import count, percent, score
-from mien.reporting.photos import Album, Photo, largest_view
+from mien.reporting.photos import Album, Photo
 
 __all__ = ["Exhibit", "Group", "galleries"]
 
@@ -63,8 +63,8 @@ def galleries(results: Mapping[str, Any], manifest: pl.DataFrame, pixels: Pixels
         manifest: every file of the data and of the target.
         pixels: the decoded photos of the study.
     """
-    view, face_view = (largest_view(results["runs"], name) for name in ("photo", "face"))
-    assert view is not None  # every recipe looks at the photo
+    view, face_view = pixels.largest("photo"), pixels.largest("face")
+    assert view is not None  # a study keeps the photos themselves for the report
     album = Album(manifest, pixels, view)
     faces = Album(manifest, pixels, face_view) if face_view else album
     data = usable(manifest).filter(pl.col("source").is_in(results["data"]["names"]))

@@ -8,7 +8,6 @@ from typing import Any
 
 from mien.data.duplicates import COPY_SIMILARITY, FINE_SIMILARITY, KIN_SIMILARITY, MAX_GROUP_SHARE, MIN_GROUP_CAP
 from mien.data.fingerprints import SIDE
-from mien.data.preprocess import FACE_MARGIN
 from mien.metrics import RESAMPLES
 from mien.reporting.division import keeps_groups, kept_together, where_people_stand
 from mien.reporting.figures import kept_epoch
@@ -49,8 +48,7 @@ def _photos(results: Results) -> str:
         f"{left}A label is the expression shown according to the collection. "
         "Photos were turned upright by their EXIF orientation, converted to RGB and resized to squares by "
         "antialiased bilinear interpolation. Faces were located with CenterFace (Xu et al., 2019); the "
-        f"face view is the largest face with {percent(FACE_MARGIN - 1)} margin, or the whole photo where "
-        "none was found."
+        "face view is a square around the largest face, or the whole photo where none was found."
     )
 
 
@@ -142,7 +140,7 @@ def _leakage(results: Results) -> list[str]:
 
 def _recipes(results: Results) -> list[str]:
     together = kept_together(results)
-    told = [_probe(run, together) if run["config"]["probe"] else _network(run) for run in results["runs"].values()]
+    told = [_head(run, together) if run["config"]["head"] else _network(run) for run in results["runs"].values()]
     return [
         "Recipes. " + " ".join(told),
         "The recipe with the highest macro-F1 on the validation photos was selected: "
@@ -153,14 +151,14 @@ def _recipes(results: Results) -> list[str]:
     ]
 
 
-def _probe(run: Mapping[str, Any], together: str) -> str:
-    name, probe = run["config"]["name"], run["config"]["probe"]
-    strengths = ", ".join(f"{c:g}" for c in probe["strengths"])
+def _head(run: Mapping[str, Any], together: str) -> str:
+    name, head = run["config"]["name"], run["config"]["head"]
+    strengths = ", ".join(f"{c:g}" for c in head["strengths"])
     return (
-        f"{name}: logistic regression on standardised frozen features of a pretrained {probe['backbone']}, "
-        f"of the whole photo ({probe['photo_size']} px) and of the face ({probe['face_size']} px), joined; "
-        f"inverse L2 penalty C = {probe['strength']:g}, chosen from {strengths} by {probe['folds']}-fold "
-        f"cross-validation over {together} within the training photos."
+        f"{name}: logistic regression on standardised frozen features of the whole photo ({head['photo_size']} px, "
+        f"{head['photo_backbone']}) and of the face ({head['face_size']} px, {head['face_backbone']}), joined; "
+        f"inverse L2 penalty C = {head['strength']:g}, chosen from {strengths} by {head['folds']}-fold "
+        f"cross-validation over {together} within the training photos, which gave the temperature as well."
     )
 
 

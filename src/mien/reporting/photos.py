@@ -15,7 +15,7 @@ from PIL import Image
 from mien.data.pixels import Pixels
 from mien.data.preprocess import View
 
-__all__ = ["Album", "Photo", "largest_view"]
+__all__ = ["Album", "Photo"]
 
 LONGER_SIDE = 160
 """Longer side of an embedded photo, px; a smaller original is not enlarged."""
@@ -72,16 +72,6 @@ class Album:
         about = {row["row"]: row for row in wanted.iter_rows(named=True)}
         squares = self.pixels.read(self.view, rows)
         return [_photo(about[row], square, self.view) for row, square in zip(rows, squares, strict=True)]
-
-
-def largest_view(runs: Mapping[str, Any], name: str) -> View | None:
-    """The largest view of the whole photo or of the face that the runs keep on disk; None if they keep none."""
-    configs = [run["config"] for run in runs.values()]
-    sizes = [config["probe"][f"{name}_size"] for config in configs if config["probe"]]
-    if name == "photo":
-        sizes += [config["train"]["size"] for config in configs if config["train"]]
-        return View("photo", max(sizes))
-    return View("face", max(sizes)) if sizes else None
 
 
 def _photo(row: Mapping[str, Any], square: np.ndarray[Any, np.dtype[np.uint8]], view: View) -> Photo:

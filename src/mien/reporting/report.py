@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from mien.data.pixels import Pixels
 from mien.metrics import RESAMPLES
-from mien.reporting import concerns, division, numerals, tables, wording
+from mien.reporting import concerns, division, figures, numerals, tables, wording
 from mien.reporting.advice import advise
 from mien.reporting.figures import kept_epoch, learning_curves
 from mien.reporting.galleries import FLAGGED, galleries
@@ -78,6 +78,8 @@ def render_report(results: Results, manifest: pl.DataFrame, pixels: Pixels) -> s
             answer_dots=_answer_dots(results),
             warnings=wording.warnings(results),
             curves=_curves(results),
+            sureness=_sureness(results),
+            covered=wording.covered_sentence(results),
             run_dots=_run_dots(results),
             differences=tables.difference_dots(results["comparisons"]),
             comparisons=wording.comparison_sentences(results["comparisons"]),
@@ -180,6 +182,15 @@ def _curves(results: Results) -> list[dict[str, Any]]:
             entry["kept"], entry["monitor"] = kept_epoch(run["history"], monitor), monitor
         found.append(entry)
     return found
+
+
+def _sureness(results: Results) -> dict[str, Any]:
+    """How far the probabilities can be believed."""
+    found = results["sureness"]
+    return {
+        "told": wording.sureness_sentences(results),
+        "panels": figures.sureness_curves(found) if found["risk_coverage"] else [],
+    }
 
 
 def _run_dots(results: Results) -> list[tables.Dot]:

@@ -154,12 +154,73 @@ def warnings(results: Mapping[str, Any]) -> list[str]:
             "photos that the model was trained or selected on. The score on photos from elsewhere is too "
             "high; take them out and run again."
         )
+    if names := target.get("known_collections"):
+        found.append(
+            f"The model or its backbone was trained on other photos of {' and '.join(names)}. For it, these photos are "
+            "not from elsewhere: the score says little of a new domain."
+        )
     if n := target.get("recurring_groups", 0):
         found.append(
             f"{plural(n, 'picture')} {'stands' if n == 1 else 'stand'} both in the data and among the "
             "photos from elsewhere, perhaps re-encoded or resized. The two sets are not fully independent."
         )
     return found
+
+
+def sureness_sentences(results: Mapping[str, Any]) -> list[str]:
+    """How far the probabilities can be believed, here and elsewhere."""
+    sets = [("test photos", results["sureness"])]
+    if "target" in results:
+        sets.append(("photos from elsewhere", results["target"]["sureness"]))
+    told = []
+    for where, found in sets:
+        if found["ece"] is not None:
+            told.append(
+                f"On the {where} the probability of an answer and the share of right ones differ by "
+                f"{percent(found['ece'])} on average (expected calibration error, {plural(found['images'], 'photo')})."
+            )
+        if promise := found["promise"]:
+            told.append(_promise(where, promise, found["images"]))
+    if results["sureness"]["promise"] is None:
+        told.append(
+            "Nothing is promised of the error: that takes out-of-fold answers on enough training photos, which only "
+            "recipes with a head on frozen features give."
+        )
+    return told
+
+
+def covered_sentence(results: Mapping[str, Any]) -> str | None:
+    """What is left of the score with the face covered, or with all but the face."""
+    found = results["covered"]
+    if found is None:
+        return None
+    chance = results["runs"][results["selected"]]["test"]["chance_macro_f1"]
+    background, face = found["background"], found["face"]
+    told = (
+        f"On the {plural(found['images'], 'test photo')} in which a face was found, macro-F1 is "
+        f"{score(found['whole']['macro_f1'])}. With the face covered, the background alone reaches "
+        f"{score(background['macro_f1'])} ({interval(background['interval'])}; chance is {score(chance)})"
+    )
+    if face is not None:
+        told += f", and with all but the face covered it is {score(face['macro_f1'])} ({interval(face['interval'])})"
+    if background["interval"] is not None and background["interval"][0] > chance:
+        told += ". So it also goes by what is not the face: posture and hands, or the way these photos were made"
+    return told + "."
+
+
+def _promise(where: str, promise: Mapping[str, Any], images: int) -> str:
+    asked = f"Answers of at least {score(promise['probability'])}, which are to be wrong at most " + (
+        f"{percent(promise['max_error'])} of the time,"
+    )
+    if not promise["answered"]:
+        return f"{asked} were given to none of the {where}."
+    share = promise["wrong"] / promise["answered"]
+    kept = promise["interval"][0] <= promise["max_error"]
+    verdict = "" if kept else " The promise, made from the training photos, does not hold there."
+    return (
+        f"{asked} were given to {count(promise['answered'])} of {count(images)} {where}, and {percent(share)} of them "
+        f"were wrong ({interval(promise['interval'])}).{verdict}"
+    )
 
 
 def comparison_sentences(comparisons: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -3,7 +3,9 @@
 ``notebook``   EmotionCNN as in the course notebook: 224 px, Adam, plateau scheduler, best state by accuracy.
 ``scratch``    the same network with label smoothing, clipping, early stopping and selection by macro-F1, at a
                size that fits the machine.
-``probe``      a logistic head on frozen pretrained features of the whole photo and of the face.
+``probe``      a logistic head on frozen ImageNet features of the whole photo and of the face.
+``two-stream`` the same, with the face through a backbone that learnt expressions, and able to do without a scene;
+               the default.
 
 ``-no-augmentation`` behind a trained recipe leaves its augmentation out.
 """
@@ -15,9 +17,10 @@ from dataclasses import replace
 
 import torch
 
-from mien.config import Budget, ProbeSettings, RunConfig, StudyConfig, TrainSettings
+from mien.config import Budget, HeadSettings, RunConfig, StudyConfig, TrainSettings
 from mien.data.preprocess import View
 from mien.errors import ConfigError
+from mien.models.backbones import view_size
 
 __all__ = ["RECIPES", "device_for", "resolve_run", "views_of"]
 
@@ -42,8 +45,9 @@ SCRATCH = TrainSettings(
 )
 
 _TRAINED = {"notebook": NOTEBOOK, "scratch": SCRATCH}
-RECIPES: dict[str, TrainSettings | ProbeSettings] = {
-    "probe": ProbeSettings(),
+RECIPES: dict[str, TrainSettings | HeadSettings] = {
+    "two-stream": HeadSettings(face_backbone="expression", context="scene", photo_size=288, face_size=96),
+    "probe": HeadSettings(),
     **_TRAINED,
     **{f"{name}-no-augmentation": replace(settings, augment="none") for name, settings in _TRAINED.items()},
 }
@@ -77,8 +81,8 @@ def resolve_run(name: str, study: StudyConfig, labels: Sequence[str]) -> RunConf
     settings = RECIPES[name]
     device = device_for(study.device)
     run = RunConfig(name, name, study.seed, device, tuple(labels))
-    if isinstance(settings, ProbeSettings):
-        return replace(run, probe=settings)
+    if isinstance(settings, HeadSettings):
+        return replace(run, head=_head(settings, study))
     if name.startswith("scratch"):
         if all(spec.partition("::")[0] == "demo" for spec in study.data):
             settings = replace(settings, size=DRAWN_SIZE, budget=DRAWN_BUDGET)
@@ -98,10 +102,18 @@ def resolve_run(name: str, study: StudyConfig, labels: Sequence[str]) -> RunConf
 
 def views_of(run: RunConfig) -> tuple[View, ...]:
     """The views a run's network looks at, in the order of its inputs."""
-    if run.probe is not None:
-        return (View("photo", run.probe.photo_size), View("face", run.probe.face_size))
+    if run.head is not None:
+        return (View(run.head.context, run.head.photo_size), View("face", run.head.face_size))
     assert run.train is not None
     return (View("photo", run.train.size),)
+
+
+def _head(recipe: HeadSettings, study: StudyConfig) -> HeadSettings:
+    """With the backbone that the user asked for, at the size it was made for."""
+    recipe = replace(recipe, max_error=study.max_error)
+    if study.backbone is None:
+        return recipe
+    return replace(recipe, photo_backbone=study.backbone, photo_size=view_size(study.backbone, recipe.photo_size))
 
 
 def _override(recipe: Budget, asked: Budget) -> Budget:

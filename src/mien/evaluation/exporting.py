@@ -1,0 +1,99 @@
+"""A model file to take elsewhere, as it is or smaller; what the smaller one costs is measured on validation photos."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from mien.data.manifest import read_manifest
+from mien.data.pixels import Pixels
+from mien.errors import OutputError
+from mien.metrics import score
+from mien.models.artifact import model_path
+from mien.recognizer import BATCH, Recognizer
+
+__all__ = ["Precision", "export"]
+
+Precision = Literal["fp32", "fp16", "int8"]
+
+
+def export(model: str, out: Path, precision: Precision) -> dict[str, Any]:
+    """Write a model file with its contract.
+
+    Args:
+        model: run folder, study folder, model file or ``default``.
+        out: file to write; must not exist.
+        precision: ``fp32`` as trained; ``fp16`` or ``int8`` with weights of half or a quarter of the size.
+
+    Returns:
+        The documented object: sizes, and where the study's photos are still there, scores before and after.
+
+    Raises:
+        ModelError: if there is no such model.
+        OutputError: if the file exists or cannot be written.
+    """
+    import onnx
+
+    from mien.models.quantize import with_eight_bits, with_sixteen_bits
+
+    path = model_path(model)
+    recognizer, photos = Recognizer(path), _photos(path)
+    if out.exists():
+        raise OutputError(f"{out}: exists already; give another --out")
+    narrow = {"fp32": lambda model: model, "fp16": with_sixteen_bits, "int8": with_eight_bits}[precision]
+    made = narrow(onnx.load(str(path)))
+    partial = out.with_name(out.name + ".partial")
+    try:
+        onnx.save(made, str(partial))
+        os.replace(partial, out)
+    except OSError as error:
+        raise OutputError(f"{out}: cannot be written ({error.strerror}); give another --out") from error
+    sizes = {"bytes_before": path.stat().st_size, "bytes": out.stat().st_size}
+    lost = _compared(recognizer, Recognizer(out), *photos) if photos else None
+    return {"model": str(path), "out": str(out), "precision": precision, **sizes, "validation": lost}
+
+
+def _photos(path: Path) -> tuple[pl.DataFrame, Pixels] | None:
+    """The manifest and pixels of the study that a run belongs to."""
+    study = path.parent.parent.parent
+    if path.parent.parent.name != "runs" or not (study / "manifest.parquet").exists():
+        return None
+    return read_manifest(study / "manifest.parquet"), Pixels(study / "pixels")
+
+
+def _batches(recognizer: Recognizer, rows: pl.DataFrame, pixels: Pixels) -> Iterator[dict[str, NDArray[np.uint8]]]:
+    """Views of photos, by their keys."""
+    where = rows["row"].to_numpy()
+    for i in range(0, len(where), BATCH):
+        yield {view.key: pixels.read(view, where[i : i + BATCH]) for view in recognizer.contract.views}
+
+
+def _compared(before: Recognizer, after: Recognizer, manifest: pl.DataFrame, pixels: Pixels) -> dict[str, Any]:
+    labels, rows = list(before.labels), manifest.filter(pl.col("split") == "val").sort("sha256")
+    y = np.array([labels.index(label) for label in rows["label"]], dtype=np.int64)
+    logits, seconds = zip(*(_timed(each, rows, pixels) for each in (before, after)), strict=True)
+    scores = [score(y, each.argmax(1), labels, groups=rows["split_group"].to_numpy()) for each in logits]
+    return {
+        "images": len(y),
+        "macro_f1_before": scores[0].macro_f1,
+        "macro_f1": scores[1].macro_f1,
+        "same_label": float((logits[0].argmax(1) == logits[1].argmax(1)).mean()),
+        "largest_difference": float(np.abs(logits[0] - logits[1]).max()),
+        "speed": seconds[0] / seconds[1],
+    }
+
+
+def _timed(recognizer: Recognizer, rows: pl.DataFrame, pixels: Pixels) -> tuple[NDArray[np.float32], float]:
+    parts, seconds = [], 0.0
+    for views in _batches(recognizer, rows, pixels):
+        start = time.perf_counter()
+        parts.append(recognizer.logits(views))
+        seconds += time.perf_counter() - start
+    return np.concatenate(parts), seconds

@@ -1,0 +1,69 @@
+"""Whether the answers are as sure as they say, on photos that nothing was fitted to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from mien.calibration import reliability, risk_coverage
+from mien.evaluation.predictions import probabilities
+from mien.metrics import expected_calibration_error, wilson
+from mien.models.artifact import Contract, Threshold
+
+__all__ = ["sureness_json"]
+
+USUAL_ERROR = 0.1
+"""Wrong answers among those given that the report speaks of where none was asked for."""
+
+
+def sureness_json(
+    contract: Contract, predictions: pl.DataFrame, names: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Calibration, and what becomes of the promised error.
+
+    Args:
+        predictions: of photos that the model was neither fitted to nor selected on.
+        names: class of the table → class of the model; photos of other classes are left out. Equal names where None.
+
+    Returns:
+        The documented object.
+    """
+    labels = list(contract.labels)
+    known = names if names is not None else {label: label for label in labels}
+    rows = predictions.filter(pl.col("label").is_in(list(known)))
+    probs = probabilities(rows, labels)
+    y = np.array([labels.index(known[label]) for label in rows["label"]], dtype=np.int64)
+    curve = risk_coverage(probs, y)
+    threshold = _threshold(contract)
+    return {
+        "images": len(y),
+        "ece": expected_calibration_error(probs, y),
+        "reliability": [asdict(part) for part in reliability(probs, y)],
+        "risk_coverage": asdict(curve) if curve else None,
+        "promise": _promise(threshold, probs, y) if threshold else None,
+    }
+
+
+def _threshold(contract: Contract) -> Threshold | None:
+    """The laxest threshold within the error asked for, or within the usual one; else the strictest there is."""
+    wanted = contract.max_error or USUAL_ERROR
+    kept = [threshold for threshold in contract.thresholds if threshold.max_error <= wanted]
+    return kept[-1] if kept else next(iter(contract.thresholds), None)
+
+
+def _promise(threshold: Threshold, probs: Any, y: Sequence[int] | Any) -> dict[str, Any]:
+    answered = probs.max(1) >= threshold.probability
+    wrong = int((probs.argmax(1) != y)[answered].sum())
+    n = int(answered.sum())
+    interval = wilson(wrong, n)
+    return {
+        "max_error": threshold.max_error,
+        "probability": threshold.probability,
+        "answered": n,
+        "wrong": wrong,
+        "interval": [interval.low, interval.high] if interval else None,
+    }

@@ -1,0 +1,94 @@
+"""Features of frozen backbones, computed once for each content and kept on disk.
+
+They come from ONNX Runtime, which runs these networks several times faster on a CPU than PyTorch
+(docs/ARCHITECTURE.md).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import polars as pl
+from numpy.typing import NDArray
+
+from mien.data.pixels import Pixels
+from mien.data.preprocess import BLANK, View
+from mien.models.backbones import Backbone
+from mien.models.export import to_onnx
+from mien.progress import Advance
+
+__all__ = ["FeatureCache"]
+
+BATCH = 32
+Features = NDArray[np.float32]
+
+
+class FeatureCache:
+    """Features by backbone, view and the sha256 of the photo: 5 kB each for a network of 1,280 features."""
+
+    def __init__(self, folder: Path, pixels: Pixels) -> None:
+        """Keep features in a folder, of photos whose pixels stand in ``pixels``."""
+        self._folder, self._pixels = folder, pixels
+
+    def of(self, backbone: Backbone, view: View, photos: pl.DataFrame, advance: Advance = lambda n: None) -> Features:
+        """Features (N, D) of photos.
+
+        Args:
+            photos: columns ``row``, the place of their pixels, and ``sha256``.
+            advance: called with the number of photos done.
+        """
+        path = self._folder / f"{backbone.sha256[:12]}-{view.key}.npz"
+        known = _read(path)
+        distinct = photos.unique("sha256", maintain_order=True)
+        missing = distinct.filter(~pl.col("sha256").is_in(list(known)))
+        advance(len(photos) - len(missing))
+        if len(missing):
+            computed = self._compute(backbone, view, missing["row"].to_numpy(), advance)
+            known |= dict(zip(missing["sha256"], computed, strict=True))
+            _write(known, path)
+        return np.stack([known[content] for content in photos["sha256"]])
+
+    def of_nothing(self, backbone: Backbone, view: View) -> Features:
+        """Features (D,) of a view in which there is nothing to see."""
+        return _of_nothing(_session(backbone, view), view)
+
+    def _compute(self, backbone: Backbone, view: View, rows: NDArray[np.int64], advance: Advance) -> Features:
+        session = _session(backbone, view)
+        nothing, parts = _of_nothing(session, view), []
+        for i in range(0, len(rows), BATCH):
+            pixels = self._pixels.read(view, rows[i : i + BATCH])
+            part = np.tile(nothing, (len(pixels), 1))
+            shows = (pixels != BLANK).any((1, 2, 3))  # a set of face crops has thousands of blank scenes
+            if shows.any():
+                part[shows] = session.run(None, {view.name: pixels[shows]})[0]
+            parts.append(part)
+            advance(len(pixels))
+        return np.concatenate(parts)
+
+
+def _of_nothing(session: onnxruntime.InferenceSession, view: View) -> Features:
+    blank = np.full((1, view.size, view.size, 3), BLANK, np.uint8)
+    return np.asarray(session.run(None, {view.name: blank})[0][0])
+
+
+def _session(backbone: Backbone, view: View) -> onnxruntime.InferenceSession:
+    model = to_onnx(backbone.network(), (view,), "features").SerializeToString()
+    return onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+
+
+def _read(path: Path) -> dict[str, Features]:
+    if not path.exists():
+        return {}
+    with np.load(path) as stored:
+        return dict(zip(stored["sha256"].tolist(), stored["features"], strict=True))
+
+
+def _write(known: dict[str, Features], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("wb") as file:
+        np.savez(file, sha256=np.array(list(known)), features=np.stack(list(known.values())))
+    os.replace(partial, path)

@@ -1,0 +1,178 @@
+"""A logistic head on frozen features of the whole photo and of the face: the recipes ``probe`` and ``two-stream``.
+
+Everything that must be chosen is chosen from out-of-fold answers inside the training split, so validation stays free
+to compare recipes: the penalty, the temperature, and the probabilities from which answers are given. Scaler and head
+are folded into one linear layer behind the exported backbones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from mien.calibration import ERRORS, fit_temperature, threshold_for
+from mien.config import HeadSettings
+from mien.metrics import confusion_matrix, expected_calibration_error, macro_f1, score
+from mien.models.artifact import Threshold
+from mien.recognizer import softmax
+
+__all__ = ["Head", "OutOfFold", "Sureness", "cross_validate", "fit_head", "measure_sureness", "out_of_fold"]
+
+MAX_ITERATIONS = 500
+MAX_SEARCH = 4000
+"""Photos used to choose the penalty; more would cost minutes and change little."""
+
+FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.int64]
+Head = tuple[FloatArray, FloatArray]
+"""Weight (K, D) and bias (K,) of a linear layer."""
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """Answers for M photos by heads that were fitted without them.
+
+    Attributes:
+        strength: the inverse penalty C with the best macro-F1.
+        logits: (M, K), at that strength.
+        y: (M,) class indices.
+        groups: (M,) near-duplicate groups.
+    """
+
+    strength: float
+    logits: NDArray[np.float64]
+    y: IntArray
+    groups: IntArray
+
+
+@dataclass(frozen=True)
+class Sureness:
+    """How sure the answers are.
+
+    Attributes:
+        temperature: logits are divided by this.
+        thresholds: see ``mien.models.artifact.Contract``.
+        measured: the scores behind them, for the contract; None where nothing was.
+    """
+
+    temperature: float
+    thresholds: tuple[Threshold, ...]
+    measured: dict[str, Any] | None
+
+
+def cross_validate(
+    settings: HeadSettings,
+    features: FloatArray,
+    y: IntArray,
+    groups: IntArray,
+    seed: int,
+    *,
+    faces_alone: FloatArray | None = None,
+) -> OutOfFold | None:
+    """Answer every photo by a head fitted to the other folds; None where a class has too few photos for folds.
+
+    Args:
+        settings: the strengths to choose from, or the one that was chosen.
+        features: (N, D).
+        y: (N,) class indices 0..K-1, every class present.
+        groups: (N,) near-duplicate groups, which never straddle folds.
+        faces_alone: (N, D), as ``fit_head`` takes it.
+    """
+    sample = np.random.default_rng(seed).permutation(len(y))[:MAX_SEARCH]
+    features, y, groups = features[sample], y[sample], groups[sample]
+    alone = None if faces_alone is None else faces_alone[sample]
+    n_classes = int(y.max()) + 1
+    folds = min(settings.folds, int(np.bincount(y).min()))
+    if folds < 2:
+        return None
+    strengths = (settings.strength,) if settings.strength else settings.strengths
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    logits = np.full((len(strengths), len(y), n_classes), np.nan)
+    for train, held_out in splitter.split(features, y, groups):
+        if len(np.unique(y[train])) < n_classes:
+            continue  # a class whose photos are all copies of one picture can fill a fold
+        for i, strength in enumerate(strengths):
+            weight, bias = fit_head(strength, features[train], y[train], None if alone is None else alone[train])
+            logits[i, held_out] = features[held_out] @ weight.T + bias
+    answered = ~np.isnan(logits[0, :, 0])
+    if not answered.any():
+        return None
+    logits, y, groups = logits[:, answered], y[answered], groups[answered]
+    scores = [float(macro_f1(confusion_matrix(y, each.argmax(1), n_classes))) for each in logits]
+    best = int(np.argmax(scores))
+    return OutOfFold(strengths[best], logits[best], y, groups)
+
+
+def measure_sureness(answers: OutOfFold, labels: tuple[str, ...]) -> Sureness:
+    """Temperature, thresholds and scores from out-of-fold answers."""
+    temperature = fit_temperature(answers.logits, answers.y)
+    probs = softmax(answers.logits / temperature)
+    thresholds: list[Threshold] = []
+    for max_error in ERRORS:
+        found = threshold_for(max_error, probs, answers.y, answers.groups)
+        if found and (not thresholds or found[0] != thresholds[-1].probability):
+            thresholds.append(Threshold(max_error, *found))
+    scores = score(answers.y, probs.argmax(1), labels, groups=answers.groups)
+    interval = scores.macro_f1_interval
+    return Sureness(
+        temperature,
+        tuple(thresholds),
+        {
+            "how": "out of fold within the training photos",
+            "images": scores.n,
+            "macro_f1": scores.macro_f1,
+            "interval": [interval.low, interval.high] if interval else None,
+            "accuracy": scores.accuracy,
+            "ece": expected_calibration_error(probs, answers.y),
+            "recall": {c.label: c.recall for c in scores.per_class},
+        },
+    )
+
+
+def out_of_fold(features: FloatArray, y: IntArray, folds: IntArray) -> FloatArray:
+    """Probabilities (N, K) of each photo by a head fitted on the other folds, at the middle strength.
+
+    Args:
+        features: (N, D).
+        y: (N,) class indices 0..K-1, every class in the training part of every fold.
+        folds: (N,) fold of each photo.
+    """
+    strength = sorted(HeadSettings().strengths)[1]
+    probs = np.zeros((len(y), int(y.max()) + 1), np.float32)
+    for fold in np.unique(folds):
+        held_out = folds == fold
+        probs[held_out] = _classifier(strength).fit(features[~held_out], y[~held_out]).predict_proba(features[held_out])
+    return probs
+
+
+def fit_head(strength: float, features: FloatArray, y: IntArray, faces_alone: FloatArray | None = None) -> Head:
+    """Standardise, fit a logistic regression, and fold both into one linear layer of logits.
+
+    Args:
+        features: (N, D).
+        y: (N,) class indices 0..K-1, every class present.
+        faces_alone: (N, D), the same photos as if they had no scene; the head is then fitted to both, so that it need
+            not do without what it leans on (modality dropout, Neverova et al. 2016).
+    """
+    scaler = StandardScaler().fit(features)
+    logistic = LogisticRegression(C=strength, max_iter=MAX_ITERATIONS)
+    if faces_alone is not None:
+        features, y = np.concatenate([features, faces_alone]), np.concatenate([y, y])
+    logistic.fit(scaler.transform(features), y)
+    coefficients, intercept = logistic.coef_, logistic.intercept_
+    if len(logistic.classes_) == 2:  # scikit-learn keeps one row for two classes
+        coefficients, intercept = np.vstack([-coefficients, coefficients]) / 2, np.r_[-intercept, intercept] / 2
+    weight = coefficients / scaler.scale_
+    bias = intercept - weight @ scaler.mean_
+    return weight.astype(np.float32), bias.astype(np.float32)
+
+
+def _classifier(strength: float) -> Pipeline:
+    return make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=MAX_ITERATIONS))

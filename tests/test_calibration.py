@@ -1,0 +1,160 @@
+"""How sure an answer is: fitted on some photos, it must hold on others."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mien.calibration import fit_temperature, reliability, risk_coverage, threshold_for
+from mien.config import HeadSettings
+from mien.metrics import expected_calibration_error
+from mien.recognizer import softmax
+from mien.training.head import cross_validate, fit_head, measure_sureness
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+def answers(rng: np.random.Generator, n: int, *, n_classes: int = 4, spread: float = 1.5) -> tuple[Floats, Ints]:
+    """Logits (n, K) that are calibrated by construction, and the truth drawn from them."""
+    logits = rng.normal(0, spread, (n, n_classes))
+    return logits, (softmax(logits).cumsum(1) < rng.random((n, 1))).sum(1).clip(0, n_classes - 1)
+
+
+@pytest.mark.parametrize("temperature", [0.4, 1.0, 3.0])
+def test_temperature_that_was_taken_out_is_found_again(temperature: float) -> None:
+    logits, y = answers(np.random.default_rng(0), 20000)
+    assert fit_temperature(logits * temperature, y) == pytest.approx(temperature, rel=0.05)
+
+
+def test_temperature_mends_the_calibration_error() -> None:
+    logits, y = answers(np.random.default_rng(1), 4000)
+    too_sure = logits * 4
+    mended = too_sure / fit_temperature(too_sure, y)
+    before, after = (expected_calibration_error(softmax(each), y) for each in (too_sure, mended))
+    assert before is not None
+    assert after is not None
+    assert after < 0.03 < before
+
+
+@pytest.mark.parametrize("max_error", [0.05, 0.1, 0.2])
+def test_promised_error_is_kept_on_other_photos_nineteen_times_in_twenty(max_error: float) -> None:
+    rng, broken, given = np.random.default_rng(2), 0, 0
+    for _ in range(200):
+        logits, y = answers(rng, 800, spread=4.0)
+        found = threshold_for(max_error, softmax(logits), y, np.arange(len(y)))
+        if found is None:
+            continue
+        given += 1
+        others, truth = answers(rng, 20000, spread=4.0)
+        probs = softmax(others)
+        kept = probs.max(1) >= found[0]
+        broken += float((probs.argmax(1) != truth)[kept].mean()) > max_error
+    assert given > 150
+    assert broken <= 0.09 * given  # 5 %, and three standard errors
+
+
+def test_promise_says_how_many_photos_are_answered() -> None:
+    logits, y = answers(np.random.default_rng(3), 3000, spread=2.5)
+    probs = softmax(logits)
+    found = threshold_for(0.1, probs, y, np.arange(len(y)))
+    assert found is not None
+    assert found[1] == pytest.approx(float((probs.max(1) >= found[0]).mean()))
+    assert 0 < found[1] < 1
+
+
+def test_no_promise_from_too_few_photos_or_too_many_errors() -> None:
+    logits, y = answers(np.random.default_rng(4), 20)
+    assert threshold_for(0.05, softmax(logits), y, np.arange(20)) is None
+    wrong = (softmax(logits).argmax(1) + 1) % 4
+    assert threshold_for(0.4, softmax(logits), wrong, np.arange(20)) is None
+
+
+def test_copies_of_one_picture_promise_no_more_than_the_picture() -> None:
+    probs = np.tile([[0.9, 0.1]], (400, 1))
+    y = np.zeros(400, np.int64)
+    assert threshold_for(0.05, probs, y, np.arange(400)) is not None
+    assert threshold_for(0.05, probs, y, np.zeros(400, np.int64)) is None
+
+
+def test_reliability_counts_every_answer_once() -> None:
+    logits, y = answers(np.random.default_rng(5), 503)
+    probs = softmax(logits)
+    bins = reliability(probs, y)
+    assert sum(entry.n for entry in bins) == 503
+    assert [entry.confidence for entry in bins] == sorted(entry.confidence for entry in bins)
+    assert sum(entry.accuracy * entry.n for entry in bins) == pytest.approx((probs.argmax(1) == y).sum())
+    assert all(entry.low <= entry.accuracy <= entry.high for entry in bins)
+
+
+def test_risk_rises_with_coverage_to_the_error_of_all() -> None:
+    logits, y = answers(np.random.default_rng(6), 4000)
+    probs = softmax(logits)
+    curve = risk_coverage(probs, y)
+    assert curve is not None
+    assert curve.coverage[-1] == 1
+    assert curve.risk[-1] == pytest.approx((probs.argmax(1) != y).mean())
+    assert curve.risk[2] < curve.risk[-1]
+    assert risk_coverage(probs[:0], y[:0]) is None
+
+
+def photos_of(rng: np.random.Generator, n: int) -> tuple[NDArray[np.float32], Ints]:
+    """Features (n, 6) of three classes, and the classes."""
+    y = np.arange(n) % 3
+    return (rng.normal(0, 1, (n, 6)) + 1.5 * np.eye(3, 6)[y]).astype(np.float32), y
+
+
+def test_every_photo_is_answered_by_a_head_that_never_saw_its_group() -> None:
+    """The label of each group is random, so only a head that saw its copies could know it."""
+    rng = np.random.default_rng(7)
+    groups = np.repeat(np.arange(90), 4)
+    y = rng.integers(0, 3, 90)[groups]
+    features = rng.normal(0, 1, (90, 40))[groups].astype(np.float32)
+    found = cross_validate(HeadSettings(strengths=(10.0,)), features, y, groups, seed=0)
+    assert found is not None
+    assert len(found.y) == 360
+    assert (found.logits.argmax(1) == found.y).mean() < 0.6
+
+
+def test_strength_with_the_best_out_of_fold_score_is_chosen() -> None:
+    features, y = photos_of(np.random.default_rng(8), 300)
+    found = cross_validate(HeadSettings(strengths=(1e-9, 0.1)), features, y, np.arange(300), seed=0)
+    assert found is not None
+    assert found.strength == 0.1
+
+
+def test_class_with_one_photo_leaves_nothing_to_cross_validate() -> None:
+    features, y = photos_of(np.random.default_rng(9), 30)
+    y[0] = 3
+    assert cross_validate(HeadSettings(), features, y, np.arange(30), seed=0) is None
+
+
+def test_head_fitted_to_faces_alone_as_well_can_do_without_the_scene() -> None:
+    rng = np.random.default_rng(10)
+    scene, y = photos_of(rng, 600)
+    scene[:, 0] += 4  # without a scene, the first class looks unlikely
+    face = (rng.normal(0, 1, (600, 6)) + 0.8 * np.eye(3, 6)[y]).astype(np.float32)
+    both, alone = np.hstack([scene, face]), np.hstack([np.zeros_like(scene), face])
+
+    def right(weight: Floats, bias: Floats, features: NDArray[np.float32]) -> float:
+        return float(((features @ weight.T + bias).argmax(1) == y).mean())
+
+    leaning, able = fit_head(0.1, both, y), fit_head(0.1, both, y, alone)
+    assert right(*able, alone) > right(*leaning, alone)
+    assert right(*able, both) > right(*able, alone)
+
+
+def test_what_was_measured_goes_with_the_thresholds() -> None:
+    features, y = photos_of(np.random.default_rng(11), 600)
+    found = cross_validate(HeadSettings(), features, y, np.arange(600), seed=0)
+    assert found is not None
+    sureness = measure_sureness(found, ("a", "b", "c"))
+    assert sureness.measured is not None
+    assert sureness.measured["images"] == 600
+    low, high = sureness.measured["interval"]
+    assert 0 < low < sureness.measured["macro_f1"] < high < 1
+    errors, probs, shares = zip(*((t.max_error, t.probability, t.answered) for t in sureness.thresholds), strict=True)
+    assert list(errors) == sorted(errors)
+    assert list(probs) == sorted(probs, reverse=True)
+    assert list(shares) == sorted(shares)

@@ -1,0 +1,107 @@
+"""Features of frozen backbones: computed once for each content, and blank for what is not there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from PIL import Image
+
+from mien.data.demo import draw_face
+from mien.data.fingerprints import SIDE
+from mien.data.pixels import Pixels, PixelWriter
+from mien.data.preprocess import BLANK, View, render
+from mien.errors import ConfigError, ModelError
+from mien.models.artifact import HASH_LENGTH, shipped
+from mien.models.backbones import BACKBONES, Backbone, load_backbone, read_hashes, view_size
+from mien.training.features import FeatureCache
+
+VIEW = View("photo", 64)
+
+
+@pytest.fixture(scope="module")
+def backbone() -> Backbone:
+    return load_backbone("expression")
+
+
+@pytest.fixture
+def pixels(tmp_path: Path) -> Pixels:
+    """Four faces, the last the same picture as the first."""
+    with PixelWriter(tmp_path / "pixels", [VIEW], 4) as writer:
+        for row, seed in enumerate((0, 1, 2, 0)):
+            face = render(draw_face("happy", seed), VIEW, None)
+            writer.put(row, {VIEW.key: face}, np.zeros((SIDE, SIDE), np.uint8))
+    return Pixels(tmp_path / "pixels")
+
+
+def photos(*rows: int) -> pl.DataFrame:
+    return pl.DataFrame({"row": list(rows), "sha256": [("a", "b", "c", "a")[row] * 64 for row in rows]})
+
+
+def test_features_are_those_of_the_network(backbone: Backbone, pixels: Pixels, tmp_path: Path) -> None:
+    found = FeatureCache(tmp_path / "f", pixels).of(backbone, VIEW, photos(0, 1, 2))
+    with torch.inference_mode():
+        expected = backbone.network()(torch.from_numpy(pixels.read(VIEW, [0, 1, 2]))).numpy()
+    assert found.shape == (3, 1280)
+    assert np.abs(found - expected).max() < 1e-3
+
+
+def test_each_content_is_computed_once(backbone: Backbone, pixels: Pixels, tmp_path: Path) -> None:
+    done: list[int] = []
+    first = FeatureCache(tmp_path / "f", pixels).of(backbone, VIEW, photos(0, 1, 3), done.append)
+    assert (first[0] == first[2]).all()
+    again = FeatureCache(tmp_path / "f", Pixels(tmp_path / "nowhere")).of(backbone, VIEW, photos(3, 1), done.append)
+    assert (again == first[[2, 1]]).all()
+    assert sum(done) == 5
+    more = FeatureCache(tmp_path / "f", pixels).of(backbone, VIEW, photos(2, 0))
+    assert (more[1] == first[0]).all()
+
+
+def test_face_crop_has_no_scene_and_a_photo_has() -> None:
+    scene = View("scene", 64)
+    assert (render(draw_face("happy", 0).resize((48, 48)), scene, None) == BLANK).all()
+    photo = Image.effect_noise((300, 200), 60).convert("RGB")
+    assert (render(photo, scene, None) == render(photo, VIEW, None)).all()
+
+
+def test_nothing_to_see_has_features_of_its_own(backbone: Backbone, pixels: Pixels, tmp_path: Path) -> None:
+    nothing = FeatureCache(tmp_path / "f", pixels).of_nothing(backbone, View("scene", 64))
+    assert nothing.shape == (1280,)
+    assert np.isfinite(nothing).all()
+
+
+def test_expression_backbone_sees_no_colour(backbone: Backbone) -> None:
+    face = np.asarray(draw_face("happy", 0).resize((64, 64)))
+    grey = np.repeat(np.asarray(Image.fromarray(face).convert("L"))[..., None], 3, 2)
+    with torch.inference_mode():
+        coloured, plain = (backbone.network()(torch.from_numpy(each[None].copy())) for each in (face, grey))
+    assert float((coloured - plain).abs().max()) < 0.1 * float(plain.abs().max())
+
+
+def test_shipped_backbone_says_what_it_was_trained_on(backbone: Backbone) -> None:
+    assert {"fer2013", "ImageNet-1k"} <= {*backbone.collections}
+    assert "research" in backbone.licence
+    assert len(backbone.training_hashes) > 20_000
+    assert all(len(each) == HASH_LENGTH for each in backbone.training_hashes)
+    assert backbone.training_hashes == read_hashes(shipped("expression.hashes"))
+
+
+def test_unknown_backbone_is_refused_before_anything_is_downloaded() -> None:
+    with pytest.raises(ConfigError, match="neither efficientnet-lite0 nor expression"):
+        load_backbone("resnet-five-million")
+    with pytest.raises(ConfigError, match=r"timm\.list_pretrained"):
+        view_size("resnet-five-million", 224)
+
+
+def test_backbone_that_cannot_be_had_offline_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    for name in ("resnet18.a1_in1k", "hf-hub:nobody/nothing"):
+        with pytest.raises(ModelError, match="go online, or use"):
+            load_backbone(name)
+
+
+def test_backbones_that_need_no_download_take_the_recipes_size() -> None:
+    assert [view_size(name, 96) for name in BACKBONES] == [96, 96]
