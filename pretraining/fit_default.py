@@ -98,12 +98,11 @@ def _answers(
     """Probabilities (M, K) of the held-out photos; strength and temperature come from the others."""
     assert run.head is not None
     train = ~held_out
-    alone = None if streams.faces_alone is None else streams.faces_alone[train]
     features = streams.features
     head = replace(run.head, folds=INNER_FOLDS)
-    inner = cross_validate(head, features[train], y[train], groups[train], run.seed, faces_alone=alone)
+    inner = cross_validate(head, features[train], y[train], groups[train], run.seed)
     assert inner is not None
-    weight, bias = fit_head(inner.strength, features[train], y[train], alone)
+    weight, bias = fit_head(inner.strength, features[train], y[train])
     return softmax((features[held_out] @ weight.T + bias) / fit_temperature(inner.logits, inner.y))
 
 

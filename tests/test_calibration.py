@@ -10,7 +10,7 @@ from mien.calibration import fit_temperature, reliability, risk_coverage, thresh
 from mien.config import HeadSettings
 from mien.metrics import expected_calibration_error
 from mien.recognizer import softmax
-from mien.training.head import cross_validate, fit_head, measure_sureness
+from mien.training.head import cross_validate, measure_sureness
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -128,21 +128,6 @@ def test_class_with_one_photo_leaves_nothing_to_cross_validate() -> None:
     features, y = photos_of(np.random.default_rng(9), 30)
     y[0] = 3
     assert cross_validate(HeadSettings(), features, y, np.arange(30), seed=0) is None
-
-
-def test_head_fitted_to_faces_alone_as_well_can_do_without_the_scene() -> None:
-    rng = np.random.default_rng(10)
-    scene, y = photos_of(rng, 600)
-    scene[:, 0] += 4  # without a scene, the first class looks unlikely
-    face = (rng.normal(0, 1, (600, 6)) + 0.8 * np.eye(3, 6)[y]).astype(np.float32)
-    both, alone = np.hstack([scene, face]), np.hstack([np.zeros_like(scene), face])
-
-    def right(weight: Floats, bias: Floats, features: NDArray[np.float32]) -> float:
-        return float(((features @ weight.T + bias).argmax(1) == y).mean())
-
-    leaning, able = fit_head(0.1, both, y), fit_head(0.1, both, y, alone)
-    assert right(*able, alone) > right(*leaning, alone)
-    assert right(*able, both) > right(*able, alone)
 
 
 def test_what_was_measured_goes_with_the_thresholds() -> None:

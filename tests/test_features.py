@@ -67,10 +67,16 @@ def test_face_crop_has_no_scene_and_a_photo_has() -> None:
     assert (render(photo, scene, None) == render(photo, VIEW, None)).all()
 
 
-def test_nothing_to_see_has_features_of_its_own(backbone: Backbone, pixels: Pixels, tmp_path: Path) -> None:
-    nothing = FeatureCache(tmp_path / "f", pixels).of_nothing(backbone, View("scene", 64))
-    assert nothing.shape == (1280,)
-    assert np.isfinite(nothing).all()
+def test_blank_scenes_are_computed_as_all_others(backbone: Backbone, tmp_path: Path) -> None:
+    scene = View("scene", 64)
+    images = [np.full((64, 64, 3), BLANK, np.uint8), render(draw_face("happy", 0), scene, None)]
+    with PixelWriter(tmp_path / "pixels", [scene], 2) as writer:
+        for row, image in enumerate(images):
+            writer.put(row, {scene.key: image}, np.zeros((SIDE, SIDE), np.uint8))
+    found = FeatureCache(tmp_path / "f", Pixels(tmp_path / "pixels")).of(backbone, scene, photos(0, 1))
+    with torch.inference_mode():
+        expected = backbone.network()(torch.from_numpy(np.stack(images))).numpy()
+    assert np.abs(found - expected).max() < 1e-3
 
 
 def test_expression_backbone_sees_no_colour(backbone: Backbone) -> None:

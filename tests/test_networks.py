@@ -141,6 +141,18 @@ def test_two_stream_network_joins_photo_and_face_in_that_order() -> None:
         assert torch.equal(TwoStreamNetwork(features, head)(photo, face), head(joined))
 
 
+def test_picture_without_a_scene_is_answered_by_the_head_for_faces() -> None:
+    backbone = nn.Sequential(nn.Conv2d(3, 5, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
+    stream = PhotoNetwork(backbone, IMAGENET_MEAN, IMAGENET_STD)
+    features, head, face_head = TwoStreamFeatures(stream, stream), nn.Linear(10, 4), nn.Linear(10, 4)
+    photo, face = pixels(side=48), pixels(side=32, seed=1)
+    photo[0] = 127
+    with torch.inference_mode():
+        logits, joined = TwoStreamNetwork(features, head, face_head)(photo, face), features(photo, face)
+        assert torch.equal(logits[0], face_head(joined)[0])
+        assert torch.equal(logits[1:], head(joined)[1:])
+
+
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_head_of_the_probe_is_its_logistic_regression_with_the_scaler_folded_in(n_classes: int) -> None:
     rng = np.random.default_rng(0)

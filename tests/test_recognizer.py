@@ -24,7 +24,7 @@ from mien.data.pictures import open_pictures
 from mien.data.preprocess import View, decode, render
 from mien.errors import ModelError
 from mien.models.artifact import Contract, Threshold, model_path, open_model
-from mien.models.export import export_model, save_model, save_weights, to_onnx, with_linear_head
+from mien.models.export import export_model, save_model, save_weights, to_onnx, with_linear_heads
 from mien.models.networks import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -71,7 +71,7 @@ def two_stream_network(contract: Contract, folder: Path) -> nn.Module:
     network = TwoStreamNetwork(features, head).eval()
     weight, bias = (tensor.detach().numpy() for tensor in (head.weight, head.bias))
     save_weights(network, folder)
-    save_model(with_linear_head(to_onnx(features, contract.views, "features"), weight, bias), contract, folder)
+    save_model(with_linear_heads(to_onnx(features, contract.views, "features"), (weight, bias)), contract, folder)
     return network
 
 
@@ -100,6 +100,23 @@ def test_recognizer_gives_the_logits_of_the_network(exported: Exported, n: int) 
     assert logits.shape == (n, 3)
     assert np.abs(logits - expected).max() <= 1e-4
     assert np.ptp(expected) > 1e-3
+
+
+def test_head_for_faces_answers_in_the_file_as_in_the_network(tmp_path: Path) -> None:
+    body = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    stream, heads = PhotoNetwork(body, IMAGENET_MEAN, IMAGENET_STD), [nn.Linear(8, 3), nn.Linear(8, 3)]
+    network = TwoStreamNetwork(TwoStreamFeatures(stream, stream), *heads).eval()
+    views = (View("scene", 32), FACE)
+    layers = [tuple(t.detach().numpy() for t in (head.weight, head.bias)) for head in heads]
+    model = with_linear_heads(to_onnx(network.features, views, "features"), *layers)
+    save_model(model, Contract(LABELS, views, "test"), tmp_path)
+    rng = np.random.default_rng(0)
+    pixels = {v.key: rng.integers(0, 256, (5, v.size, v.size, 3), dtype=np.uint8) for v in views}
+    pixels["scene-32"][[1, 4]] = 127
+    with torch.inference_mode():
+        expected = network(*(torch.from_numpy(pixels[v.key]) for v in views)).numpy()
+    found = Recognizer(tmp_path).logits(pixels)
+    assert np.abs(found - expected).max() <= 1e-5
 
 
 def test_no_photos_have_no_logits(exported: Exported) -> None:

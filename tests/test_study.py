@@ -451,7 +451,8 @@ def test_onnx_and_weights_are_the_same_network(small_study: Study, manifest: pl.
     if name in ("probe", "two-stream"):
         photo, head = load_backbone().network(), torch.nn.Linear(2560, len(CLASSES))
         face = photo if name == "probe" else load_backbone("expression").network()
-        network = TwoStreamNetwork(TwoStreamFeatures(photo, face), head)
+        face_head = torch.nn.Linear(2560, len(CLASSES)) if name == "two-stream" else None
+        network = TwoStreamNetwork(TwoStreamFeatures(photo, face), head, face_head)
     else:
         network = PhotoNetwork(EmotionCNN(len(CLASSES)), IMAGENET_MEAN, IMAGENET_STD)
     stored = load_file(small_study.folder / "runs" / name / "model.safetensors")

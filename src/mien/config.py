@@ -119,7 +119,7 @@ class HeadSettings:
         photo_backbone: name of the pretrained network that the whole photo goes through.
         face_backbone: name of the one that the face goes through.
         context: what the first of them sees: the whole ``photo``, or the ``scene``, which is blank for pictures that
-            are face crops; the head is then fitted to faces alone as well, so that it can answer without a scene.
+            are face crops; a second head, fitted to faces alone, then answers for these.
         photo_size: side of the photo or scene view, px.
         face_size: side of the face view, px.
         strengths: inverse L2 penalties C to choose from, by grouped cross-validation inside the training split.

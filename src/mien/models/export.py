@@ -20,7 +20,10 @@ from torch import nn
 from mien.data.preprocess import View
 from mien.models.artifact import METADATA_KEY, Contract
 
-__all__ = ["export_model", "save_model", "save_weights", "to_onnx", "with_linear_head"]
+__all__ = ["export_model", "save_model", "save_weights", "to_onnx", "with_linear_heads"]
+
+Layer = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""Weight (K, D) and bias (K,)."""
 
 
 def export_model(network: nn.Module, contract: Contract, folder: Path) -> None:
@@ -72,13 +75,13 @@ def to_onnx(network: nn.Module, views: Sequence[View], output: str) -> Any:
     return program.model_proto  # type: ignore[union-attr]
 
 
-def with_linear_head(features: Any, weight: NDArray[np.float32], bias: NDArray[np.float32]) -> Any:
+def with_linear_heads(features: Any, head: Layer, face_head: Layer | None = None) -> Any:
     """An ONNX model of features with a linear layer behind it.
 
     Args:
         features: model with one output (N, D).
-        weight: (K, D).
-        bias: (K,).
+        head: weight (K, D) and bias (K,).
+        face_head: the layer for pictures whose first input is of one colour; ``head`` for all where None.
 
     Returns:
         A model with the same inputs and one output ``logits`` (N, K).
@@ -87,10 +90,28 @@ def with_linear_head(features: Any, weight: NDArray[np.float32], bias: NDArray[n
     model.CopyFrom(features)
     graph = model.graph
     name = graph.output[0].name
-    graph.initializer.extend(
-        [numpy_helper.from_array(weight, "head.weight"), numpy_helper.from_array(bias, "head.bias")]
-    )
-    graph.node.append(helper.make_node("Gemm", [name, "head.weight", "head.bias"], ["logits"], transB=1))
+    _add_layer(graph, name, "head", head, "logits" if face_head is None else "head.logits")
+    if face_head is not None:
+        _add_layer(graph, name, "face_head", face_head, "face_head.logits")
+        first = graph.input[0].name
+        graph.initializer.append(numpy_helper.from_array(np.array([1, 2, 3]), "all_axes"))
+        graph.initializer.append(numpy_helper.from_array(np.array([-1, 1]), "one_column"))
+        graph.node.extend(
+            [
+                helper.make_node("ReduceMax", [first, "all_axes"], ["brightest"]),
+                helper.make_node("ReduceMin", [first, "all_axes"], ["darkest"]),
+                helper.make_node("Equal", ["brightest", "darkest"], ["is_blank"]),
+                helper.make_node("Reshape", ["is_blank", "one_column"], ["has_no_scene"]),
+                helper.make_node("Where", ["has_no_scene", "face_head.logits", "head.logits"], ["logits"]),
+            ]
+        )
     graph.output.pop()
-    graph.output.append(helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", len(bias)]))
+    graph.output.append(helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", len(head[1])]))
     return model
+
+
+def _add_layer(graph: Any, features: str, name: str, layer: Layer, output: str) -> None:
+    weight, bias = layer
+    graph.initializer.append(numpy_helper.from_array(weight, f"{name}.weight"))
+    graph.initializer.append(numpy_helper.from_array(bias, f"{name}.bias"))
+    graph.node.append(helper.make_node("Gemm", [features, f"{name}.weight", f"{name}.bias"], [output], transB=1))

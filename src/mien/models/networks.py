@@ -126,14 +126,25 @@ class TwoStreamFeatures(nn.Module):
 
 
 class TwoStreamNetwork(nn.Module):
-    """Features of photo and face, then a linear head: uint8 (N, H, W, 3) each → logits (N, K)."""
+    """Features of photo and face, then a linear head: uint8 (N, H, W, 3) each → logits (N, K).
 
-    def __init__(self, features: nn.Module, head: nn.Linear) -> None:
+    Args:
+        features: of both, (N, D).
+        head: for pictures with a scene.
+        face_head: for pictures whose first view is of one colour, as the scene of a face crop is; None takes ``head``.
+    """
+
+    def __init__(self, features: nn.Module, head: nn.Linear, face_head: nn.Linear | None = None) -> None:
         super().__init__()
         self.features = features
         self.head = head
+        self.face_head = face_head
 
     def forward(self, photo: Tensor, face: Tensor) -> Tensor:
         """Logits (N, K) of photos and their faces."""
-        logits: Tensor = self.head(self.features(photo, face))
-        return logits
+        features = self.features(photo, face)
+        logits: Tensor = self.head(features)
+        if self.face_head is None:
+            return logits
+        pixels = photo.flatten(1)
+        return torch.where((pixels.amax(1) != pixels.amin(1))[:, None], logits, self.face_head(features))

@@ -51,10 +51,6 @@ class FeatureCache:
             _write(known, path)
         return np.stack([known[content] for content in photos["sha256"]])
 
-    def of_nothing(self, backbone: Backbone, view: View) -> Features:
-        """Features (D,) of a view in which there is nothing to see."""
-        return _of_nothing(_session(backbone, view), view)
-
     def _compute(self, backbone: Backbone, view: View, rows: NDArray[np.int64], advance: Advance) -> Features:
         session = _session(backbone, view)
         nothing, parts = _of_nothing(session, view), []

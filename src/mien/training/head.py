@@ -68,13 +68,7 @@ class Sureness:
 
 
 def cross_validate(
-    settings: HeadSettings,
-    features: FloatArray,
-    y: IntArray,
-    groups: IntArray,
-    seed: int,
-    *,
-    faces_alone: FloatArray | None = None,
+    settings: HeadSettings, features: FloatArray, y: IntArray, groups: IntArray, seed: int
 ) -> OutOfFold | None:
     """Answer every photo by a head fitted to the other folds; None where a class has too few photos for folds.
 
@@ -83,11 +77,9 @@ def cross_validate(
         features: (N, D).
         y: (N,) class indices 0..K-1, every class present.
         groups: (N,) near-duplicate groups, which never straddle folds.
-        faces_alone: (N, D), as ``fit_head`` takes it.
     """
     sample = np.random.default_rng(seed).permutation(len(y))[:MAX_SEARCH]
     features, y, groups = features[sample], y[sample], groups[sample]
-    alone = None if faces_alone is None else faces_alone[sample]
     n_classes = int(y.max()) + 1
     folds = min(settings.folds, int(np.bincount(y).min()))
     if folds < 2:
@@ -99,7 +91,7 @@ def cross_validate(
         if len(np.unique(y[train])) < n_classes:
             continue  # a class whose photos are all copies of one picture can fill a fold
         for i, strength in enumerate(strengths):
-            weight, bias = fit_head(strength, features[train], y[train], None if alone is None else alone[train])
+            weight, bias = fit_head(strength, features[train], y[train])
             logits[i, held_out] = features[held_out] @ weight.T + bias
     answered = ~np.isnan(logits[0, :, 0])
     if not answered.any():
@@ -152,20 +144,14 @@ def out_of_fold(features: FloatArray, y: IntArray, folds: IntArray) -> FloatArra
     return probs
 
 
-def fit_head(strength: float, features: FloatArray, y: IntArray, faces_alone: FloatArray | None = None) -> Head:
+def fit_head(strength: float, features: FloatArray, y: IntArray) -> Head:
     """Standardise, fit a logistic regression, and fold both into one linear layer of logits.
 
     Args:
         features: (N, D).
         y: (N,) class indices 0..K-1, every class present.
-        faces_alone: (N, D), the same photos as if they had no scene; the head is then fitted to both, so that it need
-            not do without what it leans on (modality dropout, Neverova et al. 2016).
     """
-    scaler = StandardScaler().fit(features)
-    logistic = LogisticRegression(C=strength, max_iter=MAX_ITERATIONS)
-    if faces_alone is not None:
-        features, y = np.concatenate([features, faces_alone]), np.concatenate([y, y])
-    logistic.fit(scaler.transform(features), y)
+    scaler, logistic = _classifier(strength).fit(features, y)
     coefficients, intercept = logistic.coef_, logistic.intercept_
     if len(logistic.classes_) == 2:  # scikit-learn keeps one row for two classes
         coefficients, intercept = np.vstack([-coefficients, coefficients]) / 2, np.r_[-intercept, intercept] / 2

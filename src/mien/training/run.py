@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -16,12 +17,13 @@ from numpy.typing import NDArray
 from torch import nn
 
 import mien
+from mien.calibration import fit_temperature
 from mien.config import RunConfig, read_toml, write_toml
 from mien.data.pixels import Pixels
 from mien.errors import ConfigError, WorkFailedError
 from mien.models.artifact import HASH_LENGTH, Contract
 from mien.models.backbones import Backbone, load_backbone
-from mien.models.export import export_model, save_model, save_weights, to_onnx, with_linear_head
+from mien.models.export import export_model, save_model, save_weights, to_onnx, with_linear_heads
 from mien.models.networks import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -33,7 +35,7 @@ from mien.models.networks import (
 from mien.progress import Advance
 from mien.training.features import FeatureCache
 from mien.training.fit import TrainingSet, faster_precision, fit
-from mien.training.head import Sureness, cross_validate, fit_head, measure_sureness
+from mien.training.head import Head, Sureness, cross_validate, fit_head, measure_sureness
 from mien.training.recipes import views_of
 
 __all__ = ["LabelledPhotos", "Streams", "run_streams", "train_run"]
@@ -94,13 +96,18 @@ class Streams:
 
     Attributes:
         backbones: of the whole photo, and of the face; may be the same object.
-        features: (N, D + D'), those of the whole photo first.
-        faces_alone: the same as if no photo had a scene; None for heads that always see the whole photo.
+        whole: features (N, D) of the whole photo or scene.
+        face: features (N, D') of the face.
     """
 
     backbones: tuple[Backbone, Backbone]
-    features: NDArray[np.float32]
-    faces_alone: NDArray[np.float32] | None
+    whole: NDArray[np.float32]
+    face: NDArray[np.float32]
+
+    @property
+    def features(self) -> NDArray[np.float32]:
+        """Both, joined: (N, D + D')."""
+        return np.concatenate([self.whole, self.face], axis=1)
 
 
 def run_streams(run: RunConfig, photos: LabelledPhotos, rows: pl.DataFrame, advance: Advance) -> Streams:
@@ -111,10 +118,7 @@ def run_streams(run: RunConfig, photos: LabelledPhotos, rows: pl.DataFrame, adva
     second = first if head.face_backbone == head.photo_backbone else load_backbone(head.face_backbone)
     cache = FeatureCache(photos.features, photos.pixels)
     whole, face = (cache.of(each, view, rows, advance) for each, view in zip((first, second), views, strict=True))
-    alone = None
-    if head.context == "scene":
-        alone = np.concatenate([np.broadcast_to(cache.of_nothing(first, views[0]), whole.shape), face], axis=1)
-    return Streams((first, second), np.concatenate([whole, face], axis=1), alone)
+    return Streams((first, second), whole, face)
 
 
 def _head_run(run: RunConfig, photos: LabelledPhotos, folder: Path, advance: Advance) -> RunConfig:
@@ -122,18 +126,31 @@ def _head_run(run: RunConfig, photos: LabelledPhotos, folder: Path, advance: Adv
     train = photos.split("train")
     y, groups, views = photos.indices(train), train["split_group"].to_numpy(), views_of(run)
     streams = run_streams(run, photos, train, advance)
-    answers = cross_validate(run.head, streams.features, y, groups, run.seed, faces_alone=streams.faces_alone)
+    answers = cross_validate(run.head, streams.features, y, groups, run.seed)
     strength = answers.strength if answers else run.head.strengths[0]
     run = replace(run, head=replace(run.head, strength=strength))
     sureness = measure_sureness(answers, run.labels) if answers else NOTHING_MEASURED
     _check_promise(run, sureness)
     write_toml(run, folder / "config.toml")
-    weight, bias = fit_head(strength, streams.features, y, streams.faces_alone)
+    heads = [fit_head(strength, streams.features, y)]
+    if views[0].name == "scene":
+        heads.append(_face_head(run, streams, y, groups, sureness.temperature))
     body = _joined(streams.backbones)
-    save_weights(TwoStreamNetwork(body, _linear(weight, bias)), folder)
+    save_weights(TwoStreamNetwork(body, *(_linear(*head) for head in heads)), folder)
     contract = _contract(run, photos, streams.backbones, ["train"], sureness)
-    save_model(with_linear_head(to_onnx(body, views, "features"), weight, bias), contract, folder)
+    save_model(with_linear_heads(to_onnx(body, views, "features"), *heads), contract, folder)
     return run
+
+
+def _face_head(run: RunConfig, streams: Streams, y: NDArray[np.int64], groups: Any, temperature: float) -> Head:
+    """The head for pictures without a scene, scaled so that the network's one temperature fits it as well."""
+    assert run.head is not None
+    assert run.head.strength is not None
+    weight, bias = fit_head(run.head.strength, streams.face, y)
+    answers = cross_validate(run.head, streams.face, y, groups, run.seed)
+    scale = np.float32(temperature / fit_temperature(answers.logits, answers.y) if answers else 1.0)
+    no_scene = np.zeros((len(weight), streams.whole.shape[1]), np.float32)
+    return scale * np.concatenate([no_scene, weight], axis=1), scale * bias
 
 
 def _joined(backbones: tuple[Backbone, Backbone]) -> TwoStreamFeatures:
