@@ -18,6 +18,9 @@ __all__ = ["with_eight_bits", "with_sixteen_bits"]
 
 LEAST = 1024
 """Numbers below which a tensor stays as it is."""
+LEAST_COARSE = 20_000
+"""Numbers below which a convolution keeps 16 bits: those near the pixels and the depthwise ones hold 5 % of the weights
+of EfficientNet-lite0, and without them the logits move 0.6 to 0.75 times as far."""
 
 Tensors = list[Any]
 Narrow = Callable[[str, NDArray[np.float32]], tuple[Tensors, list[Any]]]
@@ -30,13 +33,13 @@ def with_sixteen_bits(model: Any) -> Any:
 
 
 def with_eight_bits(model: Any) -> Any:
-    """The model with the weights of its convolutions as 8-bit integers, the other large ones with 16 bits.
+    """The model with the weights of its large convolutions as 8-bit integers, the other large tensors with 16 bits.
 
     Each output channel has a scale of its own. The head is not made so coarse: it leans on features of every size.
     """
 
     def narrow(name: str, values: NDArray[np.float32]) -> tuple[Tensors, list[Any]]:
-        if values.ndim < 3:
+        if values.ndim < 3 or values.size < LEAST_COARSE:
             return _as_half(name, values)
         largest = np.abs(values).max(tuple(range(1, values.ndim)), keepdims=True)
         scale = np.where(largest > 0, largest / 127, 1).astype(np.float32)
