@@ -32,7 +32,6 @@ from mien.data.properties import survey
 from mien.data.sources import Source, open_source
 from mien.models.backbones import load_backbone
 from mien.models.export import to_onnx
-from mien.models.networks import PhotoNetwork
 from mien.training.head import fit_head
 
 REAL = ("f66d7a910171", "8214227495af", "884131736b4f", "76bb1f24d38f", "78cc9eab4746", "76370ecc6c44")
@@ -110,7 +109,7 @@ def of_nothing() -> Iterator[Sample]:
 def measure(samples: Iterator[Sample]) -> Table:
     """Features and statistics of every sample, computed as the audit does."""
     backbone, view = load_backbone(), View("photo", 224)
-    model = to_onnx(PhotoNetwork(backbone.module, backbone.mean, backbone.std), [view], "features")
+    model = to_onnx(backbone.network(), view.size, view.name, "features")
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     rows = [
         (session.run(None, {"photo": render(image, view, None)[None]})[0][0], drawn_statistics(survey(image)), *named)

@@ -15,11 +15,11 @@ from PIL import Image
 
 from conftest import Study
 from mien.data.manifest import SCHEMA
-from mien.data.preprocess import BLANK, View
+from mien.data.preprocess import View
 from mien.data.sources import TableColumns
 from mien.errors import LabelError, ModelError, SourceError
 from mien.evaluation.compare import comparisons_json, select
-from mien.evaluation.covered import _cover
+from mien.evaluation.covered import GREY, _cover
 from mien.evaluation.evaluate import evaluate
 from mien.evaluation.mistakes import confident_mistakes, error_rates_json, mistakes_json
 from mien.evaluation.overfitting import GAP, LOW, fit_verdict
@@ -426,12 +426,12 @@ def test_cover_hides_the_face_and_nothing_far_from_it() -> None:
     photo, face = np.zeros((1, 40, 40, 3), np.uint8), np.zeros((1, 40, 40, 3), np.uint8)
     _cover(photo, View("photo", 40), rows, ("face",))
     _cover(face, View("face", 40), rows, ("face",))
-    assert (photo[0, 10:30, 10:20] == BLANK).all()
+    assert (photo[0, 10:30, 10:20] == GREY).all()
     assert not photo[0, :6].any()
     assert not photo[0, :, 24:].any()
-    assert (face == BLANK).all()
+    assert (face == GREY).all()
     _cover(photo, View("scene", 40), rows, ("scene",))
-    assert (photo == BLANK).all()
+    assert (photo == GREY).all()
 
 
 def test_background_alone_is_scored_on_the_photos_with_a_face(small_study: Study) -> None:

@@ -8,6 +8,7 @@ import functools
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -24,7 +25,7 @@ from mien.data.pictures import open_pictures
 from mien.data.preprocess import View, decode, render
 from mien.errors import ModelError
 from mien.models.artifact import Contract, Threshold, model_path, open_model
-from mien.models.export import export_model, save_model, save_weights, to_onnx, with_linear_heads
+from mien.models.export import export_model, joined, save_model, save_weights, to_onnx, with_linear_heads
 from mien.models.networks import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -63,6 +64,11 @@ def photo_network(contract: Contract, folder: Path) -> nn.Module:
     return network.eval()
 
 
+def features_model(stream: PhotoNetwork, views: tuple[View, ...]) -> Any:
+    """One network at all views, as an ONNX model."""
+    return joined([to_onnx(stream, view.size, "pixels", "features") for view in views], views)
+
+
 def two_stream_network(contract: Contract, folder: Path) -> nn.Module:
     """A random network of photo and face, exported as the probe is: features first, the head behind them."""
     body = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
@@ -71,7 +77,7 @@ def two_stream_network(contract: Contract, folder: Path) -> nn.Module:
     network = TwoStreamNetwork(features, head).eval()
     weight, bias = (tensor.detach().numpy() for tensor in (head.weight, head.bias))
     save_weights(network, folder)
-    save_model(with_linear_heads(to_onnx(features, contract.views, "features"), (weight, bias)), contract, folder)
+    save_model(with_linear_heads(features_model(stream, contract.views), (weight, bias)), contract, folder)
     return network
 
 
@@ -108,7 +114,7 @@ def test_head_for_faces_answers_in_the_file_as_in_the_network(tmp_path: Path) ->
     network = TwoStreamNetwork(TwoStreamFeatures(stream, stream), *heads).eval()
     views = (View("scene", 32), FACE)
     layers = [tuple(t.detach().numpy() for t in (head.weight, head.bias)) for head in heads]
-    model = with_linear_heads(to_onnx(network.features, views, "features"), *layers)
+    model = with_linear_heads(features_model(stream, views), *layers)
     save_model(model, Contract(LABELS, views, "test"), tmp_path)
     rng = np.random.default_rng(0)
     pixels = {v.key: rng.integers(0, 256, (5, v.size, v.size, 3), dtype=np.uint8) for v in views}

@@ -20,14 +20,13 @@ import polars as pl
 
 import mien
 from mien.auditing.examine import Examined, examine, judges_labels
-from mien.auditing.features import VIEWS
+from mien.auditing.features import PHOTO, VIEWS
 from mien.config import RunConfig, StudyConfig, read_toml, write_toml
 from mien.data.audit import audit, audit_json
 from mien.data.collection import Collection, open_collection
 from mien.data.corrections import Corrections, read_corrections
 from mien.data.manifest import read_manifest, write_manifest
 from mien.data.prepare import Prepared, prepare
-from mien.data.preprocess import View
 from mien.data.sources import TableColumns
 from mien.data.splits import assign_splits, count_moved, parse_shares
 from mien.errors import MienError, OutputError
@@ -91,8 +90,8 @@ def run_study(config: StudyConfig, folder: Path, *, resume: bool, progress: Prog
     Returns:
         The documented results, as they stand in ``results.json``.
     """
-    judges_labels(config.leak_premium or config.check_labels, 0)  # refused now rather than after the training
-    study = _begin(config, folder, resume=resume, progress=progress, more_views=VIEWS)
+    _unjudged(config, 0)  # refused now rather than after the training
+    study = _begin(config, folder, resume=resume, progress=progress, with_audit=True)
     _train_all(study)
     results = _selection(study)
     _final_scores(study, results)
@@ -118,13 +117,11 @@ def run_training(config: StudyConfig, folder: Path, *, resume: bool, progress: P
     return results
 
 
-def _begin(
-    config: StudyConfig, folder: Path, *, resume: bool, progress: Progress, more_views: Sequence[View] = ()
-) -> _Study:
+def _begin(config: StudyConfig, folder: Path, *, resume: bool, progress: Progress, with_audit: bool = False) -> _Study:
     """Check everything that can be checked before a file is written, then read and divide the photos.
 
     Args:
-        more_views: what is kept of the photos beside what the runs look at.
+        with_audit: keep also what the audit and the report look at.
     """
     parse_shares(config.split)
     corrections = read_corrections(Path(config.corrections)) if config.corrections else None
@@ -138,7 +135,10 @@ def _begin(
         match_labels(data.labels, target.labels)
     undo = _open_folder(config, folder, corrections, resume=resume)
     clock = _Clock()
-    views = [*more_views, *(view for run in runs for view in views_of(run))]
+    views = [view for run in runs for view in views_of(run)]
+    if with_audit:
+        n_photos = sum(len(source.files) for source in data.sources)
+        views += VIEWS if _unjudged(config, n_photos) is None else [PHOTO]
     try:
         with clock.stage("read"):
             sets = [data, *([target] if target else [])]
@@ -321,17 +321,20 @@ def _final_scores(study: _Study, results: dict[str, Any]) -> None:
 
 def _examined(study: _Study) -> Examined:
     """What needs a model to be found in the data. Nothing is chosen by it, so it may look at the test photos."""
-    n_photos = len(study.photos.manifest)
-    unjudged = judges_labels(study.config.leak_premium or study.config.check_labels, n_photos)
     return examine(
         study.photos.manifest,
         study.prepared.pixels,
         study.photos.features,
-        labels_unjudged=unjudged,
+        labels_unjudged=_unjudged(study.config, len(study.photos.manifest)),
         leak_premium=study.config.leak_premium,
         seed=study.config.seed,
         progress=study.progress,
     )
+
+
+def _unjudged(config: StudyConfig, n_photos: int) -> str | None:
+    """Why labels are not judged; None where they are."""
+    return judges_labels(config.leak_premium or config.check_labels, n_photos)
 
 
 def _split_counts(study: _Study) -> dict[str, Any]:

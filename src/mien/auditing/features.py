@@ -13,10 +13,11 @@ from mien.data.pixels import Pixels
 from mien.data.preprocess import View
 from mien.progress import Advance
 
-__all__ = ["VIEWS", "photo_features"]
+__all__ = ["PHOTO", "VIEWS", "photo_features"]
 
 SETTINGS = HeadSettings()
-VIEWS = (View("photo", SETTINGS.photo_size), View("face", SETTINGS.face_size))
+PHOTO = View("photo", SETTINGS.photo_size)
+VIEWS = (PHOTO, View("face", SETTINGS.face_size))
 
 
 def photo_features(pixels: Pixels, photos: pl.DataFrame, folder: Path, advance: Advance) -> NDArray[np.float32]:

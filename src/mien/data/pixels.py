@@ -54,7 +54,9 @@ class PixelWriter:
         if self._written % ROWS_MAPPED == 0:
             self._arrays = {key: np.lib.format.open_memmap(path, "r+") for key, path in self._paths.items()}
         for key, array in self._arrays.items():
-            array[row] = fingerprint if key == FINGERPRINTS else views[key]
+            content = fingerprint if key == FINGERPRINTS else views[key]
+            if content.any():  # black is there already, and takes no room on the disk until something is written
+                array[row] = content
 
 
 class Pixels:

@@ -38,9 +38,6 @@ BAND_PIXELS = 2**22
 MAX_CROP_SIDE = 112
 MAX_CROP_ASPECT = 1.25
 
-BLANK = 127
-"""Grey of a view in which there is nothing to see."""
-
 FACE_MARGIN = 1.0
 """Side of the square face view, as a multiple of the longer side of the face box. In FER2013, on which the expression
 backbone was trained, it is 1.02 (median of 295 crops that the detector was shown on a larger ground)."""
@@ -59,7 +56,7 @@ class View:
 
     Attributes:
         name: ``photo`` is the whole picture; ``face`` the main face, or the whole picture where there is none;
-            ``scene`` the whole picture, or nothing but grey where the picture is a face crop (``is_face_crop``).
+            ``scene`` the whole picture, or nothing but black where the picture is a face crop (``is_face_crop``).
         size: side in pixels.
     """
 
@@ -214,7 +211,7 @@ def render(image: Image.Image, view: View, face: Box | None) -> NDArray[np.uint8
         uint8 array (size, size, 3).
     """
     if view.name == "scene" and is_face_crop(*image.size):
-        return np.full((view.size, view.size, 3), BLANK, np.uint8)
+        return np.zeros((view.size, view.size, 3), np.uint8)
     box = _square_around(face, image.size) if view.name == "face" and face is not None else None
     resized = image.resize((view.size, view.size), Image.Resampling.BILINEAR, box=box)
     return np.asarray(resized)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,16 +14,17 @@ from numpy.typing import NDArray
 from mien.data.manifest import read_manifest
 from mien.data.pixels import Pixels
 from mien.errors import OutputError
+from mien.evaluation.predictions import view_batches
 from mien.metrics import score
 from mien.models.artifact import model_path
-from mien.recognizer import BATCH, Recognizer
+from mien.recognizer import Recognizer
 
-__all__ = ["Precision", "export"]
+__all__ = ["Width", "export"]
 
-Precision = Literal["fp32", "fp16", "int8"]
+Width = Literal["fp32", "fp16", "int8"]
 
 
-def export(model: str, out: Path, precision: Precision) -> dict[str, Any]:
+def export(model: str, out: Path, precision: Width) -> dict[str, Any]:
     """Write a model file with its contract.
 
     Args:
@@ -68,13 +68,6 @@ def _photos(path: Path) -> tuple[pl.DataFrame, Pixels] | None:
     return read_manifest(study / "manifest.parquet"), Pixels(study / "pixels")
 
 
-def _batches(recognizer: Recognizer, rows: pl.DataFrame, pixels: Pixels) -> Iterator[dict[str, NDArray[np.uint8]]]:
-    """Views of photos, by their keys."""
-    where = rows["row"].to_numpy()
-    for i in range(0, len(where), BATCH):
-        yield {view.key: pixels.read(view, where[i : i + BATCH]) for view in recognizer.contract.views}
-
-
 def _compared(before: Recognizer, after: Recognizer, manifest: pl.DataFrame, pixels: Pixels) -> dict[str, Any]:
     labels, rows = list(before.labels), manifest.filter(pl.col("split") == "val").sort("sha256")
     y = np.array([labels.index(label) for label in rows["label"]], dtype=np.int64)
@@ -92,7 +85,7 @@ def _compared(before: Recognizer, after: Recognizer, manifest: pl.DataFrame, pix
 
 def _timed(recognizer: Recognizer, rows: pl.DataFrame, pixels: Pixels) -> tuple[NDArray[np.float32], float]:
     parts, seconds = [], 0.0
-    for views in _batches(recognizer, rows, pixels):
+    for _, views in view_batches(recognizer, pixels, rows):
         start = time.perf_counter()
         parts.append(recognizer.logits(views))
         seconds += time.perf_counter() - start

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from mien.metrics import ClassScore, Interval, Scores, score
 from mien.progress import Advance
 from mien.recognizer import BATCH, Recognizer
 
-__all__ = ["predict_rows", "probabilities", "score_rows", "scores_json", "write_predictions"]
+__all__ = ["predict_rows", "probabilities", "score_rows", "scores_json", "view_batches", "write_predictions"]
 
 PREFIX = "prob_"
 
@@ -27,15 +27,21 @@ def predict_rows(recognizer: Recognizer, pixels: Pixels, rows: pl.DataFrame, adv
     Returns:
         The rows' id, path, row, split, label and split_group, and one column of probabilities a class.
     """
-    where = rows["row"].to_numpy()
-    probs = np.empty((len(rows), len(recognizer.labels)))
-    for i in range(0, len(rows), BATCH):
-        batch = where[i : i + BATCH]
-        views = {view.key: pixels.read(view, batch) for view in recognizer.contract.views}
-        probs[i : i + len(batch)] = recognizer.probabilities(views)
+    parts = [np.empty((0, len(recognizer.labels)))]
+    for batch, views in view_batches(recognizer, pixels, rows):
+        parts.append(recognizer.probabilities(views))
         advance(len(batch))
+    probs = np.concatenate(parts)
     kept = rows.select("id", "path", "row", "split", "label", "split_group")
     return kept.with_columns(pl.Series(PREFIX + label, probs[:, k]) for k, label in enumerate(recognizer.labels))
+
+
+def view_batches(
+    recognizer: Recognizer, pixels: Pixels, rows: pl.DataFrame
+) -> Iterator[tuple[pl.DataFrame, dict[str, NDArray[np.uint8]]]]:
+    """Rows of a manifest a batch at a time, each with what the model looks at, by the keys of its views."""
+    for batch in rows.iter_slices(BATCH):
+        yield batch, {view.key: pixels.read(view, batch["row"].to_numpy()) for view in recognizer.contract.views}
 
 
 def write_predictions(predictions: pl.DataFrame, path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnx.compose
 import safetensors.torch
 import torch
 from numpy.typing import NDArray
@@ -20,20 +21,21 @@ from torch import nn
 from mien.data.preprocess import View
 from mien.models.artifact import METADATA_KEY, Contract
 
-__all__ = ["export_model", "save_model", "save_weights", "to_onnx", "with_linear_heads"]
+__all__ = ["export_model", "joined", "save_model", "save_weights", "to_onnx", "with_linear_heads"]
 
 Layer = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Weight (K, D) and bias (K,)."""
 
 
 def export_model(network: nn.Module, contract: Contract, folder: Path) -> None:
-    """Write ``model.onnx`` and ``model.safetensors`` into a folder.
+    """Write ``model.onnx`` and ``model.safetensors`` of a network of one view into a folder.
 
     Args:
-        network: takes one uint8 (N, S, S, 3) tensor a view, in the contract's order, and returns logits (N, K).
+        network: uint8 (N, S, S, 3) → logits (N, K).
     """
+    (view,) = contract.views
     save_weights(network, folder)
-    save_model(to_onnx(network, contract.views, "logits"), contract, folder)
+    save_model(to_onnx(network, view.size, view.name, "logits"), contract, folder)
 
 
 def save_weights(network: nn.Module, folder: Path) -> None:
@@ -55,24 +57,60 @@ def save_model(model: Any, contract: Contract, folder: Path) -> None:
     os.replace(partial, folder / "model.onnx")
 
 
-def to_onnx(network: nn.Module, views: Sequence[View], output: str) -> Any:
-    """A network as an ONNX model whose inputs bear the views' names and whose one output is ``output``."""
+def to_onnx(network: nn.Module, size: int, name: str, output: str) -> Any:
+    """A network of one view, uint8 (N, size, size, 3), as an ONNX model with input ``name`` and one output."""
     # Two images, because a batch of one would be taken for a constant.
-    examples = tuple(torch.zeros(2, v.size, v.size, 3, dtype=torch.uint8) for v in views)
-    any_number = torch.export.Dim("n")
+    example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
         program = torch.onnx.export(
             network.eval().cpu(),
-            examples,
+            (example,),
             dynamo=True,
             verbose=False,
-            input_names=[view.name for view in views],
+            input_names=[name],
             output_names=[output],
-            dynamic_shapes=tuple({0: any_number} for _ in examples),
+            dynamic_shapes=({0: torch.export.Dim("n")},),
         )
     return program.model_proto  # type: ignore[union-attr]
+
+
+def joined(streams: Sequence[Any], views: Sequence[View]) -> Any:
+    """Models of one view each as one model of all views, whose features stand side by side.
+
+    Args:
+        streams: ONNX models with one input, uint8 (n, S, S, 3), and one output, features (n, D). What several of them
+            hold is stored once.
+        views: name the inputs.
+
+    Returns:
+        An ONNX model with one output ``features`` (n, D + D' + …).
+    """
+    model = onnx.ModelProto()
+    model.CopyFrom(streams[0])
+    model.ClearField("graph")
+    graph, stored, parts = model.graph, dict[tuple[Any, ...], str](), list[str]()
+    graph.name = "features"
+    for stream, view in zip(streams, views, strict=True):
+        part = onnx.compose.add_prefix(stream, f"{view.name}/").graph
+        (pixels,), (features,) = part.input, part.output
+        names: dict[str, str] = {pixels.name: view.name}
+        pixels.name = view.name
+        for tensor in part.initializer:
+            content = (tensor.data_type, *tensor.dims, numpy_helper.to_array(tensor).tobytes())
+            names[tensor.name] = stored.setdefault(content, tensor.name)
+            if names[tensor.name] == tensor.name:
+                graph.initializer.append(tensor)
+        for node in part.node:
+            node.input[:] = [names.get(value, value) for value in node.input]
+        graph.node.extend(part.node)
+        graph.input.append(pixels)
+        parts.append(features.name)
+    graph.node.append(helper.make_node("Concat", parts, ["features"], axis=1))
+    width = sum(stream.graph.output[0].type.tensor_type.shape.dim[1].dim_value for stream in streams)
+    graph.output.append(helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", width]))
+    return model
 
 
 def with_linear_heads(features: Any, head: Layer, face_head: Layer | None = None) -> Any:

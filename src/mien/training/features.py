@@ -10,12 +10,13 @@ import os
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import polars as pl
 from numpy.typing import NDArray
 
 from mien.data.pixels import Pixels
-from mien.data.preprocess import BLANK, View
+from mien.data.preprocess import View
 from mien.models.backbones import Backbone
 from mien.models.export import to_onnx
 from mien.progress import Advance
@@ -27,7 +28,10 @@ Features = NDArray[np.float32]
 
 
 class FeatureCache:
-    """Features by backbone, view and the sha256 of the photo: 5 kB each for a network of 1,280 features."""
+    """Features by backbone, view and the sha256 of the photo: 5 kB each for a network of 1,280 features.
+
+    The backbones stand beside them as ONNX models, for to make one takes seconds.
+    """
 
     def __init__(self, folder: Path, pixels: Pixels) -> None:
         """Keep features in a folder, of photos whose pixels stand in ``pixels``."""
@@ -51,28 +55,28 @@ class FeatureCache:
             _write(known, path)
         return np.stack([known[content] for content in photos["sha256"]])
 
+    def model(self, backbone: Backbone, size: int) -> Path:
+        """The ONNX model of a backbone: pixels uint8 (n, size, size, 3) → features (n, D)."""
+        path = self._folder / f"{backbone.sha256[:12]}-{size}.onnx"
+        if not path.exists():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            partial = path.with_name(path.name + ".partial")
+            onnx.save(to_onnx(backbone.network(), size, "pixels", "features"), str(partial))
+            os.replace(partial, path)
+        return path
+
     def _compute(self, backbone: Backbone, view: View, rows: NDArray[np.int64], advance: Advance) -> Features:
-        session = _session(backbone, view)
-        nothing, parts = _of_nothing(session, view), []
+        session = onnxruntime.InferenceSession(self.model(backbone, view.size), providers=["CPUExecutionProvider"])
+        nothing, parts = session.run(None, {"pixels": np.zeros((1, view.size, view.size, 3), np.uint8)})[0], []
         for i in range(0, len(rows), BATCH):
             pixels = self._pixels.read(view, rows[i : i + BATCH])
             part = np.tile(nothing, (len(pixels), 1))
-            shows = (pixels != BLANK).any((1, 2, 3))  # a set of face crops has thousands of blank scenes
+            shows = pixels.any((1, 2, 3))  # a set of face crops has thousands of blank scenes
             if shows.any():
-                part[shows] = session.run(None, {view.name: pixels[shows]})[0]
+                part[shows] = session.run(None, {"pixels": pixels[shows]})[0]
             parts.append(part)
             advance(len(pixels))
         return np.concatenate(parts)
-
-
-def _of_nothing(session: onnxruntime.InferenceSession, view: View) -> Features:
-    blank = np.full((1, view.size, view.size, 3), BLANK, np.uint8)
-    return np.asarray(session.run(None, {view.name: blank})[0][0])
-
-
-def _session(backbone: Backbone, view: View) -> onnxruntime.InferenceSession:
-    model = to_onnx(backbone.network(), (view,), "features").SerializeToString()
-    return onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
 
 
 def _read(path: Path) -> dict[str, Features]:

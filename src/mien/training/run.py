@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import polars as pl
 import torch
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ from mien.data.pixels import Pixels
 from mien.errors import ConfigError, WorkFailedError
 from mien.models.artifact import HASH_LENGTH, Contract
 from mien.models.backbones import Backbone, load_backbone
-from mien.models.export import export_model, save_model, save_weights, to_onnx, with_linear_heads
+from mien.models.export import export_model, joined, save_model, save_weights, with_linear_heads
 from mien.models.networks import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -96,11 +97,13 @@ class Streams:
 
     Attributes:
         backbones: of the whole photo, and of the face; may be the same object.
+        models: their ONNX models.
         whole: features (N, D) of the whole photo or scene.
         face: features (N, D') of the face.
     """
 
     backbones: tuple[Backbone, Backbone]
+    models: tuple[Path, Path]
     whole: NDArray[np.float32]
     face: NDArray[np.float32]
 
@@ -117,8 +120,10 @@ def run_streams(run: RunConfig, photos: LabelledPhotos, rows: pl.DataFrame, adva
     first = load_backbone(head.photo_backbone)
     second = first if head.face_backbone == head.photo_backbone else load_backbone(head.face_backbone)
     cache = FeatureCache(photos.features, photos.pixels)
-    whole, face = (cache.of(each, view, rows, advance) for each, view in zip((first, second), views, strict=True))
-    return Streams((first, second), whole, face)
+    models = (cache.model(first, views[0].size), cache.model(second, views[1].size))
+    return Streams(
+        (first, second), models, cache.of(first, views[0], rows, advance), cache.of(second, views[1], rows, advance)
+    )
 
 
 def _head_run(run: RunConfig, photos: LabelledPhotos, folder: Path, advance: Advance) -> RunConfig:
@@ -135,10 +140,10 @@ def _head_run(run: RunConfig, photos: LabelledPhotos, folder: Path, advance: Adv
     heads = [fit_head(strength, streams.features, y)]
     if views[0].name == "scene":
         heads.append(_face_head(run, streams, y, groups, sureness.temperature))
-    body = _joined(streams.backbones)
-    save_weights(TwoStreamNetwork(body, *(_linear(*head) for head in heads)), folder)
+    save_weights(TwoStreamNetwork(_joined(streams.backbones), *(_linear(*head) for head in heads)), folder)
     contract = _contract(run, photos, streams.backbones, ["train"], sureness)
-    save_model(with_linear_heads(to_onnx(body, views, "features"), *heads), contract, folder)
+    features = joined([onnx.load(path) for path in streams.models], views)
+    save_model(with_linear_heads(features, *heads), contract, folder)
     return run
 
 
