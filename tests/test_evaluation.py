@@ -187,7 +187,11 @@ def test_target_of_a_collection_that_was_trained_on_is_known_by_name() -> None:
     trained = dataclasses.replace(contract(), collections=("six-emotions", "fer2013", "ImageNet-1k"))
     assert known_collections(trained, ["fer2013"]) == ["fer2013"]
     assert known_collections(trained, ["elsewhere", "fer2013-test"]) == ["fer2013"]
+    assert known_collections(trained, ["fer2013-2", "six_emotions"]) == ["fer2013"]
     assert known_collections(trained, ["fer2013plus", "six"]) == []
+    half = dataclasses.replace(contract(), collections=("fer2013_train", "demo"))
+    assert known_collections(half, ["fer2013-test"]) == ["fer2013_train"]
+    assert known_collections(half, ["demo-target"]) == []  # drawn by another hand
 
 
 def test_scores_json_has_the_documented_keys_and_null_for_no_score() -> None:

@@ -6,6 +6,7 @@ import ast
 import copy
 import functools
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -252,6 +253,12 @@ def test_answer_does_not_depend_on_the_company(exported: Exported) -> None:
     for photo, expected in zip(photos, together, strict=True):
         alone = recognizer.predict(photo)
         assert alone.probabilities == pytest.approx(expected.probabilities, abs=1e-5)
+
+
+def test_pipe_is_no_photo_and_is_not_waited_for(colours: Recognizer, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    answer = colours.predict(tmp_path / "pipe.jpg")
+    assert (answer.status, answer.reason) == ("unreadable", "not a regular file")
 
 
 def test_unreadable_files_are_answers_with_a_reason(colours: Recognizer, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ Pure functions of probabilities and truth. What is fitted here must come from ph
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -126,21 +125,19 @@ def reliability(probs: FloatArray, y_true: IntArray, n_bins: int = 10) -> list[B
     return bins
 
 
-def risk_coverage(probs: FloatArray, y_true: IntArray, shares: Sequence[float] = ()) -> RiskCoverage | None:
-    """Error among the surest answers, for every share of photos answered; None for no photos.
+def risk_coverage(probs: FloatArray, y_true: IntArray) -> RiskCoverage | None:
+    """Error among the surest answers, for every twentieth of the photos answered; None for no photos.
 
     Args:
         probs: (N, K).
         y_true: (N,) class indices.
-        shares: coverages to give; every twentieth where empty.
     """
     if len(y_true) == 0:
         return None
     order = np.argsort(-probs.max(1), kind="stable")
     wrong = (probs.argmax(1) != y_true)[order]
     risks = np.cumsum(wrong) / np.arange(1, len(wrong) + 1)
-    shares = shares or tuple(np.arange(1, 21) / 20)
-    at = [max(int(np.ceil(share * len(wrong))) - 1, 0) for share in shares]
+    at = [max(int(np.ceil(i / 20 * len(wrong))) - 1, 0) for i in range(1, 21)]
     return RiskCoverage(
         tuple((i + 1) / len(wrong) for i in at), tuple(float(risks[i]) for i in at), float(risks.mean())
     )

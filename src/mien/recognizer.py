@@ -21,7 +21,7 @@ from mien.data.intake import read_ahead
 from mien.data.pictures import Photo, Picture, in_memory
 from mien.data.preprocess import Box, UnreadableImageError, render
 from mien.errors import ModelError
-from mien.models.artifact import DEFAULT, Contract, Threshold, model_path, open_model
+from mien.models.artifact import DEFAULT, Contract, Threshold, laxest_within, least_promise, model_path, open_model
 
 __all__ = ["STATUSES", "Photo", "Prediction", "Recognizer", "Status", "softmax"]
 
@@ -76,7 +76,6 @@ class _Seen:
     picture: Picture
     faces: tuple[_Face, ...] = ()
     finding: Finding | None = None
-    size: tuple[int, int] = (0, 0)
     reason: str | None = None
 
 
@@ -164,7 +163,7 @@ class Recognizer:
         finding = self._detector.find(image)
         boxes: Sequence[Box | None] = [face.box for face in finding.faces] or [None]
         faces = tuple(self._face(image, box, finding.kind) for box in (boxes if every_face else boxes[:1]))
-        return _Seen(picture, faces, finding, image.size)
+        return _Seen(picture, faces, finding)
 
     def _face(self, image: Image.Image, box: Box | None, kind: str) -> _Face:
         side = min(box[2] - box[0], box[3] - box[1]) if box else min(image.size)
@@ -256,13 +255,8 @@ def _threshold(contract: Contract, max_error: float | None, model: str) -> Thres
     wanted = contract.max_error if max_error is None else max_error
     if wanted is None:
         return None
-    kept = [threshold for threshold in contract.thresholds if threshold.max_error <= wanted]
-    if kept:
-        return kept[-1]
-    least = contract.thresholds[0] if contract.thresholds else None
-    can = (
-        f"the least it can is {least.max_error:g}, answering {least.answered:.0%} of the photos"
-        if least
-        else "nothing was measured when it was trained; train a recipe with a head, such as two-stream"
-    )
+    if kept := laxest_within(contract.thresholds, wanted):
+        return kept
+    unmeasured = "nothing was measured when it was trained; train a recipe with a head, such as two-stream"
+    can = least_promise(contract.thresholds, unmeasured)
     raise ModelError(f"--max-error {wanted:g}: {model} cannot promise so few errors; {can}")

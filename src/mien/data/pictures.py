@@ -16,6 +16,7 @@ from PIL import Image
 
 from mien.data.preprocess import UnreadableImageError, decode, upright_rgb
 from mien.data.sources import Source, SourceFile, open_images
+from mien.data.sources.files import existing_path, read_file
 from mien.errors import SourceError
 
 __all__ = ["FRAMES_PER_SECOND", "Photo", "Picture", "in_memory", "open_pictures"]
@@ -58,7 +59,7 @@ def open_pictures(spec: str, *, frames_per_second: float = FRAMES_PER_SECOND) ->
         return _listed(sys.stdin)
     if _is_video(spec):
         return _frames(spec, frames_per_second)
-    if glob.has_magic(spec) and not _exists(spec):
+    if glob.has_magic(spec) and existing_path(spec) is None:
         paths = sorted(glob.glob(str(Path(spec).expanduser()), recursive=True))  # noqa: PTH207 (absolute patterns)
         if not paths:
             raise SourceError(f"{spec}: no file has a name like this; give a file, a folder or another pattern")
@@ -92,15 +93,9 @@ def _as_given(spec: str, path: str) -> str:
     return spec if Path(spec).name == path else f"{spec}::{path}"
 
 
-def _exists(spec: str) -> bool:
-    try:
-        return Path(spec).expanduser().exists()
-    except (OSError, RuntimeError, ValueError):
-        return False
-
-
 def _is_video(spec: str) -> bool:
-    return spec.lower().endswith(VIDEO_SUFFIXES) and _exists(spec) and Path(spec).expanduser().is_file()
+    path = existing_path(spec) if spec.lower().endswith(VIDEO_SUFFIXES) else None
+    return path is not None and path.is_file()
 
 
 def _reader(source: Source, file: SourceFile) -> Callable[[], Image.Image]:
@@ -108,7 +103,7 @@ def _reader(source: Source, file: SourceFile) -> Callable[[], Image.Image]:
 
 
 def _file_reader(path: Path) -> Callable[[], Image.Image]:
-    return lambda: decode(path.read_bytes()).image
+    return lambda: decode(read_file(path)).image
 
 
 def _copy_maker(image: Image.Image) -> Callable[[], Image.Image]:

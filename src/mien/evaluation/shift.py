@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from mien.data.sources.layout import as_split
 from mien.evaluation.predictions import score_rows, scores_json
 from mien.labels import LabelMap, match_labels
 from mien.models.artifact import HASH_LENGTH, Contract
@@ -65,13 +66,15 @@ def seen_in_training(contract: Contract, manifest: pl.DataFrame) -> int:
 
 
 def known_collections(contract: Contract, names: Sequence[str]) -> list[str]:
-    """Collections that the model or its backbone was trained on and that the target is, or is a part of, by name."""
-    return [
-        collection
-        for collection in contract.collections
-        if collection != "demo"  # whose parts are drawn by different hands
-        and any(name == collection or name.startswith((f"{collection}-", f"{collection}_")) for name in names)
-    ]
+    """Collections that the model or its backbone was trained on and of which the target is one, or a part, by name."""
+    sets = {_without_part(name) for name in names}
+    return [collection for collection in contract.collections if _without_part(collection) in sets]
+
+
+def _without_part(name: str) -> str:
+    """The name of a collection without what tells its parts apart, as in ``faces-test`` and ``faces-2``."""
+    whole, mark, last = name.rpartition("-" if "-" in name else "_")
+    return _without_part(whole) if mark and (last.isdigit() or as_split(last)) else name
 
 
 def _change(test: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, float | None]:

@@ -12,7 +12,7 @@ import polars as pl
 from mien.calibration import reliability, risk_coverage
 from mien.evaluation.predictions import probabilities
 from mien.metrics import expected_calibration_error, wilson
-from mien.models.artifact import Contract, Threshold
+from mien.models.artifact import Contract, Threshold, laxest_within
 
 __all__ = ["sureness_json"]
 
@@ -50,9 +50,8 @@ def sureness_json(
 
 def _threshold(contract: Contract) -> Threshold | None:
     """The laxest threshold within the error asked for, or within the usual one; else the strictest there is."""
-    wanted = contract.max_error or USUAL_ERROR
-    kept = [threshold for threshold in contract.thresholds if threshold.max_error <= wanted]
-    return kept[-1] if kept else next(iter(contract.thresholds), None)
+    kept = laxest_within(contract.thresholds, contract.max_error or USUAL_ERROR)
+    return kept or next(iter(contract.thresholds), None)
 
 
 def _promise(threshold: Threshold, probs: Any, y: Sequence[int] | Any) -> dict[str, Any]:

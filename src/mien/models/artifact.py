@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,21 @@ from typing import Any
 import onnxruntime
 
 from mien.data.preprocess import View
+from mien.data.sources.files import existing_path
 from mien.errors import ModelError
 
-__all__ = ["DEFAULT", "HASH_LENGTH", "METADATA_KEY", "Contract", "Threshold", "model_path", "open_model", "shipped"]
+__all__ = [
+    "DEFAULT",
+    "HASH_LENGTH",
+    "METADATA_KEY",
+    "Contract",
+    "Threshold",
+    "laxest_within",
+    "least_promise",
+    "model_path",
+    "open_model",
+    "shipped",
+]
 
 METADATA_KEY = "mien"
 FORMAT = 2
@@ -41,6 +54,22 @@ class Threshold:
     max_error: float
     probability: float
     answered: float
+
+
+def laxest_within(thresholds: Sequence[Threshold], max_error: float) -> Threshold | None:
+    """The threshold that answers most and keeps the error; None if none keeps it.
+
+    Args:
+        thresholds: from the smallest error up.
+    """
+    return next((each for each in reversed(thresholds) if each.max_error <= max_error), None)
+
+
+def least_promise(thresholds: Sequence[Threshold], otherwise: str) -> str:
+    """The smallest error that can be promised, for a message; ``otherwise`` where there is none."""
+    if not thresholds:
+        return otherwise
+    return f"the least is {thresholds[0].max_error:g}, answering {thresholds[0].answered:.0%} of the photos"
 
 
 @dataclass(frozen=True)
@@ -114,12 +143,8 @@ def model_path(model: str | Path) -> Path:
     """
     if model == DEFAULT:
         return shipped("default.onnx")
-    try:
-        path = Path(model).expanduser()
-        found = path.exists()
-    except (OSError, RuntimeError, ValueError):  # a name too long, an unknown ~user, a null byte
-        found = False
-    if not found:
+    path = existing_path(model)
+    if path is None:
         raise ModelError(f"{model}: no such model; give a run folder, a model.onnx, or {DEFAULT}")
     if path.is_file():
         return path

@@ -198,7 +198,7 @@ def covered_sentence(results: Mapping[str, Any]) -> str | None:
     background, face = found["background"], found["face"]
     told = (
         f"On the {plural(found['images'], 'test photo')} in which a face was found, macro-F1 is "
-        f"{score(found['whole']['macro_f1'])}. With the face covered, the background alone reaches "
+        f"{score(found['whole']['macro_f1'])}. With the face covered, this model reaches "
         f"{score(background['macro_f1'])} ({interval(background['interval'])}; chance is {score(chance)})"
     )
     if face is not None:

@@ -22,7 +22,7 @@ from mien.calibration import fit_temperature
 from mien.config import RunConfig, read_toml, write_toml
 from mien.data.pixels import Pixels
 from mien.errors import ConfigError, WorkFailedError
-from mien.models.artifact import HASH_LENGTH, Contract
+from mien.models.artifact import HASH_LENGTH, Contract, laxest_within, least_promise
 from mien.models.backbones import Backbone, load_backbone
 from mien.models.export import export_model, joined, save_model, save_weights, with_linear_heads
 from mien.models.networks import (
@@ -166,14 +166,9 @@ def _joined(backbones: tuple[Backbone, Backbone]) -> TwoStreamFeatures:
 def _check_promise(run: RunConfig, sureness: Sureness) -> None:
     """Refuse an error that cannot be promised, with what can be."""
     wanted = run.head.max_error if run.head else None
-    if wanted is None or any(threshold.max_error <= wanted for threshold in sureness.thresholds):
+    if wanted is None or laxest_within(sureness.thresholds, wanted):
         return
-    least = next(iter(sureness.thresholds), None)
-    can = (
-        f"the least that can be is {least.max_error:g}, for {least.answered:.0%} of the photos"
-        if least
-        else "there are too few photos to promise any"
-    )
+    can = least_promise(sureness.thresholds, "there are too few photos to promise any")
     raise WorkFailedError(f"--max-error {wanted:g}: cannot be promised from these training photos; {can}")
 
 

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from mien.data import demo
 from mien.data.sources import remote
 from mien.data.sources.archive import is_tar, list_tar, list_zip
-from mien.data.sources.files import Source, SourceFile, TableColumns, Tables, is_parquet
+from mien.data.sources.files import Source, SourceFile, TableColumns, Tables, existing_path, is_parquet
 from mien.data.sources.folder import ARCHIVE_SUFFIXES, TABLE_SUFFIXES, holdings, list_folder, list_single_file
 from mien.data.sources.layout import assign_labels, pick
 from mien.errors import SourceError
@@ -115,12 +115,8 @@ def _locate(spec: str) -> Source | Tables:
     if remote.is_remote(path):
         fetched = remote.download(path)
         return _in_folder(Place(fetched.folder, fetched.name, spec, part, confined=True))
-    try:
-        where = Path(path).expanduser()
-        found = where.exists()
-    except (OSError, RuntimeError, ValueError):  # a name too long, an unknown ~user, a null byte
-        found = False
-    if not found:
+    where = existing_path(path)
+    if where is None:
         raise SourceError(f"{path}: no such file or folder; give a folder, a zip, a tar, a table, or 'demo'")
     if where.is_dir():
         return _in_folder(Place(where, where.resolve().name, spec, part))

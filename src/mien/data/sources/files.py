@@ -13,6 +13,7 @@ __all__ = [
     "SourceFile",
     "TableColumns",
     "Tables",
+    "existing_path",
     "is_parquet",
     "printable",
     "read_file",
@@ -112,6 +113,15 @@ def read_file(path: Path) -> bytes:
     if status.st_size > MAX_FILE_BYTES:
         raise OSError(f"larger than {MAX_FILE_BYTES >> 20} MB")
     return path.read_bytes()
+
+
+def existing_path(given: str | Path) -> Path | None:
+    """The path of a file or folder that there is, ``~`` put out; None where there is none, or no such name can be."""
+    try:
+        path = Path(given).expanduser()
+        return path if path.exists() else None
+    except (OSError, RuntimeError, ValueError):  # a name too long, an unknown ~user, a null byte
+        return None
 
 
 def printable(name: bytes) -> str:
