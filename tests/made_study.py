@@ -159,7 +159,9 @@ def make_run(name: str, config: RunConfig, rows: pl.DataFrame, strength: float) 
     scores = {split: scores_json(score_rows(part, LABELS)) for split, part in by_split.items()}
     history = make_history() if config.train else []
     fit = fit_verdict(scores["train"], scores["val"], history)
-    return scores | {"config": dataclasses.asdict(config), "fit": fit, "history": history}, predictions
+    backbones = [] if config.train else [{"name": "some-net", "licence": "MIT", "sha256": "5" * 64}]
+    about = {"config": dataclasses.asdict(config), "fit": fit, "history": history, "backbones": backbones}
+    return scores | about, predictions
 
 
 def data_json(rows: pl.DataFrame, name: str) -> dict[str, Any]:

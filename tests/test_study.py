@@ -467,6 +467,18 @@ def test_onnx_and_weights_are_the_same_network(small_study: Study, manifest: pl.
     assert (found.argmax(1) == expected.numpy().argmax(1)).all()
 
 
+def test_weights_that_a_run_is_made_of_are_told_with_licence_and_hash(small_study: Study) -> None:
+    told = small_study.results["runs"]
+    expression = load_backbone("expression")
+    assert [each["name"] for each in told["probe"]["backbones"]] == ["efficientnet-lite0"]
+    assert told["two-stream"]["backbones"][1] == {
+        "name": "expression",
+        "licence": expression.licence,
+        "sha256": expression.sha256,
+    }
+    assert told["scratch"]["backbones"] == []
+
+
 def test_model_file_says_what_it_is(small_study: Study, manifest: pl.DataFrame) -> None:
     for name in STUDY_RECIPES:
         contract = Recognizer(small_study.folder / "runs" / name).contract

@@ -199,7 +199,8 @@ def predict(
     """Recognise the expression shown in photos and videos.
 
     Args:
-        sources: Images, folders, patterns, zips, tars, tables or videos; - reads one path a line from standard input.
+        sources: Images, folders, patterns, zips, tars, tables or videos; - reads one path a line from standard
+            input and answers 32 at a time.
         model: Study folder, run folder, model.onnx, or the one that comes with mien.
         faces: largest for one answer a picture, all for one a face.
         max_error: Share of answers that may be wrong on photos like those the model was trained on; answers that are

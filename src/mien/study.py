@@ -262,6 +262,7 @@ def _selection(study: _Study) -> dict[str, Any]:
             "config": dataclasses.asdict(resolved),
             "fit": fit_verdict(scores["train"], scores["val"], history),
             "history": history,
+            "backbones": [dataclasses.asdict(each) for each in Recognizer(study.run_folder(run)).contract.backbones],
         }
     selected = select({name: run["val"]["macro_f1"] for name, run in runs.items()})
     pairs = [(selected, name) for name in runs if name != selected]

@@ -77,7 +77,10 @@ def study_summary(results: Mapping[str, Any]) -> RenderableType:
     if "target" in results:
         parts += [Text(), *_target_lines(results["target"], results["config"]["target"])]
     paths = results["paths"]
-    parts += [Text(), Text(f"model   {paths['model']}"), Text(f"seconds {results['seconds']['total']:.0f}")]
+    parts.append(Text())
+    for each in results["runs"][results["selected"]]["backbones"]:
+        parts.append(Text(f"weights {each['name']}, {each['licence']}, sha256 {each['sha256'][:12]}…"))
+    parts += [Text(f"model   {paths['model']}"), Text(f"seconds {results['seconds']['total']:.0f}")]
     if paths["report"]:
         parts.append(Text(f"report  {paths['report']}"))
     return Group(*parts)

@@ -24,6 +24,7 @@ __all__ = [
     "HASH_LENGTH",
     "METADATA_KEY",
     "Contract",
+    "Origin",
     "Threshold",
     "laxest_within",
     "least_promise",
@@ -73,6 +74,21 @@ def least_promise(thresholds: Sequence[Threshold], otherwise: str) -> str:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Pretrained weights that a model is made of.
+
+    Attributes:
+        name: of the backbone.
+        licence: as the makers of its weights name it.
+        sha256: of the weight file.
+    """
+
+    name: str
+    licence: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Contract:
     """What a model file says of itself.
 
@@ -84,6 +100,7 @@ class Contract:
         max_error: the share of wrong answers that was asked for when it was trained; None asks for none.
         thresholds: what can be promised of its answers, from the smallest error up; empty where nothing was measured.
         measured: how good it was found to be on photos it was not fitted to, as docs/RESULTS.md describes; or None.
+        backbones: the pretrained weights it is made of; empty where it was trained from scratch.
         collections: names of the image collections that model and backbone were trained on.
         training_hashes: first ``HASH_LENGTH`` digits of the sha256 of each photo it was fitted to, and of each
             validation photo that decided when to stop.
@@ -97,6 +114,7 @@ class Contract:
     max_error: float | None = None
     thresholds: tuple[Threshold, ...] = ()
     measured: dict[str, Any] | None = None
+    backbones: tuple[Origin, ...] = ()
     collections: tuple[str, ...] = ()
     training_hashes: frozenset[str] = frozenset()
     mien_version: str = ""
@@ -124,6 +142,7 @@ class Contract:
                 "labels": tuple(values["labels"]),
                 "views": tuple(View(**view) for view in values["views"]),
                 "thresholds": tuple(Threshold(**threshold) for threshold in values["thresholds"]),
+                "backbones": tuple(Origin(**origin) for origin in values.get("backbones", ())),
                 "collections": tuple(values["collections"]),
                 "training_hashes": frozenset(values["training_hashes"]),
             }

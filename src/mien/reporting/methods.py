@@ -159,6 +159,7 @@ def _head(run: Mapping[str, Any], together: str) -> str:
         f"{head['photo_backbone']}) and of the face ({head['face_size']} px, {head['face_backbone']}), joined; "
         f"inverse L2 penalty C = {head['strength']:g}, chosen from {strengths} by {head['folds']}-fold "
         f"cross-validation over {together} within the training photos, which gave the temperature as well."
+        + "".join(f" Weights of {w['name']}: {w['licence']}, SHA-256 {w['sha256']}." for w in run["backbones"])
     )
 
 

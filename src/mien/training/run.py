@@ -22,7 +22,7 @@ from mien.calibration import fit_temperature
 from mien.config import RunConfig, read_toml, write_toml
 from mien.data.pixels import Pixels
 from mien.errors import ConfigError, WorkFailedError
-from mien.models.artifact import HASH_LENGTH, Contract, laxest_within, least_promise
+from mien.models.artifact import HASH_LENGTH, Contract, Origin, laxest_within, least_promise
 from mien.models.backbones import Backbone, load_backbone
 from mien.models.export import export_model, joined, save_model, save_weights, with_linear_heads
 from mien.models.networks import (
@@ -224,6 +224,7 @@ def _contract(
         max_error=run.head.max_error if run.head else None,
         thresholds=sureness.thresholds,
         measured=sureness.measured,
+        backbones=tuple(dict.fromkeys(Origin(each.name, each.licence, each.sha256) for each in backbones)),
         collections=tuple(dict.fromkeys(collections)),
         training_hashes=frozenset(sha[:HASH_LENGTH] for sha in seen) | of_backbones,
         mien_version=mien.__version__,
