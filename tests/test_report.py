@@ -426,7 +426,15 @@ def test_methods_name_the_corrections_by_their_hash(made: Made) -> None:
     assert f"1 photo dropped, 1 photo given another label (table findings.csv, SHA-256 {'5ade' * 16})" in text
     assert "cosine of 0.92" in text
     assert "difference hash" not in text
-    assert "SHA-256" not in " ".join(methods(made.results | {"corrections": None}))
+    without = " ".join(methods(made.results | {"corrections": None}))
+    assert "5ade" not in without
+    assert "decisions of a person" not in without
+
+
+def test_methods_name_pretrained_weights_by_licence_and_hash(made: Made) -> None:
+    text = " ".join(methods(made.results))
+    assert f"Weights of some-net: MIT, SHA-256 {'5' * 64}." in text
+    assert text.count("SHA-256 5555") == 1  # the other runs were trained from scratch
 
 
 def test_numbers_are_those_of_the_results(made: Made) -> None:
