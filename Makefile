@@ -34,7 +34,7 @@ bench: $(VENV)/installed ## measure training speed, and auditing and predicting 
 	OMP_WAIT_POLICY=PASSIVE PYTHONPATH=tests $(BIN)/python bench/audit.py $(wildcard $(REAL_DATA)/six-emotions.zip $(REAL_DATA)/fer2013.zip)
 	test ! -f $(REAL_DATA)/six-emotions.zip || $(BIN)/python bench/predict.py $(REAL_DATA)/six-emotions.zip
 
-weights: $(VENV)/installed ## make the weights that mien carries again, from the real photos: two hours on two cores
+weights: $(VENV)/installed ## make the weights that mien carries again, from the real photos: ten minutes on a large GPU, and a quarter of an hour
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python pretraining/fit_expression.py $(REAL_DATA)/fer2013.zip weights/expression
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python pretraining/fit_default.py $(REAL_DATA)/six-emotions.zip weights/default
 	$(BIN)/python pretraining/write_cards.py

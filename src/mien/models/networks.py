@@ -6,6 +6,7 @@ Normalisation is part of the network, so that training, evaluation, ONNX and the
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,7 @@ __all__ = [
     "EmotionCNN",
     "PhotoNetwork",
     "PixelInput",
+    "StagedFeatures",
     "TwoStreamFeatures",
     "TwoStreamNetwork",
 ]
@@ -105,6 +107,31 @@ class PhotoNetwork(nn.Module):
         """The body's answer to normalised pixels."""
         answer: Tensor = self.body(self.input(photo))
         return answer
+
+
+class StagedFeatures(nn.Module):
+    """A network of timm's EfficientNet kind → the means of its stages, then its own features (N, D).
+
+    The last layer of a network that was trained long on one task tells that task's classes and forgets the rest;
+    earlier stages still hold it (Evci et al., "Head2Toe", 2022). ``pain`` is no class of FER2013.
+    """
+
+    def __init__(self, network: nn.Module, first: int) -> None:
+        """Take the means from the stage ``first`` on, counted from 0."""
+        super().__init__()
+        self.network: Any = network
+        self.first = first
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Features of normalised images (N, 3, H, W)."""
+        maps = self.network.bn1(self.network.conv_stem(image))
+        means = []
+        for i, stage in enumerate(self.network.blocks):
+            maps = stage(maps)
+            if i >= self.first:
+                means.append(maps.mean((2, 3)))
+        own = self.network.forward_head(self.network.bn2(self.network.conv_head(maps)))
+        return torch.cat([*means, own], dim=1)
 
 
 class TwoStreamFeatures(nn.Module):

@@ -46,7 +46,7 @@ SCRATCH = TrainSettings(
 
 _TRAINED = {"notebook": NOTEBOOK, "scratch": SCRATCH}
 RECIPES: dict[str, TrainSettings | HeadSettings] = {
-    "two-stream": HeadSettings(face_backbone="expression", context="scene", photo_size=288, face_size=96),
+    "two-stream": HeadSettings(face_backbone="expression", context="scene", photo_size=288, face_size=128),
     "probe": HeadSettings(),
     **_TRAINED,
     **{f"{name}-no-augmentation": replace(settings, augment="none") for name, settings in _TRAINED.items()},
