@@ -83,7 +83,7 @@ Limits:
 - File format and caption strips give some of its training classes away ([AUDIT.md](AUDIT.md)), so part of the score may be
   these and not the expression.
 - Who is in six-emotions by age, sex, skin or culture is not known, so nothing was measured by group. Assume it differs.
-- Drawings are not its domain: of drawn faces it calls most fear.
+- Drawings are not its domain: of mien's own drawn faces it gets a third right and calls about half fear.
 - There is no "neutral" and no "surprise": every photo is given one of the six.
 """
 
