@@ -115,7 +115,7 @@ def test_onnx_gives_the_logits_of_the_network_on_200_photos(real_study: tuple[di
     manifest = read_manifest(folder / "manifest.parquet").filter(pl.col("split").is_not_null())
     rows = manifest.sort("sha256").head(200)["row"].to_numpy()
     streams = [load_backbone(name).network() for name in ("efficientnet-lite0", "expression")]
-    heads = [torch.nn.Linear(2560, len(recognizer.labels)) for _ in range(2)]
+    heads = [torch.nn.Linear(1280 + 2024, len(recognizer.labels)) for _ in range(2)]
     network = TwoStreamNetwork(TwoStreamFeatures(streams[0], streams[1]), *heads).eval()
     network.load_state_dict(load_file(folder / "runs" / "two-stream" / "model.safetensors"))
     views = {view.key: pixels.read(view, rows) for view in recognizer.contract.views}

@@ -449,9 +449,10 @@ def test_onnx_and_weights_are_the_same_network(small_study: Study, manifest: pl.
     views = {view.key: pixels.read(view, rows) for view in recognizer.contract.views}
     network: torch.nn.Module
     if name in ("probe", "two-stream"):
-        photo, head = load_backbone().network(), torch.nn.Linear(2560, len(CLASSES))
+        photo, width = load_backbone().network(), 2 * 1280 if name == "probe" else 1280 + 2024
+        head = torch.nn.Linear(width, len(CLASSES))
         face = photo if name == "probe" else load_backbone("expression").network()
-        face_head = torch.nn.Linear(2560, len(CLASSES)) if name == "two-stream" else None
+        face_head = torch.nn.Linear(width, len(CLASSES)) if name == "two-stream" else None
         network = TwoStreamNetwork(TwoStreamFeatures(photo, face), head, face_head)
     else:
         network = PhotoNetwork(EmotionCNN(len(CLASSES)), IMAGENET_MEAN, IMAGENET_STD)
