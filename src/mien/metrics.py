@@ -14,6 +14,7 @@ __all__ = [
     "Difference",
     "Interval",
     "Scores",
+    "balance_difference",
     "confusion_matrix",
     "expected_calibration_error",
     "macro_f1",
@@ -185,11 +186,44 @@ def paired_difference(
     counts = _resample(cell, k**3, groups, rng).reshape(-1, k, k, k)
     differences = macro_f1(counts.sum(3)) - macro_f1(counts.sum(2))
     value = float(macro_f1(confusion_matrix(y_true, first, k)) - macro_f1(confusion_matrix(y_true, second, k)))
-    interval = _percentiles(differences)
+    return _judged(value, differences, groups)
+
+
+def balance_difference(
+    y_true: IntArray,
+    first: IntArray,
+    second: IntArray,
+    shares: FloatArray,
+    *,
+    groups: IntArray | None = None,
+    rng: np.random.Generator | None = None,
+) -> Difference:
+    """Macro-F1 of ``first``, were the classes as frequent as ``shares`` says, less that of ``second`` as they are.
+
+    Args:
+        shares: (K,) of each class; those that have images but no share here do not count in the first.
+    """
+    k = len(shares)
+    y_true, first, second = (y.astype(np.int64) for y in (y_true, first, second))
+    cell = (y_true * k + first) * k + second
+    counts = _resample(cell, k**3, groups, rng).reshape(-1, k, k, k)
+    differences = macro_f1(_balanced(counts.sum(3), shares)) - macro_f1(counts.sum(2))
+    whole = _balanced(confusion_matrix(y_true, first, k).astype(float), shares)
+    value = float(macro_f1(whole) - macro_f1(confusion_matrix(y_true, second, k)))
+    return _judged(value, differences, groups)
+
+
+def _judged(value: float, resampled: FloatArray, groups: IntArray | None) -> Difference:
+    interval = _percentiles(resampled)
     verdict = "better" if interval.low > 0 else "worse" if interval.high < 0 else "cannot tell"
     if groups is not None and len(np.unique(groups)) < 2:  # copies of one picture say nothing of others
         verdict = "cannot tell"
     return Difference(value, interval, verdict)
+
+
+def _balanced(confusion: FloatArray, shares: FloatArray) -> FloatArray:
+    """Counts (..., K, K) weighted so that each row has its share of all."""
+    return np.asarray(confusion / np.maximum(confusion.sum(-1, keepdims=True), 1e-12) * shares[:, None])
 
 
 def expected_calibration_error(probs: FloatArray, y_true: IntArray, n_bins: int = 15) -> float | None:

@@ -30,6 +30,7 @@ from mien.data.prepare import Prepared, prepare
 from mien.data.sources import TableColumns
 from mien.data.splits import assign_splits, count_moved, parse_shares
 from mien.errors import MienError, OutputError
+from mien.evaluation.causes import causes_json
 from mien.evaluation.compare import comparisons_json, select
 from mien.evaluation.covered import covered_json
 from mien.evaluation.mistakes import confident_mistakes, error_rates_json, mistakes_json
@@ -314,6 +315,7 @@ def _final_scores(study: _Study, results: dict[str, Any]) -> None:
                 "sureness": sureness_json(contract, predictions, names),
                 "known_collections": known_collections(contract, study.target.names),
                 "recurring_groups": _recurring(study),
+                "causes": causes_json(recognizer, study.prepared.pixels, study.photos.split("test"), rows, scored),
                 "mistakes": mistakes_json(confident_mistakes(predictions, labels, names)),
                 "error_rates": error_rates_json(predictions, study.prepared.manifest, labels, names),
             }

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mien.progress import Advance
+from mien.reporting.causes import TITLES, TOGETHER
 
 __all__ = [
     "TerminalProgress",
@@ -333,7 +334,23 @@ def _target_lines(target: Mapping[str, Any], spec: str) -> list[RenderableType]:
         )
     if names := target["known_collections"]:
         lines.append(Text(f"trained on other photos of {', '.join(names)}: this is no new domain", style="red"))
-    return lines
+    return [*lines, *_cause_lines(target.get("causes"))]
+
+
+def _cause_lines(causes: Mapping[str, Any] | None) -> list[RenderableType]:
+    """What the test photos score once they are made like those from elsewhere."""
+    if causes is None:
+        return []
+    table = Table("test photos made like these", box=None, header_style="bold")
+    table.add_column("macro-F1", no_wrap=True)
+    table.add_row("as they are", f"{causes['macro_f1']:.2f}")
+    for title, move in [
+        *((TITLES[each["property"]], each) for each in causes["moved"]),
+        (TOGETHER, causes["together"]),
+    ]:
+        low, high = move["interval"]
+        table.add_row(title, f"{move['macro_f1']:.2f} ({move['change']:+.2f} [{low:+.2f}, {high:+.2f}])")
+    return [table, Text(f"not explained by these: {causes['unexplained']:+.2f}")]
 
 
 def _listed(what: str, reasons: Mapping[str, str]) -> list[RenderableType]:

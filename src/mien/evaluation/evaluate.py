@@ -11,13 +11,16 @@ import polars as pl
 from mien.data.audit import audit, audit_json
 from mien.data.collection import Collection, open_collection
 from mien.data.corrections import Corrections
+from mien.data.pixels import Pixels
 from mien.data.prepare import prepare
 from mien.data.sources import TableColumns
+from mien.evaluation.causes import causes_json
 from mien.evaluation.mistakes import confident_mistakes, error_rates_json, mistakes_json
-from mien.evaluation.predictions import predict_rows
+from mien.evaluation.predictions import photos_of_study, predict_rows
 from mien.evaluation.shift import known_collections, seen_in_training, target_json
 from mien.evaluation.sureness import sureness_json
 from mien.labels import match_labels
+from mien.models.artifact import model_path
 from mien.progress import Progress
 from mien.recognizer import Recognizer
 
@@ -49,12 +52,13 @@ def evaluate(
         ModelError: if the model is none.
         LabelError: if a source shares no class with it.
     """
-    recognizer = Recognizer(model)
+    path = model_path(model)
+    recognizer, own = Recognizer(path), photos_of_study(path)
     sources = [open_collection([spec], columns) for spec in specs]
     for source in sources:
         match_labels(recognizer.labels, source.labels)
     targets = {
-        source.spec: _evaluate_one(recognizer, source, folder / str(i), corrections, progress)
+        source.spec: _evaluate_one(recognizer, own, source, folder / str(i), corrections, progress)
         for i, source in enumerate(sources)
     }
     return {
@@ -66,7 +70,12 @@ def evaluate(
 
 
 def _evaluate_one(
-    recognizer: Recognizer, source: Collection, folder: Path, corrections: Corrections | None, progress: Progress
+    recognizer: Recognizer,
+    own: tuple[pl.DataFrame, Pixels] | None,
+    source: Collection,
+    folder: Path,
+    corrections: Corrections | None,
+    progress: Progress,
 ) -> dict[str, Any]:
     folder.mkdir(parents=True)
     prepared = prepare([source], recognizer.contract.views, folder, corrections=corrections, progress=progress)
@@ -81,7 +90,18 @@ def _evaluate_one(
         "seen_in_training": seen_in_training(recognizer.contract, rows),
         "sureness": sureness_json(recognizer.contract, predictions, names),
         "known_collections": known_collections(recognizer.contract, source.names),
+        "causes": _causes(recognizer, own, rows, scored),
         "data": audit_json(source, audit(prepared.manifest)),
         "mistakes": mistakes_json(confident_mistakes(predictions, recognizer.labels, names)),
         "error_rates": error_rates_json(predictions, prepared.manifest, recognizer.labels, names),
     }
+
+
+def _causes(
+    recognizer: Recognizer, own: tuple[pl.DataFrame, Pixels] | None, rows: pl.DataFrame, scored: dict[str, Any]
+) -> dict[str, Any] | None:
+    """Why it scores otherwise than on the test photos of the study that the model lies in."""
+    if own is None:
+        return None
+    manifest, pixels = own
+    return causes_json(recognizer, pixels, manifest.filter(pl.col("split") == "test"), rows, scored)

@@ -11,10 +11,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mien.data.manifest import read_manifest
 from mien.data.pixels import Pixels
 from mien.errors import OutputError
-from mien.evaluation.predictions import view_batches
+from mien.evaluation.predictions import photos_of_study, view_batches
 from mien.metrics import score
 from mien.models.artifact import model_path
 from mien.recognizer import Recognizer
@@ -44,7 +43,7 @@ def export(model: str, out: Path, precision: Width) -> dict[str, Any]:
     from mien.models.quantize import with_eight_bits, with_sixteen_bits
 
     path = model_path(model)
-    recognizer, photos = Recognizer(path), _photos(path)
+    recognizer, photos = Recognizer(path), photos_of_study(path)
     if out.exists():
         raise OutputError(f"{out}: exists already; give another --out")
     narrow = {"fp32": lambda model: model, "fp16": with_sixteen_bits, "int8": with_eight_bits}[precision]
@@ -58,14 +57,6 @@ def export(model: str, out: Path, precision: Width) -> dict[str, Any]:
     sizes = {"bytes_before": path.stat().st_size, "bytes": out.stat().st_size}
     lost = _compared(recognizer, Recognizer(out), *photos) if photos else None
     return {"model": str(path), "out": str(out), "precision": precision, **sizes, "validation": lost}
-
-
-def _photos(path: Path) -> tuple[pl.DataFrame, Pixels] | None:
-    """The manifest and pixels of the study that a run belongs to."""
-    study = path.parent.parent.parent
-    if path.parent.parent.name != "runs" or not (study / "manifest.parquet").exists():
-        return None
-    return read_manifest(study / "manifest.parquet"), Pixels(study / "pixels")
 
 
 def _compared(before: Recognizer, after: Recognizer, manifest: pl.DataFrame, pixels: Pixels) -> dict[str, Any]:

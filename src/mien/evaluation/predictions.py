@@ -11,14 +11,31 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from mien.data.manifest import read_manifest
 from mien.data.pixels import Pixels
 from mien.metrics import ClassScore, Interval, Scores, score
 from mien.progress import Advance
 from mien.recognizer import BATCH, Recognizer
 
-__all__ = ["predict_rows", "probabilities", "score_rows", "scores_json", "view_batches", "write_predictions"]
+__all__ = [
+    "photos_of_study",
+    "predict_rows",
+    "probabilities",
+    "score_rows",
+    "scores_json",
+    "view_batches",
+    "write_predictions",
+]
 
 PREFIX = "prob_"
+
+
+def photos_of_study(model: Path) -> tuple[pl.DataFrame, Pixels] | None:
+    """The manifest and pixels of the study that a model file lies in; None where it lies in none."""
+    study = model.parent.parent.parent
+    if model.parent.parent.name != "runs" or not (study / "manifest.parquet").exists():
+        return None
+    return read_manifest(study / "manifest.parquet"), Pixels(study / "pixels")
 
 
 def predict_rows(recognizer: Recognizer, pixels: Pixels, rows: pl.DataFrame, advance: Advance) -> pl.DataFrame:

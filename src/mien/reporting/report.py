@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from mien.data.pixels import Pixels
 from mien.metrics import RESAMPLES
-from mien.reporting import concerns, division, figures, numerals, tables, wording
+from mien.reporting import causes, concerns, division, figures, numerals, tables, wording
 from mien.reporting.advice import advise
 from mien.reporting.figures import kept_epoch, learning_curves
 from mien.reporting.galleries import FLAGGED, galleries
@@ -254,4 +254,6 @@ def _elsewhere(results: Results) -> dict[str, Any] | None:
         "classes": tables.class_rows(target["shared"], results["labels"]),
         "confusion": tables.confusion_table(target["all"], results["labels"]),
         "one_sided": wording.one_sided(target["shared"]),
+        "why": causes.cause_sentences(target["causes"]),
+        "causes": causes.cause_dots(target["causes"]) if target["causes"] else None,
     }

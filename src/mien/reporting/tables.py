@@ -16,6 +16,7 @@ __all__ = [
     "Confusion",
     "ConfusionRow",
     "Dot",
+    "change_dots",
     "class_rows",
     "confusion_table",
     "counts_by",
@@ -110,26 +111,37 @@ def heading(label: str) -> Dot:
 
 
 def difference_dots(comparisons: Sequence[Mapping[str, Any]], *, digits: int = 2) -> tuple[list[Dot], float]:
-    """Differences of macro-F1 on a line whose middle is zero, and the value at its right end."""
-    ends = [abs(end) for entry in comparisons for end in entry["interval"]]
-    reach: float = max([1, *(math.ceil(10 * end) for end in ends)]) / 10
+    """Differences of macro-F1 between two models; see ``change_dots``."""
+    rows = [
+        (f"{entry['first']} − {entry['second']}", entry["verdict"], entry["macro_f1_difference"], entry["interval"])
+        for entry in comparisons
+    ]
+    return change_dots(rows, digits=digits)
+
+
+def change_dots(rows: Sequence[tuple[str, str, float, Sequence[float]]], *, digits: int = 2) -> tuple[list[Dot], float]:
+    """Changes on a line whose middle is zero, and the value at its right end.
+
+    Args:
+        rows: label, note, change and its interval.
+    """
+    reach: float = max([1, *(math.ceil(10 * abs(end)) for row in rows for end in row[3])]) / 10
 
     def place(value: float) -> float:
         return 50 + 50 * value / reach
 
     dots = [
         Dot(
-            f"{entry['first']} − {entry['second']}",
-            entry["verdict"],
-            f"{numerals.signed(entry['macro_f1_difference'], digits)} "
-            f"({numerals.interval(entry['interval'], 'signed', digits)})",
+            label,
+            note,
+            f"{numerals.signed(change, digits)} ({numerals.interval(ends, 'signed', digits)})",
             "val",
-            place(entry["macro_f1_difference"]),
-            place(entry["interval"][0]),
-            place(entry["interval"][1]),
+            place(change),
+            place(ends[0]),
+            place(ends[1]),
             50,
         )
-        for entry in comparisons
+        for label, note, change, ends in rows
     ]
     return dots, reach
 

@@ -1,0 +1,211 @@
+"""Why a model scores otherwise on photos from elsewhere: the test photos are made like these, one property at a time.
+
+Each property of the test photos is moved to where the target has it, and they are scored again. What moves a score so
+is a cause that was measured, not guessed. Effects overlap, so they do not add up; what is left when all are moved at
+once (faces of other people, other ways to show and to label an expression) is called unexplained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from PIL import Image
+
+from mien.data.pixels import Pixels
+from mien.data.preprocess import View
+from mien.evaluation.predictions import view_batches
+from mien.metrics import Difference, balance_difference, confusion_matrix, macro_f1, paired_difference
+from mien.recognizer import Recognizer
+
+__all__ = ["causes_json"]
+
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+LEAST_PHOTOS = 20
+"""Test photos of shared classes below which nothing is said of causes."""
+
+Images = NDArray[np.uint8]
+Views = dict[str, Images]
+
+
+@dataclass(frozen=True)
+class _Domain:
+    """What is known of a set: for each property, its values in ascending order."""
+
+    quantiles: dict[str, NDArray[np.float64]]
+    grey: float
+    crops: float
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """What every move looks at."""
+
+    views: tuple[View, ...]
+    own: _Domain
+    target: _Domain
+
+
+Move = Callable[[Views, pl.DataFrame, _Setting], None]
+
+
+def causes_json(
+    recognizer: Recognizer, pixels: Pixels, test: pl.DataFrame, target: pl.DataFrame, scored: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """Score the test photos of the shared classes as they are, and made like the target's.
+
+    Args:
+        test: labelled rows of the test split, with their properties.
+        target: rows of the target.
+        scored: the target's scores, as ``target_json`` gives them.
+
+    Returns:
+        ``images``; ``macro_f1`` over the shared classes as they are; ``moved``: for each property that differs its
+        ``property``, the ``macro_f1`` then, and the ``change`` with its ``interval``; ``together`` likewise, all moved
+        at once; ``reached``: macro-F1 on the target, and ``unexplained``: that less ``together``. None where there are
+        too few photos.
+    """
+    names = scored["labels"]["matched"]
+    shared = target.filter(pl.col("label").is_in(list(names)))
+    rows = test.filter(pl.col("label").is_in(sorted({*names.values()})))
+    if len(rows) < LEAST_PHOTOS or shared.is_empty():
+        return None
+    setting = _Setting(recognizer.contract.views, _domain(rows), _domain(shared))
+    labels = list(recognizer.labels)
+    y = np.array([labels.index(label) for label in rows["label"]], dtype=np.int64)
+    groups, k = rows["split_group"].to_numpy(), len(labels)
+    plain = _answers(recognizer, pixels, rows, setting, [])
+    moves = {name: move for name, move in MOVES.items() if _differs(name, setting)}
+    moved = {name: _answers(recognizer, pixels, rows, setting, [move]) for name, move in moves.items()}
+    together = _answers(recognizer, pixels, rows, setting, list(moves.values()))
+    shares = _shares(shared, names, labels)
+    changes = {name: paired_difference(y, answers, plain, k, groups=groups) for name, answers in moved.items()}
+    changes["class_balance"] = balance_difference(y, plain, plain, shares, groups=groups)
+    base = float(macro_f1(confusion_matrix(y, plain, k)))
+    all_at_once = balance_difference(y, together, plain, shares, groups=groups)
+    return {
+        "images": len(rows),
+        "macro_f1": base,
+        "moved": [{"property": name, **_change_json(base, change)} for name, change in changes.items()],
+        "together": _change_json(base, all_at_once),
+        "reached": scored["shared"]["macro_f1"],
+        "unexplained": scored["shared"]["macro_f1"] - base - all_at_once.value,
+    }
+
+
+def _change_json(base: float, change: Difference) -> dict[str, Any]:
+    ends = [change.interval.low, change.interval.high]
+    return {"macro_f1": base + change.value, "change": change.value, "interval": ends}
+
+
+def _answers(
+    recognizer: Recognizer, pixels: Pixels, rows: pl.DataFrame, setting: _Setting, moves: list[Move]
+) -> NDArray[np.int64]:
+    """The class (N,) that the model answers once the photos were moved."""
+    parts = []
+    for batch, views in view_batches(recognizer, pixels, rows):
+        for move in moves:
+            move(views, batch, setting)
+        parts.append(recognizer.logits(views).argmax(1))
+    return np.concatenate(parts)
+
+
+def _domain(rows: pl.DataFrame) -> _Domain:
+    photos = rows.with_columns(pl.max_horizontal("width", "height").alias("longer_side"))
+    names = ("face_side", "longer_side", "brightness", "contrast")
+    values = {name: np.sort(photos[name].drop_nulls().to_numpy()).astype(np.float64) for name in names}
+    crops = (rows["face_kind"] == "crop").mean()
+    return _Domain(values, float(rows["is_grey"].mean() or 0), float(crops or 0))  # type: ignore[arg-type]
+
+
+def _shares(target: pl.DataFrame, names: Mapping[str, str], labels: list[str]) -> NDArray[np.float64]:
+    """The target's share (K,) of each class of the model."""
+    counts = np.zeros(len(labels))
+    for label, n in target["label"].value_counts().iter_rows():
+        counts[labels.index(names[label])] += n
+    return np.asarray(counts / counts.sum())
+
+
+def _matched(value: float | None, name: str, setting: _Setting) -> float | None:
+    """The value that stands as high among the target's as this one stands among the test photos' own."""
+    own, there = setting.own.quantiles[name], setting.target.quantiles[name]
+    if value is None or not len(own) or not len(there):
+        return None
+    return float(np.quantile(there, np.searchsorted(own, value) / len(own)))
+
+
+def _differs(name: str, setting: _Setting) -> bool:
+    """Whether the target differs from the test photos in what a move changes."""
+    own, there = setting.own, setting.target
+    return {
+        "crop": there.crops > own.crops,
+        "resolution": _is_smaller("face_side", setting) or _is_smaller("longer_side", setting),
+        "grey": there.grey > own.grey,
+        "light": True,
+    }[name]
+
+
+def _is_smaller(name: str, setting: _Setting) -> bool:
+    own, there = setting.own.quantiles[name], setting.target.quantiles[name]
+    return bool(len(own) and len(there) and np.median(there) < np.median(own))
+
+
+def _chosen(rows: pl.DataFrame, share: float) -> NDArray[np.bool_]:
+    """About this share of photos, drawn by their content and so the same ones every time."""
+    return np.array([int(sha[:8], 16) / 2**32 < share for sha in rows["sha256"]])
+
+
+def _crop(views: Views, rows: pl.DataFrame, setting: _Setting) -> None:
+    """Leave nothing but the face: the scene is blank, as it is for pictures that are face crops."""
+    chosen = _chosen(rows, setting.target.crops)
+    faces = next((views[view.key] for view in setting.views if view.name == "face"), None)
+    for view in setting.views:
+        if view.name == "scene":
+            views[view.key][chosen] = 0
+        elif view.name == "photo" and faces is not None:
+            for i in np.flatnonzero(chosen):
+                views[view.key][i] = _resized(faces[i], view.size)
+
+
+def _resolution(views: Views, rows: pl.DataFrame, setting: _Setting) -> None:
+    """Make photos and faces as coarse as the target's; finer they cannot be made."""
+    longer = rows.select(pl.max_horizontal("width", "height")).to_series()
+    for view in setting.views:
+        name = "face_side" if view.name == "face" else "longer_side"
+        sides = rows["face_side"] if view.name == "face" else longer
+        for image, side in zip(views[view.key], sides, strict=True):
+            wanted = _matched(side, name, setting)
+            if wanted is not None and wanted < min(view.size, side):
+                image[:] = _resized(_resized(image, max(1, round(wanted))), view.size)
+
+
+def _grey(views: Views, rows: pl.DataFrame, setting: _Setting) -> None:
+    chosen = _chosen(rows, setting.target.grey)
+    for images in views.values():
+        grey = np.rint(images[chosen].astype(np.float32) @ LUMA).astype(np.uint8)
+        images[chosen] = grey[..., None]
+
+
+def _light(views: Views, rows: pl.DataFrame, setting: _Setting) -> None:
+    """Give each photo the mean and the spread of luma that the target's have."""
+    for i, (brightness, contrast) in enumerate(rows.select("brightness", "contrast").iter_rows()):
+        mean, spread = _matched(brightness, "brightness", setting), _matched(contrast, "contrast", setting)
+        if mean is None or spread is None or not contrast:
+            continue
+        for images in views.values():
+            if images[i].any():  # a blank scene stays blank
+                lit = (images[i].astype(np.float32) / 255 - brightness) * (spread / contrast) + mean
+                images[i] = np.clip(np.rint(lit * 255), 0, 255).astype(np.uint8)
+
+
+def _resized(image: Images, size: int) -> Images:
+    picture = Image.fromarray(np.ascontiguousarray(image))
+    return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR))
+
+
+MOVES: dict[str, Move] = {"crop": _crop, "resolution": _resolution, "grey": _grey, "light": _light}
+"""In the order in which they are made when all are made at once."""
