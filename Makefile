@@ -10,7 +10,7 @@ help: ## list the targets
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { apt-get update -qq && apt-get install -y -qq python3-venv; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[train,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[train,app,dev]'
 	touch $@
 
 demo: $(VENV)/installed ## install, then do the main job on the embedded drawn faces

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from mien.app.notice import NOTICE
 from mien.models.artifact import open_model, shipped
 
 CARDS = Path(__file__).parents[1] / "docs" / "MODEL_CARDS.md"
@@ -24,13 +25,11 @@ def cards() -> str:
     return "\n".join([HEAD, _default_card(default), _expression_card(expression)])
 
 
-HEAD = """# Model cards
+HEAD = f"""# Model cards
 
 Written by `pretraining/write_cards.py` from what was measured when the weights were made; `make weights` makes both again.
 
-**Before use.** These networks name the expression *shown*, never the emotion felt: people show what they do not feel, and
-feel what they do not show. EU law bars inferring emotions of people at work and in education (AI Act, Article 5(1)(f);
-medical and safety uses excepted). Faces of others need their consent.
+**Before use.** {" ".join(NOTICE)}
 
 **Licence.** The code of mien is under Apache-2.0. The weights are not: they are **for research only**, because they were
 trained on FER2013 and on Kaggle photos, whose pictures belong to other people

@@ -270,6 +270,46 @@ def export(
     _finish(export_model(model, path, cast(Any, precision)), export_summary, json=json)
 
 
+@app.command(name="app")
+def serve_app(
+    *,
+    model: str = "default",
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    token: str | None = None,
+    max_error: float | None = None,
+    api_only: Flag = False,
+) -> None:
+    """Open a page to try a recogniser on, and a service that programs can call.
+
+    Args:
+        model: Study folder, run folder, model.onnx, or the one that comes with mien.
+        host: Address to answer at; any but this machine's own needs a token.
+        port: Port to answer at.
+        token: What callers must show, at least 16 characters. Default: the environment variable MIEN_TOKEN.
+        max_error: As for 'mien predict'.
+        api_only: Leave the page out, as on a server.
+    """
+    from mien.config import check_max_error
+
+    check_max_error(max_error)
+    try:
+        from mien.app.serve import check_address, serve
+        from mien.recognizer import Recognizer
+
+        token = token or os.environ.get("MIEN_TOKEN") or None
+        check_address(host, port, token)
+        print(f"mien: http://{host}:{port}/{'docs' if api_only else ''} (Ctrl+C ends it)", file=sys.stderr)
+        recognizer = Recognizer(model, max_error=max_error)
+        serve(recognizer, host=host, port=port, token=token, has_page=not api_only)
+    except ModuleNotFoundError as error:
+        if error.name and error.name.split(".")[0] == "mien":
+            raise
+        raise MissingExtraError(
+            f"the page needs {error.name}, which is not installed; run: pip install 'mien[app]'"
+        ) from error
+
+
 def main() -> None:
     """Entry point of the ``mien`` command."""
     # Threads that wait by spinning make training several times slower as soon as anything else runs on the machine.

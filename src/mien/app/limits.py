@@ -1,0 +1,140 @@
+"""What a call may ask for, and the status code that says it asked for too much."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import io
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import HTTPException, Request
+from PIL import Image
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from mien.data.pictures import Picture
+from mien.data.preprocess import FORMATS, UnreadableImageError, decode
+
+__all__ = ["Limits", "read_pictures"]
+
+FIELD = "images"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits of a service.
+
+    Attributes:
+        body: bytes of a request.
+        images: pictures a call.
+        pixels: of a picture.
+        calls: that are under way at once; more are told to come again.
+        waiting: pictures that wait for their turn, over all calls.
+        seconds: until a body must have arrived.
+    """
+
+    body: int = 32 * 2**20
+    images: int = 32
+    pixels: int = 64_000_000
+    calls: int = 16
+    waiting: int = 128
+    seconds: float = 30.0
+
+
+async def read_pictures(request: Request, limits: Limits) -> list[Picture]:
+    """The pictures of a call: multipart files in the field ``images``, or JSON ``{"images": ["base64", …]}``.
+
+    Raises:
+        HTTPException: 400, 413, 415 or 422, with what is wrong.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in ("multipart/form-data", "application/json"):
+        raise HTTPException(415, "send multipart/form-data with files named images, or application/json")
+    body = await _body(request, limits)
+    files = _of_json(body) if kind == "application/json" else await _of_form(request, body, limits)
+    if not files:
+        raise HTTPException(422, f"no pictures came: the field is called {FIELD}")
+    if len(files) > limits.images:
+        raise HTTPException(413, f"{len(files)} pictures: at most {limits.images} a call")
+    for name, content in files:
+        _check_pixels(name, content, limits)
+    return [Picture(name, _loader(content)) for name, content in files]
+
+
+async def _body(request: Request, limits: Limits) -> bytes:
+    too_large = HTTPException(413, f"the body is larger than {limits.body} bytes")
+    said = request.headers.get("content-length", "")
+    if said.isdigit() and int(said) > limits.body:
+        raise too_large
+    body = bytearray()
+    try:
+        async with asyncio.timeout(limits.seconds):
+            async for part in request.stream():
+                body += part
+                if len(body) > limits.body:
+                    raise too_large
+    except TimeoutError:
+        raise HTTPException(400, f"the body did not arrive within {limits.seconds:g} seconds") from None
+    return bytes(body)
+
+
+def _of_json(body: bytes) -> list[tuple[str, bytes]]:
+    try:
+        sent = json.loads(body)
+    except (ValueError, RecursionError):
+        raise HTTPException(400, "the body is not JSON") from None
+    images = sent.get(FIELD) if isinstance(sent, dict) else None
+    if not isinstance(images, list) or not all(isinstance(image, str) for image in images):
+        raise HTTPException(422, f'the JSON must be {{"{FIELD}": ["base64", …]}}')
+    try:
+        return [("", base64.b64decode(image, validate=True)) for image in images]
+    except (binascii.Error, ValueError):
+        raise HTTPException(422, "a picture is not base64") from None
+
+
+async def _of_form(request: Request, body: bytes, limits: Limits) -> list[tuple[str, bytes]]:
+    async def whole() -> AsyncIterator[bytes]:
+        yield body
+
+    parser = _MemoryParser(request.headers, whole(), max_files=10 * limits.images, max_fields=100)  # type: ignore[arg-type]
+    try:
+        form = await parser.parse()
+    except (MultiPartException, KeyError, ValueError, AttributeError) as error:
+        raise HTTPException(400, f"the form cannot be read ({getattr(error, 'message', 'malformed')})") from None
+    sent: list[Any] = form.getlist(FIELD)
+    if not all(isinstance(file, UploadFile) for file in sent):
+        raise HTTPException(422, f"{FIELD} must be files")
+    return [(file.filename or "", await file.read()) for file in sent]
+
+
+class _MemoryParser(MultiPartParser):
+    """Keeps files in memory: the body is there already, and no photo goes to a disk."""
+
+    spool_max_size = 2**31
+
+
+def _check_pixels(name: str, content: bytes, limits: Limits) -> None:
+    """Refuse a picture by its header, before anything is decoded; what has none is judged by the recogniser."""
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            width, height = image.size
+    except Image.DecompressionBombError:
+        raise HTTPException(413, f"{name or 'a picture'}: at most {limits.pixels} pixels are taken") from None
+    except Exception:  # a damaged file can raise nearly anything; the answer will say what is wrong with it
+        return
+    if width * height > limits.pixels:
+        raise HTTPException(413, f"{name or 'a picture'}: {width}×{height} pixels; at most {limits.pixels} are taken")
+
+
+def _loader(content: bytes) -> Any:
+    def load() -> Image.Image:
+        try:
+            return decode(content).image
+        except (OSError, ValueError, SyntaxError) as error:
+            raise UnreadableImageError(str(error)) from error
+
+    return load

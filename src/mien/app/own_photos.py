@@ -1,0 +1,93 @@
+"""A handful of own test photos: a folder a class on the user's own disk, written only on request, and their score."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from mien.errors import OutputError
+from mien.metrics import Interval, wilson
+
+__all__ = ["OwnPhotos", "OwnScore", "own_score"]
+
+NAME = re.compile(r"own-(\d{4,})\.jpg")
+FEW = 30
+"""Photos below which their share of right answers says too little."""
+
+
+@dataclass(frozen=True)
+class OwnScore:
+    """How many of the photos got the label they were taken for; ``interval`` is Wilson's, 95 %."""
+
+    right: int
+    n: int
+    interval: Interval | None
+
+    @property
+    def told(self) -> str:
+        """In a sentence, which says so when there are too few to tell."""
+        if self.interval is None:
+            return "No photos yet."
+        text = f"{self.right} of {self.n} right: {self.right / self.n:.0%}, "
+        text += f"and anything from {self.interval.low:.0%} to {self.interval.high:.0%} is plausible (95 %)."
+        return text + (f" Too few to tell: take {FEW} or more, of several people." if self.n < FEW else "")
+
+
+def own_score(right: int, n: int) -> OwnScore:
+    """The score of ``n`` photos."""
+    return OwnScore(right, n, wilson(right, n))
+
+
+class OwnPhotos:
+    """Photos ``own-0001.jpg`` and so on, in a folder for each class; other files there are left alone."""
+
+    def __init__(self, folder: str) -> None:
+        """Take a folder, which need not exist yet.
+
+        Raises:
+            OutputError: if none is named.
+        """
+        if not folder.strip():
+            raise OutputError("Name a folder on your disk first, such as ~/my-faces")
+        self.folder = Path(folder.strip()).expanduser()
+
+    def save(self, image: Image.Image, label: str) -> Path:
+        """Write a photo into the folder of its class.
+
+        Raises:
+            OutputError: if that cannot be done.
+        """
+        folder = self.folder / label
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            taken = [int(found[1]) for path in folder.iterdir() if (found := NAME.fullmatch(path.name))]
+            path = folder / f"own-{max(taken, default=0) + 1:04d}.jpg"
+            with path.open("xb") as file:
+                image.convert("RGB").save(file, "JPEG", quality=95)
+        except OSError as error:
+            raise OutputError(f"{folder}: cannot be written ({error.strerror})") from error
+        return path
+
+    def all(self, labels: tuple[str, ...]) -> list[tuple[Path, str]]:
+        """Every photo that was taken here, with its class, oldest first within it."""
+        found = []
+        for label in labels:
+            folder = self.folder / label
+            paths = folder.iterdir() if folder.is_dir() else ()
+            found += [(path, label) for path in sorted(paths) if NAME.fullmatch(path.name)]
+        return found
+
+    def delete(self, name: str, labels: tuple[str, ...]) -> None:
+        """Delete one photo that was taken here; ``name`` is ``CLASS/own-0001.jpg``.
+
+        Raises:
+            OutputError: if there is no such photo.
+        """
+        for path, label in self.all(labels):
+            if name == f"{label}/{path.name}":
+                path.unlink()
+                return
+        raise OutputError(f"{name}: no such photo was taken here")

@@ -1,0 +1,206 @@
+"""The page: photos, webcam, own test photos, and what the model is. Gradio draws it; nothing here stores anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from fastapi import FastAPI
+from PIL import Image
+
+from mien.app.attention import occlusion_map, with_heat
+from mien.app.batching import Batcher, BusyError
+from mien.app.cards import CSS, model_html, notice_html, picture_html, prediction_html
+from mien.app.limits import Limits
+from mien.app.own_photos import OwnPhotos, own_score
+from mien.data.pictures import Picture
+from mien.data.preprocess import UnreadableImageError, decode
+from mien.errors import MienError
+from mien.recognizer import Prediction, Recognizer
+
+__all__ = ["mount_page"]
+
+AGREED = "I have read this, and everyone in view agrees to be seen"
+FONTS = [gr.themes.Font("system-ui"), gr.themes.Font("sans-serif")]
+"""Of the system: none is fetched."""
+MOST_SHOWN = 200
+"""Pictures answered at a time on the page."""
+
+
+def mount_page(app: FastAPI, recognizer: Recognizer, batcher: Batcher, *, limits: Limits, is_local: bool) -> FastAPI:
+    """Put the page at the root of the application.
+
+    Args:
+        is_local: whether the page is on its user's own machine, so that own photos can be kept on its disk.
+    """
+    page = _Page(recognizer, batcher)
+    with gr.Blocks(title="mien", analytics_enabled=False, delete_cache=(60, 60)) as blocks:
+        gr.Markdown("# mien\nThe expression shown, as a model sees it; never the emotion felt.")
+        with gr.Tab("Photos"):
+            _photos_tab(page)
+        with gr.Tab("Webcam"):
+            _webcam_tab(page)
+        if is_local:
+            with gr.Tab("Own photos"):
+                _own_tab(page)
+        with gr.Tab("Model"):
+            gr.HTML(model_html(recognizer.contract))
+    gr.mount_gradio_app(
+        app,
+        blocks,
+        path="/",
+        theme=gr.themes.Base(font=FONTS, font_mono=[gr.themes.Font("monospace")]),
+        css=CSS,
+        footer_links=[],
+        show_error=False,
+        max_file_size=limits.body,
+        ssr_mode=False,
+        enable_monitoring=False,
+    )
+    return app
+
+
+class _Page:
+    """What the parts of the page share."""
+
+    def __init__(self, recognizer: Recognizer, batcher: Batcher) -> None:
+        self.recognizer, self._batcher = recognizer, batcher
+
+    def answer(self, pictures: Sequence[Picture], *, every_face: bool = False) -> list[Prediction]:
+        """Answers by the one worker, a batch at a time.
+
+        Raises:
+            gr.Error: if it is too busy.
+        """
+        found: list[Prediction] = []
+        try:
+            for first in range(0, len(pictures), 16):
+                part = pictures[first : first + 16]
+                found += self._batcher.submit(part, every_face=every_face).result(120)
+        except (BusyError, TimeoutError) as error:
+            raise gr.Error(f"Too much to do at the moment: {error}. Try again.") from error
+        return found
+
+    def cards(self, paths: Sequence[str] | None, explain: bool) -> str:
+        """Answers to uploaded files, which are deleted at once."""
+        read = [(Path(path).name, _taken(path)) for path in (paths or [])[:MOST_SHOWN]]
+        answers = self.answer([Picture(name, _loader(content)) for name, content in read])
+        cards = [self._card(a, content, explain) for a, (_, content) in zip(answers, read, strict=True)]
+        return f'<div class="mien-cards">{"".join(cards)}</div>'
+
+    def _card(self, answer: Prediction, content: bytes, explain: bool) -> str:
+        try:
+            image = _loader(content)()
+        except UnreadableImageError:
+            return prediction_html(answer, None)
+        heat = with_heat(image, occlusion_map(self.recognizer, image, answer.face)) if explain else None
+        return prediction_html(answer, image, heat)
+
+    def frame(self, image: Image.Image | None) -> str:
+        """The answer for a frame of the webcam."""
+        if image is None:
+            return ""
+        (answer,) = self.answer([Picture("webcam", lambda: image)])
+        return f'<div class="mien-cards">{prediction_html(answer, image)}</div>'
+
+
+def _taken(path: str) -> bytes:
+    """The bytes of an uploaded file, which is deleted."""
+    content = Path(path).read_bytes()
+    with suppress(OSError):
+        Path(path).unlink()
+    return content
+
+
+def _loader(content: bytes) -> Any:
+    return lambda: decode(content).image
+
+
+def _photos_tab(page: _Page) -> None:
+    gr.Markdown("Photos stay on this machine, and are forgotten when they were answered.")
+    with gr.Row():
+        files = gr.File(label="Photos: drop them here, or click", file_count="multiple", elem_id="photos")
+        folder = gr.File(label="Or a whole folder", file_count="directory", elem_id="folder")
+    explain = gr.Checkbox(label="Show which part the answer rests on (a second or two for each photo)")
+    result = gr.HTML(label="Answers", elem_id="answers")
+    for source in (files, folder):
+        source.upload(page.cards, [source, explain], result, api_visibility="private").then(
+            lambda: None, None, source, api_visibility="private"
+        )
+
+
+def _webcam_tab(page: _Page) -> None:
+    gr.HTML(notice_html())
+    agreed = gr.Checkbox(label=AGREED, elem_id="agreed")
+    with gr.Column(visible=False) as camera:
+        frame = gr.Image(sources=["webcam"], streaming=True, type="pil", label="Webcam")
+        result = gr.HTML(elem_id="live")
+        frame.stream(page.frame, frame, result, stream_every=0.5, concurrency_limit=1, api_visibility="private")
+    agreed.change(lambda yes: gr.update(visible=yes), agreed, camera, api_visibility="private")
+
+
+def _own_tab(page: _Page) -> None:
+    labels = page.recognizer.labels
+    gr.HTML(
+        "<p>Take photos of yourself, or of people who agreed, showing an expression on request. They are saved to the "
+        "folder that you name, on this machine and nowhere else, until you delete them.</p>" + notice_html()
+    )
+    agreed = gr.Checkbox(label="I agree to these photos being saved in that folder; so does everyone on them")
+    folder = gr.Textbox(label="Folder on your disk", placeholder="~/my-faces")
+    label = gr.Dropdown(list(labels), value=labels[0], label="Show this expression")
+    photo = gr.Image(sources=["webcam", "upload"], type="pil", label="Photo")
+    with gr.Row():
+        save, show, score = gr.Button("Save this photo", variant="primary"), gr.Button("Show them"), gr.Button("Score")
+    said = gr.Markdown(elem_id="said")
+    shown = gr.HTML(elem_id="own")
+    chosen = gr.Dropdown([], label="Delete one", interactive=True)
+    delete = gr.Button("Delete it")
+
+    def kept(folder: str) -> tuple[str, Any]:
+        photos = OwnPhotos(folder).all(labels)
+        names = [f"{label}/{path.name}" for path, label in photos]
+        cards = "".join(
+            f'<article class="mien-card">{picture_html(decode(path.read_bytes()).image, name)}<p>{name}</p></article>'
+            for (path, _), name in zip(photos, names, strict=True)
+        )
+        return f'<div class="mien-cards">{cards}</div>', gr.update(choices=names, value=names[-1] if names else None)
+
+    def on_save(agreed: bool, folder: str, label: str, image: Image.Image | None) -> Any:
+        if not agreed:
+            return "Nothing was saved: tick the box above first.", gr.update(), gr.update()
+        if image is None:
+            return "Nothing was saved: take a photo first.", gr.update(), gr.update()
+        return _or_error(lambda: (f"Saved as {OwnPhotos(folder).save(image, label)}.", *kept(folder)))
+
+    def on_score(folder: str) -> Any:
+        def scored() -> tuple[Any, ...]:
+            photos = OwnPhotos(folder).all(labels)
+            answers = page.answer([Picture(str(path), _loader(path.read_bytes())) for path, _ in photos])
+            right = sum(answer.label == label for answer, (_, label) in zip(answers, photos, strict=True))
+            return own_score(right, len(photos)).told, *kept(folder)
+
+        return _or_error(scored)
+
+    def on_delete(folder: str, name: str | None) -> Any:
+        def deleted() -> tuple[Any, ...]:
+            OwnPhotos(folder).delete(name or "", labels)
+            return f"{name} was deleted.", *kept(folder)
+
+        return _or_error(deleted)
+
+    outputs = [said, shown, chosen]
+    save.click(on_save, [agreed, folder, label, photo], outputs, api_visibility="private")
+    show.click(lambda f: _or_error(lambda: ("", *kept(f))), folder, outputs, api_visibility="private")
+    score.click(on_score, folder, outputs, api_visibility="private")
+    delete.click(on_delete, [folder, chosen], outputs, api_visibility="private")
+
+
+def _or_error(work: Any) -> tuple[Any, ...]:
+    """What the work gives, or its error as the sentence that is shown."""
+    try:
+        return tuple(work())
+    except MienError as error:
+        return f"**{error}**", gr.update(), gr.update()

@@ -1,0 +1,86 @@
+"""Run page and service until they are stopped."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+import uvicorn
+
+from mien.app.batching import Batcher
+from mien.app.limits import Limits
+from mien.app.service import make_service
+from mien.errors import ConfigError
+from mien.recognizer import Recognizer
+
+__all__ = ["check_address", "serve"]
+
+LOCAL = ("127.0.0.1", "localhost", "::1")
+
+
+def check_address(host: str, port: int, token: str | None) -> None:
+    """Refuse an address that others can reach without a token, or that is taken.
+
+    Raises:
+        ConfigError: with what to do.
+    """
+    if not 0 < port < 65536:
+        raise ConfigError(f"--port {port}: must be from 1 to 65535")
+    if token is not None and len(token) < 16:
+        raise ConfigError("--token: give at least 16 characters, as from: openssl rand -hex 16")
+    if host not in LOCAL and token is None:
+        raise ConfigError(f"--host {host}: others can reach it, so give a --token (or set MIEN_TOKEN)")
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind((host, port))
+    except OSError as error:
+        raise ConfigError(f"--host {host} --port {port}: cannot be used ({error.strerror}); give another") from error
+
+
+def serve(
+    recognizer: Recognizer, *, host: str, port: int, token: str | None, has_page: bool, limits: Limits | None = None
+) -> None:
+    """Answer until a signal comes; what is under way is finished first.
+
+    Args:
+        has_page: whether there is a page beside the API.
+    """
+    limits = limits or Limits()
+    batcher = Batcher(recognizer, most_waiting=limits.waiting)
+    app = make_service(recognizer, batcher, limits=limits, token=token)
+    uploads = _in_memory_folder() if has_page else None
+    signal.signal(signal.SIGTERM, _leave)
+    try:
+        if uploads is not None:
+            os.environ["GRADIO_TEMP_DIR"] = str(uploads)  # gradio reads it when it is imported
+            from mien.app.page import mount_page
+
+            app = mount_page(app, recognizer, batcher, limits=limits, is_local=host in LOCAL)
+        settings = uvicorn.Config(
+            app, host=host, port=port, access_log=False, log_level="warning", timeout_graceful_shutdown=30
+        )
+        uvicorn.Server(settings).run()
+    finally:
+        if uploads is not None:
+            shutil.rmtree(uploads, ignore_errors=True)
+
+
+def _leave(*_: object) -> None:
+    """End as a program does, uploads deleted: once it has stopped, uvicorn sends itself the signal again."""
+    raise SystemExit(0)
+
+
+def _in_memory_folder() -> Path:
+    """A folder for what the page uploads: in memory where the system has such a place, else on disk until the end."""
+    memory = Path("/dev/shm")
+    with suppress(OSError):
+        if memory.is_dir():
+            return Path(tempfile.mkdtemp(prefix="mien-", dir=memory))
+    return Path(tempfile.mkdtemp(prefix="mien-"))

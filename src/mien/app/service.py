@@ -1,0 +1,225 @@
+"""The HTTP API around the recogniser."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import hmac
+import html
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import prometheus_client as prometheus
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
+
+import mien
+from mien.app.batching import Batcher, BusyError
+from mien.app.limits import Limits, read_pictures
+from mien.app.notice import NOTICE
+from mien.recognizer import Recognizer
+
+__all__ = ["COOKIE", "make_service"]
+
+COOKIE = "mien_token"
+UNGUARDED = ("/healthz", "/readyz")
+"""What answers without a token: they say nothing of anyone."""
+POLICY = (
+    "default-src 'self'; img-src 'self' data: blob:; media-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
+    "font-src 'self' data:; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; worker-src 'self' blob:; "
+    "connect-src 'self' data: blob: ws: wss:; form-action 'self'; frame-ancestors 'none'"
+)
+"""The browser itself refuses whatever a page would fetch from elsewhere."""
+
+BODY = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["images"],
+                "properties": {
+                    "images": {"type": "array", "minItems": 1, "items": {"type": "string", "format": "binary"}}
+                },
+            }
+        },
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["images"],
+                "properties": {
+                    "images": {"type": "array", "minItems": 1, "items": {"type": "string", "format": "byte"}}
+                },
+            }
+        },
+    },
+}
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    400: {"description": "The body cannot be read, or took too long"},
+    401: {"description": "No token, or a wrong one"},
+    413: {"description": "Too many bytes, pictures or pixels"},
+    415: {"description": "Neither a form nor JSON"},
+    422: {"description": "The field images is missing or of the wrong type"},
+    429: {"description": "Too many calls at once; try again after Retry-After seconds"},
+    503: {"description": "Too many pictures are waiting, or the service is stopping"},
+}
+
+
+class _Meters:
+    """What is counted: calls, pictures and seconds, and nothing of what they show."""
+
+    def __init__(self, batcher: Batcher) -> None:
+        self.registry = prometheus.CollectorRegistry()
+        self.calls = prometheus.Counter("mien_calls", "Calls of /v1/predict", ["code"], registry=self.registry)
+        self.pictures = prometheus.Counter("mien_pictures", "Pictures answered", ["status"], registry=self.registry)
+        self.seconds = prometheus.Histogram("mien_seconds", "Seconds a call took", registry=self.registry)
+        waiting = prometheus.Gauge("mien_waiting_pictures", "Pictures waiting for an answer", registry=self.registry)
+        waiting.set_function(lambda: batcher.waiting)
+
+
+def make_service(recognizer: Recognizer, batcher: Batcher, *, limits: Limits, token: str | None) -> FastAPI:
+    """The application that answers ``/v1/predict`` and the like; pages can be mounted beside.
+
+    Args:
+        token: what callers must show; None asks for none.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await asyncio.to_thread(batcher.close)
+
+    app = FastAPI(
+        title="mien",
+        version=mien.__version__,
+        description=" ".join(NOTICE).replace("*", ""),
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    meters = _Meters(batcher)
+    _add_health(app, batcher, meters)
+    _add_model(app, recognizer)
+    _add_predict(app, batcher, limits, meters)
+    _add_docs(app)
+    app.middleware("http")(_guard(token))
+    return app
+
+
+def _add_predict(app: FastAPI, batcher: Batcher, limits: Limits, meters: _Meters) -> None:
+    under_way = 0
+
+    @app.post("/v1/predict", openapi_extra={"requestBody": BODY}, responses=REFUSALS)
+    async def predict(request: Request, every_face: bool = False) -> JSONResponse:
+        """Recognise pictures: a list of the objects of ``mien predict --jsonl``, in the order of the pictures."""
+        nonlocal under_way
+        started, code = time.perf_counter(), 200
+        if under_way >= limits.calls:
+            meters.calls.labels(429).inc()
+            raise HTTPException(429, "too many calls at once; try again in a second", {"Retry-After": "1"})
+        under_way += 1
+        try:
+            pictures = await read_pictures(request, limits)
+            answers = await asyncio.wrap_future(batcher.submit(pictures, every_face=every_face))
+        except HTTPException as error:
+            code = error.status_code
+            raise
+        except BusyError as error:
+            code = 503
+            raise HTTPException(503, str(error), {"Retry-After": "1"}) from None
+        finally:
+            under_way -= 1
+            meters.calls.labels(code).inc()
+            meters.seconds.observe(time.perf_counter() - started)
+        for answer in answers:
+            meters.pictures.labels(answer.status).inc()
+        return JSONResponse([dataclasses.asdict(answer) for answer in answers])
+
+
+def _add_health(app: FastAPI, batcher: Batcher, meters: _Meters) -> None:
+    @app.get("/healthz", response_class=PlainTextResponse)
+    async def healthz() -> str:
+        """Whether the process answers."""
+        return "ok"
+
+    @app.get("/readyz", response_class=PlainTextResponse, responses={503: REFUSALS[503]})
+    async def readyz() -> PlainTextResponse:
+        """Whether pictures are answered: 503 once the worker has died or the service is stopping."""
+        ready = batcher.is_ready
+        return PlainTextResponse("ready" if ready else "not ready", 200 if ready else 503)
+
+    @app.get("/metrics", response_class=PlainTextResponse)
+    async def metrics() -> Response:
+        """Counts and times, for Prometheus."""
+        return Response(prometheus.generate_latest(meters.registry), media_type=prometheus.CONTENT_TYPE_LATEST)
+
+
+def _add_model(app: FastAPI, recognizer: Recognizer) -> None:
+    contract = recognizer.contract
+
+    @app.get("/v1/model")
+    async def model() -> dict[str, Any]:
+        """What the model says of itself, and what must be read before use."""
+        told = dataclasses.asdict(contract) | {"training_hashes": len(contract.training_hashes)}
+        return told | {"notice": [sentence.replace("*", "") for sentence in NOTICE]}
+
+
+def _add_docs(app: FastAPI) -> None:
+    @app.get("/docs", response_class=HTMLResponse, include_in_schema=False)
+    async def docs() -> str:
+        """The API as a page without any script."""
+        return _docs_page(app.openapi())
+
+
+def _docs_page(document: dict[str, Any]) -> str:
+    parts = [f"<h1>{html.escape(document['info']['title'])}</h1><p>{html.escape(document['info']['description'])}</p>"]
+    parts.append('<p>The same for programs: <a href="openapi.json">openapi.json</a></p>')
+    for path, methods in document["paths"].items():
+        for method, about in methods.items():
+            codes = "".join(
+                f"<tr><td>{html.escape(code)}</td><td>{html.escape(answer['description'])}</td></tr>"
+                for code, answer in about["responses"].items()
+            )
+            said = html.escape(about.get("description", ""))
+            parts.append(f"<h2>{method.upper()} {html.escape(path)}</h2><p>{said}</p><table>{codes}</table>")
+    style = (
+        "body{font:16px/1.5 system-ui;max-width:44rem;margin:2rem auto;padding:0 1rem}td{padding:.1rem .8rem .1rem 0}"
+    )
+    return f'<!doctype html><html lang="en"><title>mien: API</title><style>{style}</style>{"".join(parts)}</html>'
+
+
+Next = Callable[[Request], Awaitable[Response]]
+
+
+def _guard(token: str | None) -> Callable[[Request, Next], Awaitable[Response]]:
+    """Middleware: asks for the token, and tells browsers to fetch nothing from elsewhere."""
+
+    async def guard(request: Request, call_next: Next) -> Response:
+        if token is not None and request.url.path not in UNGUARDED:
+            shown = request.query_params.get("token")
+            if shown is not None and request.method == "GET" and _same(shown, token):
+                response: Response = RedirectResponse(request.url.path)
+                response.set_cookie(COOKIE, token, httponly=True, samesite="strict")
+                return response
+            if not _same(_shown(request), token):
+                said = {"detail": "give the token: Authorization: Bearer TOKEN, or in a browser /?token=TOKEN"}
+                return JSONResponse(said, 401, {"WWW-Authenticate": "Bearer"})
+        response = await call_next(request)
+        response.headers["Content-Security-Policy"] = POLICY
+        response.headers["Referrer-Policy"] = "no-referrer"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
+
+    return guard
+
+
+def _shown(request: Request) -> str:
+    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    return value.strip() if scheme.lower() == "bearer" else request.cookies.get(COOKIE, "")
+
+
+def _same(shown: str, token: str) -> bool:
+    """Compare in a time that does not tell how much was right."""
+    return hmac.compare_digest(shown.encode(), token.encode())
