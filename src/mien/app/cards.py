@@ -37,7 +37,8 @@ CSS = """
 .mien-bar i{display:block;height:.7rem;border-radius:.2rem;background:#2563a8}
 .mien-bar.other i{background:#8a8f98}
 .mien-bar b{font-weight:500;text-align:right}
-.gradio-container span.or,.gradio-container input,.gradio-container ::placeholder{color:var(--body-text-color)!important}
+.gradio-container :is(span.or,input){color:var(--body-text-color)!important}
+.gradio-container ::placeholder{color:var(--body-text-color)!important}
 .gradio-container button.primary{background:#1d4ed8}
 .gradio-container button[role=tab].selected{color:#1d4ed8}
 """
