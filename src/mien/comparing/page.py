@@ -13,7 +13,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mien.comparing.wording import answer, comparison_rows, cost_rows, growth_lines, title
+from mien.comparing.wording import answer, arm_lines, comparison_rows, cost_rows, doubt_lines, growth_lines, title
 
 __all__ = ["write_page"]
 
@@ -38,16 +38,24 @@ def write_page(results: Mapping[str, Any], path: Path) -> None:
     parts = [
         Markup(_HEAD).format(title=title(results)),
         Markup("<h1>{}</h1><p>{}</p>").format(title(results), answer(results)),
+        *_paragraphs(arm_lines(results)),
         _table(comparison_rows(results)),
+        Markup("<p>Differences are of macro-F1 on the outer folds; p is Holm's over all rows.</p>"),
+        *_paragraphs(doubt_lines(results)),
         _curves(results["curves"]),
         Markup("<p>Curves: macro-F1 on validation, mean over the pairs; the band is one standard deviation.</p>"),
         _table(cost_rows(results)),
-        *(Markup("<p>{}</p>").format(line) for line in growth_lines(results)),
+        Markup("<p>Waiting: the share of the time in which training waited for pixels.</p>"),
+        *_paragraphs(growth_lines(results)),
         Markup("</html>"),
     ]
     partial = path.with_name(path.name + ".partial")
     partial.write_text("\n".join(map(str, parts)), encoding="utf-8")
     os.replace(partial, path)
+
+
+def _paragraphs(lines: list[str]) -> list[Markup]:
+    return [Markup("<p>{}</p>").format(line) for line in lines]
 
 
 def _table(rows: list[list[str]]) -> Markup:

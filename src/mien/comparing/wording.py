@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["answer", "comparison_rows", "cost_rows", "growth_lines", "title"]
+__all__ = ["answer", "arm_lines", "comparison_rows", "cost_rows", "doubt_lines", "growth_lines", "title"]
 
 
 def title(results: Mapping[str, Any]) -> str:
@@ -26,37 +26,60 @@ def answer(results: Mapping[str, Any]) -> str:
     return text
 
 
+def arm_lines(results: Mapping[str, Any]) -> list[str]:
+    """The numbers that the tables call the arms by."""
+    return [f"{number}: {name}" for number, name in enumerate(results["arms"], 1)]
+
+
 def comparison_rows(results: Mapping[str, Any]) -> list[list[str]]:
     """A header and a row for each contrast under each budget."""
-    rows = [["equal", "first", "second", "macro-F1", "difference [95 %]", "p (Holm)", "the first is"]]
+    rows = [["equal", "arms", "macro-F1", "difference [95 %]", "p", "the first is"]]
+    numbers = {name: number for number, name in enumerate(results["arms"], 1)}
     for entry in results["comparisons"]:
         place = results["budgets"].index(entry["budget"])
-        first, second = (results["arms"][entry[which]]["budgets"][place]["macro_f1"] for which in ("first", "second"))
+        names = entry["first"], entry["second"]
+        scores = [results["arms"][name]["budgets"][place]["macro_f1"] for name in names]
         low, high = entry["interval"]
         rows.append(
             [
                 _budget(entry["budget"]),
-                entry["first"],
-                entry["second"],
-                f"{first:.3f}, {second:.3f}",
+                "/".join(str(numbers[name]) for name in names),
+                ", ".join(f"{score:.3f}" for score in scores),
                 f"{entry['macro_f1_difference']:+.3f} [{low:+.3f}, {high:+.3f}]",
-                f"{entry['p_holm']:.3f}" if entry["p_holm"] >= 0.001 else "< 0.001",
-                _verdict(entry),
+                f"{entry['p_holm']:.3f}" if entry["p_holm"] >= 0.001 else "<0.001",
+                entry["verdict"],
             ]
         )
     return rows
 
 
+def doubt_lines(results: Mapping[str, Any]) -> list[str]:
+    """For each contrast that cannot be told, how much more of what would tell a difference as large as the one seen."""
+    lines = []
+    for entry in results["comparisons"]:
+        if entry["verdict"] != "cannot tell":
+            continue
+        if entry["pairs_needed"]:
+            more = f"{entry['pairs_needed'] - entry['pairs']} more pairs"
+        elif entry["pictures_needed"]:
+            more = f"{entry['pictures_needed'] - entry['pictures']} more photos"
+        else:
+            more = "no sensible number of pairs or photos"
+        contrast = f"{entry['first']} / {entry['second']}"
+        lines.append(f"{_budget(entry['budget'])}, {contrast}: cannot tell; a difference as seen wants {more}")
+    return lines
+
+
 def cost_rows(results: Mapping[str, Any]) -> list[list[str]]:
     """A header and a row for the cost of each arm under each budget."""
-    rows = [["equal", "arm", "seconds a run", "images/s", "waiting for data", "epochs", "updates"]]
+    rows = [["equal", "arm", "seconds a run", "images/s", "waiting", "epochs", "updates"]]
     for place, budget in enumerate(results["budgets"]):
-        for name, arm in results["arms"].items():
+        for number, arm in enumerate(results["arms"].values(), 1):
             cost = arm["budgets"][place]
             rows.append(
                 [
                     _budget(budget),
-                    name,
+                    str(number),
                     f"{cost['seconds_a_run']:.1f}",
                     _number(cost["images_a_second"], ".0f"),
                     _number(cost["waiting_share"], ".1%"),
@@ -88,16 +111,6 @@ def growth_lines(results: Mapping[str, Any]) -> list[str]:
 def _budget(budget: Mapping[str, Any]) -> str:
     value = budget["value"]
     return "recipe's own" if value is None else f"{budget['axis']} {value:g}"
-
-
-def _verdict(entry: Mapping[str, Any]) -> str:
-    if entry["verdict"] != "cannot tell":
-        return str(entry["verdict"])
-    if entry["pairs_needed"]:
-        return f"cannot tell; {entry['pairs_needed'] - entry['pairs']} more pairs might"
-    if entry["pictures_needed"]:
-        return f"cannot tell; {entry['pictures_needed'] - entry['pictures']} more photos might"
-    return "cannot tell; no sensible number of pairs or photos would tell a difference this small"
 
 
 def _number(value: float | None, form: str) -> str:
