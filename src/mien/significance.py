@@ -42,7 +42,7 @@ LEVEL = 0.05
 """Chance, at most, that any verdict of a family is better or worse where nothing differs."""
 
 LEARNT_FROM = 1.75
-"""What a photo's variance counts for: once as one that is recognised, and three quarters more as one that is learnt from.
+"""What a photo's variance counts for: once as one recognised, and three quarters more as one learnt from.
 
 No design of folds over one pool shows the second part by itself. Simulated learners ask for 1 to 2; with 1.75, 95 %
 intervals held in 94.5 to 97 % of them."""

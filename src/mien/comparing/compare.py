@@ -171,7 +171,7 @@ def _by_size(
     with progress.step("sizes", len(shares) * len(asked.arms) * len(plans), "runs") as advance:
         for plan in plans:
             for share in shares:
-                part = with_share(plan, share, asked.data.labels)
+                part = with_share(plan, share)
                 for a, arm in enumerate(asked.arms):
                     run = asked.run(arm, asked.budgets[0], plan.seed)
                     found.setdefault((share, a), []).append((part, run_once(run, part, photos, folder / "runs")))

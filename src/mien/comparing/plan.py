@@ -6,7 +6,6 @@ recipe chosen here can still be tested there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,13 +13,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mien.config import SplitMethod
-from mien.data.folds import Groups, dense, kfold, place_groups, repeated_kfold
+from mien.data.folds import Groups, dense, place_groups, repeated_kfold
 from mien.data.splits import assign_splits, parse_shares
 
 __all__ = ["PairPlan", "Pool", "make_pool", "plan_pairs", "with_share"]
 
-VALIDATION = 6
-"""One in so many of the photos learnt from is validation, which the best state of a network is chosen by."""
+VALIDATION = 1 / 6
+"""Share of the photos outside a fold that validate, which the best state of a network is chosen by."""
 
 
 @dataclass(frozen=True)
@@ -82,25 +81,29 @@ def plan_pairs(pool: Pool, pairs: int, folds: int, seed: int) -> list[PairPlan]:
 def _divided(rows: pl.DataFrame, is_test: NDArray[np.bool_], seed: int) -> pl.DataFrame:
     """The rows with their part; validation is drawn from what the fold leaves."""
     split = np.where(is_test, "test", "train").astype(object)
-    rest = rows.filter(pl.Series(~is_test))
-    is_val = kfold(rest["label"].to_numpy(), rest["split_group"].to_numpy(), VALIDATION, seed) == 0
+    is_val = _drawn(rows.filter(pl.Series(~is_test)), VALIDATION, seed)
     split[np.flatnonzero(~is_test)[is_val]] = "val"
     return rows.with_columns(pl.Series("split", split.tolist(), dtype=pl.String))
 
 
-def with_share(plan: PairPlan, share: float, labels: Sequence[str]) -> PairPlan:
-    """The pair with a share of its training photos, groups whole and classes kept; larger shares hold smaller ones,
-    but for groups at the cut."""
+def _drawn(rows: pl.DataFrame, share: float, seed: int) -> NDArray[np.bool_]:
+    """(N,) whether a photo falls to the share; groups stay whole, classes keep their shares, larger shares hold
+    smaller ones but for groups at the cut."""
+    group = dense(rows["split_group"])
+    first = np.unique(group, return_index=True)[1]
+    draw = np.random.default_rng(seed).random(len(first))
+    label = dense(rows["label"])
+    made = Groups(label, group, draw, dense(rows["source"])[first])
+    standing = np.zeros((2, int(label.max()) + 1), np.int64)
+    return np.asarray(place_groups(made, np.array([1 - share, share]), standing)[group] == 1)
+
+
+def with_share(plan: PairPlan, share: float) -> PairPlan:
+    """The pair with a share of its training photos, of which larger shares hold the smaller ones."""
     if share >= 1:
         return plan
     train = plan.split("train")
-    place = {label: i for i, label in enumerate(labels)}
-    label = np.array([place[name] for name in train["label"]], np.int64)
-    group = dense(train["split_group"])
-    n_groups = int(group.max()) + 1
-    draw = np.random.default_rng(plan.seed).random(n_groups)
-    made = Groups(label, group, draw, np.zeros(n_groups, np.int64))
-    part = place_groups(made, np.array([share, 1 - share]), np.zeros((2, len(labels)), np.int64))
-    left_out = train["row"].to_numpy()[part[group] == 1]
-    split = pl.when(pl.col("row").is_in(left_out)).then(None).otherwise("split").alias("split")
+    left_out = train["row"].filter(pl.Series(_drawn(train, 1 - share, plan.seed)))
+    is_left_out = pl.col("row").is_in(left_out.implode())
+    split = pl.when(is_left_out).then(None).otherwise("split").alias("split")
     return PairPlan(plan.number, plan.seed, plan.rows.with_columns(split))
