@@ -61,8 +61,8 @@ LEARNERS = (
     Learner("runs differ little", 24, 1.0, False, 0.135),
     Learner("as much as photos", 24, 0.85, True, 0.13),
     Learner("more than photos", 24, 0.7, True, 0.125),
-    Learner("learns from each photo", 96, 0.8, False, 0.12),
-    Learner("the same, no seed", 96, 1.0, False, 0.12),
+    Learner("learns from each photo", 64, 0.8, False, 0.12),
+    Learner("the same, no seed", 64, 1.0, False, 0.12),
 )
 
 

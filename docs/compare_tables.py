@@ -33,6 +33,7 @@ def store(results: dict[str, Any], simulated: str) -> None:
 
 
 def markdown(rows: list[list[str]]) -> str:
+    """A Markdown table."""
     head, *body = rows
     return "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *body))
 

@@ -26,7 +26,7 @@ from mien.data.pixels import Pixels
 from mien.data.prepare import prepare
 from mien.data.preprocess import View
 from mien.data.splits import assign_splits, parse_shares
-from mien.errors import ConfigError, OutputError
+from mien.errors import ConfigError, OutputError, SplitError
 from mien.evaluation.predictions import write_predictions
 from mien.progress import Silent
 from mien.significance import fewest_pairs
@@ -49,12 +49,10 @@ def manifest(faces: Path, tmp_path_factory: pytest.TempPathFactory) -> pl.DataFr
     return prepare([data], [View("photo", 32)], folder, find_faces=False, progress=Silent()).manifest
 
 
-@pytest.fixture
-def trained(monkeypatch: pytest.MonkeyPatch) -> list[tuple[RunConfig, PairPlan]]:
-    """The runs that were trained: made up rather than trained, by seed and setting, in no time."""
-    done: list[tuple[RunConfig, PairPlan]] = []
+def made_up(done: list[tuple[RunConfig, PairPlan]]) -> Callable[..., None]:
+    """Runs that are made up by seed and setting rather than trained, and noted, in no time."""
 
-    def made_up(run: RunConfig, plan: PairPlan, photos: LabelledPhotos, place: Path) -> None:
+    def train(run: RunConfig, plan: PairPlan, photos: LabelledPhotos, place: Path) -> None:
         done.append((run, plan))
         place.mkdir(parents=True)
         assert run.train is not None
@@ -65,14 +63,19 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[tuple[RunConfig, PairPlan]]
         history = History("macro_f1")
         for epoch in (1, 2):
             scores = {"loss": 1.0, "accuracy": 0.5, "macro_f1": float(rng.random())}
-            history.add(
-                epoch=epoch, updates=3 * epoch, seconds=0.5 + 0.1 * rng.random(), learning_rate=0.1, train=scores,
-                val=scores,
-            )  # fmt: skip
+            seconds = 0.5 + 0.1 * rng.random()
+            history.add(epoch=epoch, updates=3 * epoch, seconds=seconds, learning_rate=0.1, train=scores, val=scores)
         history.write(place / "history.csv")
         (place / "cost.json").write_text(json.dumps({"seconds": 1.0, "images": 60, "waiting": 0.01, "updates": 6}))
 
-    monkeypatch.setattr(running, "_train", made_up)
+    return train
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[tuple[RunConfig, PairPlan]]:
+    """The runs that were asked for."""
+    done: list[tuple[RunConfig, PairPlan]] = []
+    monkeypatch.setattr(running, "_train", made_up(done))
     return done
 
 
@@ -283,16 +286,20 @@ def test_a_folder_is_not_overwritten(faces: Path, tmp_path: Path, trained: list[
 def test_a_comparison_that_cannot_begin_leaves_nothing(
     faces: Path, tmp_path: Path, trained: list[tuple[RunConfig, PairPlan]]
 ) -> None:
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError, match="two of the 2 arms"):
         compare(asked(faces, primary="1/9"), tmp_path / "out")
+    with pytest.raises(SplitError, match="too few for 40 folds"):
+        compare(asked(faces, folds=40), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
-@pytest.fixture
-def full(faces: Path, tmp_path: Path, trained: list[tuple[RunConfig, PairPlan]]) -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def full(faces: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """All budgets, three arms, and sizes."""
     config = asked(faces, arms=(*ARMS, "label_smoothing=0.2"), epochs=2, updates=6, seconds=3.0, sizes=(0.5, 0.75, 1.0))
-    return compare(config, tmp_path / "full")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(running, "_train", made_up([]))
+        return compare(config, tmp_path_factory.mktemp("full") / "out")
 
 
 def test_the_family_is_all_contrasts_under_all_budgets(full: dict[str, Any]) -> None:

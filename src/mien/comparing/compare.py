@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -21,7 +23,7 @@ from mien.data.corrections import Corrections, read_corrections
 from mien.data.prepare import prepare
 from mien.data.sources import TableColumns
 from mien.data.splits import parse_shares
-from mien.errors import ConfigError, OutputError
+from mien.errors import ConfigError, MienError, OutputError
 from mien.progress import Progress
 from mien.significance import fewest_pairs
 from mien.training.recipes import views_of
@@ -78,9 +80,9 @@ def run_comparison(config: CompareConfig, folder: Path, *, resume: bool, progres
     """
     start = time.monotonic()
     asked = _checked(config)
-    _open_folder(config, folder, resume=resume)
-    photos, pool = _photos(asked, folder, progress)
-    plans = plan_pairs(pool, asked.pairs, config.folds, config.seed)
+    with _begun(config, folder, resume=resume):
+        photos, pool = _photos(asked, folder, progress)
+        plans = plan_pairs(pool, asked.pairs, config.folds, config.seed)
     with progress.step("compare", len(asked.arms) * len(asked.budgets) * len(plans), "runs") as advance:
         runs: Runs = {}
         for plan, b, a in _order(asked, plans):
@@ -110,6 +112,19 @@ def _checked(config: CompareConfig) -> _Comparison:
             raise ConfigError(f"--arm {arm.name}: the same as --arm {resolved[run]}; nothing can tell them apart")
         resolved[run] = arm.name
     return asked
+
+
+@contextmanager
+def _begun(config: CompareConfig, folder: Path, *, resume: bool) -> Iterator[None]:
+    """Open the folder; one that was made for a comparison which then cannot begin is taken away again."""
+    is_new = not folder.exists()
+    _open_folder(config, folder, resume=resume)
+    try:
+        yield
+    except MienError:
+        if is_new:
+            shutil.rmtree(folder)
+        raise
 
 
 def _open_folder(config: CompareConfig, folder: Path, *, resume: bool) -> None:
