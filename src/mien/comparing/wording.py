@@ -60,13 +60,13 @@ def doubt_lines(results: Mapping[str, Any]) -> list[str]:
         if entry["verdict"] != "cannot tell":
             continue
         if entry["pairs_needed"]:
-            more = f"{entry['pairs_needed'] - entry['pairs']} more pairs"
+            more = f"at least {entry['pairs_needed'] - entry['pairs']} more pairs would"
         elif entry["pictures_needed"]:
-            more = f"{entry['pictures_needed'] - entry['pictures']} more photos"
+            more = f"about {entry['pictures_needed'] - entry['pictures']} more photos would"
         else:
-            more = "no sensible number of pairs or photos"
+            more = "no sensible number of pairs or photos would"
         contrast = f"{entry['first']} / {entry['second']}"
-        lines.append(f"{_budget(entry['budget'])}, {contrast}: cannot tell; a difference as seen wants {more}")
+        lines.append(f"{_budget(entry['budget'])}, {contrast}: {more} tell a difference as large as the one seen")
     return lines
 
 
