@@ -92,7 +92,7 @@ def _panel(axes: Axes, curve: Mapping[str, Any]) -> None:
         style = ("-", "--", ":", "-.")[number % 4]
         low = [y - s for y, s in zip(line["macro_f1"], line["spread"], strict=True)]
         high = [y + s for y, s in zip(line["macro_f1"], line["spread"], strict=True)]
-        axes.plot(line["x"], line["macro_f1"], style, color=f"C{number}", label=_plain(name))
+        axes.plot(line["x"], line["macro_f1"], style, marker="o", markersize=3, color=f"C{number}", label=_plain(name))
         axes.fill_between(line["x"], low, high, color=f"C{number}", alpha=0.15, linewidth=0)
     axes.set_xlabel(curve["axis"])
     axes.set_xlim(left=0)
