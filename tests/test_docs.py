@@ -36,6 +36,17 @@ def test_the_model_cards_say_what_was_measured():
     assert document("docs/MODEL_CARDS.md") == module.cards()
 
 
+def test_the_tables_of_the_comparison_are_made_from_what_is_stored():
+    spec = importlib.util.spec_from_file_location("compare_tables", ROOT / "docs/compare_tables.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    text = document("docs/COMPARE.md")
+    assert module.page(text) == text
+    assert all(table in text for table in module.tables().values())
+
+
 def test_every_make_target_the_readme_names_exists():
     makefile = document("Makefile")
     text = document("README.md") + document("CONTRIBUTING.md")
@@ -50,7 +61,7 @@ def test_ci_calls_the_readmes_test_command():
     assert "make test " in document("README.md")
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/RESULTS.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/RESULTS.md", "docs/COMPARE.md"])
 def test_every_command_and_option_the_docs_name_exists(name):
     from mien.cli import app
 

@@ -18,7 +18,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from mien import __version__
 from mien.errors import ConfigError, MienError, MissingExtraError
-from mien.options import ColumnOptions, Flag, LabelOptions, TrainOptions
+from mien.options import ColumnOptions, CompareOptions, Flag, LabelOptions, TrainOptions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,6 +37,7 @@ app = App(
 
 Sources = tuple[str, ...]
 NO_COLUMNS, NO_LABEL_CHECK, AS_USUAL = ColumnOptions(), LabelOptions(), TrainOptions()
+NOTHING_COMPARED = CompareOptions()
 
 
 @app.command
@@ -99,6 +100,35 @@ def train(
     with _training_parts():
         from mien.study import run_training
     _run_in_folder(run_training, config, training, json=json)
+
+
+@app.command
+def compare(
+    data: Sources,
+    /,
+    *,
+    comparing: CompareOptions = NOTHING_COMPARED,
+    columns: ColumnOptions = NO_COLUMNS,
+    json: Flag = False,
+) -> None:
+    """Compare settings of training under equal budgets, paired over seeds and folds; the test photos stay unread.
+
+    Args:
+        data: Labelled photos, as for 'mien study'.
+        json: Print the results as one JSON object.
+    """
+    from pathlib import Path
+
+    from mien.terminal import TerminalProgress
+
+    with _training_parts():
+        from mien.comparing.compare import run_comparison
+        from mien.terminal_compare import comparison_summary
+
+        config = comparing.config(data, columns)
+    folder = Path(comparing.out).expanduser() if comparing.out else _default_folder(data, "mien-compare")
+    results = run_comparison(config, folder, resume=comparing.resume, progress=TerminalProgress())
+    _finish(results, comparison_summary, json=json)
 
 
 @app.command
@@ -327,7 +357,7 @@ def main() -> None:
     except CycloptsError as error:
         _fail(f"{error} See: mien --help", 2)
     except KeyboardInterrupt:
-        can_resume = sys.argv[1:2] in (["study"], ["train"])
+        can_resume = sys.argv[1:2] in (["study"], ["train"], ["compare"])
         _fail("interrupted" + "; give the same command with --resume to go on" * can_resume, 130)
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered goes nowhere
@@ -359,17 +389,17 @@ def _run_in_folder(
 
     from mien.terminal import TerminalProgress, study_summary
 
-    folder = Path(training.out).expanduser() if training.out else _default_folder(config)
+    folder = Path(training.out).expanduser() if training.out else _default_folder(config.data)
     results = work(config, folder, resume=training.resume, progress=TerminalProgress())
     _finish(results, study_summary, json=json)
 
 
-def _default_folder(config: StudyConfig) -> Path:
+def _default_folder(data: Sources, start: str = "mien") -> Path:
     from pathlib import Path
 
-    path, _, part = config.data[0].partition("::")
+    path, _, part = data[0].partition("::")
     name = Path(path).resolve().name if Path(path).is_dir() else Path(path).stem
-    return Path("-".join(["mien", name, *part.replace("/", "-").split()]))
+    return Path("-".join([start, name, *part.replace("/", "-").split()]))
 
 
 def _finish(results: dict[str, Any], summary: Callable[[dict[str, Any]], Any], *, json: bool) -> None:

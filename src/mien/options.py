@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 from cyclopts import Parameter
 
 if TYPE_CHECKING:
+    from mien.comparing.arms import CompareConfig
     from mien.config import StudyConfig
     from mien.data.sources import TableColumns
 
-__all__ = ["ColumnOptions", "Flag", "LabelOptions", "Names", "TrainOptions"]
+__all__ = ["ColumnOptions", "CompareOptions", "Flag", "LabelOptions", "Names", "TrainOptions"]
 
 Flag = Annotated[bool, Parameter(negative="")]
 Names = Annotated[tuple[str, ...], Parameter(negative="", consume_multiple=False, show_default=False)]
@@ -126,3 +127,75 @@ class TrainOptions:
             max_error=self.max_error,
             **rest,
         )
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class CompareOptions:
+    """What is compared, and on what.
+
+    Attributes:
+        arm: What to compare, as key=value,key=value: recipe, backbone, augment, label_smoothing, learning_rate, size,
+            dropout_scale and the other settings of training. Give two or more.
+        recipe: Recipe of arms that name none.
+        epochs: Compare after equal passes over the training photos.
+        updates: Compare after equal numbers of optimiser steps, as well.
+        seconds: Compare after equal wall-clock seconds, as well.
+        pairs: Pairs of runs under each budget. Default: the fewest that can tell, 6 for one comparison.
+        folds: Outer folds that the photos are divided into, again and again.
+        primary: The contrast that matters, by the numbers of its arms; the others are compared with its second arm.
+        sizes: Shares of the training photos for a learning curve over their number, as in 0.1,0.25,0.5,1.
+        corrections: Table that 'mien audit --out' wrote, with your decisions.
+        split: Train/validation/test in per cent, as in 'mien study', whose test photos take no part.
+        split_method: What stays together: grouped, series or naive.
+        seed: Seed of division and runs.
+        size: Side of the trained networks' input, px.
+        precision: fp32, bf16, or auto, which may differ from run to run.
+        device: auto, cpu or cuda.
+        out: Folder to write. Default: mien-compare-NAME in the current folder.
+        resume: Go on with what was interrupted, with more pairs, or with other arms; runs that exist are used.
+    """
+
+    arm: Names = ()
+    recipe: str = "scratch"
+    epochs: int | None = None
+    updates: int | None = None
+    seconds: float | None = None
+    pairs: int | None = None
+    folds: int = 6
+    primary: str = "1/2"
+    sizes: str | None = None
+    corrections: str | None = None
+    split: str = "70/15/15"
+    split_method: str = "grouped"
+    seed: int = 42
+    size: int | None = None
+    precision: str = "fp32"
+    device: str = "auto"
+    out: str | None = None
+    resume: Flag = False
+
+    def config(self, data: tuple[str, ...], columns: ColumnOptions) -> CompareConfig:
+        """The settings of a comparison on ``data``.
+
+        Raises:
+            ConfigError: if they are out of range.
+        """
+        from dataclasses import asdict
+
+        from mien.comparing.arms import CompareConfig
+
+        values = asdict(self) | {"sizes": _shares(self.sizes)}
+        arms = values.pop("arm")
+        for name in ("out", "resume"):
+            del values[name]
+        return CompareConfig(data=data, arms=arms, **values, **asdict(columns))
+
+
+def _shares(text: str | None) -> tuple[float, ...]:
+    from mien.errors import ConfigError
+
+    try:
+        return tuple(float(part) for part in text.split(",")) if text else ()
+    except ValueError:
+        raise ConfigError(f"--sizes {text}: expected shares of the training photos, as in 0.1,0.25,0.5,1") from None

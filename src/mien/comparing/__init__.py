@@ -1,0 +1,1 @@
+"""Settings against each other: arms, pairs of runs on repeated grouped folds, verdicts, the page."""

@@ -1,0 +1,179 @@
+"""What is compared: arms given as ``key=value,key=value``, and budgets that are the same for all of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, get_args, get_origin, get_type_hints
+
+from mien.config import Budget, HeadSettings, RunConfig, StudyConfig, TrainSettings, check_choice
+from mien.errors import ConfigError
+from mien.training.recipes import RECIPES, resolve_run
+
+__all__ = ["Arm", "CompareConfig", "budgets", "parse_arms", "primary_contrast", "resolve_arm"]
+
+NETWORK_KEYS = (
+    "size", "batch_size", "learning_rate", "weight_decay", "label_smoothing", "clip_norm", "augment", "monitor",
+    "plateau_factor", "plateau_patience", "dropout_scale", "precision",
+)  # fmt: skip
+"""Of ``TrainSettings``. Early stopping is not among them: with it, arms would not get the same budget."""
+HEAD_KEYS = ("context", "photo_size", "face_backbone", "face_size")
+KEYS = ("name", "recipe", "backbone", *NETWORK_KEYS, *HEAD_KEYS)
+
+
+@dataclass(frozen=True)
+class CompareConfig:
+    """What the user asked of a comparison; most fields mean what they mean in ``StudyConfig``.
+
+    Attributes:
+        arms: two or more, each as ``key=value,key=value``.
+        recipe: of arms that name none.
+        epochs: first budget, for all arms.
+        updates: another one.
+        seconds: another one.
+        pairs: runs of each arm under each budget; None takes the fewest that can tell.
+        folds: outer folds of each repeat.
+        primary: the contrast that matters, as ``1/2``.
+        sizes: shares of the training photos of the learning curve; none for no curve.
+    """
+
+    data: tuple[str, ...]
+    arms: tuple[str, ...]
+    recipe: str = "scratch"
+    epochs: int | None = None
+    updates: int | None = None
+    seconds: float | None = None
+    pairs: int | None = None
+    folds: int = 6
+    primary: str = "1/2"
+    sizes: tuple[float, ...] = ()
+    corrections: str | None = None
+    path_column: str | None = None
+    label_column: str | None = None
+    split_column: str | None = None
+    group_column: str | None = None
+    split: str = "70/15/15"
+    split_method: str = "grouped"
+    seed: int = 42
+    size: int | None = None
+    precision: str = "fp32"
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        if not self.data:
+            raise ConfigError("data: give a tuple of one or more sources")
+        if len(self.arms) < 2:
+            raise ConfigError("compare: give two or more --arm, as in: --arm augment=none --arm augment=notebook")
+        if self.pairs is not None and self.pairs < 2:
+            raise ConfigError(f"--pairs {self.pairs}: a difference needs at least 2 pairs to have an interval")
+        if self.folds < 2:
+            raise ConfigError(f"--folds {self.folds}: must be at least 2")
+        check_choice("recipe", self.recipe, tuple(RECIPES))
+        for share in self.sizes:
+            if not 0 < share <= 1:
+                raise ConfigError(f"--sizes {share:g}: shares of the training photos lie above 0 and up to 1")
+        Budget(self.epochs, self.updates, self.seconds)
+
+    def study(self, recipe: str, budget: Budget, seed: int) -> StudyConfig:
+        """The study whose division of photos and whose recipes are compared."""
+        return StudyConfig(
+            data=self.data,
+            split=self.split,
+            split_method=self.split_method,  # type: ignore[arg-type]
+            seed=seed,
+            recipes=(recipe,),
+            size=self.size,
+            precision=self.precision,  # type: ignore[arg-type]
+            device=self.device,
+            budget=budget,
+        )
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One of the things compared: its name, and what it changes."""
+
+    name: str
+    settings: dict[str, Any]
+
+
+def parse_arms(texts: Sequence[str]) -> list[Arm]:
+    """Read the arms; the text is the name where ``name=`` gives none.
+
+    Raises:
+        ConfigError: for unknown keys, values of a wrong kind, and arms of one name.
+    """
+    arms = [_parse_arm(text) for text in texts]
+    for i, arm in enumerate(arms):
+        if arm.name in [other.name for other in arms[:i]]:
+            raise ConfigError(f"--arm {arm.name}: given twice; arms differ in their name and in what they change")
+    return arms
+
+
+def _parse_arm(text: str) -> Arm:
+    settings: dict[str, Any] = {}
+    for part in text.split(","):
+        key, equals, value = (each.strip() for each in part.partition("="))
+        if not equals or not value:
+            raise ConfigError(f"--arm {text}: expected key=value,key=value, as in augment=none,label_smoothing=0.1")
+        if key not in KEYS:
+            raise ConfigError(f"--arm {text}: unknown key {key!r}; choose from {', '.join(KEYS)}")
+        if key in settings:
+            raise ConfigError(f"--arm {text}: {key} is given twice")
+        settings[key] = _value(text, key, value)
+    name = settings.pop("name", text.strip())
+    check_choice("arm recipe", settings.get("recipe"), (None, *RECIPES))
+    return Arm(name, settings)
+
+
+def _value(text: str, key: str, value: str) -> Any:
+    """A setting as the kind its field has; ``none`` is None where the field can be."""
+    hints = get_type_hints(TrainSettings) | get_type_hints(HeadSettings)
+    hint = hints.get(key, str)
+    options = get_args(hint) if get_origin(hint) is not None else (hint,)
+    if type(None) in options and value == "none":
+        return None
+    kind: Any = next((each for each in options if each in (int, float)), str)
+    try:
+        return kind(value)
+    except ValueError:
+        raise ConfigError(f"--arm {text}: {key} is a {'whole ' * (kind is int)}number, not {value!r}") from None
+
+
+def budgets(config: CompareConfig) -> list[Budget]:
+    """One budget for each limit that was given; a single empty one, which leaves the recipes theirs, for none."""
+    asked: dict[str, Any] = {"epochs": config.epochs, "updates": config.updates, "seconds": config.seconds}
+    return [Budget(**{name: value}) for name, value in asked.items() if value is not None] or [Budget()]
+
+
+def primary_contrast(text: str, n_arms: int) -> tuple[int, int]:
+    """Places of the two arms of the contrast that matters, from ``1/2``."""
+    first, slash, second = text.partition("/")
+    if slash and first.isdigit() and second.isdigit():
+        places = int(first) - 1, int(second) - 1
+        if all(0 <= place < n_arms for place in places) and places[0] != places[1]:
+            return places
+    raise ConfigError(f"--primary {text}: expected the numbers of two of the {n_arms} arms, as in 1/2")
+
+
+def resolve_arm(arm: Arm, config: CompareConfig, labels: Sequence[str], budget: Budget, seed: int) -> RunConfig:
+    """The settings of one run of an arm.
+
+    Its name is the recipe's, whatever the arm's, so that equal settings are one run. It trains its whole budget.
+
+    Raises:
+        ConfigError: for settings out of range, or that this kind of recipe does not have.
+    """
+    recipe = arm.settings.get("recipe", config.recipe)
+    study = replace(config.study(recipe, budget, seed), backbone=arm.settings.get("backbone"))
+    run = resolve_run(recipe, study, labels)
+    changes = {key: value for key, value in arm.settings.items() if key not in ("recipe", "backbone")}
+    keys = NETWORK_KEYS if run.train else ("backbone", *HEAD_KEYS)
+    for key in {**changes, **({"backbone": None} if "backbone" in arm.settings else {})}:
+        if key not in keys:
+            raise ConfigError(f"--arm {arm.name}: recipe {recipe} has no {key}; it has {', '.join(keys)}")
+    if run.train:
+        return replace(run, train=replace(run.train, stop_patience=None, **changes))
+    assert run.head is not None
+    return replace(run, head=dataclasses.replace(run.head, **changes))

@@ -1,0 +1,164 @@
+"""The numbers of a comparison: scores and costs of arms, verdicts of contrasts, curves against each budget's axis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from mien.comparing.arms import Arm
+from mien.comparing.growth import extrapolated
+from mien.comparing.plan import PairPlan
+from mien.comparing.run import Finished
+from mien.metrics import confusion_matrix, macro_f1
+from mien.significance import Pair, estimate, holm, needed, paired, verdict
+
+__all__ = ["Contrast", "Runs", "arm_json", "comparison_json", "curves_json", "sizes_json"]
+
+Runs = dict[tuple[int, int, int], Finished]
+"""(budget, arm, pair) → run."""
+
+POINTS = 40
+"""Points of a curve against seconds, whose runs have no common steps."""
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A first arm against a second one under one budget; places in their lists."""
+
+    budget: int
+    first: int
+    second: int
+    is_primary: bool
+
+
+def arm_json(runs: Runs, budget: int, arm: int, plans: Sequence[PairPlan], labels: Sequence[str]) -> dict[str, Any]:
+    """Scores and costs of an arm under a budget, pair by pair and on average."""
+    finished = [runs[budget, arm, plan.number] for plan in plans]
+    scores = [_macro_f1(run, plan, labels) for run, plan in zip(finished, plans, strict=True)]
+    cost = {name: float(np.sum([run.cost[name] for run in finished])) for name in finished[0].cost}
+    return {
+        "macro_f1": float(np.mean(scores)),
+        "spread": float(np.std(scores, ddof=1)),
+        "by_pair": scores,
+        "runs": [run.key for run in finished],
+        "seconds_a_run": cost["seconds"] / len(plans),
+        "images_a_second": cost["images"] / cost["seconds"] if cost["seconds"] else None,
+        "waiting_share": cost["waiting"] / cost["seconds"] if cost["seconds"] else None,
+        "updates_a_run": cost["updates"] / len(plans),
+        "epochs_a_run": float(np.mean([len(run.history) for run in finished])),
+    }
+
+
+def comparison_json(
+    contrasts: Sequence[Contrast],
+    runs: Runs,
+    plans: Sequence[PairPlan],
+    labels: Sequence[str],
+    names: Sequence[str],
+    budgets: Sequence[Mapping[str, Any]],
+) -> list[dict[str, Any]]:
+    """Every contrast with its difference, interval, p before and after Holm's correction, and verdict."""
+    found = [estimate(_pairs(each, runs, plans, labels)) for each in contrasts]
+    corrected = holm([each.p for each in found])
+    entries = []
+    for contrast, got, p in zip(contrasts, found, corrected, strict=True):
+        judged = verdict(got, p, len(found))
+        more = needed(got, len(found)) if judged == "cannot tell" else None
+        entries.append(
+            {
+                "first": names[contrast.first],
+                "second": names[contrast.second],
+                "is_primary": contrast.is_primary,
+                "budget": dict(budgets[contrast.budget]),
+                "macro_f1_difference": got.difference,
+                "interval": [got.interval.low, got.interval.high],
+                "standard_error": got.standard_error,
+                "df": got.df,
+                "p": got.p,
+                "p_holm": p,
+                "pairs": got.pairs,
+                "pictures": got.groups,
+                "verdict": judged,
+                "pairs_needed": more.pairs if more else None,
+                "pictures_needed": more.photos if more else None,
+            }
+        )
+    return entries
+
+
+def _pairs(contrast: Contrast, runs: Runs, plans: Sequence[PairPlan], labels: Sequence[str]) -> list[Pair]:
+    return [
+        paired(
+            _truth(plan, labels),
+            runs[contrast.budget, contrast.first, plan.number].answers(labels),
+            runs[contrast.budget, contrast.second, plan.number].answers(labels),
+            len(labels),
+            plan.split("test")["split_group"].to_numpy(),
+            len(plan.split("train")),
+        )
+        for plan in plans
+    ]
+
+
+def _truth(plan: PairPlan, labels: Sequence[str]) -> NDArray[np.int64]:
+    place = {label: i for i, label in enumerate(labels)}
+    return np.array([place[name] for name in plan.split("test")["label"]], np.int64)
+
+
+def _macro_f1(run: Finished, plan: PairPlan, labels: Sequence[str]) -> float:
+    return float(macro_f1(confusion_matrix(_truth(plan, labels), run.answers(labels), len(labels))))
+
+
+def curves_json(
+    runs: Runs, names: Sequence[str], budgets: Sequence[Mapping[str, Any]], n_pairs: int
+) -> list[dict[str, Any]]:
+    """For each budget, the validation macro-F1 of each arm along the budget's axis: mean and spread over the pairs."""
+    curves = []
+    for b, budget in enumerate(budgets):
+        arms = {}
+        for a, name in enumerate(names):
+            lines = [_line(runs[b, a, i].history, budget["axis"]) for i in range(n_pairs)]
+            if all(len(x) for x, _ in lines):
+                arms[name] = _mean_line(lines)
+        curves.append({"axis": budget["axis"], "arms": arms})
+    return curves
+
+
+def _line(history: Sequence[Mapping[str, float]], axis: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    x = np.array([row[axis if axis != "epochs" else "epoch"] for row in history], np.float64)
+    y = np.array([row["val_macro_f1"] for row in history], np.float64)
+    return (np.cumsum(x) if axis == "seconds" else x), y
+
+
+def _mean_line(lines: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]]) -> dict[str, list[float]]:
+    """At the steps of all runs where these are common, else at even steps that all runs reach."""
+    low, high = max(x[0] for x, _ in lines), min(x[-1] for x, _ in lines)
+    common = lines[0][0] if all(np.array_equal(x, lines[0][0]) for x, _ in lines) else None
+    grid = common if common is not None else np.linspace(low, max(low, high), POINTS)
+    values = np.stack([np.interp(grid, x, y) for x, y in lines])
+    spread = values.std(axis=0, ddof=1) if len(lines) > 1 else np.zeros(len(grid))
+    return {"x": grid.tolist(), "macro_f1": values.mean(axis=0).tolist(), "spread": spread.tolist()}
+
+
+def sizes_json(
+    found: Mapping[tuple[float, int], Sequence[tuple[PairPlan, Finished]]], arms: Sequence[Arm], labels: Sequence[str]
+) -> dict[str, Any] | None:
+    """For each arm, macro-F1 by the number of photos learnt from, and what more photos would give; None unasked."""
+    if not found:
+        return None
+    curves: dict[str, Any] = {}
+    for a, arm in enumerate(arms):
+        points = []
+        for share in sorted({share for share, place in found if place == a}):
+            scores = [_macro_f1(run, plan, labels) for plan, run in found[share, a]]
+            learnt = float(
+                np.mean([plan.rows.filter(pl.col("split") == "train").height for plan, _ in found[share, a]])
+            )
+            points.append({"share": share, "photos": learnt, "macro_f1": float(np.mean(scores)), "by_pair": scores})
+        curves[arm.name] = {"points": points, "growth": extrapolated(points)}
+    return curves

@@ -1,0 +1,127 @@
+"""One run of an arm on one fold: trained, its answers and costs kept, and found again by what it was made of."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+import mien
+from mien.comparing.plan import PairPlan
+from mien.config import RunConfig
+from mien.data.pixels import Pixels
+from mien.data.preprocess import View
+from mien.evaluation.predictions import predict_rows, probabilities, write_predictions
+from mien.recognizer import Recognizer
+from mien.training.history import read_history
+from mien.training.run import LabelledPhotos, train_run
+
+__all__ = ["Finished", "run_once", "write_json"]
+
+Row = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What is kept of a run.
+
+    Attributes:
+        key: hash of settings, photos and fold.
+        predictions: of the outer fold.
+        history: a row an epoch; none for a head.
+        cost: ``seconds`` of training, ``images`` that passed, ``waiting`` seconds for pixels, ``updates``.
+    """
+
+    key: str
+    predictions: pl.DataFrame
+    history: list[Row]
+    cost: dict[str, float]
+
+    def answers(self, labels: Sequence[str]) -> NDArray[np.int64]:
+        """(N,) classes of the outer fold's photos."""
+        return np.asarray(probabilities(self.predictions, labels).argmax(1), np.int64)
+
+
+class _TimedPixels(Pixels):
+    """Pixels that know how long they were waited for: batches are read between updates, in the same thread."""
+
+    def __init__(self, pixels: Pixels) -> None:
+        super().__init__(pixels._folder)
+        self.seconds = 0.0
+
+    def read(self, view: View, rows: NDArray[np.integer] | Sequence[int]) -> NDArray[np.uint8]:
+        start = time.perf_counter()
+        try:
+            return super().read(view, rows)
+        finally:
+            self.seconds += time.perf_counter() - start
+
+
+def run_once(run: RunConfig, plan: PairPlan, photos: LabelledPhotos, folder: Path) -> Finished:
+    """Train one run and answer its outer fold, or read what an equal run left.
+
+    Args:
+        photos: whose names, labels, pixels and features are used; the rows are the plan's.
+        folder: gets a folder named by the run's key.
+    """
+    key = _key(run, plan)
+    place = folder / key
+    if not (place / "cost.json").exists():
+        _train(run, plan, photos, place)
+    cost = json.loads((place / "cost.json").read_text(encoding="utf-8"))
+    predictions = pl.read_parquet(place / "predictions.parquet", glob=False)
+    return Finished(key, predictions, read_history(place / "history.csv"), cost)
+
+
+def _train(run: RunConfig, plan: PairPlan, photos: LabelledPhotos, place: Path) -> None:
+    pixels = _TimedPixels(photos.pixels)
+    used = dataclasses.replace(photos, manifest=plan.rows, pixels=pixels)
+    start = time.monotonic()
+    train_run(run, used, place, advance=lambda n: None)
+    seconds, waiting = time.monotonic() - start, pixels.seconds
+    rows = predict_rows(Recognizer(place), photos.pixels, plan.split("test"), lambda n: None)
+    write_predictions(rows, place / "predictions.parquet")
+    cost = _cost(run, read_history(place / "history.csv"), len(plan.split("train")), seconds, waiting)
+    for leftover in ("checkpoints", "tensorboard"):  # a comparison has hundreds of runs, and keeps no models
+        shutil.rmtree(place / leftover, ignore_errors=True)
+    for model in ("model.onnx", "model.onnx.data", "model.safetensors"):
+        (place / model).unlink(missing_ok=True)
+    write_json(cost, place / "cost.json")
+
+
+def _cost(run: RunConfig, history: list[Row], n: int, seconds: float, waiting: float) -> dict[str, float]:
+    """What a run cost: of a network the epochs alone, of a head all of it."""
+    if run.train is None or not history:
+        return {"seconds": seconds, "images": n, "waiting": waiting, "updates": 0}
+    updates = history[-1]["updates"]
+    per_epoch = max(1, -(-n // run.train.batch_size) - (n % run.train.batch_size == 1))
+    spent = sum(row["seconds"] for row in history)
+    return {"seconds": spent, "images": updates * n / per_epoch, "waiting": waiting, "updates": updates}
+
+
+def _key(run: RunConfig, plan: PairPlan) -> str:
+    """Hash of everything that decides a run's numbers."""
+    photos = {
+        name: plan.split(name).select("id", "sha256", "label", "split_group").rows()
+        for name in ("train", "val", "test")
+    }
+    text = json.dumps([mien.__version__, dataclasses.asdict(run), photos], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def write_json(values: Any, path: Path) -> None:
+    """Write an object, whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(json.dumps(values, indent=1, ensure_ascii=False), encoding="utf-8")
+    os.replace(partial, path)

@@ -1,0 +1,117 @@
+"""The results of a comparison as rows and sentences, for the terminal and the page alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["answer", "arm_lines", "comparison_rows", "cost_rows", "doubt_lines", "growth_lines", "title"]
+
+
+def title(results: Mapping[str, Any]) -> str:
+    """``six-emotions: augment=none against augment=notebook``."""
+    first, second = results["primary"]
+    return f"{results['data']['name']}: {first} against {second}"
+
+
+def answer(results: Mapping[str, Any]) -> str:
+    """What was compared on what, and whether the pairs could tell."""
+    pairs, data = results["pairs"], results["data"]
+    text = (
+        f"{pairs['number']} pairs of runs over {pairs['folds']} grouped folds of {data['compared']} photos; the "
+        f"{data['held_back']} photos that a study would test on took no part."
+    )
+    if pairs["number"] < pairs["fewest"]:
+        text += f" With fewer than {pairs['fewest']} pairs no verdict can be given on so many comparisons."
+    return text
+
+
+def arm_lines(results: Mapping[str, Any]) -> list[str]:
+    """The numbers that the tables call the arms by."""
+    return [f"{number}: {name}" for number, name in enumerate(results["arms"], 1)]
+
+
+def comparison_rows(results: Mapping[str, Any]) -> list[list[str]]:
+    """A header and a row for each contrast under each budget."""
+    rows = [["equal", "arms", "macro-F1", "difference [95 %]", "p", "the first is"]]
+    numbers = {name: number for number, name in enumerate(results["arms"], 1)}
+    for entry in results["comparisons"]:
+        place = results["budgets"].index(entry["budget"])
+        names = entry["first"], entry["second"]
+        scores = [results["arms"][name]["budgets"][place]["macro_f1"] for name in names]
+        low, high = entry["interval"]
+        rows.append(
+            [
+                _budget(entry["budget"]),
+                "/".join(str(numbers[name]) for name in names),
+                ", ".join(f"{score:.3f}" for score in scores),
+                f"{entry['macro_f1_difference']:+.3f} [{low:+.3f}, {high:+.3f}]",
+                f"{entry['p_holm']:.3f}" if entry["p_holm"] >= 0.001 else "<0.001",
+                entry["verdict"],
+            ]
+        )
+    return rows
+
+
+def doubt_lines(results: Mapping[str, Any]) -> list[str]:
+    """For each contrast that cannot be told, how much more of what would tell a difference as large as the one seen."""
+    lines = []
+    for entry in results["comparisons"]:
+        if entry["verdict"] != "cannot tell":
+            continue
+        if entry["pairs_needed"]:
+            more = f"at least {entry['pairs_needed'] - entry['pairs']} more pairs would"
+        elif entry["pictures_needed"]:
+            more = f"about {entry['pictures_needed'] - entry['pictures']} more photos would"
+        else:
+            more = "no sensible number of pairs or photos would"
+        contrast = f"{entry['first']} / {entry['second']}"
+        lines.append(f"{_budget(entry['budget'])}, {contrast}: {more} tell a difference as large as the one seen")
+    return lines
+
+
+def cost_rows(results: Mapping[str, Any]) -> list[list[str]]:
+    """A header and a row for the cost of each arm under each budget."""
+    rows = [["equal", "arm", "seconds a run", "images/s", "waiting", "epochs", "updates"]]
+    for place, budget in enumerate(results["budgets"]):
+        for number, arm in enumerate(results["arms"].values(), 1):
+            cost = arm["budgets"][place]
+            rows.append(
+                [
+                    _budget(budget),
+                    str(number),
+                    f"{cost['seconds_a_run']:.1f}",
+                    _number(cost["images_a_second"], ".0f"),
+                    _number(cost["waiting_share"], ".1%"),
+                    f"{cost['epochs_a_run']:.1f}",
+                    f"{cost['updates_a_run']:.0f}",
+                ]
+            )
+    return rows
+
+
+def growth_lines(results: Mapping[str, Any]) -> list[str]:
+    """What each arm reached by the photos it learnt from, and what more of them would give."""
+    lines = []
+    for name, curve in (results["sizes"] or {}).items():
+        reached = ", ".join(f"{point['photos']:.0f}: {point['macro_f1']:.3f}" for point in curve["points"])
+        text = f"{name}, macro-F1 by photos learnt from: {reached}"
+        if curve["growth"]:
+            ahead = ", ".join(
+                f"{at['photos']:.0f}: {at['macro_f1']:.2f} [{at['interval'][0]:.2f}, {at['interval'][1]:.2f}]"
+                for at in curve["growth"]["at"]
+            )
+            text += f"; by a power law {ahead}"
+        else:
+            text += "; an extrapolation needs three sizes"
+        lines.append(text)
+    return lines
+
+
+def _budget(budget: Mapping[str, Any]) -> str:
+    value = budget["value"]
+    return "recipe's own" if value is None else f"{budget['axis']} {value:g}"
+
+
+def _number(value: float | None, form: str) -> str:
+    return "—" if value is None else format(value, form)
