@@ -18,11 +18,9 @@ from cyclopts import App, CycloptsError, Parameter
 
 from mien import __version__
 from mien.errors import ConfigError, MienError, MissingExtraError
-from mien.options import ColumnOptions, CompareOptions, Flag, LabelOptions, TrainOptions
+from mien.options import ColumnOptions, CompareOptions, Flag, LabelOptions, TrainOptions, output_folder
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from mien.config import StudyConfig
 
 __all__ = ["app", "main"]
@@ -74,7 +72,7 @@ def study(
         leak_premium=labels.leak_premium,
         photos=not no_photos,
     )
-    with _training_parts():
+    with _extra("train", "training"):
         from mien.study import run_study
     _run_in_folder(run_study, config, training, json=json)
 
@@ -97,7 +95,7 @@ def train(
         json: Print the results as one JSON object.
     """
     config = training.config(data, columns, recipes=training.recipe or ("two-stream",))
-    with _training_parts():
+    with _extra("train", "training"):
         from mien.study import run_training
     _run_in_folder(run_training, config, training, json=json)
 
@@ -117,16 +115,15 @@ def compare(
         data: Labelled photos, as for 'mien study'.
         json: Print the results as one JSON object.
     """
-    from pathlib import Path
 
     from mien.terminal import TerminalProgress
 
-    with _training_parts():
+    with _extra("train", "training"):
         from mien.comparing.compare import run_comparison
         from mien.terminal_compare import comparison_summary
 
         config = comparing.config(data, columns)
-    folder = Path(comparing.out).expanduser() if comparing.out else _default_folder(data, "mien-compare")
+    folder = output_folder(comparing.out, data, "mien-compare")
     results = run_comparison(config, folder, resume=comparing.resume, progress=TerminalProgress())
     _finish(results, comparison_summary, json=json)
 
@@ -323,21 +320,15 @@ def serve_app(
     from mien.config import check_max_error
 
     check_max_error(max_error)
-    try:
+    token = token or os.environ.get("MIEN_TOKEN") or None
+    with _extra("app", "the page"):
         from mien.app.serve import check_address, serve
         from mien.recognizer import Recognizer
 
-        token = token or os.environ.get("MIEN_TOKEN") or None
         check_address(host, port, token)
-        print(f"mien: http://{host}:{port}/{'docs' if api_only else ''} (Ctrl+C ends it)", file=sys.stderr)
         recognizer = Recognizer(model, max_error=max_error)
+        print(f"mien: http://{host}:{port}/{'docs' if api_only else ''} (Ctrl+C ends it)", file=sys.stderr)
         serve(recognizer, host=host, port=port, token=token, has_page=not api_only)
-    except ModuleNotFoundError as error:
-        if error.name and error.name.split(".")[0] == "mien":
-            raise
-        raise MissingExtraError(
-            f"the page needs {error.name}, which is not installed; run: pip install 'mien[app]'"
-        ) from error
 
 
 def main() -> None:
@@ -370,36 +361,27 @@ def _fail(message: str, code: int) -> None:
 
 
 @contextmanager
-def _training_parts() -> Iterator[None]:
-    """Turn a missing torch into a line that says what to install."""
+def _extra(name: str, what: str) -> Iterator[None]:
+    """Turn a missing library into a line that says what to install."""
     try:
         yield
     except ModuleNotFoundError as error:
         if error.name and error.name.split(".")[0] == "mien":
             raise
         raise MissingExtraError(
-            f"training needs {error.name}, which is not installed; run: pip install 'mien[train]'"
+            f"{what} needs {error.name}, which is not installed; run: pip install 'mien[{name}]'"
         ) from error
 
 
 def _run_in_folder(
     work: Callable[..., dict[str, Any]], config: StudyConfig, training: TrainOptions, *, json: bool
 ) -> None:
-    from pathlib import Path
 
     from mien.terminal import TerminalProgress, study_summary
 
-    folder = Path(training.out).expanduser() if training.out else _default_folder(config.data)
+    folder = output_folder(training.out, config.data, "mien")
     results = work(config, folder, resume=training.resume, progress=TerminalProgress())
     _finish(results, study_summary, json=json)
-
-
-def _default_folder(data: Sources, start: str = "mien") -> Path:
-    from pathlib import Path
-
-    path, _, part = data[0].partition("::")
-    name = Path(path).resolve().name if Path(path).is_dir() else Path(path).stem
-    return Path("-".join([start, name, *part.replace("/", "-").split()]))
 
 
 def _finish(results: dict[str, Any], summary: Callable[[dict[str, Any]], Any], *, json: bool) -> None:

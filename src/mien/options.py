@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 from cyclopts import Parameter
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mien.comparing.arms import CompareConfig
     from mien.config import StudyConfig
     from mien.data.sources import TableColumns
 
-__all__ = ["ColumnOptions", "CompareOptions", "Flag", "LabelOptions", "Names", "TrainOptions"]
+__all__ = ["ColumnOptions", "CompareOptions", "Flag", "LabelOptions", "Names", "TrainOptions", "output_folder"]
 
 Flag = Annotated[bool, Parameter(negative="")]
 Names = Annotated[tuple[str, ...], Parameter(negative="", consume_multiple=False, show_default=False)]
@@ -199,3 +201,14 @@ def _shares(text: str | None) -> tuple[float, ...]:
         return tuple(float(part) for part in text.split(",")) if text else ()
     except ValueError:
         raise ConfigError(f"--sizes {text}: expected shares of the training photos, as in 0.1,0.25,0.5,1") from None
+
+
+def output_folder(out: str | None, data: tuple[str, ...], start: str) -> Path:
+    """The folder to write: what was asked for, or ``start`` and the name of the data in the current folder."""
+    from pathlib import Path
+
+    if out:
+        return Path(out).expanduser()
+    path, _, part = data[0].partition("::")
+    name = Path(path).resolve().name if Path(path).is_dir() else Path(path).stem
+    return Path("-".join([start, name, *part.replace("/", "-").split()]))
