@@ -32,7 +32,7 @@ def main(spec: str, seconds: float = 60) -> None:
     server = subprocess.Popen(command)
     try:
         wait()
-        load(contents, 2, seconds / 6)  # warm-up
+        load(contents, 8, seconds / 4)  # warm-up
         before = memory(server.pid)
         one = load(contents, 1, seconds / 3)
         eight = load(contents, 8, seconds)
