@@ -220,6 +220,7 @@ def add_target(results: dict[str, Any], manifest: pl.DataFrame) -> None:
             "together": {"macro_f1": 0.43, "change": -0.28, "interval": [-0.4, -0.15]},
             "reached": 0.4,
             "unexplained": -0.03,
+            "jpeg": {"share": 0.8, "test": 91.0, "target": 62.0},
         },
         "mistakes": mistakes_json(confident_mistakes(predictions, LABELS, names)),
         "error_rates": error_rates_json(predictions, manifest, LABELS, names),

@@ -112,4 +112,7 @@ def _cause_lines(causes: Mapping[str, Any] | None) -> list[RenderableType]:
     for title, move in [*moved, (TOGETHER, causes["together"])]:
         ends = interval(move["interval"], "signed")
         table.add_row(title, f"{score(move['macro_f1'])} ({signed(move['change'])}, {ends})")
-    return [table, Text(f"not explained by these: {signed(causes['unexplained'])}")]
+    lines: list[RenderableType] = [table, Text(f"not explained by these: {signed(causes['unexplained'])}")]
+    if not causes["jpeg"]["share"]:
+        lines.append(Text("how strongly they were compressed is not known: none of the files is a JPEG"))
+    return lines

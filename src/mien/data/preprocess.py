@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from mien.data.compression import jpeg_quality
 from mien.data.signatures import is_heic, why_no_image
 
 __all__ = ["Box", "UnreadableImageError", "View", "decode", "is_face_crop", "render", "upright_rgb"]
@@ -79,6 +80,7 @@ class Decoded:
         format: by content, not by extension, e.g. ``JPEG``.
         mode: Pillow's name of the stored pixels, e.g. ``CMYK``.
         note: what was done that a user should know, or None.
+        quality: of a JPEG, as ``jpeg_quality`` tells it; else None.
     """
 
     image: Image.Image
@@ -86,6 +88,7 @@ class Decoded:
     format: str
     mode: str
     note: str | None
+    quality: int | None
 
 
 def decode(content: bytes, least_side: int | None = None) -> Decoded:
@@ -108,6 +111,7 @@ def decode(content: bytes, least_side: int | None = None) -> Decoded:
         with Image.open(io.BytesIO(content), formats=formats) as image:
             file_format, mode = (image.format or "").replace("MPO", "JPEG"), image.mode
             width, height = image.size
+            quality = jpeg_quality(image)
             if width < 1 or height < 1:
                 raise UnreadableImageError("damaged: it has no pixels")
             if width * height > MAX_PIXELS:
@@ -120,7 +124,7 @@ def decode(content: bytes, least_side: int | None = None) -> Decoded:
             before = image.size
             upright = upright_rgb(image)
             size = (width, height) if upright.size == before else (height, width)
-            return Decoded(upright, size, file_format, mode, note)
+            return Decoded(upright, size, file_format, mode, note, quality)
     except UnreadableImageError:
         raise
     except UnidentifiedImageError:
