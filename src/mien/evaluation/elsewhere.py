@@ -8,6 +8,7 @@ import polars as pl
 
 from mien.data.audit import audit, audit_json
 from mien.data.collection import Collection
+from mien.data.duplicates import is_copy_of
 from mien.data.manifest import usable
 from mien.data.prepare import Prepared
 from mien.evaluation.causes import causes_json
@@ -46,12 +47,19 @@ def elsewhere_json(
     return scored | {
         "data": audit_json(collection, audit(target.manifest)),
         "seen_in_training": seen_in_training(recognizer.contract, rows),
+        "near_copies": _near_copies(rows, target, own) if own else None,
         "known_collections": known_collections(recognizer.contract, collection.names),
         "sureness": sureness_json(recognizer.contract, predictions, names),
         "causes": causes_json(recognizer, own.pixels, _test(own), rows, scored) if own else None,
         "mistakes": mistakes_json(confident_mistakes(predictions, labels, names)),
         "error_rates": error_rates_json(predictions, target.manifest, labels, names),
     }
+
+
+def _near_copies(rows: pl.DataFrame, target: Prepared, own: Prepared) -> int:
+    """How many photos are copies, perhaps re-encoded, of photos that the model was trained or selected on."""
+    trained = own.manifest.filter(pl.col("split").is_in(["train", "val"]))
+    return int(is_copy_of(rows, target.pixels, own=trained, own_pixels=own.pixels).sum())
 
 
 def _test(own: Prepared) -> pl.DataFrame:
