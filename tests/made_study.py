@@ -20,6 +20,7 @@ from mien.data.pixels import Pixels
 from mien.data.preprocess import View
 from mien.data.sources import Source
 from mien.evaluation.compare import comparisons_json
+from mien.evaluation.drift import confusion_changes, drift_json
 from mien.evaluation.mistakes import confident_mistakes, error_rates_json, mistakes_json
 from mien.evaluation.overfitting import fit_verdict
 from mien.evaluation.predictions import score_rows, scores_json
@@ -203,7 +204,11 @@ def add_target(results: dict[str, Any], manifest: pl.DataFrame) -> None:
     predictions = predict(rows, 1.0, len("probe"))
     scored = results["runs"]["probe"]["target"]
     names = scored["labels"]["matched"]
+    own = manifest.filter((pl.col("source") == "photos") & pl.col("split").is_not_null())
     results["target"] = scored | {
+        "near_copies": 3,
+        "drift": drift_json(own, rows, names),
+        "confusion_changes": confusion_changes(results["runs"]["probe"]["test"], scored["shared"]),
         "sureness": sureness_json(CONTRACT, predictions, names),
         "reference": {"what": "a reference on the same photos", "accuracy": 0.3456, "macro_f1": 0.2347},
         "data": data_json(rows, "other"),

@@ -314,6 +314,7 @@ def _final_scores(study: _Study, results: dict[str, Any]) -> None:
                 scored,
                 recognizer,
                 predictions,
+                test=results["runs"][run.name]["test"],
                 collection=study.target,
                 target=dataclasses.replace(study.prepared, manifest=study.prepared.of(study.target)),
                 own=dataclasses.replace(study.prepared, manifest=study.photos.manifest),

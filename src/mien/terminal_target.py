@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mien.reporting.causes import TITLES, TOGETHER
+from mien.reporting.elsewhere import confusion_sentence
 from mien.reporting.numerals import NONE, interval, score, signed
 
 __all__ = ["data_line", "evaluation_summary", "mapping_summary", "score_text", "target_lines"]
@@ -57,15 +58,20 @@ def target_lines(target: Mapping[str, Any], spec: str) -> list[RenderableType]:
         reached = f"shared classes: accuracy {score(shared['accuracy'], 3)}, macro-F1 {score(shared['macro_f1'], 3)}"
         known = f"accuracy {reference['accuracy']}, macro-F1 {reference['macro_f1']}"
         lines.append(Text(f"{reached}; {known} had {reference['what']}"))
-    return [*lines, _class_table(_class_rows(target)), *_cause_lines(target["causes"])]
+    return [*lines, _class_table(_class_rows(target)), *_cause_lines(target["causes"]), *_confusion_lines(target)]
 
 
 def _overlap_lines(target: Mapping[str, Any]) -> list[RenderableType]:
+    """Is it new at all? As far as it can be told."""
     lines: list[RenderableType] = []
-    if n := target["seen_in_training"]:
+    if n := target["near_copies"]:
+        lines.append(Text(f"{n} of these photos are copies of training photos: the scores flatter", style="red"))
+    elif n := target["seen_in_training"]:
         lines.append(Text(f"{n} of these photos were trained on: the scores flatter", style="red"))
     if names := target["known_collections"]:
         lines.append(Text(f"trained on other photos of {', '.join(names)}: this is no new domain", style="red"))
+    if target["near_copies"] is None:
+        lines.append(Text("not looked for copies of training photos: the model lies in no study"))
     return lines
 
 
@@ -99,6 +105,11 @@ def _class_table(rows: Sequence[Sequence[str]]) -> Table:
     for row in rows:
         table.add_row(*map(escape, row))
     return table
+
+
+def _confusion_lines(target: Mapping[str, Any]) -> list[RenderableType]:
+    told = confusion_sentence(target)
+    return [Text(told)] if told else []
 
 
 def _cause_lines(causes: Mapping[str, Any] | None) -> list[RenderableType]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
@@ -12,6 +13,7 @@ from mien.data.duplicates import is_copy_of
 from mien.data.manifest import usable
 from mien.data.prepare import Prepared
 from mien.evaluation.causes import causes_json
+from mien.evaluation.drift import confusion_changes, drift_json
 from mien.evaluation.mistakes import confident_mistakes, error_rates_json, mistakes_json
 from mien.evaluation.shift import known_collections, seen_in_training
 from mien.evaluation.sureness import sureness_json
@@ -25,6 +27,7 @@ def elsewhere_json(
     recognizer: Recognizer,
     predictions: pl.DataFrame,
     *,
+    test: Mapping[str, Any] | None,
     collection: Collection,
     target: Prepared,
     own: Prepared | None,
@@ -34,6 +37,7 @@ def elsewhere_json(
     Args:
         scored: as ``target_json`` gives them.
         predictions: of the target.
+        test: scores of the test split; None where there are none.
         collection: what the target was opened as.
         target: every file of it.
         own: the photos of the study that the model was made in; None where they are not at hand.
@@ -51,6 +55,8 @@ def elsewhere_json(
         "known_collections": known_collections(recognizer.contract, collection.names),
         "sureness": sureness_json(recognizer.contract, predictions, names),
         "causes": causes_json(recognizer, own.pixels, _test(own), rows, scored) if own else None,
+        "drift": drift_json(_divided(own), rows, names) if own else None,
+        "confusion_changes": confusion_changes(test, scored["shared"]) if test else None,
         "mistakes": mistakes_json(confident_mistakes(predictions, labels, names)),
         "error_rates": error_rates_json(predictions, target.manifest, labels, names),
     }
@@ -60,6 +66,10 @@ def _near_copies(rows: pl.DataFrame, target: Prepared, own: Prepared) -> int:
     """How many photos are copies, perhaps re-encoded, of photos that the model was trained or selected on."""
     trained = own.manifest.filter(pl.col("split").is_in(["train", "val"]))
     return int(is_copy_of(rows, target.pixels, own=trained, own_pixels=own.pixels).sum())
+
+
+def _divided(own: Prepared) -> pl.DataFrame:
+    return own.manifest.filter(pl.col("split").is_in(["train", "val", "test"]))
 
 
 def _test(own: Prepared) -> pl.DataFrame:

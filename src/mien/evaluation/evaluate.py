@@ -87,7 +87,7 @@ def evaluate(
         predictions = _predict(recognizer, target, source.name, progress)
         scored = target_json(predictions, recognizer.labels, test, options.choices)
         targets[source.spec] = elsewhere_json(
-            scored, recognizer, predictions, collection=source, target=target, own=own
+            scored, recognizer, predictions, test=test, collection=source, target=target, own=own
         )
     return {
         "model": model,

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from mien.data.pixels import Pixels
 from mien.metrics import RESAMPLES
-from mien.reporting import causes, concerns, division, figures, numerals, tables, wording
+from mien.reporting import causes, concerns, division, drift, elsewhere, figures, numerals, tables, wording
 from mien.reporting.advice import advise
 from mien.reporting.figures import kept_epoch, learning_curves
 from mien.reporting.galleries import FLAGGED, galleries
@@ -253,7 +253,12 @@ def _elsewhere(results: Results) -> dict[str, Any] | None:
         "dots": dots,
         "classes": tables.class_rows(target["shared"], results["labels"]),
         "confusion": tables.confusion_table(target["all"], results["labels"]),
-        "one_sided": wording.one_sided(target["shared"]),
+        "novelty": elsewhere.novelty_sentences(target),
+        "is_new": elsewhere.is_new(target),
+        "short": elsewhere.in_short(results),
+        "steps": elsewhere.next_steps(results),
+        "drift": drift.drift_panels(target["drift"]) if target["drift"] else [],
+        "drift_told": drift.drift_sentence(target["drift"]) if target["drift"] else "",
         "why": causes.cause_sentences(target["causes"]),
         "causes": causes.cause_dots(target["causes"]) if target["causes"] else None,
     }
