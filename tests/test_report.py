@@ -147,7 +147,7 @@ def test_every_section_is_there_in_order_and_visible(made: Made, browser: Any) -
     links = page.eval_on_selector_all("nav a", "all => all.map(a => a.getAttribute('href'))")
     assert links == [f"#{name}" for name in SECTIONS]
     assert page.locator("#curves .panels svg").count() == 3
-    assert page.locator("#scores .panels svg").count() == 2
+    assert page.locator("#scores .panels svg").count() == 2 + 2
 
 
 def test_asks_for_nothing_and_says_nothing(made: Made, browser: Any) -> None:

@@ -37,6 +37,7 @@ from mien.evaluation.elsewhere import elsewhere_json
 from mien.evaluation.mistakes import confident_mistakes, error_rates_json, mistakes_json
 from mien.evaluation.overfitting import fit_verdict
 from mien.evaluation.predictions import predict_rows, score_rows, scores_json, write_predictions
+from mien.evaluation.robustness import robustness_json
 from mien.evaluation.shift import target_json
 from mien.evaluation.sureness import sureness_json
 from mien.labels import NOTHING_CHOSEN, LabelChoices, match_labels
@@ -303,7 +304,10 @@ def _final_scores(study: _Study, results: dict[str, Any]) -> None:
             results["error_rates"] = error_rates_json(test, study.prepared.manifest, labels)
             recognizer = Recognizer(study.run_folder(run))
             results["sureness"] = sureness_json(recognizer.contract, test)
-            results["covered"] = covered_json(recognizer, study.prepared.pixels, study.photos.split("test"))
+            photos = (recognizer, study.prepared.pixels, study.photos.split("test"))
+            results["covered"] = covered_json(*photos)
+            with study.clock.stage("robustness"), study.progress.step("make test photos worse", None, "photos"):
+                results["robustness"] = robustness_json(*photos)
         if study.target is None:
             continue
         predictions = _predict(study, run, ["target"], study.prepared.of(study.target))

@@ -23,7 +23,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from mien.data.compression import jpeg_quality
 from mien.data.signatures import is_heic, why_no_image
 
-__all__ = ["Box", "UnreadableImageError", "View", "decode", "is_face_crop", "render", "upright_rgb"]
+__all__ = ["Box", "UnreadableImageError", "View", "decode", "is_face_crop", "render", "square_around", "upright_rgb"]
 
 MAX_PIXELS = 89_478_485
 """Largest picture that is decoded, in pixels: Pillow's own limit against decompression bombs."""
@@ -216,7 +216,7 @@ def render(image: Image.Image, view: View, face: Box | None) -> NDArray[np.uint8
     """
     if view.name == "scene" and is_face_crop(*image.size):
         return np.zeros((view.size, view.size, 3), np.uint8)
-    box = _square_around(face, image.size) if view.name == "face" and face is not None else None
+    box = square_around(face, image.size) if view.name == "face" and face is not None else None
     resized = image.resize((view.size, view.size), Image.Resampling.BILINEAR, box=box)
     return np.asarray(resized)
 
@@ -230,7 +230,7 @@ def is_face_crop(width: int, height: int) -> bool:
     return max(width, height) <= MAX_CROP_SIDE and max(width, height) <= MAX_CROP_ASPECT * min(width, height)
 
 
-def _square_around(face: Box, size: tuple[int, int]) -> Box:
+def square_around(face: Box, size: tuple[int, int]) -> Box:
     """A square around the face with a margin, moved into the picture, never stretched."""
     width, height = size
     left, top, right, bottom = face

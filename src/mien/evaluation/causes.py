@@ -9,16 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from io import BytesIO
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from PIL import Image
 
 from mien.data.pixels import Pixels
 from mien.data.preprocess import View
+from mien.evaluation.altering import Views, resized, saved_as_jpeg
 from mien.evaluation.predictions import view_batches
 from mien.metrics import Difference, balance_difference, confusion_matrix, macro_f1, paired_difference
 from mien.recognizer import Recognizer
@@ -28,9 +27,6 @@ __all__ = ["causes_json"]
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 LEAST_PHOTOS = 20
 """Test photos of shared classes below which nothing is said of causes."""
-
-Images = NDArray[np.uint8]
-Views = dict[str, Images]
 
 
 @dataclass(frozen=True)
@@ -182,7 +178,7 @@ def _crop(views: Views, rows: pl.DataFrame, setting: _Setting) -> None:
             views[view.key][chosen] = 0
         elif view.name == "photo" and faces is not None:
             for i in np.flatnonzero(chosen):
-                views[view.key][i] = _resized(faces[i], view.size)
+                views[view.key][i] = resized(faces[i], view.size)
 
 
 def _resolution(views: Views, rows: pl.DataFrame, setting: _Setting) -> None:
@@ -194,7 +190,7 @@ def _resolution(views: Views, rows: pl.DataFrame, setting: _Setting) -> None:
         for image, side in zip(views[view.key], sides, strict=True):
             wanted = _matched(side, name, setting)
             if wanted is not None and wanted < min(view.size, side):
-                image[:] = _resized(_resized(image, max(1, round(wanted))), view.size)
+                image[:] = resized(resized(image, max(1, round(wanted))), view.size)
 
 
 def _grey(views: Views, rows: pl.DataFrame, setting: _Setting) -> None:
@@ -233,7 +229,7 @@ def _compression(views: Views, rows: pl.DataFrame, setting: _Setting) -> None:
             image = views[view.key][i]
             if image.any():  # a blank scene stays blank
                 side = round(min(_side(photo, view, setting), 2 * view.size))
-                image[:] = _resized(_saved(_resized(image, side), round(wanted)), view.size)
+                image[:] = resized(saved_as_jpeg(resized(image, side), round(wanted)), view.size)
 
 
 def _side(photo: Mapping[str, Any], view: View, setting: _Setting) -> float:
@@ -243,19 +239,6 @@ def _side(photo: Mapping[str, Any], view: View, setting: _Setting) -> float:
     side = photo["face_side"] if is_face else max(photo["width"], photo["height"])
     wanted = _matched(side, name, setting) if setting.is_coarse else None
     return float(max(1, side if wanted is None else min(side, wanted)))
-
-
-def _saved(image: Images, quality: int) -> Images:
-    """A picture once it was saved as a JPEG and opened again."""
-    file = BytesIO()
-    Image.fromarray(image).save(file, "JPEG", quality=quality)
-    with Image.open(file) as opened:
-        return np.asarray(opened.convert("RGB"))
-
-
-def _resized(image: Images, size: int) -> Images:
-    picture = Image.fromarray(np.ascontiguousarray(image))
-    return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR))
 
 
 MOVES: dict[str, Move] = {

@@ -13,7 +13,18 @@ from markupsafe import Markup
 
 from mien.data.pixels import Pixels
 from mien.metrics import RESAMPLES
-from mien.reporting import causes, concerns, division, drift, elsewhere, figures, numerals, tables, wording
+from mien.reporting import (
+    causes,
+    concerns,
+    division,
+    drift,
+    elsewhere,
+    figures,
+    numerals,
+    robustness,
+    tables,
+    wording,
+)
 from mien.reporting.advice import advise
 from mien.reporting.figures import kept_epoch, learning_curves
 from mien.reporting.galleries import FLAGGED, galleries
@@ -80,6 +91,7 @@ def render_report(results: Results, manifest: pl.DataFrame, pixels: Pixels) -> s
             curves=_curves(results),
             sureness=_sureness(results),
             covered=wording.covered_sentence(results),
+            robustness=_robustness(results),
             run_dots=_run_dots(results),
             differences=tables.difference_dots(results["comparisons"]),
             comparisons=wording.comparison_sentences(results["comparisons"]),
@@ -190,6 +202,17 @@ def _sureness(results: Results) -> dict[str, Any]:
     return {
         "told": wording.sureness_sentences(results),
         "panels": figures.sureness_curves(found) if found["risk_coverage"] else [],
+    }
+
+
+def _robustness(results: Results) -> dict[str, Any] | None:
+    """How the model takes pictures that get worse."""
+    found, test = results["robustness"], results["runs"][results["selected"]]["test"]
+    if found is None:
+        return None
+    return {
+        "told": robustness.robustness_sentences(found),
+        "panels": robustness.robustness_panels(found, test["chance_macro_f1"]),
     }
 
 
