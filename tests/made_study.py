@@ -20,6 +20,7 @@ from mien.data.pixels import Pixels
 from mien.data.preprocess import View
 from mien.data.sources import Source
 from mien.evaluation.compare import comparisons_json
+from mien.evaluation.drift import confusion_changes, drift_json
 from mien.evaluation.mistakes import confident_mistakes, error_rates_json, mistakes_json
 from mien.evaluation.overfitting import fit_verdict
 from mien.evaluation.predictions import score_rows, scores_json
@@ -203,7 +204,11 @@ def add_target(results: dict[str, Any], manifest: pl.DataFrame) -> None:
     predictions = predict(rows, 1.0, len("probe"))
     scored = results["runs"]["probe"]["target"]
     names = scored["labels"]["matched"]
+    own = manifest.filter((pl.col("source") == "photos") & pl.col("split").is_not_null())
     results["target"] = scored | {
+        "near_copies": 3,
+        "drift": drift_json(own, rows, names),
+        "confusion_changes": confusion_changes(results["runs"]["probe"]["test"], scored["shared"]),
         "sureness": sureness_json(CONTRACT, predictions, names),
         "reference": {"what": "a reference on the same photos", "accuracy": 0.3456, "macro_f1": 0.2347},
         "data": data_json(rows, "other"),
@@ -220,10 +225,21 @@ def add_target(results: dict[str, Any], manifest: pl.DataFrame) -> None:
             "together": {"macro_f1": 0.43, "change": -0.28, "interval": [-0.4, -0.15]},
             "reached": 0.4,
             "unexplained": -0.03,
+            "jpeg": {"share": 0.8, "test": 91.0, "target": 62.0},
         },
         "mistakes": mistakes_json(confident_mistakes(predictions, LABELS, names)),
         "error_rates": error_rates_json(predictions, manifest, LABELS, names),
     }
+
+
+def made_curve(name: str, title: str, change: float) -> dict[str, Any]:
+    """Two levels, the second twice as bad; intervals of ±0.1."""
+    levels = {"5 %": change, "15 %": 2 * change}
+    points = [
+        {"level": k, "value": 0.1, "macro_f1": 0.71 + c, "change": c, "interval": [c - 0.1, c + 0.1]}
+        for k, c in levels.items()
+    ]
+    return {"corruption": name, "title": title, "unit": "of the range", "points": points}
 
 
 def make_results(manifest: pl.DataFrame) -> dict[str, Any]:
@@ -262,6 +278,12 @@ def make_results(manifest: pl.DataFrame) -> dict[str, Any]:
         "mistakes": mistakes_json(confident_mistakes(test, LABELS)),
         "error_rates": error_rates_json(test, manifest, LABELS),
         "sureness": sureness_json(CONTRACT, test),
+        "robustness": {
+            "images": 9,
+            "of": 15,
+            "macro_f1": 0.71,
+            "curves": [made_curve("noise", "Noise", -0.31), made_curve("eyes", "Eyes covered", -0.02)],
+        },
         "covered": {
             "images": 9,
             "whole": {"macro_f1": 0.71, "interval": [0.6, 0.8]},

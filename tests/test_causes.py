@@ -12,14 +12,17 @@ from PIL import Image
 
 from conftest import Study
 from mien.data.collection import open_collection
+from mien.data.compression import LUMA_TABLE
 from mien.data.prepare import Prepared, prepare
-from mien.evaluation.causes import LEAST_PHOTOS, _Domain, _resolution, _Setting, causes_json
+from mien.data.preprocess import View, decode
+from mien.evaluation.causes import LEAST_PHOTOS, _compression, _Domain, _resolution, _Setting, causes_json
 from mien.evaluation.predictions import predict_rows
 from mien.evaluation.shift import target_json
 from mien.metrics import balance_difference
 from mien.progress import Silent
 from mien.recognizer import Recognizer
-from pictures import colour_model, write_files
+from mien.reporting.causes import cause_sentences
+from pictures import colour_model, encoded, grainy, pattern, write_files
 
 EACH = 12
 COLOURS = {"anger": (200, 60, 60), "fear": (60, 200, 60), "sad": (60, 60, 200)}
@@ -88,7 +91,73 @@ def test_photos_are_never_made_finer_than_they_are(tmp_path: Path) -> None:
 
 
 def _domain_of(side: float) -> _Domain:
-    return _Domain({name: np.array([side]) for name in ("face_side", "longer_side")}, 0.0, 0.0)
+    return _Domain({name: np.array([side]) for name in ("face_side", "longer_side")}, 0.0, 0.0, 0.0)
+
+
+# -- compression ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("quality", [5, 20, 49, 50, 75, 92, 100])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_quality_of_a_jpeg_is_read_off_its_table(quality: int, mode: str) -> None:
+    content = encoded(grainy(1).convert(mode), "JPEG", quality=quality)
+    assert decode(content).quality == quality
+    for other in ("PNG", "WEBP"):
+        assert decode(encoded(grainy(1), other)).quality is None
+
+
+def test_quality_of_a_table_of_another_maker_is_the_nearest() -> None:
+    table = [round(1.03 * step) for step in LUMA_TABLE]
+    assert decode(encoded(grainy(1), "JPEG", qtables=[table, table])).quality == pytest.approx(50, abs=3)
+
+
+def compressed(qualities: tuple[int | None, int | None], sides: tuple[float, float], is_coarse: bool) -> np.ndarray:
+    """How far a view of 64 px moves, in grey levels, for a photo and a target of these qualities and sides."""
+    own, there = (
+        _Domain(
+            {"jpeg_quality": np.array([quality] if quality else []), "longer_side": np.array([side])},
+            0.0, 0.0, float(quality is not None),
+        )
+        for quality, side in zip(qualities, sides, strict=True)
+    )  # fmt: skip
+    row = {"sha256": "0" * 64, "jpeg_quality": qualities[0], "face_side": None, "width": sides[0], "height": 10.0}
+    view = View("photo", 64)
+    before = np.asarray(pattern(3, (64, 64)))[None]
+    views = {view.key: before.copy()}
+    _compression(views, pl.DataFrame([row]), _Setting((view,), own, there, is_coarse))
+    return np.abs(views[view.key].astype(float) - before)
+
+
+def test_photos_are_compressed_as_strongly_as_those_elsewhere_and_no_less() -> None:
+    assert compressed((90, 10), (64, 64), is_coarse=False).mean() > 3
+    assert compressed((None, 10), (64, 64), is_coarse=False).mean() > 3
+    assert not compressed((60, 95), (64, 64), is_coarse=False).any()
+
+
+def test_blocks_of_a_larger_photo_are_finer() -> None:
+    small, large = (compressed((90, 10), (side, 64), is_coarse=False).mean() for side in (64.0, 5000.0))
+    coarse = compressed((90, 10), (5000.0, 64.0), is_coarse=True).mean()
+    assert large < 0.8 * small
+    assert coarse == small
+
+
+def test_compression_elsewhere_is_measured_only_where_files_tell_of_it(tmp_path: Path) -> None:
+    recognizer = Recognizer(colour_model(tmp_path / "model.onnx"))
+    made, own, other = prepared(tmp_path, recognizer, grey=False)
+    assert other["jpeg_quality"].null_count() == len(other)
+    predictions = predict_rows(recognizer, made.pixels, other, lambda n: None)
+    scored = target_json(predictions, recognizer.labels, None)
+    causes = causes_json(recognizer, made.pixels, own, other, scored)
+    assert causes is not None
+    assert causes["jpeg"] == {"share": 0, "test": None, "target": None}
+    assert "compression" not in {move["property"] for move in causes["moved"]}
+    assert "not known" in cause_sentences(causes)[-1]
+    as_jpegs = other.with_columns(pl.lit(40).alias("jpeg_quality"))
+    causes = causes_json(recognizer, made.pixels, own, as_jpegs, scored)
+    assert causes is not None
+    assert causes["jpeg"] == {"share": 1, "test": None, "target": 40}
+    assert "compression" in {move["property"] for move in causes["moved"]}
+    assert "All of their files are JPEGs, of a median quality of 40" in cause_sentences(causes)[-1]
 
 
 def test_balance_counts_each_class_by_its_share() -> None:

@@ -20,7 +20,7 @@ from mien.data.sources import TableColumns
 from mien.errors import LabelError, ModelError, SourceError
 from mien.evaluation.compare import comparisons_json, select
 from mien.evaluation.covered import GREY, _cover
-from mien.evaluation.evaluate import evaluate
+from mien.evaluation.evaluate import Evaluation, evaluate
 from mien.evaluation.mistakes import confident_mistakes, error_rates_json, mistakes_json
 from mien.evaluation.overfitting import GAP, LOW, fit_verdict
 from mien.evaluation.predictions import probabilities, score_rows, scores_json, write_predictions
@@ -373,7 +373,7 @@ def test_comparison_says_which_is_better() -> None:
     assert first["interval"][0] <= first["macro_f1_difference"] <= first["interval"][1]
 
 
-PLAIN: dict[str, Any] = {"columns": TableColumns(), "corrections": None, "progress": Silent()}
+PLAIN: dict[str, Any] = {"options": Evaluation(TableColumns()), "progress": Silent()}
 
 
 def flat(colour: tuple[int, int, int]) -> bytes:

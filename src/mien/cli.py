@@ -18,7 +18,15 @@ from cyclopts import App, CycloptsError, Parameter
 
 from mien import __version__
 from mien.errors import ConfigError, MienError, MissingExtraError
-from mien.options import ColumnOptions, CompareOptions, Flag, LabelOptions, TrainOptions, output_folder
+from mien.options import (
+    ColumnOptions,
+    CompareOptions,
+    Flag,
+    LabelOptions,
+    ScoringOptions,
+    TrainOptions,
+    output_folder,
+)
 
 if TYPE_CHECKING:
     from mien.config import StudyConfig
@@ -35,7 +43,7 @@ app = App(
 
 Sources = tuple[str, ...]
 NO_COLUMNS, NO_LABEL_CHECK, AS_USUAL = ColumnOptions(), LabelOptions(), TrainOptions()
-NOTHING_COMPARED = CompareOptions()
+NOTHING_COMPARED, BY_NAME = CompareOptions(), ScoringOptions()
 
 
 @app.command
@@ -44,6 +52,7 @@ def study(
     /,
     *,
     target: str | None = None,
+    target_labels: str | None = None,
     training: TrainOptions = AS_USUAL,
     columns: ColumnOptions = NO_COLUMNS,
     labels: LabelOptions = NO_LABEL_CHECK,
@@ -58,6 +67,8 @@ def study(
         data: Labelled photos: a folder per class, as folder, zip or tar; a CSV, JSON Lines or Parquet table; or
             kaggle:OWNER/NAME, hf:OWNER/NAME, demo. PATH::part picks a part. Several make one set.
         target: Labelled photos from elsewhere to test on as well.
+        target_labels: TOML file that says which of their classes answers to which of DATA's, as 'mien evaluate
+            --write-labels' writes it. Default: by name and synonym.
         no_photos: Leave photos and their names out of the report, so that it can be mailed safely.
         json: Print the results as one JSON object.
     """
@@ -67,6 +78,7 @@ def study(
         data,
         columns,
         target="demo::target" if data == ("demo",) and target is None else target,
+        target_labels=target_labels,
         recipes=training.recipe or DEFAULT_RECIPES,
         check_labels=labels.check_labels,
         leak_premium=labels.leak_premium,
@@ -174,7 +186,7 @@ def evaluate(
     data: tuple[str, ...],
     /,
     *,
-    corrections: str | None = None,
+    scoring: ScoringOptions = BY_NAME,
     columns: ColumnOptions = NO_COLUMNS,
     json: Flag = False,
 ) -> None:
@@ -183,31 +195,22 @@ def evaluate(
     Args:
         model: Study folder, run folder or model.onnx.
         data: Labelled photos, as for 'mien study', each scored by itself.
-        corrections: Table that 'mien audit --out' wrote, with your decisions; for a single set.
         json: Print the results as one JSON object.
     """
     from pathlib import Path
     from tempfile import TemporaryDirectory
 
-    from mien.data.corrections import read_corrections
-    from mien.evaluation.evaluate import evaluate
-    from mien.terminal import TerminalProgress, evaluation_summary
+    from mien.evaluation.evaluate import evaluate, write_mapping
+    from mien.terminal import TerminalProgress
+    from mien.terminal_target import evaluation_summary, mapping_summary
 
-    if not data:
-        raise ConfigError("evaluate: give labelled photos behind the model, as in: mien evaluate RUN PHOTOS")
-    if corrections and len(data) > 1:
-        raise ConfigError("evaluate: --corrections is for one set of photos; evaluate the others by themselves")
-    decisions = read_corrections(Path(corrections)) if corrections else None
+    options = scoring.evaluation(data, columns)
+    if scoring.write_labels:
+        written = write_mapping(model, data, Path(scoring.write_labels), options.columns)
+        _finish(written, mapping_summary, json=json)
+        return
     with TemporaryDirectory(prefix="mien-") as folder:
-        results = evaluate(
-            model,
-            data,
-            Path(folder),
-            columns=columns.columns(),
-            corrections=decisions,
-            progress=TerminalProgress(),
-        )
-    results["corrections"] = decisions.record if decisions else None
+        results = evaluate(model, data, Path(folder), options=options, progress=TerminalProgress())
     _finish(results, evaluation_summary, json=json)
 
 

@@ -185,6 +185,7 @@ class StudyConfig:
     Attributes:
         data: labelled photos, one or more sources, as ``open_source`` takes them.
         target: labelled photos from elsewhere, or None.
+        target_labels: file that says how their classes answer to those of ``data``, or None.
         corrections: table of decisions on single photos of ``data``, or None.
         path_column: of tables: where the photos are; None takes a column with a usual name.
         label_column: of tables: their classes; None as above.
@@ -210,6 +211,7 @@ class StudyConfig:
 
     data: tuple[str, ...]
     target: str | None = None
+    target_labels: str | None = None
     corrections: str | None = None
     path_column: str | None = None
     label_column: str | None = None
@@ -234,6 +236,8 @@ class StudyConfig:
     def __post_init__(self) -> None:
         if isinstance(self.data, str) or not self.data:
             raise ConfigError("data: give a tuple of one or more sources")
+        if self.target_labels and not self.target:
+            raise ConfigError("--target-labels is for the classes of photos from elsewhere; give them with --target")
         if not 0 <= self.seed < 2**32:
             raise ConfigError(f"--seed {self.seed}: must be from 0 to {2**32 - 1}")
         check_choice("device", self.device, ("auto", "cpu", "cuda"))

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mien.errors import LabelError
 
-__all__ = ["SYNONYMS", "LabelMap", "canonical", "match_labels"]
+__all__ = ["NOTHING_CHOSEN", "SYNONYMS", "LabelChoices", "LabelMap", "canonical", "match_labels", "usual_choices"]
 
 SYNONYMS: dict[str, tuple[str, ...]] = {
     "anger": ("angry", "mad", "an", "rage"),
@@ -42,21 +42,45 @@ def canonical(name: str) -> str:
 
 
 @dataclass(frozen=True)
+class LabelChoices:
+    """What a person decided of a target's classes; those that are not named are matched by name and synonym.
+
+    Attributes:
+        classes: target class → the model's class that it answers to.
+        drop: target classes whose photos take no part in any score.
+        unknown: target classes that the model does not know, whatever they are called.
+        file: where it was read, for messages.
+    """
+
+    classes: dict[str, str] = field(default_factory=dict)
+    drop: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    file: str = ""
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Every target class of which something was decided."""
+        return (*self.classes, *self.drop, *self.unknown)
+
+
+@dataclass(frozen=True)
 class LabelMap:
     """How the classes of a target set answer to those of a model.
 
     Attributes:
         matched: target class → model class.
-        kinds: target class → ``"exact"``, ``"synonym"``, or ``"merged"`` where several target classes
-            answer to one model class.
+        kinds: target class → ``"exact"``, ``"synonym"``, ``"given"`` by a person alone, or ``"merged"`` where several
+            target classes answer to one model class.
         extra: target classes the model does not know, in the target's order.
         missing: model classes without a counterpart in the target, in the model's order.
+        dropped: target classes that a person left out, in the target's order.
     """
 
     matched: dict[str, str]
     kinds: dict[str, str]
     extra: tuple[str, ...]
     missing: tuple[str, ...]
+    dropped: tuple[str, ...] = ()
 
     @property
     def shared(self) -> tuple[str, ...]:
@@ -64,33 +88,78 @@ class LabelMap:
         return tuple(dict.fromkeys(self.matched.values()))
 
 
-def match_labels(model_labels: Sequence[str], target_labels: Iterable[str]) -> LabelMap:
-    """Match a target's classes to a model's, by name first and by synonym second.
+NOTHING_CHOSEN = LabelChoices()
+MAP_THEM = "map its classes in a file (--labels; of a study, --target-labels)"
+
+
+def match_labels(
+    model_labels: Sequence[str], target_labels: Iterable[str], choices: LabelChoices = NOTHING_CHOSEN
+) -> LabelMap:
+    """Match a target's classes to a model's: as a person chose, else by name, else by synonym.
+
+    Args:
+        choices: may name classes that this target does not have, for one file may serve several targets.
 
     Raises:
-        LabelError: if they share no class at all, or a synonym fits several classes of the model.
+        LabelError: if they share no class at all, a synonym fits several classes of the model, or a choice names a
+            class that the model does not know.
     """
     target_labels = list(target_labels)
+    _check_known(model_labels, choices)
     matched: dict[str, str] = {}
     for name in target_labels:
-        answers = [name] if name in model_labels else [m for m in model_labels if canonical(m) == canonical(name)]
+        answers = _answers(name, model_labels, choices)
         if len(answers) > 1:
             raise LabelError(
                 f"the target's class {name!r} could be any of the model's {', '.join(answers)}; "
-                "rename the target's folder to the one that is meant"
+                f"rename the target's folder to the one that is meant, or {MAP_THEM}"
             )
         if answers:
             matched[name] = answers[0]
     if not matched:
         raise LabelError(
             f"no class is shared: the model knows {', '.join(model_labels)}; the target has "
-            f"{', '.join(target_labels)}. Rename the target's class folders to the model's classes."
+            f"{', '.join(target_labels)}. Rename the target's class folders to the model's classes, or {MAP_THEM}."
         )
-    answers = list(matched.values())
-    kinds = {
-        name: "merged" if answers.count(label) > 1 else "exact" if name == label else "synonym"
-        for name, label in matched.items()
-    }
-    extra = tuple(name for name in target_labels if name not in matched)
-    missing = tuple(label for label in model_labels if label not in answers)
-    return LabelMap(matched, kinds, extra, missing)
+    dropped = tuple(name for name in target_labels if name in choices.drop)
+    return LabelMap(
+        matched=matched,
+        kinds={name: _kind(name, matched) for name in matched},
+        extra=tuple(name for name in target_labels if name not in matched and name not in dropped),
+        missing=tuple(label for label in model_labels if label not in matched.values()),
+        dropped=dropped,
+    )
+
+
+def usual_choices(model_labels: Sequence[str], target_labels: Iterable[str]) -> LabelChoices:
+    """What holds without any choice, as choices to edit; what fits no class of the model, or several, is unknown."""
+    found = {name: _answers(name, model_labels, NOTHING_CHOSEN) for name in target_labels}
+    classes = {name: answers[0] for name, answers in found.items() if len(answers) == 1}
+    return LabelChoices(classes, unknown=tuple(name for name in found if name not in classes))
+
+
+def _answers(name: str, model_labels: Sequence[str], choices: LabelChoices) -> list[str]:
+    """The model's classes that a target's class may answer to."""
+    if name in choices.classes:
+        return [choices.classes[name]]
+    if name in choices.named:
+        return []
+    return [name] if name in model_labels else [m for m in model_labels if canonical(m) == canonical(name)]
+
+
+def _kind(name: str, matched: dict[str, str]) -> str:
+    label = matched[name]
+    if list(matched.values()).count(label) > 1:
+        return "merged"
+    if name == label:
+        return "exact"
+    return "synonym" if canonical(name) == canonical(label) else "given"
+
+
+def _check_known(model_labels: Sequence[str], choices: LabelChoices) -> None:
+    for name, label in choices.classes.items():
+        if label not in model_labels:
+            raise LabelError(
+                f"{choices.file}: {name} = {label!r}, but the model knows {', '.join(model_labels)}; give one of "
+                "these, or name the class under drop or unknown"
+            )

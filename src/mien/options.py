@@ -13,8 +13,18 @@ if TYPE_CHECKING:
     from mien.comparing.arms import CompareConfig
     from mien.config import StudyConfig
     from mien.data.sources import TableColumns
+    from mien.evaluation.evaluate import Evaluation
 
-__all__ = ["ColumnOptions", "CompareOptions", "Flag", "LabelOptions", "Names", "TrainOptions", "output_folder"]
+__all__ = [
+    "ColumnOptions",
+    "CompareOptions",
+    "Flag",
+    "LabelOptions",
+    "Names",
+    "ScoringOptions",
+    "TrainOptions",
+    "output_folder",
+]
 
 Flag = Annotated[bool, Parameter(negative="")]
 Names = Annotated[tuple[str, ...], Parameter(negative="", consume_multiple=False, show_default=False)]
@@ -56,6 +66,51 @@ class LabelOptions:
 
     check_labels: Annotated[bool | None, Parameter(negative="--no-check-labels")] = None
     leak_premium: Flag = False
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class ScoringOptions:
+    """How photos from elsewhere are scored.
+
+    Attributes:
+        labels: TOML file that says which class of the photos answers to which of the model, and which to leave out.
+            Default: by name and synonym.
+        write_labels: TOML file to write that mapping to, for you to edit and give as --labels; nothing is scored then.
+        corrections: Table that 'mien audit --out' wrote, with your decisions; for a single set.
+    """
+
+    labels: str | None = None
+    write_labels: str | None = None
+    corrections: str | None = None
+
+    def evaluation(self, data: tuple[str, ...], columns: ColumnOptions) -> Evaluation:
+        """The settings for scoring ``data``.
+
+        Raises:
+            ConfigError: if they contradict each other.
+            LabelError: if the file of classes cannot be used.
+            CorrectionsError: if the table cannot be used.
+        """
+        from pathlib import Path
+
+        from mien.data.corrections import read_corrections
+        from mien.data.label_file import read_label_file
+        from mien.errors import ConfigError
+        from mien.evaluation.evaluate import Evaluation
+        from mien.labels import NOTHING_CHOSEN
+
+        if not data:
+            raise ConfigError("evaluate: give labelled photos behind the model, as in: mien evaluate RUN PHOTOS")
+        if self.corrections and len(data) > 1:
+            raise ConfigError("evaluate: --corrections is for one set of photos; evaluate the others by themselves")
+        if self.write_labels and (self.labels or self.corrections):
+            raise ConfigError("evaluate: --write-labels scores nothing; give it without --labels and --corrections")
+        return Evaluation(
+            columns.columns(),
+            read_corrections(Path(self.corrections)) if self.corrections else None,
+            read_label_file(Path(self.labels)) if self.labels else NOTHING_CHOSEN,
+        )
 
 
 @Parameter(name="*")

@@ -25,20 +25,22 @@ from mien.config import RunConfig, StudyConfig, read_toml, write_toml
 from mien.data.audit import audit, audit_json
 from mien.data.collection import Collection, open_collection
 from mien.data.corrections import Corrections, read_corrections
+from mien.data.label_file import check_named, read_label_file
 from mien.data.manifest import read_manifest, write_manifest
 from mien.data.prepare import Prepared, prepare
 from mien.data.sources import TableColumns
 from mien.data.splits import assign_splits, count_moved, parse_shares
 from mien.errors import MienError, OutputError
-from mien.evaluation.causes import causes_json
 from mien.evaluation.compare import comparisons_json, select
 from mien.evaluation.covered import covered_json
+from mien.evaluation.elsewhere import elsewhere_json
 from mien.evaluation.mistakes import confident_mistakes, error_rates_json, mistakes_json
 from mien.evaluation.overfitting import fit_verdict
 from mien.evaluation.predictions import predict_rows, score_rows, scores_json, write_predictions
-from mien.evaluation.shift import known_collections, seen_in_training, target_json
+from mien.evaluation.robustness import robustness_json
+from mien.evaluation.shift import target_json
 from mien.evaluation.sureness import sureness_json
-from mien.labels import match_labels
+from mien.labels import NOTHING_CHOSEN, LabelChoices, match_labels
 from mien.progress import Progress
 from mien.recognizer import Recognizer
 from mien.reporting.report import write_report
@@ -69,6 +71,7 @@ class _Study:
     config: StudyConfig
     data: Collection
     target: Collection | None
+    choices: LabelChoices
     corrections: Corrections | None
     runs: tuple[RunConfig, ...]
     prepared: Prepared
@@ -130,10 +133,12 @@ def _begin(config: StudyConfig, folder: Path, *, resume: bool, progress: Progres
         _earlier(config.keep_splits)
     columns = TableColumns(config.path_column, config.label_column, config.group_column, config.split_column)
     data = open_collection(config.data, columns)
-    target = open_collection([config.target], taken=data.names) if config.target else None
+    target = open_collection([config.target], taken=data.names, least_labels=1) if config.target else None
     runs = tuple(resolve_run(name, config, data.labels) for name in dict.fromkeys(config.recipes))
+    choices = read_label_file(Path(config.target_labels)) if config.target_labels else NOTHING_CHOSEN
     if target:
-        match_labels(data.labels, target.labels)
+        check_named(choices, target.labels)
+        match_labels(data.labels, target.labels, choices)
     undo = _open_folder(config, folder, corrections, resume=resume)
     clock = _Clock()
     views = [view for run in runs for view in views_of(run)]
@@ -149,7 +154,7 @@ def _begin(config: StudyConfig, folder: Path, *, resume: bool, progress: Progres
         undo()
         raise
     photos = LabelledPhotos(data.names, prepared.of(data), prepared.pixels, data.labels, folder / "features")
-    return _Study(config, data, target, corrections, runs, prepared, photos, folder, clock, progress)
+    return _Study(config, data, target, choices, corrections, runs, prepared, photos, folder, clock, progress)
 
 
 def _divide(prepared: Prepared, data: Collection, config: StudyConfig, folder: Path) -> Prepared:
@@ -299,27 +304,26 @@ def _final_scores(study: _Study, results: dict[str, Any]) -> None:
             results["mistakes"] = mistakes_json(confident_mistakes(test, labels))
             results["error_rates"] = error_rates_json(test, study.prepared.manifest, labels)
             recognizer = Recognizer(study.run_folder(run))
-            contract = recognizer.contract
-            results["sureness"] = sureness_json(contract, test)
-            results["covered"] = covered_json(recognizer, study.prepared.pixels, study.photos.split("test"))
+            results["sureness"] = sureness_json(recognizer.contract, test)
+            photos = (recognizer, study.prepared.pixels, study.photos.split("test"))
+            results["covered"] = covered_json(*photos)
+            with study.clock.stage("robustness"), study.progress.step("make test photos worse", None, "photos"):
+                results["robustness"] = robustness_json(*photos)
         if study.target is None:
             continue
-        rows = study.prepared.of(study.target)
-        predictions = _predict(study, run, ["target"], rows)
-        scored = target_json(predictions, labels, results["runs"][run.name]["test"])
+        predictions = _predict(study, run, ["target"], study.prepared.of(study.target))
+        scored = target_json(predictions, labels, results["runs"][run.name]["test"], study.choices)
         results["runs"][run.name]["target"] = scored
         if run.name == selected:
-            names = scored["labels"]["matched"]
-            results["target"] = scored | {
-                "data": audit_json(study.target, audit(rows)),
-                "seen_in_training": seen_in_training(contract, rows),
-                "sureness": sureness_json(contract, predictions, names),
-                "known_collections": known_collections(contract, study.target.names),
-                "recurring_groups": _recurring(study),
-                "causes": causes_json(recognizer, study.prepared.pixels, study.photos.split("test"), rows, scored),
-                "mistakes": mistakes_json(confident_mistakes(predictions, labels, names)),
-                "error_rates": error_rates_json(predictions, study.prepared.manifest, labels, names),
-            }
+            results["target"] = {"recurring_groups": _recurring(study)} | elsewhere_json(
+                scored,
+                recognizer,
+                predictions,
+                test=results["runs"][run.name]["test"],
+                collection=study.target,
+                target=dataclasses.replace(study.prepared, manifest=study.prepared.of(study.target)),
+                own=dataclasses.replace(study.prepared, manifest=study.photos.manifest),
+            )
     results["paths"]["report"] = str(study.folder / "report.html")
 
 

@@ -14,12 +14,12 @@ from rich.table import Table
 from rich.text import Text
 
 from mien.progress import Advance
-from mien.reporting.causes import TITLES, TOGETHER
+from mien.reporting.numerals import interval, signed
+from mien.terminal_target import data_line, score_text, target_lines
 
 __all__ = [
     "TerminalProgress",
     "audit_summary",
-    "evaluation_summary",
     "export_summary",
     "study_summary",
 ]
@@ -70,13 +70,13 @@ class TerminalProgress:
 
 def study_summary(results: Mapping[str, Any]) -> RenderableType:
     """Runs, the selected one, the target and the path of the report."""
-    parts: list[RenderableType] = [_data_line(results["data"])]
+    parts: list[RenderableType] = [data_line(results["data"])]
     if "shortcuts" in results["data"]:  # training alone does without this part of the audit
         parts += [Text(f"  {paragraph[0].rstrip(':')}") for paragraph in _paragraphs(results["data"])]
     parts += [Text(), _runs_table(results)]
     parts += [Text(_comparison(c)) for c in results["comparisons"]]
     if "target" in results:
-        parts += [Text(), *_target_lines(results["target"], results["config"]["target"])]
+        parts += [Text(), *target_lines(results["target"], results["config"]["target"])]
     paths = results["paths"]
     parts.append(Text())
     for each in results["runs"][results["selected"]]["backbones"]:
@@ -94,7 +94,7 @@ def audit_summary(results: Mapping[str, Any]) -> RenderableType:
     for label, n in data["classes"].items():
         table.add_row(escape(label), str(n), f"{n / data['images']:.1%}")
     low, middle, high = data["sizes"]
-    parts: list[RenderableType] = [_data_line(data), Text(), *_concerns(data), Text(), table, Text()]
+    parts: list[RenderableType] = [data_line(data), Text(), *_concerns(data), Text(), table, Text()]
     parts.append(Text(f"{data['imbalance']:.2f} photos of the largest class for one of the smallest"))
     parts.append(Text(f"longer side {low} to {high} px, median {middle}; grey {data['grey_share']:.1%}"))
     parts.append(Text("by content " + ", ".join(f"{k} {n}" for k, n in data["formats"].items())))
@@ -225,8 +225,8 @@ def _premium(found: Mapping[str, Any] | None) -> list[str]:
     if found["reason"]:
         return [f"leak premium: {found['reason']}"]
     return [
-        f"leak premium, naive less {method} split: macro-F1 {premium['value']:+.3f} "
-        f"[{premium['interval'][0]:+.3f}, {premium['interval'][1]:+.3f}]"
+        f"leak premium, naive less {method} split: macro-F1 {signed(premium['value'], 3)} "
+        f"({interval(premium['interval'], 'signed', 3)})"
         for method, premium in found["premium"].items()
     ]
 
@@ -251,14 +251,6 @@ def _more(n: int, shown: int | None = None) -> list[str]:
     return [f"  and {left} more"] if left > 0 else []
 
 
-def evaluation_summary(results: Mapping[str, Any]) -> RenderableType:
-    """Scores of each target."""
-    parts: list[RenderableType] = []
-    for spec, target in results["targets"].items():
-        parts += [_data_line(target["data"]), *_target_lines(target, spec), Text()]
-    return Group(*parts[:-1])
-
-
 def export_summary(results: Mapping[str, Any]) -> RenderableType:
     """What was written, and what it lost."""
     before, after = (results[name] / 1e6 for name in ("bytes_before", "bytes"))
@@ -274,19 +266,6 @@ def export_summary(results: Mapping[str, Any]) -> RenderableType:
     return Text("\n".join(lines))
 
 
-def score_text(scores: Mapping[str, Any], name: str = "macro_f1") -> str:
-    """``0.65 [0.58, 0.71]``, or a dash where there is no score; short enough for a table of 80 columns."""
-    value = scores[name]
-    interval = scores["interval" if name == "macro_f1" else "accuracy_interval"]
-    return "—" if value is None else f"{value:.2f} [{interval[0]:.2f}, {interval[1]:.2f}]"
-
-
-def _data_line(data: Mapping[str, Any]) -> Text:
-    line = f"{data['name']}: {data['files']} files = {data['images']} images + {data['unreadable']} unreadable"
-    line += f" + {data['dropped']} dropped" if data["dropped"] else ""
-    return Text(line + (f"; {data['ignored']} ignored" if data["ignored"] else ""), style="bold")
-
-
 def _runs_table(results: Mapping[str, Any]) -> Table:
     table = Table(box=None, header_style="bold")
     for title in ("  run (→ selected)", "val macro-F1", "test macro-F1", "accuracy"):
@@ -300,57 +279,11 @@ def _runs_table(results: Mapping[str, Any]) -> Table:
 
 
 def _comparison(entry: Mapping[str, Any]) -> str:
-    low, high = entry["interval"]
+    ends = interval(entry["interval"], "signed")
     return (
         f"{entry['first']} against {entry['second']} on validation: {entry['verdict']} "
-        f"({entry['macro_f1_difference']:+.3f} [{low:+.2f}, {high:+.2f}], one seed each)"
+        f"({signed(entry['macro_f1_difference'], 3)}, {ends}, one seed each)"
     )
-
-
-def _target_lines(target: Mapping[str, Any], spec: str) -> list[RenderableType]:
-    labels = target["labels"]
-    table = Table("target", box=None, header_style="bold")
-    for title in ("images", "accuracy", "macro-F1"):
-        table.add_column(title, no_wrap=True)
-    titles = {"all": "all images", "shared": "shared classes", "shared_limited": "answers limited to them"}
-    for key, title in titles.items():
-        scores = target[key]
-        table.add_row(title, str(scores["images"]), score_text(scores, "accuracy"), score_text(scores))
-    lines: list[RenderableType] = [Text(f"target {spec}", style="bold"), table]
-    reference = target.get("reference")
-    if reference:
-        reached = (
-            f"shared classes: accuracy {target['shared']['accuracy']:.3f}, macro-F1 {target['shared']['macro_f1']:.3f}"
-        )
-        known = f"accuracy {reference['accuracy']}, macro-F1 {reference['macro_f1']}"
-        lines.append(Text(f"{reached}; {known} had {reference['what']}"))
-    if labels["extra"]:
-        lines.append(Text(f"classes the model does not know: {', '.join(labels['extra'])}"))
-    if labels["missing"]:
-        lines.append(Text(f"classes the target does not have (no score): {', '.join(labels['missing'])}"))
-    if target["seen_in_training"]:
-        lines.append(
-            Text(f"{target['seen_in_training']} of these photos were trained on: the scores flatter", style="red")
-        )
-    if names := target["known_collections"]:
-        lines.append(Text(f"trained on other photos of {', '.join(names)}: this is no new domain", style="red"))
-    return [*lines, *_cause_lines(target.get("causes"))]
-
-
-def _cause_lines(causes: Mapping[str, Any] | None) -> list[RenderableType]:
-    """What the test photos score once they are made like those from elsewhere."""
-    if causes is None:
-        return []
-    table = Table("test photos made like these", box=None, header_style="bold")
-    table.add_column("macro-F1", no_wrap=True)
-    table.add_row("as they are", f"{causes['macro_f1']:.2f}")
-    for title, move in [
-        *((TITLES[each["property"]], each) for each in causes["moved"]),
-        (TOGETHER, causes["together"]),
-    ]:
-        low, high = move["interval"]
-        table.add_row(title, f"{move['macro_f1']:.2f} ({move['change']:+.2f} [{low:+.2f}, {high:+.2f}])")
-    return [table, Text(f"not explained by these: {causes['unexplained']:+.2f}")]
 
 
 def _listed(what: str, reasons: Mapping[str, str]) -> list[RenderableType]:

@@ -7,7 +7,7 @@ from collections.abc import Collection as AnyCollection
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mien.data.sources import Source, TableColumns, open_source
+from mien.data.sources import RECOGNISED, Source, TableColumns, open_source
 from mien.labels import canonical
 
 __all__ = ["Collection", "open_collection"]
@@ -52,7 +52,11 @@ class Collection:
 
 
 def open_collection(
-    specs: Sequence[str], columns: TableColumns | None = None, *, taken: AnyCollection[str] = ()
+    specs: Sequence[str],
+    columns: TableColumns = RECOGNISED,
+    *,
+    taken: AnyCollection[str] = (),
+    least_labels: int = 2,
 ) -> Collection:
     """List labelled sources as one set.
 
@@ -63,6 +67,7 @@ def open_collection(
         specs: one or more, as for ``open_source``.
         columns: which columns of tables say what.
         taken: names that sources may not have; one that does gets a number.
+        least_labels: that each source must have, as for ``open_source``.
 
     Raises:
         SourceError: as ``open_source`` does.
@@ -71,7 +76,7 @@ def open_collection(
     labels: list[str] = []
     renamed: dict[str, dict[str, str]] = {}
     for spec in specs:
-        source = open_source(spec, columns) if columns else open_source(spec)
+        source = open_source(spec, columns, least_labels=least_labels)
         source = replace(source, name=_free_name(source.name, names))
         names.add(source.name)
         changes = _respelt(source.labels, labels)

@@ -17,12 +17,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mien.data.components import connected_components
-from mien.data.fingerprints import GRID, align, descriptors, halved, look_in, similarity
+from mien.data.fingerprints import GRID, SIDE, align, descriptors, halved, look_in, similarity
 from mien.data.manifest import usable
 from mien.data.pixels import Pixels
 from mien.data.series import named_alike
 
-__all__ = ["COPY_SIMILARITY", "Pairs", "assign_groups", "find_pairs"]
+__all__ = ["COPY_SIMILARITY", "Pairs", "assign_groups", "find_pairs", "is_copy_of"]
 
 COPY_SIMILARITY = 0.92
 """From here on two pictures are copies. Chosen on planted copies, and on pairs looked at while the measure was
@@ -72,6 +72,11 @@ class _Prints:
     read: Callable[[IntArray], NDArray[np.uint8]]
     n: int
     n_photos: int
+    is_ours: NDArray[np.bool_] | None = None
+
+    def across(self, found: _Candidates) -> _Candidates:
+        """Those of two sets, where there are two."""
+        return found if self.is_ours is None else found.chosen(self.is_ours[found.whole] != self.is_ours[found.part])
 
     def block(self, start: int, end: int) -> NDArray[np.uint8]:
         return self.read(np.arange(start, min(end, self.n)))
@@ -126,15 +131,46 @@ def assign_groups(manifest: pl.DataFrame, pixels: Pixels) -> pl.DataFrame:
     return rest.join(groups, on="row", how="left", maintain_order="left").select(manifest.columns)
 
 
-def find_pairs(read: Callable[[IntArray], NDArray[np.uint8]], is_crop: NDArray[np.bool_]) -> Pairs:
+def is_copy_of(rows: pl.DataFrame, pixels: Pixels, *, own: pl.DataFrame, own_pixels: Pixels) -> NDArray[np.bool_]:
+    """Which usable photos (N,) are copies, byte for byte or near, of any of our own.
+
+    Args:
+        rows: of the photos in question.
+        own: rows of ours.
+    """
+    known = rows["sha256"].is_in(own["sha256"].to_list()).to_numpy()
+    theirs = rows.with_row_index("place").filter(~pl.Series(known) & (pl.col("contrast") >= MIN_CONTRAST))
+    ours = own.filter(pl.col("contrast") >= MIN_CONTRAST).unique("sha256", maintain_order=True)
+    n, places = len(ours), np.concatenate([ours["row"].to_numpy(), theirs["row"].to_numpy()])
+    is_crop = np.concatenate([(part["face_kind"] == "crop").to_numpy() for part in (ours, theirs)])
+
+    def read(some: IntArray) -> NDArray[np.uint8]:
+        prints = np.empty((len(some), SIDE, SIDE), np.uint8)
+        for is_side, source in ((some < n, own_pixels), (some >= n, pixels)):
+            prints[is_side] = source.fingerprints(places[some[is_side]])
+        return prints
+
+    found = find_pairs(read, is_crop, np.arange(len(places)) < n)
+    copies = found.indices[found.similarity >= COPY_SIMILARITY, 1] - n  # of a pair across, the first is ours
+    known[theirs["place"].to_numpy()[copies]] = True
+    return np.asarray(known)
+
+
+def find_pairs(
+    read: Callable[[IntArray], NDArray[np.uint8]],
+    is_crop: NDArray[np.bool_],
+    is_ours: NDArray[np.bool_] | None = None,
+) -> Pairs:
     """All pairs of pictures that are alike.
 
     Args:
         read: gives the fingerprints (P, SIDE, SIDE) of the pictures at positions (P,).
         is_crop: (N,) which pictures are face crops.
+        is_ours: (N,) which of two sets each is of; then only pairs of one of each are looked for.
     """
     order = np.argsort(is_crop, kind="stable")  # photos first, so that both kinds are slices
-    prints = _Prints(lambda some: read(order[some]), len(order), int((~is_crop).sum()))
+    n_photos, sides = int((~is_crop).sum()), None if is_ours is None else is_ours[order]
+    prints = _Prints(lambda some: read(order[some]), len(order), n_photos, sides)
     best: dict[tuple[int, int], float] = {}
     for candidates in _coarse(prints):
         found = _compared(prints, candidates)
@@ -159,6 +195,7 @@ def _coarse(prints: _Prints) -> Iterator[_Candidates]:
                 found = _Candidates(found.whole + start, found.part + first, found.windows, mirrored)
                 is_photo = found.whole < prints.n_photos
                 found = found.chosen((found.whole < found.part) | (is_photo & (found.whole != found.part)))
+                found = prints.across(found)
                 for some in range(0, len(found.whole), BLOCK):
                     yield found.chosen(slice(some, some + BLOCK))
 

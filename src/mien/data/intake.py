@@ -155,6 +155,7 @@ def inspect_file(source: Source, file: SourceFile, views: Sequence[View], detect
     finding = detector.find(image) if detector else unsearched(*decoded.size)
     box = finding.main.box if finding.main else None
     row |= {"status": "ok", "format": decoded.format, "mode": decoded.mode, "note": decoded.note}
+    row["jpeg_quality"] = decoded.quality
     row |= dict(zip(("width", "height"), decoded.size, strict=True))
     reduced = survey(image)
     row |= _face_columns(finding, image) | measure(image, reduced, box)

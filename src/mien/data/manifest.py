@@ -26,6 +26,7 @@ SCHEMA: dict[str, pl.DataType] = {
     "bytes": pl.Int64(),
     "format": pl.String(),  # by content
     "mode": pl.String(),
+    "jpeg_quality": pl.Int32(),  # 1 to 100, by the quantisation table; null for other formats
     "width": pl.Int32(),  # px, upright
     "height": pl.Int32(),  # px, upright
     "brightness": pl.Float32(),  # mean luma, 0 to 1

@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from mien.data.compression import jpeg_quality
 from mien.data.signatures import is_heic, why_no_image
 
-__all__ = ["Box", "UnreadableImageError", "View", "decode", "is_face_crop", "render", "upright_rgb"]
+__all__ = ["Box", "UnreadableImageError", "View", "decode", "is_face_crop", "render", "square_around", "upright_rgb"]
 
 MAX_PIXELS = 89_478_485
 """Largest picture that is decoded, in pixels: Pillow's own limit against decompression bombs."""
@@ -79,6 +80,7 @@ class Decoded:
         format: by content, not by extension, e.g. ``JPEG``.
         mode: Pillow's name of the stored pixels, e.g. ``CMYK``.
         note: what was done that a user should know, or None.
+        quality: of a JPEG, as ``jpeg_quality`` tells it; else None.
     """
 
     image: Image.Image
@@ -86,6 +88,7 @@ class Decoded:
     format: str
     mode: str
     note: str | None
+    quality: int | None
 
 
 def decode(content: bytes, least_side: int | None = None) -> Decoded:
@@ -108,6 +111,7 @@ def decode(content: bytes, least_side: int | None = None) -> Decoded:
         with Image.open(io.BytesIO(content), formats=formats) as image:
             file_format, mode = (image.format or "").replace("MPO", "JPEG"), image.mode
             width, height = image.size
+            quality = jpeg_quality(image)
             if width < 1 or height < 1:
                 raise UnreadableImageError("damaged: it has no pixels")
             if width * height > MAX_PIXELS:
@@ -120,7 +124,7 @@ def decode(content: bytes, least_side: int | None = None) -> Decoded:
             before = image.size
             upright = upright_rgb(image)
             size = (width, height) if upright.size == before else (height, width)
-            return Decoded(upright, size, file_format, mode, note)
+            return Decoded(upright, size, file_format, mode, note, quality)
     except UnreadableImageError:
         raise
     except UnidentifiedImageError:
@@ -212,7 +216,7 @@ def render(image: Image.Image, view: View, face: Box | None) -> NDArray[np.uint8
     """
     if view.name == "scene" and is_face_crop(*image.size):
         return np.zeros((view.size, view.size, 3), np.uint8)
-    box = _square_around(face, image.size) if view.name == "face" and face is not None else None
+    box = square_around(face, image.size) if view.name == "face" and face is not None else None
     resized = image.resize((view.size, view.size), Image.Resampling.BILINEAR, box=box)
     return np.asarray(resized)
 
@@ -226,7 +230,7 @@ def is_face_crop(width: int, height: int) -> bool:
     return max(width, height) <= MAX_CROP_SIDE and max(width, height) <= MAX_CROP_ASPECT * min(width, height)
 
 
-def _square_around(face: Box, size: tuple[int, int]) -> Box:
+def square_around(face: Box, size: tuple[int, int]) -> Box:
     """A square around the face with a margin, moved into the picture, never stretched."""
     width, height = size
     left, top, right, bottom = face

@@ -8,16 +8,16 @@ once (faces of other people, other ways to show and to label an expression) is c
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from PIL import Image
 
 from mien.data.pixels import Pixels
 from mien.data.preprocess import View
+from mien.evaluation.altering import Views, resized, saved_as_jpeg
 from mien.evaluation.predictions import view_batches
 from mien.metrics import Difference, balance_difference, confusion_matrix, macro_f1, paired_difference
 from mien.recognizer import Recognizer
@@ -28,26 +28,25 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 LEAST_PHOTOS = 20
 """Test photos of shared classes below which nothing is said of causes."""
 
-Images = NDArray[np.uint8]
-Views = dict[str, Images]
-
 
 @dataclass(frozen=True)
 class _Domain:
-    """What is known of a set: for each property, its values in ascending order."""
+    """What is known of a set: for each property, its values in ascending order, and shares of its photos."""
 
     quantiles: dict[str, NDArray[np.float64]]
     grey: float
     crops: float
+    jpegs: float
 
 
 @dataclass(frozen=True)
 class _Setting:
-    """What every move looks at."""
+    """What every move looks at; ``is_coarse`` where the photos have been made as coarse as the target's."""
 
     views: tuple[View, ...]
     own: _Domain
     target: _Domain
+    is_coarse: bool = False
 
 
 Move = Callable[[Views, pl.DataFrame, _Setting], None]
@@ -66,8 +65,9 @@ def causes_json(
     Returns:
         ``images``; ``macro_f1`` over the shared classes as they are; ``moved``: for each property that differs its
         ``property``, the ``macro_f1`` then, and the ``change`` with its ``interval``; ``together`` likewise, all moved
-        at once; ``reached``: macro-F1 on the target, and ``unexplained``: that less ``together``. None where there are
-        too few photos.
+        at once; ``reached``: macro-F1 on the target, and ``unexplained``: that less ``together``; ``jpeg``: the share
+        of the target's files that are JPEGs, and the median quality of those and of the ``test`` photos that are. None
+        where there are too few photos.
     """
     names = scored["labels"]["matched"]
     shared = target.filter(pl.col("label").is_in(list(names)))
@@ -94,7 +94,15 @@ def causes_json(
         "together": _change_json(base, all_at_once),
         "reached": scored["shared"]["macro_f1"],
         "unexplained": scored["shared"]["macro_f1"] - base - all_at_once.value,
+        "jpeg": _jpeg_json(setting),
     }
+
+
+def _jpeg_json(setting: _Setting) -> dict[str, Any]:
+    own, there = (domain.quantiles["jpeg_quality"] for domain in (setting.own, setting.target))
+    medians = {"test": float(np.median(own)) if len(own) else None}
+    medians["target"] = float(np.median(there)) if len(there) else None
+    return {"share": setting.target.jpegs} | medians
 
 
 def _change_json(base: float, change: Difference) -> dict[str, Any]:
@@ -107,6 +115,7 @@ def _answers(
 ) -> NDArray[np.int64]:
     """The class (N,) that the model answers once the photos were moved."""
     parts = []
+    setting = replace(setting, is_coarse=_resolution in moves)
     for batch, views in view_batches(recognizer, pixels, rows):
         for move in moves:
             move(views, batch, setting)
@@ -116,10 +125,10 @@ def _answers(
 
 def _domain(rows: pl.DataFrame) -> _Domain:
     photos = rows.with_columns(pl.max_horizontal("width", "height").alias("longer_side"))
-    names = ("face_side", "longer_side", "brightness", "contrast")
+    names = ("face_side", "longer_side", "brightness", "contrast", "jpeg_quality")
     values = {name: np.sort(photos[name].drop_nulls().to_numpy()).astype(np.float64) for name in names}
-    crops = (rows["face_kind"] == "crop").mean()
-    return _Domain(values, float(rows["is_grey"].mean() or 0), float(crops or 0))  # type: ignore[arg-type]
+    shares = (rows["is_grey"], rows["face_kind"] == "crop", rows["jpeg_quality"].is_not_null())
+    return _Domain(values, *(float(share.mean() or 0) for share in shares))  # type: ignore[arg-type]
 
 
 def _shares(target: pl.DataFrame, names: Mapping[str, str], labels: list[str]) -> NDArray[np.float64]:
@@ -146,6 +155,7 @@ def _differs(name: str, setting: _Setting) -> bool:
         "resolution": _is_smaller("face_side", setting) or _is_smaller("longer_side", setting),
         "grey": there.grey > own.grey,
         "light": True,
+        "compression": there.jpegs > 0,  # of other formats nothing tells how strongly they were compressed
     }[name]
 
 
@@ -168,7 +178,7 @@ def _crop(views: Views, rows: pl.DataFrame, setting: _Setting) -> None:
             views[view.key][chosen] = 0
         elif view.name == "photo" and faces is not None:
             for i in np.flatnonzero(chosen):
-                views[view.key][i] = _resized(faces[i], view.size)
+                views[view.key][i] = resized(faces[i], view.size)
 
 
 def _resolution(views: Views, rows: pl.DataFrame, setting: _Setting) -> None:
@@ -180,7 +190,7 @@ def _resolution(views: Views, rows: pl.DataFrame, setting: _Setting) -> None:
         for image, side in zip(views[view.key], sides, strict=True):
             wanted = _matched(side, name, setting)
             if wanted is not None and wanted < min(view.size, side):
-                image[:] = _resized(_resized(image, max(1, round(wanted))), view.size)
+                image[:] = resized(resized(image, max(1, round(wanted))), view.size)
 
 
 def _grey(views: Views, rows: pl.DataFrame, setting: _Setting) -> None:
@@ -202,10 +212,40 @@ def _light(views: Views, rows: pl.DataFrame, setting: _Setting) -> None:
                 images[i] = np.clip(np.rint(lit * 255), 0, 255).astype(np.uint8)
 
 
-def _resized(image: Images, size: int) -> Images:
-    picture = Image.fromarray(np.ascontiguousarray(image))
-    return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR))
+def _compression(views: Views, rows: pl.DataFrame, setting: _Setting) -> None:
+    """Save photos as JPEGs, as the target's were, at the size they have; less compressed they cannot be made.
+
+    A large photo's blocks of 8 px are blurred away when it is reduced to a view, those of a small one are not, so a
+    photo is brought to its own size for it, or to twice that of the view where it is larger.
+    """
+    chosen = _chosen(rows, setting.target.jpegs)
+    median = float(np.median(setting.target.quantiles["jpeg_quality"]))
+    for i, photo in enumerate(rows.iter_rows(named=True)):
+        own = photo["jpeg_quality"]
+        wanted = _matched(own, "jpeg_quality", setting) or median
+        if not chosen[i] or (own is not None and own <= wanted and not setting.is_coarse):
+            continue
+        for view in setting.views:
+            image = views[view.key][i]
+            if image.any():  # a blank scene stays blank
+                side = round(min(_side(photo, view, setting), 2 * view.size))
+                image[:] = resized(saved_as_jpeg(resized(image, side), round(wanted)), view.size)
 
 
-MOVES: dict[str, Move] = {"crop": _crop, "resolution": _resolution, "grey": _grey, "light": _light}
+def _side(photo: Mapping[str, Any], view: View, setting: _Setting) -> float:
+    """Side of what a view shows, px of the photo as it is or as coarse as the target's."""
+    is_face = view.name == "face" and photo["face_side"] is not None
+    name = "face_side" if is_face else "longer_side"
+    side = photo["face_side"] if is_face else max(photo["width"], photo["height"])
+    wanted = _matched(side, name, setting) if setting.is_coarse else None
+    return float(max(1, side if wanted is None else min(side, wanted)))
+
+
+MOVES: dict[str, Move] = {
+    "crop": _crop,
+    "resolution": _resolution,
+    "grey": _grey,
+    "light": _light,
+    "compression": _compression,
+}
 """In the order in which they are made when all are made at once."""

@@ -3,38 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from mien.data.audit import audit, audit_json
 from mien.data.collection import Collection, open_collection
 from mien.data.corrections import Corrections
-from mien.data.pixels import Pixels
-from mien.data.prepare import prepare
+from mien.data.label_file import check_named, write_label_file
+from mien.data.manifest import usable
+from mien.data.prepare import Prepared, prepare
 from mien.data.sources import TableColumns
-from mien.evaluation.causes import causes_json
-from mien.evaluation.mistakes import confident_mistakes, error_rates_json, mistakes_json
-from mien.evaluation.predictions import photos_of_study, predict_rows
-from mien.evaluation.shift import known_collections, seen_in_training, target_json
-from mien.evaluation.sureness import sureness_json
-from mien.labels import match_labels
+from mien.evaluation.elsewhere import elsewhere_json
+from mien.evaluation.predictions import photos_of_study, predict_rows, scores_of_test_split
+from mien.evaluation.shift import target_json
+from mien.labels import NOTHING_CHOSEN, LabelChoices, match_labels, usual_choices
 from mien.models.artifact import model_path
 from mien.progress import Progress
 from mien.recognizer import Recognizer
 
-__all__ = ["evaluate"]
+__all__ = ["Evaluation", "evaluate", "write_mapping"]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How photos are read and scored.
+
+    Attributes:
+        columns: which columns of tables say what.
+        corrections: of the one source there is.
+        choices: what a person decided of the targets' classes.
+    """
+
+    columns: TableColumns
+    corrections: Corrections | None = None
+    choices: LabelChoices = NOTHING_CHOSEN
+
+
+def write_mapping(model: str, specs: Sequence[str], path: Path, columns: TableColumns) -> dict[str, Any]:
+    """Write how the targets' classes are matched to the model's as a file to edit; nothing is scored.
+
+    Returns:
+        ``model``, its ``labels``, the ``mapping`` of the targets' classes, and ``paths.labels``, the file.
+
+    Raises:
+        OutputError: if the file exists or cannot be written.
+    """
+    labels = Recognizer(model_path(model)).labels
+    choices = usual_choices(labels, _labels([_open(spec, columns) for spec in specs]))
+    write_label_file(path, labels, choices)
+    mapping = {"classes": choices.classes, "drop": list(choices.drop), "unknown": list(choices.unknown)}
+    return {"model": model, "labels": list(labels), "mapping": mapping, "paths": {"labels": str(path)}}
 
 
 def evaluate(
-    model: str,
-    specs: Sequence[str],
-    folder: Path,
-    *,
-    columns: TableColumns,
-    corrections: Corrections | None,
-    progress: Progress,
+    model: str, specs: Sequence[str], folder: Path, *, options: Evaluation, progress: Progress
 ) -> dict[str, Any]:
     """Score a model on labelled sources.
 
@@ -42,8 +66,6 @@ def evaluate(
         model: run folder, study folder or model file.
         specs: labelled sources; all are checked before the first is read.
         folder: an empty folder to work in.
-        columns: which columns of tables say what.
-        corrections: of the one source there is.
 
     Returns:
         The documented object; ``target`` repeats the first of ``targets``.
@@ -54,54 +76,47 @@ def evaluate(
     """
     path = model_path(model)
     recognizer, own = Recognizer(path), photos_of_study(path)
-    sources = [open_collection([spec], columns) for spec in specs]
+    test = scores_of_test_split(path, recognizer.labels)
+    sources = [_open(spec, options.columns) for spec in specs]
+    check_named(options.choices, _labels(sources))
     for source in sources:
-        match_labels(recognizer.labels, source.labels)
-    targets = {
-        source.spec: _evaluate_one(recognizer, own, source, folder / str(i), corrections, progress)
-        for i, source in enumerate(sources)
-    }
+        match_labels(recognizer.labels, source.labels, options.choices)
+    targets = {}
+    for i, source in enumerate(sources):
+        target = _read(recognizer, source, folder / str(i), options, progress)
+        predictions = _predict(recognizer, target, source.name, progress)
+        scored = target_json(predictions, recognizer.labels, test, options.choices)
+        targets[source.spec] = elsewhere_json(
+            scored, recognizer, predictions, test=test, collection=source, target=target, own=own
+        )
     return {
         "model": model,
         "labels": list(recognizer.labels),
+        "corrections": options.corrections.record if options.corrections else None,
         "target": targets[sources[0].spec],
         "targets": targets,
     }
 
 
-def _evaluate_one(
-    recognizer: Recognizer,
-    own: tuple[pl.DataFrame, Pixels] | None,
-    source: Collection,
-    folder: Path,
-    corrections: Corrections | None,
-    progress: Progress,
-) -> dict[str, Any]:
+def _open(spec: str, columns: TableColumns) -> Collection:
+    return open_collection([spec], columns, least_labels=1)
+
+
+def _labels(sources: Sequence[Collection]) -> list[str]:
+    """The classes of all sources, each once."""
+    return list(dict.fromkeys(label for source in sources for label in source.labels))
+
+
+def _read(
+    recognizer: Recognizer, source: Collection, folder: Path, options: Evaluation, progress: Progress
+) -> Prepared:
     folder.mkdir(parents=True)
-    prepared = prepare([source], recognizer.contract.views, folder, corrections=corrections, progress=progress)
-    rows = prepared.manifest.filter(pl.col("status") == "ok").with_columns(
-        pl.lit("target").alias("split"), pl.col("near_group").alias("split_group")
-    )
-    with progress.step(f"predict {source.name}", len(rows), "photos") as advance:
-        predictions = predict_rows(recognizer, prepared.pixels, rows, advance)
-    scored = target_json(predictions, recognizer.labels, None)
-    names = scored["labels"]["matched"]
-    return scored | {
-        "seen_in_training": seen_in_training(recognizer.contract, rows),
-        "sureness": sureness_json(recognizer.contract, predictions, names),
-        "known_collections": known_collections(recognizer.contract, source.names),
-        "causes": _causes(recognizer, own, rows, scored),
-        "data": audit_json(source, audit(prepared.manifest)),
-        "mistakes": mistakes_json(confident_mistakes(predictions, recognizer.labels, names)),
-        "error_rates": error_rates_json(predictions, prepared.manifest, recognizer.labels, names),
-    }
+    read = prepare([source], recognizer.contract.views, folder, corrections=options.corrections, progress=progress)
+    as_target = pl.when(pl.col("status") == "ok").then(pl.lit("target")).alias("split")
+    return replace(read, manifest=read.manifest.with_columns(as_target, pl.col("near_group").alias("split_group")))
 
 
-def _causes(
-    recognizer: Recognizer, own: tuple[pl.DataFrame, Pixels] | None, rows: pl.DataFrame, scored: dict[str, Any]
-) -> dict[str, Any] | None:
-    """Why it scores otherwise than on the test photos of the study that the model lies in."""
-    if own is None:
-        return None
-    manifest, pixels = own
-    return causes_json(recognizer, pixels, manifest.filter(pl.col("split") == "test"), rows, scored)
+def _predict(recognizer: Recognizer, target: Prepared, name: str, progress: Progress) -> pl.DataFrame:
+    rows = usable(target.manifest)
+    with progress.step(f"predict {name}", len(rows), "photos") as advance:
+        return predict_rows(recognizer, target.pixels, rows, advance)

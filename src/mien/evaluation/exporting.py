@@ -12,6 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mien.data.pixels import Pixels
+from mien.data.prepare import Prepared
 from mien.errors import OutputError
 from mien.evaluation.predictions import photos_of_study, view_batches
 from mien.metrics import score
@@ -55,14 +56,14 @@ def export(model: str, out: Path, precision: Width) -> dict[str, Any]:
     except OSError as error:
         raise OutputError(f"{out}: cannot be written ({error.strerror}); give another --out") from error
     sizes = {"bytes_before": path.stat().st_size, "bytes": out.stat().st_size}
-    lost = _compared(recognizer, Recognizer(out), *photos) if photos else None
+    lost = _compared(recognizer, Recognizer(out), photos) if photos else None
     return {"model": str(path), "out": str(out), "precision": precision, **sizes, "validation": lost}
 
 
-def _compared(before: Recognizer, after: Recognizer, manifest: pl.DataFrame, pixels: Pixels) -> dict[str, Any]:
-    labels, rows = list(before.labels), manifest.filter(pl.col("split") == "val").sort("sha256")
+def _compared(before: Recognizer, after: Recognizer, photos: Prepared) -> dict[str, Any]:
+    labels, rows = list(before.labels), photos.manifest.filter(pl.col("split") == "val").sort("sha256")
     y = np.array([labels.index(label) for label in rows["label"]], dtype=np.int64)
-    logits, seconds = zip(*(_timed(each, rows, pixels) for each in (before, after)), strict=True)
+    logits, seconds = zip(*(_timed(each, rows, photos.pixels) for each in (before, after)), strict=True)
     scores = [score(y, each.argmax(1), labels, groups=rows["split_group"].to_numpy()) for each in logits]
     return {
         "images": len(y),

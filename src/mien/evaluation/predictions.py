@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mien.data.manifest import read_manifest
 from mien.data.pixels import Pixels
+from mien.data.prepare import Prepared
 from mien.metrics import ClassScore, Interval, Scores, score
 from mien.progress import Advance
 from mien.recognizer import BATCH, Recognizer
@@ -23,6 +24,7 @@ __all__ = [
     "probabilities",
     "score_rows",
     "scores_json",
+    "scores_of_test_split",
     "view_batches",
     "write_predictions",
 ]
@@ -30,12 +32,21 @@ __all__ = [
 PREFIX = "prob_"
 
 
-def photos_of_study(model: Path) -> tuple[pl.DataFrame, Pixels] | None:
-    """The manifest and pixels of the study that a model file lies in; None where it lies in none."""
+def photos_of_study(model: Path) -> Prepared | None:
+    """The photos of the study that a model file lies in, its target included; None where it lies in none."""
     study = model.parent.parent.parent
     if model.parent.parent.name != "runs" or not (study / "manifest.parquet").exists():
         return None
-    return read_manifest(study / "manifest.parquet"), Pixels(study / "pixels")
+    return Prepared(read_manifest(study / "manifest.parquet"), Pixels(study / "pixels"))
+
+
+def scores_of_test_split(model: Path, labels: Sequence[str]) -> dict[str, Any] | None:
+    """Scores of the test split, from the predictions that lie beside a model file; None where there are none."""
+    path = model.parent / "predictions.parquet"
+    if not path.exists():
+        return None
+    test = pl.read_parquet(path, glob=False).filter(pl.col("split") == "test")
+    return None if test.is_empty() else scores_json(score_rows(test, labels))
 
 
 def predict_rows(recognizer: Recognizer, pixels: Pixels, rows: pl.DataFrame, advance: Advance) -> pl.DataFrame:

@@ -9,7 +9,7 @@ import polars as pl
 
 from mien.data.sources.layout import as_split
 from mien.evaluation.predictions import score_rows, scores_json
-from mien.labels import LabelMap, match_labels
+from mien.labels import NOTHING_CHOSEN, LabelChoices, LabelMap, match_labels
 from mien.models.artifact import HASH_LENGTH, Contract
 
 __all__ = ["REFERENCES", "known_collections", "reference_for", "seen_in_training", "target_json"]
@@ -24,21 +24,29 @@ REFERENCES: dict[tuple[tuple[str, int], ...], dict[str, Any]] = {
 """Published results that a user will want to see beside theirs, by the true images of each shared class."""
 
 
-def target_json(predictions: pl.DataFrame, labels: Sequence[str], test: Mapping[str, Any] | None) -> dict[str, Any]:
+def target_json(
+    predictions: pl.DataFrame,
+    labels: Sequence[str],
+    test: Mapping[str, Any] | None,
+    choices: LabelChoices = NOTHING_CHOSEN,
+) -> dict[str, Any]:
     """Score a target set three ways, and compare with the test split.
 
-    ``all`` counts every image: classes the model does not know are always wrong. ``shared`` keeps the shared
-    classes; the model may still answer any of its own. ``shared_limited`` also limits its answers to them.
+    ``all`` counts every image but those of classes that a person dropped: classes the model does not know are always
+    wrong. ``shared`` keeps the shared classes; the model may still answer any of its own. ``shared_limited`` also
+    limits its answers to them.
 
     Args:
         predictions: of the target, with the target's own class names.
         labels: the model's classes.
         test: the scores of the test split, for the change; None where there is none.
+        choices: what a person decided of the target's classes.
 
     Raises:
         LabelError: if no class is shared.
     """
-    label_map = match_labels(labels, sorted(set(predictions["label"])))
+    label_map = match_labels(labels, sorted(set(predictions["label"])), choices)
+    predictions = predictions.filter(~pl.col("label").is_in(list(label_map.dropped)))
     names = label_map.matched
     shared_rows = predictions.filter(pl.col("label").is_in(list(names)))
     shared = [label for label in labels if label in label_map.shared]
@@ -100,4 +108,5 @@ def _labels_json(label_map: LabelMap) -> dict[str, Any]:
         "kinds": label_map.kinds,
         "extra": list(label_map.extra),
         "missing": list(label_map.missing),
+        "dropped": list(label_map.dropped),
     }

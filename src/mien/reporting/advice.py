@@ -11,7 +11,7 @@ from mien.reporting.numerals import count, interval, percent, plural, score, sig
 from mien.reporting.tables import frequent_confusions
 from mien.reporting.wording import beats_chance, error_sentences
 
-__all__ = ["Advice", "advise"]
+__all__ = ["DROP", "Advice", "advise", "take_out"]
 
 WIDE = 0.03
 """Half width of an interval of macro-F1 above which more test photos are worth asking for."""
@@ -19,6 +19,7 @@ UNEVEN = 1.5
 """Images of the largest class per image of the smallest above which the imbalance is worth a word."""
 MANY_WITHOUT_FACE = 0.02
 DROP = -0.05
+"""Change of macro-F1 from the test photos to those from elsewhere that is worth a word."""
 
 Results = Mapping[str, Any]
 
@@ -49,14 +50,19 @@ def _not_above_chance(results: Results) -> Advice | None:
 
 
 def _overlap(results: Results) -> Advice | None:
-    target = results.get("target", {})
-    seen, recurring = target.get("seen_in_training", 0), target.get("recurring_groups", 0)
-    if not seen and not recurring:
+    return take_out(results.get("target", {}))
+
+
+def take_out(target: Results) -> Advice | None:
+    """What to do about photos from elsewhere that are not; None where there are none."""
+    seen, near = target.get("seen_in_training", 0), target.get("near_copies") or 0
+    recurring = target.get("recurring_groups", 0)
+    if not seen and not near and not recurring:
         return None
     return Advice(
         "Take the overlap out of the photos from elsewhere.",
-        f"Seen in training byte for byte: {count(seen)}; pictures in both sets, re-encoded ones included: "
-        f"{count(recurring)}.",
+        f"Seen in training byte for byte: {count(seen)}; copies of training photos, re-encoded ones included: "
+        f"{count(near)}; pictures in both sets, test photos included: {count(recurring)}.",
     )
 
 

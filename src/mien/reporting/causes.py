@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mien.reporting.numerals import plural, score, signed
+from mien.reporting.numerals import count, percent, plural, score, signed
 from mien.reporting.tables import Dot, change_dots
 
 __all__ = ["TITLES", "TOGETHER", "cause_dots", "cause_sentences"]
@@ -15,6 +15,7 @@ TITLES = {
     "resolution": "as coarse",
     "grey": "grey",
     "light": "as bright and as rich in contrast",
+    "compression": "as strongly compressed",
     "class_balance": "classes as frequent as there",
 }
 """Property → what was done to the test photos."""
@@ -34,8 +35,21 @@ def cause_sentences(causes: Causes | None) -> list[str]:
         _largest(causes["moved"]),
         f"All at once they change it by {signed(causes['together']['change'])}, of {signed(fall)} in all; "
         f"{signed(causes['unexplained'])} stays unexplained: other people, other ways to show or to label an "
-        "expression, or what was not measured, such as compression. Effects overlap, so they do not add up.",
+        "expression, or what was not measured. Effects overlap, so they do not add up.",
+        _compressed(causes["jpeg"]),
     ]
+
+
+def _compressed(jpeg: Causes) -> str:
+    """How strongly the files were compressed, and what is not known of it."""
+    if not jpeg["share"]:
+        return (
+            "How strongly the photos from elsewhere were compressed is not known: none of their files is a JPEG, and "
+            "an earlier compression leaves no trace in other formats."
+        )
+    share = "All" if jpeg["share"] == 1 else percent(jpeg["share"])
+    told = f"{share} of their files are JPEGs, of a median quality of {count(jpeg['target'])}"
+    return f"{told}; that of the test photos is {count(jpeg['test'])}. The lower, the more strongly compressed."
 
 
 def _largest(moved: Sequence[Causes]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,15 +15,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-__all__ = ["Curve", "kept_epoch", "learning_curves", "sureness_curves"]
+__all__ = ["Curve", "inline", "kept_epoch", "learning_curves", "page_style", "sureness_curves"]
 
 INK, MUTED, RULE, TRAIN, VAL = "#101010", "#202020", "#303030", "#404040", "#505050"
+TEST, TARGET = "#606060", "#707070"
 _ON_PAGE = {
     INK: "currentColor",
     MUTED: "var(--muted)",
     RULE: "var(--rule)",
     TRAIN: "var(--train)",
     VAL: "var(--val)",
+    TEST: "var(--test)",
+    TARGET: "var(--target)",
 }
 """Stand-in of each colour → what it becomes in the page."""
 
@@ -54,6 +58,11 @@ class Curve:
     svg: Markup
 
 
+def page_style(name: str) -> AbstractContextManager[None]:
+    """Drawings made within look like the page; the ids in them are made from ``name``."""
+    return matplotlib.rc_context(_STYLE | {"svg.hashsalt": name})
+
+
 def kept_epoch(history: Sequence[Mapping[str, float]], monitor: str) -> int:
     """The epoch whose weights were kept: the first with the highest monitored validation score."""
     scores = [row[f"val_{monitor}"] for row in history]
@@ -75,7 +84,7 @@ def learning_curves(
     panels = (("loss", "Loss (cross-entropy)"), ("accuracy", "Accuracy"), ("macro_f1", "Macro-F1"))
     curves = []
     for name, title in panels:
-        with matplotlib.rc_context(_STYLE | {"svg.hashsalt": f"{run} {name}"}):
+        with page_style(f"{run} {name}"):
             curves.append(Curve(title, _panel(history, name, title, kept, levels.get(name))))
     return curves
 
@@ -97,7 +106,7 @@ def _panel(
     _line(axes, epochs, train, TRAIN, (0, (4, 1.5)), kept)
     for height, label, colour in _end_labels(train[-1], val[-1], top, level):
         _beside(axes, height, label, colour)
-    return _inline(_svg(figure), _alt(title, epochs, train, val, kept))
+    return inline(figure, _alt(title, epochs, train, val, kept))
 
 
 def sureness_curves(sureness: Mapping[str, Any]) -> list[Curve]:
@@ -106,7 +115,7 @@ def sureness_curves(sureness: Mapping[str, Any]) -> list[Curve]:
     Args:
         sureness: as ``evaluation.sureness`` makes it, of at least one photo.
     """
-    with matplotlib.rc_context(_STYLE | {"svg.hashsalt": "sureness"}):
+    with page_style("sureness"):
         return [
             Curve("Right, by the probability given", _reliability(sureness["reliability"])),
             Curve("Wrong, by the share of photos answered", _risk(sureness["risk_coverage"])),
@@ -123,7 +132,7 @@ def _reliability(bins: Sequence[Mapping[str, float]]) -> Markup:
         axes.plot([part["confidence"]] * 2, [part["low"], part["high"]], color=VAL, linewidth=1)
     axes.plot([part["confidence"] for part in bins], [part["accuracy"] for part in bins], "o", color=VAL, markersize=5)
     told = "; ".join(f"at {part['confidence']:.2f} {part['accuracy']:.2f}" for part in bins)
-    return _inline(_svg(figure), f"Share of right answers by the probability given: {told}.")
+    return inline(figure, f"Share of right answers by the probability given: {told}.")
 
 
 def _risk(curve: Mapping[str, Sequence[float]]) -> Markup:
@@ -135,7 +144,7 @@ def _risk(curve: Mapping[str, Sequence[float]]) -> Markup:
     _beside(axes, curve["risk"][-1], "all answered", MUTED)
     middle = min(range(len(curve["coverage"])), key=lambda i: abs(curve["coverage"][i] - 0.5))
     told = f"{curve['risk'][middle]:.2f} for the surest half, {curve['risk'][-1]:.2f} for all photos"
-    return _inline(_svg(figure), f"Share of wrong answers by the share of photos answered: {told}.")
+    return inline(figure, f"Share of wrong answers by the share of photos answered: {told}.")
 
 
 def _square(axes: Axes, below: str, top: float) -> None:
@@ -203,14 +212,11 @@ def _alt(title: str, epochs: Sequence[float], train: Sequence[float], val: Seque
     )
 
 
-def _svg(figure: Figure) -> str:
+def inline(figure: Figure, alt: str) -> Markup:
+    """The drawing as part of the page: its colours and fonts, and ids that meet no other drawing's."""
     content = io.StringIO()
     figure.savefig(content, format="svg", metadata={"Date": None})
-    return content.getvalue()
-
-
-def _inline(svg: str, alt: str) -> Markup:
-    """The drawing as part of the page: its colours and fonts, and ids that meet no other drawing's."""
+    svg = content.getvalue()
     body = svg[svg.index("<svg") :]
     body = body[body.index(">") + 1 :]
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)

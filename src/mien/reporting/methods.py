@@ -210,16 +210,18 @@ def _target(results: Results) -> list[str]:
         return []
     target = results["target"]
     shared = [label for label, n in target["shared"]["support"].items() if n]
+    by = "by decision, name" if results["config"]["target_labels"] else "by name"
     return [
         f"The models were also tested on {plural(target['all']['images'], 'photo')} of the collection "
-        f"{target['data']['name']}, which took no part in training or selection. Classes were matched by "
-        f"name and synonym; shared: {_listed(shared)}{_besides(target['labels'])}. Scores over the shared "
+        f"{target['data']['name']}, which took no part in training or selection. Classes were matched "
+        f"{by} and synonym; shared: {_listed(shared)}{_besides(target['labels'])}. Scores over the shared "
         "classes let the model answer any of its classes unless stated."
     ]
 
 
 def _besides(labels: Mapping[str, Any]) -> str:
     told = "; only in the collection: " + _listed(labels["extra"]) if labels["extra"] else ""
+    told += "; left out by decision: " + _listed(labels["dropped"]) if labels["dropped"] else ""
     return told + ("; only in the model: " + _listed(labels["missing"]) if labels["missing"] else "")
 
 

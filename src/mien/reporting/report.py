@@ -13,7 +13,18 @@ from markupsafe import Markup
 
 from mien.data.pixels import Pixels
 from mien.metrics import RESAMPLES
-from mien.reporting import causes, concerns, division, figures, numerals, tables, wording
+from mien.reporting import (
+    causes,
+    concerns,
+    division,
+    drift,
+    elsewhere,
+    figures,
+    numerals,
+    robustness,
+    tables,
+    wording,
+)
 from mien.reporting.advice import advise
 from mien.reporting.figures import kept_epoch, learning_curves
 from mien.reporting.galleries import FLAGGED, galleries
@@ -80,6 +91,7 @@ def render_report(results: Results, manifest: pl.DataFrame, pixels: Pixels) -> s
             curves=_curves(results),
             sureness=_sureness(results),
             covered=wording.covered_sentence(results),
+            robustness=_robustness(results),
             run_dots=_run_dots(results),
             differences=tables.difference_dots(results["comparisons"]),
             comparisons=wording.comparison_sentences(results["comparisons"]),
@@ -193,6 +205,17 @@ def _sureness(results: Results) -> dict[str, Any]:
     }
 
 
+def _robustness(results: Results) -> dict[str, Any] | None:
+    """How the model takes pictures that get worse."""
+    found, test = results["robustness"], results["runs"][results["selected"]]["test"]
+    if found is None:
+        return None
+    return {
+        "told": robustness.robustness_sentences(found),
+        "panels": robustness.robustness_panels(found, test["chance_macro_f1"]),
+    }
+
+
 def _run_dots(results: Results) -> list[tables.Dot]:
     dots = []
     for name, run in results["runs"].items():
@@ -253,7 +276,12 @@ def _elsewhere(results: Results) -> dict[str, Any] | None:
         "dots": dots,
         "classes": tables.class_rows(target["shared"], results["labels"]),
         "confusion": tables.confusion_table(target["all"], results["labels"]),
-        "one_sided": wording.one_sided(target["shared"]),
+        "novelty": elsewhere.novelty_sentences(target),
+        "is_new": elsewhere.is_new(target),
+        "short": elsewhere.in_short(results),
+        "steps": elsewhere.next_steps(results),
+        "drift": drift.drift_panels(target["drift"]) if target["drift"] else [],
+        "drift_told": drift.drift_sentence(target["drift"]) if target["drift"] else "",
         "why": causes.cause_sentences(target["causes"]),
         "causes": causes.cause_dots(target["causes"]) if target["causes"] else None,
     }

@@ -148,7 +148,14 @@ def warnings(results: Mapping[str, Any]) -> list[str]:
     target = results.get("target", {})
     naive = division_warning(results)
     found = [naive] if naive else []
-    if n := target.get("seen_in_training", 0):
+    copies = target.get("near_copies") or 0
+    if copies:
+        found.append(
+            f"{plural(copies, 'photo')} from elsewhere {'is a copy' if copies == 1 else 'are copies'}, perhaps "
+            "re-encoded, of photos that the model was trained or selected on. The score on photos from elsewhere is "
+            "too high; take them out and run again."
+        )
+    elif n := target.get("seen_in_training", 0):
         found.append(
             f"{plural(n, 'photo')} from elsewhere {'is' if n == 1 else 'are'}, byte for byte, among the "
             "photos that the model was trained or selected on. The score on photos from elsewhere is too "
@@ -159,7 +166,7 @@ def warnings(results: Mapping[str, Any]) -> list[str]:
             f"The model or its backbone was trained on other photos of {' and '.join(names)}. For it, these photos are "
             "not from elsewhere: the score says little of a new domain."
         )
-    if n := target.get("recurring_groups", 0):
+    if not copies and (n := target.get("recurring_groups", 0)):
         found.append(
             f"{plural(n, 'picture')} {'stands' if n == 1 else 'stand'} both in the data and among the "
             "photos from elsewhere, perhaps re-encoded or resized. The two sets are not fully independent."

@@ -21,7 +21,7 @@ from mien.data.sources.folder import ARCHIVE_SUFFIXES, TABLE_SUFFIXES, holdings,
 from mien.data.sources.layout import assign_labels, pick
 from mien.errors import SourceError
 
-__all__ = ["Source", "SourceFile", "TableColumns", "open_images", "open_source"]
+__all__ = ["RECOGNISED", "Source", "SourceFile", "TableColumns", "open_images", "open_source"]
 
 RECOGNISED = TableColumns()
 FOREIGN_ARCHIVES = (".7z", ".rar", ".zst")
@@ -44,16 +44,17 @@ class Place:
     confined: bool = False
 
 
-def open_source(spec: str, columns: TableColumns = RECOGNISED) -> Source:
+def open_source(spec: str, columns: TableColumns = RECOGNISED, *, least_labels: int = 2) -> Source:
     """List a labelled source.
 
     Args:
         spec: path of a folder, zip, tar or table, ``kaggle:owner/name``, ``hf:owner/name``, or ``demo``;
             with ``::part`` for a part of it.
         columns: which columns of a table say what.
+        least_labels: 2 for photos to learn from, 1 for photos to score a model on.
 
     Raises:
-        SourceError: if there is no such path, no labels, only one label, or if columns were named for a source
+        SourceError: if there is no such path, no labels, too few labels, or if columns were named for a source
             that is no table.
         MissingExtraError: if a client library is needed that is not installed.
     """
@@ -61,7 +62,7 @@ def open_source(spec: str, columns: TableColumns = RECOGNISED) -> Source:
     if isinstance(found, Tables):
         from mien.data.sources.table import open_tables  # here, for it brings a library that folders do not need
 
-        return _with_two_labels(open_tables(found, columns), "has no row with a label")
+        return _with_labels(open_tables(found, columns), least_labels, "has no row with a label")
     if columns != RECOGNISED:
         named = ", ".join(filter(None, (columns.path, columns.label, columns.group, columns.split)))
         raise SourceError(
@@ -69,7 +70,7 @@ def open_source(spec: str, columns: TableColumns = RECOGNISED) -> Source:
             "list the photos in a CSV with path, label and that column, and give the CSV"
         )
     missing = "no class folders with files; expected one folder per class, as in photos/happy/1.jpg"
-    return _with_two_labels(assign_labels(found), missing, _table_hint(found))
+    return _with_labels(assign_labels(found), least_labels, missing, _table_hint(found))
 
 
 def open_images(spec: str, columns: TableColumns = RECOGNISED) -> Source:
@@ -86,10 +87,10 @@ def open_images(spec: str, columns: TableColumns = RECOGNISED) -> Source:
     return open_tables(found, columns, roles=("path", "split") if found.part else ("path",))
 
 
-def _with_two_labels(source: Source, missing: str, hint: str = "") -> Source:
+def _with_labels(source: Source, least: int, missing: str, hint: str = "") -> Source:
     if not source.labels:
         raise SourceError(f"{source.spec}: {missing}{hint}")
-    if len(source.labels) == 1:
+    if len(source.labels) < least:
         raise SourceError(
             f"{source.spec}: only one class, {source.labels[0]!r}; a recogniser needs at least two classes{hint}"
         )

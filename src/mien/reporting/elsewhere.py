@@ -1,0 +1,199 @@
+"""What the section on photos from elsewhere says first: whether they are new, what happened, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mien.reporting.advice import DROP, Advice, take_out
+from mien.reporting.numerals import count, interval, percent, plural, score, signed
+from mien.reporting.wording import one_sided
+
+__all__ = ["confusion_sentence", "in_short", "is_new", "next_steps", "novelty_sentences"]
+
+MOST_STEPS = 3
+UNCERTAIN = 0.10
+"""Half width of the interval of macro-F1 above which there are too few photos to build on."""
+WORTH_A_STEP = -0.03
+"""Change of macro-F1 from one cause that is worth mending."""
+LIMITING_HELPS = 0.03
+
+Target = Mapping[str, Any]
+
+
+def is_new(target: Target) -> bool:
+    """Whether nothing says that the model knows these photos or their like."""
+    return not (target["near_copies"] or target["seen_in_training"] or target["known_collections"])
+
+
+def novelty_sentences(target: Target) -> list[str]:
+    """Is it new at all? As far as it can be told."""
+    told = []
+    if n := target["near_copies"]:
+        told.append(
+            f"Not all of it is new: {plural(n, 'photo')} of {count(target['data']['images'])} "
+            f"{'is a copy' if n == 1 else 'are copies'}, byte for byte or re-encoded, resized or cropped, of photos "
+            "that the model was trained or selected on. The score is too high."
+        )
+    elif n := target["seen_in_training"]:
+        told.append(
+            f"Not all of it is new: {plural(n, 'photo')} of {count(target['data']['images'])} "
+            f"{'is' if n == 1 else 'are'}, byte for byte, among the photos that the model or its backbone was trained "
+            "on. The score is too high."
+        )
+    if names := target["known_collections"]:
+        told.append(
+            f"It is no new domain: the model or its backbone was trained on other photos of {' and '.join(names)}. The "
+            "score says little of photos from elsewhere."
+        )
+    if told:
+        return told
+    if target["near_copies"] is None:
+        return ["Whether it holds copies of training photos was not looked for: the model lies in no study."]
+    return [
+        "As far as can be told it is new: none of its photos is a copy of one that the model was trained or selected "
+        "on, and no collection that the model or its backbone was trained on has its name."
+    ]
+
+
+def in_short(results: Mapping[str, Any]) -> list[str]:
+    """What happened, in at most four sentences."""
+    target, change = results["target"], (results["target"].get("change_from_test") or {}).get("macro_f1")
+    shared = target["shared"]
+    told = [f"Macro-F1 over the shared classes is {score(shared['macro_f1'])} ({interval(shared['interval'])})"]
+    told[0] += f", {signed(change)} against the test photos." if change is not None else "."
+    if (causes := target["causes"]) and change is not None and change <= DROP:
+        told.append(_explained(causes))
+    told += filter(None, [confusion_sentence(target), one_sided(shared)])
+    return told
+
+
+def _explained(causes: Mapping[str, Any]) -> str:
+    fall, made = causes["reached"] - causes["macro_f1"], causes["together"]["change"]
+    return (
+        f"Of {signed(fall)}, {signed(made)} comes with how the pictures are made; {signed(causes['unexplained'])} does "
+        "not: other people, or other ways to show or to label an expression."
+    )
+
+
+def confusion_sentence(target: Target) -> str | None:
+    """The confusion that changed most; None where there is none to speak of."""
+    changes = target["confusion_changes"]
+    if not changes:
+        return None
+    first = changes[0]
+    told = (
+        f"“{first['true']}” is taken for “{first['predicted']}” in {_share(first['target'])}, on the test photos in "
+        f"{_share(first['test'])}"
+    )
+    if _is_clear(first):
+        return f"The confusion that changed most: {told}."
+    return f"No confusion changed by more than these photos can tell from chance; the most: {told}."
+
+
+def _share(part: Mapping[str, int]) -> str:
+    return f"{percent(part['count'] / part['of'])} ({count(part['count'])} of {count(part['of'])})"
+
+
+def _is_clear(change: Mapping[str, Any]) -> bool:
+    return not change["interval"][0] <= 0 <= change["interval"][1]
+
+
+def next_steps(results: Mapping[str, Any]) -> list[Advice]:
+    """What to do next about photos like these, the most urgent first; three at most."""
+    found = [rule(results["target"]) for rule in _RULES]
+    steps = [step for step in found if step is not None][:MOST_STEPS]
+    if steps:
+        return steps
+    return [Advice("Go on.", "On these photos nothing was found that calls for a step.")]
+
+
+def _other_photos(target: Target) -> Advice | None:
+    if not target["known_collections"]:
+        return None
+    return Advice(
+        "Test on photos of another collection before you rely on this score.",
+        f"Photos of {' and '.join(target['known_collections'])} helped to make the model.",
+    )
+
+
+def _label_more(target: Target) -> Advice | None:
+    shared = target["shared"]
+    if shared["interval"] is None:
+        return None
+    half = (shared["interval"][1] - shared["interval"][0]) / 2
+    if half <= UNCERTAIN:
+        return None
+    return Advice(
+        "Label more of these photos first.",
+        f"With {plural(shared['images'], 'photo')} the score may be anywhere in {interval(shared['interval'])}: too "
+        f"few to build on. Halving that takes about {count(4 * shared['images'])}.",
+    )
+
+
+_MENDS = {
+    "crop": "Show it whole photos there too, or train on photos cropped to the face.",
+    "resolution": "Take larger pictures there, or train on pictures made as small.",
+    "grey": "Take pictures in colour there, or train on photos made grey.",
+    "light": "Even out the light there, or train on photos as bright and as rich in contrast.",
+    "compression": "Save pictures with less compression there, or train on photos compressed as strongly.",
+}
+"""Property → what mends it; nothing mends how frequent the classes are."""
+
+
+def _mend_the_cause(target: Target) -> Advice | None:
+    moved = [move for move in (target["causes"] or {}).get("moved", []) if move["property"] in _MENDS]
+    worst = min(moved, key=lambda move: float(move["change"]), default=None)
+    if worst is None or worst["change"] > WORTH_A_STEP or worst["interval"][1] >= 0:
+        return None
+    ends = interval(worst["interval"], "signed")
+    return Advice(
+        _MENDS[worst["property"]],
+        f"That alone moves the test photos by {signed(worst['change'])} ({ends}), more than any other property of the "
+        "pictures.",
+    )
+
+
+def _train_on_them(target: Target) -> Advice | None:
+    change = (target.get("change_from_test") or {}).get("macro_f1")
+    if change is None or change > DROP:
+        return None
+    causes = target["causes"]
+    why = f"{signed(causes['unexplained'])} is not in how the pictures are made. " if causes else ""
+    return Advice(
+        "Label some of these photos and train on them together with your own: mien study YOURS SOME_OF_THESE.",
+        f"{why}Keep the others for the test. Over the shared classes macro-F1 changes by {signed(change)}.",
+    )
+
+
+def _look_at_labels(target: Target) -> Advice | None:
+    clear = [change for change in target["confusion_changes"] or [] if _is_clear(change) and change["change"] > 0]
+    if not clear:
+        return None
+    first = clear[0]
+    return Advice(
+        f"Look at some of its photos labelled “{first['true']}” beside your own of “{first['predicted']}”.",
+        f"{_share(first['target'])} are taken for it, {_share(first['test'])} of the test photos: the two collections "
+        "may not mean the same by these words. If they do not, map or drop the class in a file of classes.",
+    )
+
+
+def _fewer_classes(target: Target) -> Advice | None:
+    free, limited = target["shared"]["macro_f1"], target["shared_limited"]["macro_f1"]
+    if free is None or limited is None or limited - free < LIMITING_HELPS:
+        return None
+    return Advice(
+        f"Train on the shared classes alone, if {' and '.join(target['labels']['missing'])} cannot occur there.",
+        f"With its answers limited to them, this model reaches {score(limited)} instead of {score(free)}.",
+    )
+
+
+_RULES: tuple[Callable[[Target], Advice | None], ...] = (
+    take_out,
+    _other_photos,
+    _label_more,
+    _mend_the_cause,
+    _train_on_them,
+    _look_at_labels,
+    _fewer_classes,
+)
