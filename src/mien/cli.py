@@ -215,6 +215,47 @@ def evaluate(
 
 
 @app.command
+def adapt(
+    model: str,
+    target: str,
+    /,
+    *,
+    shots: str = "0,1,2,5,10,20",
+    draws: int = 5,
+    save: str | None = None,
+    columns: ColumnOptions = NO_COLUMNS,
+    seed: int = 42,
+    out: str | None = None,
+    json: Flag = False,
+) -> None:
+    """Measure what would make a model better on photos from elsewhere, and what that would cost at home.
+
+    Args:
+        model: Study folder, or a run folder or model.onnx in one.
+        target: Labelled photos from elsewhere, as for 'mien study'; half of them is only scored.
+        shots: Numbers of labelled photos a class to learn from.
+        draws: How often these are drawn; scores are means over the draws.
+        save: Write the model of one way: class shares, statistics, made alike, self-training or labels.
+        seed: Seed of halves and draws.
+        out: Folder to write. Default: mien-adapt-NAME in the current folder.
+        json: Print the results as one JSON object.
+    """
+    from dataclasses import asdict
+
+    from mien.options import whole_numbers
+    from mien.terminal import TerminalProgress
+
+    with _extra("train", "adapting"):
+        from mien.adapting.adapt import run_adaptation
+        from mien.config import AdaptConfig
+        from mien.terminal_adapt import adaptation_summary
+
+    config = AdaptConfig(model, target, whole_numbers("shots", shots), draws, save, seed, **asdict(columns))
+    folder = output_folder(out, (target,), "mien-adapt")
+    _finish(run_adaptation(config, folder, progress=TerminalProgress()), adaptation_summary, json=json)
+
+
+@app.command
 def predict(
     sources: Annotated[tuple[str, ...], Parameter(allow_leading_hyphen=True)],
     /,

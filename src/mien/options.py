@@ -24,6 +24,7 @@ __all__ = [
     "ScoringOptions",
     "TrainOptions",
     "output_folder",
+    "whole_numbers",
 ]
 
 Flag = Annotated[bool, Parameter(negative="")]
@@ -247,6 +248,20 @@ class CompareOptions:
         for name in ("out", "resume"):
             del values[name]
         return CompareConfig(data=data, arms=arms, **values, **asdict(columns))
+
+
+def whole_numbers(name: str, text: str) -> tuple[int, ...]:
+    """Numbers that an option lists, ascending and each once.
+
+    Raises:
+        ConfigError: if they are none.
+    """
+    from mien.errors import ConfigError
+
+    try:
+        return tuple(sorted({int(part) for part in text.split(",")}))
+    except ValueError:
+        raise ConfigError(f"--{name} {text}: expected whole numbers, as in 0,1,5,20") from None
 
 
 def _shares(text: str | None) -> tuple[float, ...]:

@@ -7,7 +7,7 @@ once (faces of other people, other ways to show and to label an expression) is c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,7 +22,7 @@ from mien.evaluation.predictions import view_batches
 from mien.metrics import Difference, balance_difference, confusion_matrix, macro_f1, paired_difference
 from mien.recognizer import Recognizer
 
-__all__ = ["causes_json"]
+__all__ = ["causes_json", "like_the_target"]
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 LEAST_PHOTOS = 20
@@ -110,17 +110,37 @@ def _change_json(base: float, change: Difference) -> dict[str, Any]:
     return {"macro_f1": base + change.value, "change": change.value, "interval": ends}
 
 
-def _answers(
+def like_the_target(
+    recognizer: Recognizer, pixels: Pixels, rows: pl.DataFrame, target: pl.DataFrame, *, only: str | None = None
+) -> Iterator[Views]:
+    """What the model looks at, a batch at a time, once photos are made like a target's.
+
+    Args:
+        rows: of photos whose properties are moved.
+        target: rows of the target.
+        only: the one property to move; all that differ where None.
+    """
+    setting = _Setting(recognizer.contract.views, _domain(rows), _domain(target))
+    moves = [move for name, move in MOVES.items() if _differs(name, setting) and only in (None, name)]
+    return _moved(recognizer, pixels, rows, setting, moves)
+
+
+def _moved(
     recognizer: Recognizer, pixels: Pixels, rows: pl.DataFrame, setting: _Setting, moves: list[Move]
-) -> NDArray[np.int64]:
-    """The class (N,) that the model answers once the photos were moved."""
-    parts = []
+) -> Iterator[Views]:
     setting = replace(setting, is_coarse=_resolution in moves)
     for batch, views in view_batches(recognizer, pixels, rows):
         for move in moves:
             move(views, batch, setting)
-        parts.append(recognizer.logits(views).argmax(1))
-    return np.concatenate(parts)
+        yield views
+
+
+def _answers(
+    recognizer: Recognizer, pixels: Pixels, rows: pl.DataFrame, setting: _Setting, moves: list[Move]
+) -> NDArray[np.int64]:
+    """The class (N,) that the model answers once the photos were moved."""
+    moved = _moved(recognizer, pixels, rows, setting, moves)
+    return np.concatenate([recognizer.logits(views).argmax(1) for views in moved])
 
 
 def _domain(rows: pl.DataFrame) -> _Domain:

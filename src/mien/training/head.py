@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
+from threadpoolctl import threadpool_limits
 
 from mien.calibration import ERRORS, fit_temperature, threshold_for
 from mien.config import HeadSettings
@@ -28,9 +29,9 @@ MAX_ITERATIONS = 500
 MAX_SEARCH = 4000
 """Photos used to choose the penalty; more would cost minutes and change little."""
 LEAST_SPREAD = 0.1
-"""Least standard deviation that a feature is divided by, as a share of the median feature's. One that is silent on nearly
-all training photos would otherwise shout on the first new photo that wakes it: a tenth of the last layer of the
-expression backbone is like that."""
+"""Least standard deviation that a feature is divided by, as a share of the median feature's. One that is silent on
+nearly all training photos would otherwise shout on the first new photo that wakes it: a third of the last layer of
+the expression backbone speaks on fewer than one in twenty."""
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
@@ -156,7 +157,12 @@ def out_of_fold(features: FloatArray, y: IntArray, folds: IntArray) -> FloatArra
 
 
 def fit_heads(
-    strengths: Sequence[float], features: FloatArray, y: IntArray, mirrored: FloatArray | None = None
+    strengths: Sequence[float],
+    features: FloatArray,
+    y: IntArray,
+    mirrored: FloatArray | None = None,
+    *,
+    weights: NDArray[np.float64] | None = None,
 ) -> list[Head]:
     """Standardise, fit a logistic regression for each strength, and fold both into one linear layer of logits.
 
@@ -168,6 +174,7 @@ def fit_heads(
         features: (N, D).
         y: (N,) class indices 0..K-1, every class present.
         mirrored: (N, D) features of the mirrored photos, to learn from as well.
+        weights: (N,), how many photos each one counts as; 1 where None. Not together with ``mirrored``.
     """
     if mirrored is not None:
         features, y = np.concatenate([features, mirrored]), np.concatenate([y, y])
@@ -175,17 +182,27 @@ def fit_heads(
     scale = np.maximum(spread, LEAST_SPREAD * np.median(spread))
     scale = np.where(scale > 0, scale, 1)
     standard = (features - mean) / scale
-    basis = np.eye(standard.shape[1], dtype=np.float32)
-    if len(standard) < standard.shape[1]:
-        left, lengths, basis = np.linalg.svd(standard, full_matrices=False)
-        standard = left * lengths
-    to_features = (basis / scale).astype(np.float32)
-    return [_fit(strength, standard, y, to_features, mean) for strength in strengths]
+    are_few = len(standard) < standard.shape[1]
+    # A second thread gains little here, and where others use the machine it costs nine times as much.
+    with threadpool_limits(1 if are_few else None, "blas"):
+        basis = np.eye(standard.shape[1], dtype=np.float32)
+        if are_few:
+            directions, places = np.linalg.qr(standard.T)
+            standard, basis = np.ascontiguousarray(places.T), directions.T
+        regressions = [
+            LogisticRegression(C=strength, max_iter=MAX_ITERATIONS).fit(standard, y, sample_weight=weights)
+            for strength in strengths
+        ]
+        return [_for_features(each, (basis / scale).astype(np.float32), mean) for each in regressions]
 
 
-def _fit(strength: float, standard: FloatArray, y: IntArray, to_features: FloatArray, mean: FloatArray) -> Head:
-    """A head for features, fitted to what ``to_features`` (R, D) makes of them, (N, R)."""
-    logistic = LogisticRegression(C=strength, max_iter=MAX_ITERATIONS).fit(standard, y)
+def _for_features(logistic: LogisticRegression, to_features: FloatArray, mean: FloatArray) -> Head:
+    """What a regression fitted to standardised, rotated features (N, R) makes of features (N, D).
+
+    Args:
+        to_features: (R, D).
+        mean: (D,) of the features.
+    """
     coefficients, intercept = logistic.coef_, logistic.intercept_
     if len(logistic.classes_) == 2:  # scikit-learn keeps one row for two classes
         coefficients, intercept = np.vstack([-coefficients, coefficients]) / 2, np.r_[-intercept, intercept] / 2

@@ -1,0 +1,1 @@
+"""``mien adapt``: what makes a recogniser better on photos from elsewhere, and what that costs where it came from."""

@@ -1,0 +1,112 @@
+"""Ways to fit a head to photos from elsewhere, without their labels or with a few: pure functions of features.
+
+A head is one linear layer, and every way gives another one, so that what was measured is what can be written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.recognizer import softmax
+from mien.training.head import LEAST_SPREAD, Head, fit_heads
+
+__all__ = ["Known", "aligned", "for_class_shares", "new_head", "self_trained"]
+
+ROUNDS = 100
+"""Steps in which the class shares are estimated; they stand still after some ten."""
+LEAST_SHARE = 1e-3
+"""A class is never taken to be rarer than this, so that it can be found again."""
+BELIEVED = 0.5
+"""Share of the photos given a class that are believed, the surest first."""
+MOST_WEIGHT = 10.0
+"""How many photos of the source a labelled photo of the target may weigh."""
+
+FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Known:
+    """The source's training photos, made like the target's.
+
+    Attributes:
+        features: (N, D).
+        y: (N,) class indices.
+        strength: inverse penalty C of the head.
+    """
+
+    features: FloatArray
+    y: IntArray
+    strength: float
+
+
+def for_class_shares(head: Head, temperature: float, features: FloatArray, had: NDArray[np.float64]) -> Head:
+    """The head for a target with other class shares, which are estimated from its answers.
+
+    Expectation maximisation of Saerens, Latinne and Decaestecker, "Adjusting the outputs of a classifier to new a
+    priori probabilities", 2002. A change of shares is a change of the bias.
+
+    Args:
+        features: (M, D) of unlabelled target photos.
+        had: (K,) shares of the classes in training.
+    """
+    weight, bias = head
+    probs = softmax((features @ weight.T + bias) / temperature)
+    shares = had
+    for _ in range(ROUNDS):
+        told = probs * (shares / had)
+        shares = np.maximum((told / told.sum(1, keepdims=True)).mean(0), LEAST_SHARE)
+        shares = shares / shares.sum()
+    return weight, bias + (temperature * np.log(shares / had)).astype(np.float32)
+
+
+def aligned(head: Head, source: FloatArray, target: FloatArray) -> Head:
+    """The head for features moved to the source's mean and spread, one by one.
+
+    As adaptive batch normalisation does inside a network (Li et al., "Revisiting batch normalization for practical
+    domain adaptation", 2016), here on the features.
+
+    Args:
+        source: (N, D) of photos like those that the head was fitted to.
+        target: (M, D) of unlabelled target photos.
+    """
+    weight, bias = head
+    (there, spread), (here, own) = ((each.mean(0), each.std(0)) for each in (target, source))
+    least = max(LEAST_SPREAD * float(np.median(spread)), 1e-12)
+    ratio = own / np.maximum(spread, least)
+    return (weight * ratio).astype(np.float32), (bias + weight @ (here - there * ratio)).astype(np.float32)
+
+
+def self_trained(known: Known, target: FloatArray) -> Head:
+    """A head fitted to the source and to what it believes of the target: the surest half of each class's answers.
+
+    Lee, "Pseudo-label", 2013; the share for each class keeps the common ones from swallowing the rare.
+
+    Args:
+        target: (M, D) of unlabelled target photos.
+    """
+    ((weight, bias),) = fit_heads([known.strength], known.features, known.y)
+    probs = softmax(target @ weight.T + bias)
+    answers, sureness = probs.argmax(1), probs.max(1)
+    believed = np.zeros(len(target), bool)
+    for label in np.unique(answers):
+        its = np.flatnonzero(answers == label)
+        believed[its[np.argsort(-sureness[its], kind="stable")[: round(BELIEVED * len(its))]]] = True
+    return new_head(known, target[believed], answers[believed].astype(np.int64))
+
+
+def new_head(known: Known, target: FloatArray, y: IntArray) -> Head:
+    """A head fitted to the source and to labelled target photos, which weigh as much together, up to a limit each.
+
+    Args:
+        target: (M, D), possibly none.
+        y: (M,) class indices.
+    """
+    weight = min(MOST_WEIGHT, len(known.y) / max(len(y), 1))
+    weights = np.r_[np.ones(len(known.y)), np.full(len(y), weight)]
+    features = np.concatenate([known.features, target])
+    (head,) = fit_heads([known.strength], features, np.concatenate([known.y, y]), weights=weights)
+    return head

@@ -1,0 +1,89 @@
+"""The results of adapting as rows and sentences, for the terminal and the page alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mien.reporting.numerals import count, interval, number_word, plural, score, signed
+
+__all__ = ["MEANING", "division", "doubts", "name_of", "title", "verdicts", "way_rows"]
+
+MEANING = {
+    "as it is": "the model unchanged",
+    "class shares": "biases moved to the class shares that its answers suggest (Saerens and others, 2002)",
+    "statistics": "each feature moved to the mean and spread that it has at home",
+    "made alike": "a new head, fitted to the training photos made like the target's",
+    "self-training": "the same, fitted to the surest half of its own answers as well",
+    "labels": "the same, fitted to labelled photos of the target as well",
+}
+
+
+def title(results: Mapping[str, Any]) -> str:
+    """``two-stream on fer2013-test: what would make it better``."""
+    return f"{results['recipe']} on {results['target']}: what would make it better, and what that would cost"
+
+
+def division(results: Mapping[str, Any]) -> str:
+    """How the photos were divided, and what the scores are."""
+    pool, scored = (sum(results[side].values()) for side in ("pool", "scored"))
+    text = (
+        f"{count(scored)} photos of the target are only scored, {count(pool)} others are learnt from; copies stand on "
+        f"one side. Answers there are limited to the {number_word(len(results['shared']))} shared classes. At home: "
+        f"{plural(results['source_images'], 'test photo')} of the study"
+    )
+    return text + (", cropped to the face as the target's are." if results["are_crops"] else ".")
+
+
+def name_of(entry: Mapping[str, Any]) -> str:
+    """``made alike``, or ``labels: 5 a class``."""
+    return f"{entry['way']}: {entry['shots']} a class" if entry["shots"] else str(entry["way"])
+
+
+def way_rows(results: Mapping[str, Any]) -> list[list[str]]:
+    """A header and a row for each way."""
+    rows = [["way", "target", "accuracy", "change [95 %]", "home", "change [95 %]"]]
+    for entry in results["ways"]:
+        rows.append([name_of(entry), *_scores(entry["target"], True), *_scores(entry["source"], False)])
+    return rows
+
+
+def _scores(side: Mapping[str, Any], has_accuracy: bool) -> list[str]:
+    several = f" ({score(side['lowest'])}–{score(side['highest'])})" if side["lowest"] != side["highest"] else ""
+    cells = [score(side["macro_f1"], 3) + several, *([score(side["accuracy"], 3)] if has_accuracy else [])]
+    is_same = side["change"] == 0 and side["interval"] == [0, 0]
+    return [*cells, "" if is_same else f"{signed(side['change'], 3)} [{interval(side['interval'], 'signed', 3)}]"]
+
+
+def verdicts(results: Mapping[str, Any]) -> list[str]:
+    """Which ways are better than the model as it is, without labels and with them."""
+    ways = [entry for entry in results["ways"] if entry["way"] != "as it is"]
+    sides = {"Without labels": [w for w in ways if not w["shots"]], "With labels": [w for w in ways if w["shots"]]}
+    return [f"{name}: {_verdict(entries)}" for name, entries in sides.items() if entries]
+
+
+def _verdict(entries: list[Mapping[str, Any]]) -> str:
+    better = [entry for entry in entries if entry["target"]["verdict"] == "better"]
+    if not better:
+        return "no way is surely better on the target than the model as it is."
+    best = max(better, key=lambda entry: entry["target"]["change"])
+    text = f"{name_of(best)} gains most on the target, {signed(best['target']['change'])} of macro-F1"
+    if best["source"]["verdict"] == "worse":
+        return f"{text}, and loses {signed(best['source']['change'])} at home."
+    return f"{text}; a loss at home was not found."
+
+
+def doubts(results: Mapping[str, Any]) -> list[str]:
+    """What a reader must know before believing the best row."""
+    lines = [
+        "The highest of several rows is flattered by being the highest; on other photos it will gain somewhat less."
+    ]
+    if results["too_many_shots"]:
+        numbers = ", ".join(map(str, results["too_many_shots"]))
+        lines.append(f"Left out: {numbers} labelled photos a class; the rarest class has too few to learn from.")
+    if results["config"]["draws"] > 1 and any(entry["shots"] for entry in results["ways"]):
+        lines.append(
+            f"With labels, scores are means over {results['config']['draws']} draws (lowest–highest), and the change "
+            "is that of the draw in the middle."
+        )
+    return lines

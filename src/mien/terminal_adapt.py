@@ -1,0 +1,29 @@
+"""How adapting looks on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from mien.adapting.wording import division, doubts, title, verdicts, way_rows
+
+__all__ = ["adaptation_summary"]
+
+
+def adaptation_summary(results: Mapping[str, Any]) -> RenderableType:
+    """What each way gains and costs, and where the page is."""
+    head, *body = way_rows(results)
+    table = Table(*head, box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for row in body:
+        table.add_row(*(escape(cell) for cell in row))
+    parts: list[RenderableType] = [Text(title(results), style="bold"), Text(division(results)), Text(), table, Text()]
+    parts += [Text(line) for line in verdicts(results)]
+    parts += [Text(line, style="dim") for line in doubts(results)]
+    paths = {name: path for name, path in results["paths"].items() if path and name != "run"}
+    parts += [Text(), *(Text(f"{name:<7} {path}") for name, path in paths.items())]
+    return Group(*parts)
