@@ -41,6 +41,7 @@ from mien.training.head import Head
 
 __all__ = ["run_adaptation"]
 
+FITTED_ANEW = ("made alike", "self-training", "labels")
 LEAST_SCORED = 20
 """Photos of the target that must be left to score."""
 
@@ -291,4 +292,6 @@ def _save(config: AdaptConfig, data: _Data, target: _Target, shots: Sequence[int
             raise ConfigError("--save labels: no number of --shots can be had from this target")
         seen = pool["sha256"].gather(_drawn(data.pool, shots[-1], config.seed, 0))
         head, way = _labelled(data, shots[-1], config.seed, 0), f"{shots[-1]} labelled photos a class"
+    if config.save in FITTED_ANEW:  # its logits need no temperature, but those of the file are divided by the old one
+        head = (head[0] * np.float32(data.temperature), head[1] * np.float32(data.temperature))
     data.model.save(head, folder, way=way, target=target.name, seen=seen)
