@@ -31,7 +31,8 @@ from mien.data.pixels import Pixels, PixelWriter
 from mien.data.preprocess import View
 from mien.data.sources import Source, open_source
 from mien.models.networks import IMAGENET_MEAN, IMAGENET_STD, EmotionCNN, PhotoNetwork
-from mien.training.fit import TrainingSet, faster_precision, fit
+from mien.training.batches import TrainingSet
+from mien.training.fit import faster_precision, fit
 from mien.training.recipes import NOTEBOOK
 
 ROUNDS, WARM_UP, STEPS = 3, 3, 8

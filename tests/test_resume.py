@@ -22,7 +22,8 @@ from mien.data.preprocess import View
 from mien.models.networks import IMAGENET_MEAN, IMAGENET_STD, EmotionCNN, PhotoNetwork
 from mien.progress import Silent
 from mien.study import run_study, run_training
-from mien.training.fit import TrainingSet, fit
+from mien.training.batches import TrainingSet
+from mien.training.fit import fit
 from mien.training.history import read_history
 
 MOST_SECONDS = 240

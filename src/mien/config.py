@@ -81,6 +81,18 @@ class TrainSettings:
         stop_patience: epochs without improvement before training ends; None trains the whole budget.
         dropout_scale: factor on the network's dropout rates, in [0, 1].
         precision: ``auto`` is replaced by what a few timed steps show to be faster.
+        schedule: ``plateau`` lowers the learning rate when the score stands still; ``cosine`` follows the share of the
+            budget that is spent, from nothing up to ``learning_rate`` and down to a hundredth of it.
+        warm_up: share of the budget in which ``cosine`` rises, in [0, 1).
+        balance: ``loss`` weighs each class by the inverse of its photos; ``sampler`` draws each class as often as the
+            others; ``none`` leaves them as they are.
+        grey_share: share of the training photos that are shown without colour, in [0, 1].
+        ema_decay: what is validated and kept is the moving average of the weights, of which each update keeps so
+            much, in (0, 1); None keeps the weights themselves.
+        view: what the network looks at, the whole ``photo`` or the ``face``.
+        backbone: pretrained network to start from; None trains EmotionCNN from nothing.
+        frozen_stages: of the backbone, counted from the pixels, that stay as they are, normalisation included.
+        backbone_rate: the rest of the backbone learns at this share of ``learning_rate``.
     """
 
     size: int
@@ -97,6 +109,15 @@ class TrainSettings:
     stop_patience: int | None = None
     dropout_scale: float = 1.0
     precision: Precision = "auto"
+    schedule: Literal["plateau", "cosine"] = "plateau"
+    warm_up: float = 0.1
+    balance: Literal["none", "loss", "sampler"] = "none"
+    grey_share: float = 0.0
+    ema_decay: float | None = None
+    view: Literal["photo", "face"] = "photo"
+    backbone: str | None = None
+    frozen_stages: int = 0
+    backbone_rate: float = 0.1
 
     def __post_init__(self) -> None:
         if self.size < 32:
@@ -104,9 +125,17 @@ class TrainSettings:
         check_choice("augment", self.augment, get_args(Augmentation))
         check_choice("precision", self.precision, get_args(Precision))
         check_choice("monitor", self.monitor, ("accuracy", "macro_f1"))
+        check_choice("schedule", self.schedule, ("plateau", "cosine"))
+        check_choice("balance", self.balance, ("none", "loss", "sampler"))
+        check_choice("view", self.view, ("photo", "face"))
         _check_range("batch_size", self.batch_size, 1, None)
         _check_range("label_smoothing", self.label_smoothing, 0, 0.999)
-        _check_range("dropout_scale", self.dropout_scale, 0, 1)
+        for name in ("dropout_scale", "grey_share", "backbone_rate"):
+            _check_range(name, getattr(self, name), 0, 1)
+        _check_range("warm_up", self.warm_up, 0, 0.999)
+        _check_range("frozen_stages", self.frozen_stages, 0, None)
+        if self.ema_decay is not None:
+            _check_range("ema_decay", self.ema_decay, 1e-6, 1 - 1e-6)
         for name in ("learning_rate", "clip_norm"):
             value = getattr(self, name)
             if value is not None and not value > 0:

@@ -120,8 +120,8 @@ class TrainOptions:
     """How photos are divided and recognisers trained.
 
     Attributes:
-        recipe: What to train: two-stream, probe, scratch, notebook; the last two also with '-no-augmentation' behind.
-            May be given several times.
+        recipe: What to train: two-stream, probe, scratch, notebook, finetune; the last three also with
+            '-no-augmentation' behind. May be given several times.
         corrections: Table that 'mien audit --out' wrote, with your decisions: drop, or relabel to CLASS.
         split: Train/validation/test in per cent; folders named train, val and test are kept as they are.
         split_method: What stays together: grouped (copies of a picture, and the groups of --group-column), series
@@ -134,8 +134,8 @@ class TrainOptions:
         size: Side of the trained networks' input, px.
         augment: Augmentation of the trained networks: none or notebook.
         precision: fp32, bf16, or auto to take what is faster in a few timed steps (the default).
-        backbone: What the whole photo goes through in two-stream and probe: a name that timm knows, or
-            hf-hub:OWNER/NAME; downloaded once. Default: efficientnet-lite0, which comes with the installation.
+        backbone: What the whole photo goes through in two-stream and probe, or what finetune starts from: a name that
+            timm knows, or hf-hub:OWNER/NAME, downloaded once; efficientnet-lite0 and expression come with mien.
         max_error: Share of answers that may be wrong; less sure ones are called unsure. Refused where it cannot be
             kept.
         device: auto, cpu or cuda.

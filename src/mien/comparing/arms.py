@@ -15,7 +15,8 @@ __all__ = ["Arm", "CompareConfig", "budgets", "parse_arms", "primary_contrast", 
 
 NETWORK_KEYS = (
     "size", "batch_size", "learning_rate", "weight_decay", "label_smoothing", "clip_norm", "augment", "monitor",
-    "plateau_factor", "plateau_patience", "dropout_scale", "precision",
+    "plateau_factor", "plateau_patience", "dropout_scale", "precision", "schedule", "warm_up", "balance", "grey_share",
+    "ema_decay", "view", "frozen_stages", "backbone_rate",
 )  # fmt: skip
 """Of ``TrainSettings``. Early stopping is not among them: with it, arms would not get the same budget."""
 HEAD_KEYS = ("context", "photo_size", "face_backbone", "face_size")
@@ -166,14 +167,17 @@ def resolve_arm(arm: Arm, config: CompareConfig, labels: Sequence[str], budget: 
         ConfigError: for settings out of range, or that this kind of recipe does not have.
     """
     recipe = arm.settings.get("recipe", config.recipe)
-    study = replace(config.study(recipe, budget, seed), backbone=arm.settings.get("backbone"))
+    is_head = isinstance(RECIPES[recipe], HeadSettings)
+    study = replace(config.study(recipe, budget, seed), backbone=arm.settings.get("backbone") if is_head else None)
     run = resolve_run(recipe, study, labels)
-    changes = {key: value for key, value in arm.settings.items() if key not in ("recipe", "backbone")}
-    keys = NETWORK_KEYS if run.train else ("backbone", *HEAD_KEYS)
-    for key in {**changes, **({"backbone": None} if "backbone" in arm.settings else {})}:
+    changes = {key: value for key, value in arm.settings.items() if key != "recipe"}
+    has_backbone = run.train is None or run.train.backbone is not None
+    keys = (*(("backbone",) if has_backbone else ()), *(NETWORK_KEYS if run.train else HEAD_KEYS))
+    for key in changes:
         if key not in keys:
             raise ConfigError(f"--arm {arm.name}: recipe {recipe} has no {key}; it has {', '.join(keys)}")
     if run.train:
         return replace(run, train=replace(run.train, stop_patience=None, **changes))
+    changes.pop("backbone", None)  # it is among the study's settings, and decides the size of the view
     assert run.head is not None
     return replace(run, head=dataclasses.replace(run.head, **changes))

@@ -13,97 +13,51 @@ import os
 import signal
 import time
 import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import lightning.pytorch as pl
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader
 
 from mien.config import Budget, TrainSettings
 from mien.data.augment import augmentation
-from mien.data.pixels import Pixels
-from mien.data.preprocess import View
 from mien.errors import WorkFailedError
 from mien.metrics import confusion_matrix, macro_f1
 from mien.progress import Advance
+from mien.training.batches import EpochOrder, PhotoBatches, TrainingSet, class_weights
+from mien.training.finetune import parameter_groups
 from mien.training.history import History
 
-__all__ = ["PhotoBatches", "TrainingSet", "faster_precision", "fit"]
+__all__ = ["ExpressionModule", "cosine_rate", "faster_precision", "fit"]
 
 HISTOGRAM_EPOCHS = 5
-
-
-@dataclass(frozen=True)
-class TrainingSet:
-    """Photos of one split: where their pixels are and what they show.
-
-    Attributes:
-        rows: (N,) rows in the pixel arrays.
-        y: (N,) class indices.
-    """
-
-    pixels: Pixels
-    view: View
-    rows: np.ndarray[Any, np.dtype[np.int64]]
-    y: np.ndarray[Any, np.dtype[np.int64]]
-
-
-class PhotoBatches(Dataset[tuple[Tensor, Tensor]]):
-    """A list of positions → one batch: pixels uint8 (N, S, S, 3) and class indices (N,)."""
-
-    def __init__(self, photos: TrainingSet) -> None:
-        self._photos = photos
-
-    def __getitem__(self, positions: Any) -> tuple[Tensor, Tensor]:
-        photos = self._photos
-        pixels = torch.from_numpy(photos.pixels.read(photos.view, photos.rows[positions]))
-        return pixels, torch.from_numpy(photos.y[positions])
-
-
-class EpochOrder(Sampler[list[int]]):
-    """The batches of an epoch, in an order that depends on seed and epoch alone.
-
-    It has no length on purpose: the last epoch of a budget in updates is shorter than the others. A single
-    photo that would be left over joins the batch before it, because batch normalisation needs two.
-    """
-
-    def __init__(self, n: int, settings: TrainSettings, seed: int) -> None:
-        self._n, self._batch, self._updates, self._seed = n, settings.batch_size, settings.budget.updates, seed
-        self._epoch = 0
-        self.per_epoch = max(1, math.ceil(n / self._batch) - (n % self._batch == 1))
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called by Lightning before each epoch."""
-        self._epoch = epoch
-
-    def __iter__(self) -> Iterator[list[int]]:
-        order = np.random.default_rng((self._seed, self._epoch)).permutation(self._n).tolist()
-        count = self.per_epoch
-        if self._updates is not None:
-            count = min(count, self._updates - self._epoch * self.per_epoch)
-        for i in range(count):
-            stop = (i + 1) * self._batch if i + 1 < self.per_epoch else self._n
-            yield order[i * self._batch : stop]
 
 
 class ExpressionModule(pl.LightningModule):
     """One network, its loss, its optimiser and its scores."""
 
-    def __init__(self, network: nn.Module, settings: TrainSettings, seed: int, n_classes: int) -> None:
+    def __init__(
+        self, network: nn.Module, settings: TrainSettings, seed: int, n_classes: int, weights: Tensor | None = None
+    ) -> None:
+        """Train a network.
+
+        Args:
+            weights: (K,) of the classes in the loss; None weighs all photos alike.
+        """
         super().__init__()
+        self._class_weights = weights
         self.network = network
         self.settings, self.seed, self.n_classes = settings, seed, n_classes
         self.history = History(settings.monitor)
-        self._augment = augmentation(settings.augment, settings.size)
+        self._augment = augmentation(settings.augment, settings.size, settings.grey_share)
         self._confusion = {name: np.zeros((n_classes, n_classes), int) for name in ("train", "val")}
         self._loss = {name: [0.0, 0.0] for name in ("train", "val")}
         self._started = 0.0
@@ -111,7 +65,7 @@ class ExpressionModule(pl.LightningModule):
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam; the plateau scheduler is stepped at the end of each epoch, before the checkpoint is written."""
         optimizer = torch.optim.Adam(
-            self.network.parameters(), lr=self.settings.learning_rate, weight_decay=self.settings.weight_decay
+            parameter_groups(self.network, self.settings), weight_decay=self.settings.weight_decay
         )
         self._plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
             optimizer, mode="max", factor=self.settings.plateau_factor, patience=self.settings.plateau_patience
@@ -126,13 +80,20 @@ class ExpressionModule(pl.LightningModule):
         """Seed the epoch's augmentation and dropout, once its loader, which draws too, stands."""
         if batch_idx == 0:
             torch.manual_seed(self.seed * 1_000_003 + self.current_epoch)
+        if self.settings.schedule == "cosine":
+            factor = cosine_rate(self._spent(), self.settings.warm_up)
+            for group in self.optimizers().param_groups:  # type: ignore[union-attr]
+                group["lr"] = group["peak"] * factor
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
         """Loss of one batch."""
         pixels, y = batch
         image = self._augment(pixels.permute(0, 3, 1, 2).float() / 255)  # (N, 3, S, S) in [0, 1]
         logits = self.network(image)
-        loss = functional.cross_entropy(logits.float(), y, label_smoothing=self.settings.label_smoothing)
+        weights = None if self._class_weights is None else self._class_weights.to(y.device)
+        loss = functional.cross_entropy(
+            logits.float(), y, weight=weights, label_smoothing=self.settings.label_smoothing
+        )
         if not torch.isfinite(loss):
             raise WorkFailedError(
                 f"the loss is no longer a number in epoch {self.current_epoch + 1}; lower the learning rate"
@@ -158,7 +119,8 @@ class ExpressionModule(pl.LightningModule):
             train=train,
             val=val,
         )
-        self._plateau.step(val[self.settings.monitor])
+        if self.settings.schedule == "plateau":
+            self._plateau.step(val[self.settings.monitor])
         self._reset()
         self._stop_if_stale()
 
@@ -183,6 +145,15 @@ class ExpressionModule(pl.LightningModule):
         if patience is not None and self.history.epochs_since_best >= patience:
             self.trainer.should_stop = True
 
+    def _spent(self) -> float:
+        """Share of the budget that is spent, in [0, 1]; of several limits, the one that is nearest."""
+        budget, per_epoch = self.settings.budget, cast(EpochOrder, self.trainer.train_dataloader.sampler).per_epoch  # type: ignore[union-attr]
+        shares = [self.global_step / (budget.epochs * per_epoch)] if budget.epochs else []
+        shares += [self.global_step / budget.updates] if budget.updates else []
+        if budget.seconds:
+            shares.append((self.history.seconds + time.monotonic() - self._started) / budget.seconds)
+        return min(max(shares), 1.0)
+
     def _count(self, name: str, loss: Tensor, logits: Tensor, y: Tensor) -> None:
         y_true, y_pred = y.cpu().numpy(), logits.detach().argmax(1).cpu().numpy()
         self._confusion[name] += confusion_matrix(y_true, y_pred, self.n_classes)
@@ -201,6 +172,18 @@ class ExpressionModule(pl.LightningModule):
         for name in ("train", "val"):
             self._confusion[name][:] = 0
             self._loss[name] = [0.0, 0.0]
+
+
+def cosine_rate(spent: float, warm_up: float) -> float:
+    """Factor on the learning rate when a share of the budget is spent: a linear rise, then a cosine to a hundredth.
+
+    Args:
+        spent: share of the budget, in [0, 1].
+        warm_up: share of it that rises, in [0, 1).
+    """
+    if spent < warm_up:
+        return max(spent / warm_up, 0.01)
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (spent - warm_up) / (1 - warm_up)))
 
 
 class _Journal(Callback):
@@ -307,8 +290,10 @@ def fit(
         The network with its best weights, on the CPU, in evaluation mode.
     """
     train, val = splits
-    order = EpochOrder(len(train.rows), settings, seed)
-    module = ExpressionModule(network.to(memory_format=torch.channels_last), settings, seed, n_classes)
+    order = EpochOrder(train.y, settings, seed)
+    weights = torch.from_numpy(class_weights(train.y, n_classes)) if settings.balance == "loss" else None
+    network = network.to(memory_format=torch.channels_last)
+    module = ExpressionModule(network, settings, seed, n_classes, weights)
     checkpoints = folder / "checkpoints"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -349,6 +334,7 @@ def _trainer(settings: TrainSettings, device: str, folder: Path, per_epoch: int,
         )
         for name, monitor in (("best", "score"), ("last", None))
     ]
+    averaging = [EMAWeightAveraging(decay=settings.ema_decay)] if settings.ema_decay is not None else []
     return pl.Trainer(
         accelerator="gpu" if device == "cuda" else "cpu",
         devices=1,
@@ -356,7 +342,7 @@ def _trainer(settings: TrainSettings, device: str, folder: Path, per_epoch: int,
         max_epochs=_max_epochs(settings.budget, per_epoch),
         gradient_clip_val=settings.clip_norm,
         logger=TensorBoardLogger(folder, name="", version="tensorboard"),
-        callbacks=[_Journal(folder, settings.budget, advance), *keepers],
+        callbacks=[*averaging, _Journal(folder, settings.budget, advance), *keepers],
         plugins=[_WholeCheckpoints()],
         deterministic="warn",
         benchmark=False,

@@ -7,6 +7,9 @@
 ``two-stream`` the same, with the face through a backbone that learnt expressions, learning from mirror images too, and
                able to do without a scene; the default.
 
+``finetune``   the face through the backbone that learnt expressions, which goes on learning: stages near the pixels
+               frozen, the others at a tenth of the head's rate, a cosine schedule, averaged weights, balanced classes.
+
 ``-no-augmentation`` behind a trained recipe leaves its augmentation out.
 """
 
@@ -44,7 +47,22 @@ SCRATCH = TrainSettings(
     dropout_scale=0.2,
 )
 
-_TRAINED = {"notebook": NOTEBOOK, "scratch": SCRATCH}
+FINETUNE = TrainSettings(
+    size=128,
+    batch_size=32,
+    budget=Budget(epochs=12),
+    label_smoothing=0.05,
+    clip_norm=5.0,
+    schedule="cosine",
+    balance="loss",
+    grey_share=0.2,
+    ema_decay=0.98,
+    view="face",
+    backbone="expression",
+    frozen_stages=3,
+)
+
+_TRAINED = {"notebook": NOTEBOOK, "scratch": SCRATCH, "finetune": FINETUNE}
 RECIPES: dict[str, TrainSettings | HeadSettings] = {
     "two-stream": HeadSettings(
         face_backbone="expression",
@@ -95,6 +113,8 @@ def resolve_run(name: str, study: StudyConfig, labels: Sequence[str]) -> RunConf
             settings = replace(settings, size=DRAWN_SIZE, budget=DRAWN_BUDGET)
         elif device == "cuda":
             settings = replace(settings, size=SIZE_ON_GPU)
+    if settings.backbone and study.backbone:
+        settings = replace(settings, backbone=study.backbone, size=view_size(study.backbone, settings.size))
     return replace(
         run,
         train=replace(
@@ -112,7 +132,7 @@ def views_of(run: RunConfig) -> tuple[View, ...]:
     if run.head is not None:
         return (View(run.head.context, run.head.photo_size), View("face", run.head.face_size))
     assert run.train is not None
-    return (View("photo", run.train.size),)
+    return (View(run.train.view, run.train.size),)
 
 
 def _head(recipe: HeadSettings, study: StudyConfig) -> HeadSettings:

@@ -34,8 +34,10 @@ from mien.models.networks import (
     TwoStreamNetwork,
 )
 from mien.progress import Advance
+from mien.training.batches import TrainingSet
 from mien.training.features import FeatureCache
-from mien.training.fit import TrainingSet, faster_precision, fit
+from mien.training.finetune import FineTuned
+from mien.training.fit import faster_precision, fit
 from mien.training.head import Head, Sureness, cross_validate, fit_heads, measure_sureness
 from mien.training.recipes import views_of
 
@@ -184,8 +186,8 @@ def _linear(weight: NDArray[np.float32], bias: NDArray[np.float32]) -> nn.Linear
 
 def _network_run(run: RunConfig, photos: LabelledPhotos, folder: Path, advance: Advance) -> RunConfig:
     assert run.train is not None
-    body = EmotionCNN(len(run.labels), dropout_scale=run.train.dropout_scale)
-    network = PhotoNetwork(body, IMAGENET_MEAN, IMAGENET_STD)
+    backbones = [load_backbone(run.train.backbone)] if run.train.backbone else []
+    network = _fresh_network(run, *backbones)
     if run.train.precision == "auto":
         precision = faster_precision(network, run.train, len(run.labels), run.device)
         run = replace(run, train=replace(run.train, precision=precision))
@@ -206,8 +208,18 @@ def _network_run(run: RunConfig, photos: LabelledPhotos, folder: Path, advance: 
         folder=folder,
         advance=advance,
     )
-    export_model(trained, _contract(run, photos, (), ["train", "val"]), folder)
+    export_model(trained, _contract(run, photos, backbones, ["train", "val"]), folder)
     return run
+
+
+def _fresh_network(run: RunConfig, backbone: Backbone | None = None) -> PhotoNetwork:
+    """The network that training starts from."""
+    assert run.train is not None
+    if backbone is None:
+        body = EmotionCNN(len(run.labels), dropout_scale=run.train.dropout_scale)
+        return PhotoNetwork(body, IMAGENET_MEAN, IMAGENET_STD)
+    tuned = FineTuned(backbone, len(run.labels), run.train)
+    return PhotoNetwork(tuned, backbone.mean, backbone.std, is_grey=backbone.is_grey)
 
 
 def _contract(

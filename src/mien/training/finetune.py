@@ -1,0 +1,78 @@
+"""A pretrained backbone that goes on learning: the stages near the pixels frozen, the others at a low rate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from torch import Tensor, nn
+
+from mien.config import TrainSettings
+from mien.errors import ConfigError
+from mien.models.backbones import Backbone
+
+__all__ = ["FineTuned", "parameter_groups"]
+
+DROPOUT = 0.3
+
+
+class FineTuned(nn.Module):
+    """Normalised floats (N, 3, H, W) → logits (N, K), by a backbone of timm's EfficientNet kind and a linear layer."""
+
+    def __init__(self, backbone: Backbone, n_classes: int, settings: TrainSettings) -> None:
+        """Make the network; the stem counts with the first stage.
+
+        Raises:
+            ConfigError: if the backbone has no stages that could be frozen, or fewer.
+        """
+        super().__init__()
+        self.backbone = backbone.module.requires_grad_(True)
+        self.dropout = nn.Dropout(DROPOUT * settings.dropout_scale)
+        self.head = nn.Linear(_width(backbone.module), n_classes)
+        self._frozen = list(_first_stages(backbone, settings.frozen_stages))
+        for module in self._frozen:
+            module.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> FineTuned:
+        """Training mode for all but the frozen stages, whose normalisation stays as it is, too."""
+        super().train(mode)
+        for module in self._frozen:
+            module.eval()
+        return self
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Logits (N, K) of normalised images."""
+        logits: Tensor = self.head(self.dropout(self.backbone(image)))
+        return logits
+
+
+def parameter_groups(network: nn.Module, settings: TrainSettings) -> list[dict[str, Any]]:
+    """What an optimiser takes: parameters with their learning rate, those of the head first.
+
+    ``peak`` repeats the rate, for a schedule that sets it anew at each update.
+    """
+    body = getattr(network, "body", None)
+    inherited = {id(each) for each in body.backbone.parameters()} if isinstance(body, FineTuned) else set()
+    learning = [each for each in network.parameters() if each.requires_grad]
+    own = [each for each in learning if id(each) not in inherited]
+    rate = settings.learning_rate
+    groups = [(own, rate), ([each for each in learning if id(each) in inherited], rate * settings.backbone_rate)]
+    return [{"params": params, "lr": lr, "peak": lr} for params, lr in groups if params]
+
+
+def _first_stages(backbone: Backbone, count: int) -> Iterator[nn.Module]:
+    if not count:
+        return
+    network: Any = getattr(backbone.module, "network", backbone.module)
+    if not hasattr(network, "conv_stem") or not hasattr(network, "blocks"):
+        raise ConfigError(f"frozen_stages: {backbone.name} has no stages that could be frozen; give frozen_stages=0")
+    if count > len(network.blocks):
+        raise ConfigError(f"frozen_stages {count}: {backbone.name} has {len(network.blocks)}")
+    yield from (network.conv_stem, network.bn1, *network.blocks[:count])
+
+
+def _width(module: nn.Module) -> int:
+    """How many features a backbone gives."""
+    network: Any = getattr(module, "network", module)
+    means = sum(stage[-1].bn3.num_features for stage in network.blocks[module.first :]) if network is not module else 0
+    return int(network.num_features + means)
