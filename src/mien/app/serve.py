@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import signal
@@ -11,16 +12,15 @@ from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
 
 from mien.app.batching import Batcher
 from mien.app.limits import Limits
-from mien.app.service import make_service
+from mien.app.service import LOCAL, make_service
 from mien.errors import ConfigError
 from mien.recognizer import Recognizer
 
 __all__ = ["check_address", "serve"]
-
-LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
 def check_address(host: str, port: int, token: str | None) -> None:
@@ -62,14 +62,25 @@ def serve(
             os.environ["GRADIO_TEMP_DIR"] = str(uploads)  # gradio reads it when it is imported
             from mien.app.page import mount_page
 
-            app = mount_page(app, recognizer, batcher, limits=limits, is_local=host in LOCAL)
-        settings = uvicorn.Config(
-            app, host=host, port=port, access_log=False, log_level="warning", timeout_graceful_shutdown=30
-        )
-        uvicorn.Server(settings).run()
+            app = mount_page(app, recognizer, batcher, limits=limits, is_local=token is None)
+        uvicorn.Server(_settings(app, host, port)).run()
     finally:
         if uploads is not None:
             shutil.rmtree(uploads, ignore_errors=True)
+
+
+def _settings(app: FastAPI, host: str, port: int) -> uvicorn.Config:
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # it quotes what it cannot read
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        http="h11",  # the one parser with a limit on headers, 64 KiB
+        ws="none",
+        access_log=False,
+        log_level="error",
+        timeout_graceful_shutdown=30,
+    )
 
 
 def _leave(*_: object) -> None:
