@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -126,6 +127,8 @@ def test_token_is_asked_for_everywhere_but_in_health(recognizer: Recognizer, bat
     entered = client.get(f"/docs?token={TOKEN}")
     assert (entered.status_code, entered.headers["location"]) == (307, "/docs")
     assert "HttpOnly" in entered.headers["set-cookie"]
+    assert "Secure" not in entered.headers["set-cookie"]
+    assert "Secure" in client.get(f"https://testserver/docs?token={TOKEN}").headers["set-cookie"]
     assert client.get("/docs").status_code == 200  # the cookie
 
 
@@ -161,11 +164,27 @@ def test_without_a_token_only_names_of_this_machine_are_answered(client: TestCli
 
 
 @pytest.mark.parametrize(
-    ("host", "port", "token"), [("0.0.0.0", 7860, None), ("127.0.0.1", 0, None), ("0.0.0.0", 7860, "short")]
+    ("host", "port", "token"),
+    [
+        ("0.0.0.0", 7860, None),
+        ("127.0.0.1", 0, None),
+        ("0.0.0.0", 7860, "short"),
+        ("127.0.0.1", 7860, "twenty long and spaced"),
+        ("127.0.0.1", 7860, "0123456789abcdef\n"),
+        ("127.0.0.1", 7860, "passphrase; Secure=éèà"),
+    ],
 )
 def test_address_that_others_reach_needs_a_token(host: str, port: int, token: str | None) -> None:
     with pytest.raises(ConfigError, match=r"give|must"):
         check_address(host, port, token)
+
+
+def test_port_that_is_taken_is_refused() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(ConfigError, match="cannot be used"):
+            check_address("127.0.0.1", taken.getsockname()[1], None)
 
 
 def test_more_pictures_than_may_wait_are_refused_and_the_rest_answered(recognizer: Recognizer) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shutil
 import signal
 import socket
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,6 +24,9 @@ from mien.recognizer import Recognizer
 
 __all__ = ["check_address", "serve"]
 
+TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{16,}")
+"""What fits into a header, a cookie and an address as it is (RFC 6750, section 2.1)."""
+
 
 def check_address(host: str, port: int, token: str | None) -> None:
     """Refuse an address that others can reach without a token, or that is taken.
@@ -31,8 +36,8 @@ def check_address(host: str, port: int, token: str | None) -> None:
     """
     if not 0 < port < 65536:
         raise ConfigError(f"--port {port}: must be from 1 to 65535")
-    if token is not None and len(token) < 16:
-        raise ConfigError("--token: give at least 16 characters, as from: openssl rand -hex 16")
+    if token is not None and not TOKEN.fullmatch(token):
+        raise ConfigError("--token: give at least 16 letters or digits, as from: openssl rand -hex 16")
     if host not in LOCAL and token is None:
         raise ConfigError(f"--host {host}: others can reach it, so give a --token (or set MIEN_TOKEN)")
     try:
@@ -45,12 +50,20 @@ def check_address(host: str, port: int, token: str | None) -> None:
 
 
 def serve(
-    recognizer: Recognizer, *, host: str, port: int, token: str | None, has_page: bool, limits: Limits | None = None
+    recognizer: Recognizer,
+    *,
+    host: str,
+    port: int,
+    token: str | None,
+    has_page: bool,
+    on_start: Callable[[], None],
+    limits: Limits | None = None,
 ) -> None:
     """Answer until a signal comes; what is under way is finished first.
 
     Args:
         has_page: whether there is a page beside the API.
+        on_start: is called once calls are answered.
     """
     limits = limits or Limits()
     batcher = Batcher(recognizer, most_waiting=limits.waiting)
@@ -63,10 +76,24 @@ def serve(
             from mien.app.page import mount_page
 
             app = mount_page(app, recognizer, batcher, limits=limits, is_local=token is None)
-        uvicorn.Server(_settings(app, host, port)).run()
+        _Server(_settings(app, host, port), on_start).run()
     finally:
         if uploads is not None:
             shutil.rmtree(uploads, ignore_errors=True)
+
+
+class _Server(uvicorn.Server):
+    """Says when it has started."""
+
+    def __init__(self, settings: uvicorn.Config, on_start: Callable[[], None]) -> None:
+        super().__init__(settings)
+        self._on_start = on_start
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say so."""
+        await super().startup(sockets)
+        if self.started:
+            self._on_start()
 
 
 def _settings(app: FastAPI, host: str, port: int) -> uvicorn.Config:

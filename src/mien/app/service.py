@@ -243,7 +243,8 @@ def _unknown(request: Request, path: str, token: str) -> Response | None:
     shown = request.query_params.get("token")
     if shown is not None and request.method == "GET" and _same(shown, token):
         response = RedirectResponse("/" + path.lstrip("/"))  # two slashes would lead to another host
-        response.set_cookie(COOKIE, token, httponly=True, samesite="strict")
+        is_secret = request.scope["scheme"] == "https"
+        response.set_cookie(COOKIE, token, httponly=True, secure=is_secret, samesite="strict")
         return response
     if _same(_shown(request), token):
         return None
