@@ -178,19 +178,55 @@ def _own_tab(page: _Page) -> None:
         with gr.Column():
             photo = gr.Image(sources=["webcam", "upload"], type="pil", label="Photo", height=320, elem_id="own-photo")
     with gr.Row():
-        save, show, score = (
-            gr.Button("Save this photo", variant="primary"),
-            gr.Button("Show all"),
-            gr.Button("Score all"),
-        )
+        save = gr.Button("Save this photo", variant="primary")
+        show = gr.Button("Show all")
+        score = gr.Button("Score all")
     said = gr.Markdown(elem_id="said")
     shown = gr.HTML(padding=False, elem_id="own")
     with gr.Row(visible=False, equal_height=True) as deleting:
         chosen = gr.Dropdown([], label="Delete one", interactive=True)
         delete = gr.Button("Delete it")
+    own, outputs = _Own(page), [said, shown, chosen, deleting]
+    save.click(own.save, [agreed, folder, label, photo], outputs, api_visibility="private")
+    show.click(own.show, folder, outputs, api_visibility="private")
+    score.click(own.score, folder, outputs, api_visibility="private")
+    delete.click(own.delete, [folder, chosen], outputs, api_visibility="private")
 
-    def kept(folder: str) -> tuple[str, Any, Any]:
-        photos = OwnPhotos(folder).all(labels)
+
+class _Own:
+    """What the buttons below own photos do: each gives what is said, the photos there, their names, and whether any."""
+
+    def __init__(self, page: _Page) -> None:
+        self._page, self._labels = page, page.recognizer.labels
+
+    def save(self, agreed: bool, folder: str, label: str, image: Image.Image | None) -> tuple[Any, ...]:
+        if not agreed:
+            return _only("Nothing was saved: tick the box above first.")
+        if image is None:
+            return _only("Nothing was saved: take a photo first.")
+        return _or_error(lambda: (f"Saved as {OwnPhotos(folder).save(image, label)}.", *self._kept(folder)))
+
+    def show(self, folder: str) -> tuple[Any, ...]:
+        return _or_error(lambda: ("", *self._kept(folder)))
+
+    def score(self, folder: str) -> tuple[Any, ...]:
+        def scored() -> tuple[Any, ...]:
+            photos = OwnPhotos(folder).all(self._labels)
+            answers = self._page.answer([Picture(str(path), _loader(path.read_bytes())) for path, _ in photos])
+            right = sum(answer.label == label for answer, (_, label) in zip(answers, photos, strict=True))
+            return own_score(right, len(photos)).told, *self._kept(folder)
+
+        return _or_error(scored)
+
+    def delete(self, folder: str, name: str | None) -> tuple[Any, ...]:
+        def deleted() -> tuple[Any, ...]:
+            OwnPhotos(folder).delete(name or "", self._labels)
+            return f"{name} was deleted.", *self._kept(folder)
+
+        return _or_error(deleted)
+
+    def _kept(self, folder: str) -> tuple[str, Any, Any]:
+        photos = OwnPhotos(folder).all(self._labels)
         names = [f"{label}/{path.name}" for path, label in photos]
         cards = "".join(
             f'<article class="mien-card">{picture_html(decode(path.read_bytes()).image, name)}<p>{name}</p></article>'
@@ -198,35 +234,6 @@ def _own_tab(page: _Page) -> None:
         )
         choices = gr.update(choices=names, value=names[-1] if names else None)
         return f'<div class="mien-cards">{cards}</div>', choices, gr.update(visible=bool(names))
-
-    def on_save(agreed: bool, folder: str, label: str, image: Image.Image | None) -> Any:
-        if not agreed:
-            return _only("Nothing was saved: tick the box above first.")
-        if image is None:
-            return _only("Nothing was saved: take a photo first.")
-        return _or_error(lambda: (f"Saved as {OwnPhotos(folder).save(image, label)}.", *kept(folder)))
-
-    def on_score(folder: str) -> Any:
-        def scored() -> tuple[Any, ...]:
-            photos = OwnPhotos(folder).all(labels)
-            answers = page.answer([Picture(str(path), _loader(path.read_bytes())) for path, _ in photos])
-            right = sum(answer.label == label for answer, (_, label) in zip(answers, photos, strict=True))
-            return own_score(right, len(photos)).told, *kept(folder)
-
-        return _or_error(scored)
-
-    def on_delete(folder: str, name: str | None) -> Any:
-        def deleted() -> tuple[Any, ...]:
-            OwnPhotos(folder).delete(name or "", labels)
-            return f"{name} was deleted.", *kept(folder)
-
-        return _or_error(deleted)
-
-    outputs = [said, shown, chosen, deleting]
-    save.click(on_save, [agreed, folder, label, photo], outputs, api_visibility="private")
-    show.click(lambda f: _or_error(lambda: ("", *kept(f))), folder, outputs, api_visibility="private")
-    score.click(on_score, folder, outputs, api_visibility="private")
-    delete.click(on_delete, [folder, chosen], outputs, api_visibility="private")
 
 
 def _or_error(work: Any) -> tuple[Any, ...]:
