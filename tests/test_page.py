@@ -288,6 +288,9 @@ def test_own_photos_are_saved_shown_and_deleted(tmp_path: Path) -> None:
     assert photos.save(draw_face("sad", 2), "sad") != second
     with pytest.raises(OutputError, match="folder"):
         OwnPhotos("  ")
+    for label in ("../elsewhere", "/elsewhere", "..", ".", "", "a/b", "a\\b"):
+        with pytest.raises(OutputError, match="names no folder"):
+            photos.save(draw_face("sad", 0), label)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -230,7 +231,7 @@ class _Own:
         names = [f"{label}/{path.name}" for path, label in photos]
         cards = "".join(
             f'<article class="mien-card">{picture_html(decode(path.read_bytes()).image, name)}<p>{name}</p></article>'
-            for (path, _), name in zip(photos, names, strict=True)
+            for (path, _), name in zip(photos, map(html.escape, names), strict=True)
         )
         choices = gr.update(choices=names, value=names[-1] if names else None)
         return f'<div class="mien-cards">{cards}</div>', choices, gr.update(visible=bool(names))
