@@ -237,11 +237,13 @@ def test_everything_is_done_by_keys_alone(page, faces: Path) -> None:  # type: i
     tab_to(page, "element.getAttribute('role') === 'tab' && element.innerText === 'Webcam'")
     page.keyboard.press("Enter")
     assert page.get_by_role("tab", name="Webcam").get_attribute("aria-selected") == "true"
+    page.wait_for_selector("#agreed input")  # Tab does not wait for what is still being drawn
     tab_to(page, "element.type === 'checkbox' && element.closest('#agreed')")
     page.keyboard.press("Space")
     page.wait_for_selector("text=Click to Access Webcam")
     tab_to(page, "element.innerText?.includes('Click to Access Webcam') && element.tagName === 'BUTTON'")
     page.keyboard.press("Enter")
+    page.wait_for_selector("button[aria-label='start stream'], button:has-text('Record')")
     tab_to(page, "element.getAttribute('aria-label') === 'start stream' || element.innerText?.includes('Record')")
     page.keyboard.press("Enter")
     page.wait_for_selector("#live article")
