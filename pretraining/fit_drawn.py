@@ -16,7 +16,6 @@ from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image
 from renderings import FILTERS, page, rendered, worn
@@ -29,6 +28,7 @@ from mien.data.demo import ACTION_UNITS, draw_face
 from mien.data.drawn import drawn_statistics
 from mien.data.preprocess import View, decode, render
 from mien.data.properties import survey
+from mien.data.runtime import onnxruntime
 from mien.data.sources import Source, open_source
 from mien.models.backbones import load_backbone
 from mien.models.export import to_onnx

@@ -7,9 +7,12 @@ import importlib.util
 import json
 import re
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from conftest import Outcome
 
 ROOT = Path(__file__).parents[1]
 
@@ -106,3 +109,17 @@ def test_the_error_tree_in_the_docstring_is_the_real_one():
     docstring = ast.get_docstring(ast.parse(source)) or ""
     classes = re.findall(r"^class (\w+)\(", source, re.MULTILINE)
     assert set(re.findall(r"\b(\w+Error)\b", docstring)) == set(classes)
+
+
+def test_container_copies_what_is_there_and_does_not_start_open(
+    mien: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MIEN_TOKEN", raising=False)
+    lines = (ROOT / "Containerfile").read_text("utf-8").splitlines()
+    copied = [name for line in lines if line.startswith("COPY") for name in line.split()[1:-1]]
+    assert {"pyproject.toml", "src"} <= set(copied)
+    assert all((ROOT / name).exists() for name in copied)
+    (entry,) = (json.loads(line.removeprefix("ENTRYPOINT")) for line in lines if line.startswith("ENTRYPOINT"))
+    assert entry[0] == "mien"
+    refused = mien(*entry[1:])
+    assert (refused.code, "--token" in refused.complaint) == (2, True)

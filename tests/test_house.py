@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -171,6 +172,28 @@ def test_recognising_needs_no_training_library() -> None:
     loaded = loaded_after("from mien.recognizer import Recognizer")
     assert {"numpy", "PIL", "onnxruntime"} <= loaded
     assert not loaded & {"torch", "torchvision", "sklearn", "lightning", "cv2", "timm", "kornia", "matplotlib"}
+
+
+def test_recognising_leaves_nothing_behind(tmp_path: Path) -> None:
+    """ONNX Runtime would: notes for its maker, in the home folder, which it sends when it can."""
+    code = (
+        "from mien import Recognizer\n"
+        "from mien.data.demo import draw_face\n"
+        "assert Recognizer.default().predict(draw_face('happy', 0)).label"
+    )
+    home = {name: str(tmp_path) for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")}
+    python_path = os.pathsep.join(str(Path(path).absolute()) for path in sys.path if path)
+    environment = os.environ | home | {"PYTHONPATH": python_path}
+    environment.pop("ORT_DISABLE_TELEMETRY", None)
+    subprocess.run([sys.executable, "-B", "-c", code], cwd=tmp_path, env=environment, check=True)
+    assert list(tmp_path.rglob("*")) == []
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_onnx_runtime_is_imported_in_one_place(name: str) -> None:
+    """There it is kept from reporting to its maker, which must happen before it is first imported."""
+    if name != "mien/data/runtime.py":
+        assert not re.search(r"^\s*(import|from) onnxruntime", MODULES[name].read_text("utf-8"), re.M)
 
 
 def test_evaluating_and_auditing_need_no_training_library() -> None:

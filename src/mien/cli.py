@@ -357,7 +357,7 @@ def serve_app(
         model: Study folder, run folder, model.onnx, or the one that comes with mien.
         host: Address to answer at; any but this machine's own needs a token.
         port: Port to answer at.
-        token: What callers must show, at least 16 characters. Default: the environment variable MIEN_TOKEN.
+        token: What callers must show, at least 16 letters or digits. Default: the environment variable MIEN_TOKEN.
         max_error: As for 'mien predict'.
         api_only: Leave the page out, as on a server.
     """
@@ -371,8 +371,12 @@ def serve_app(
 
         check_address(host, port, token)
         recognizer = Recognizer(model, max_error=max_error)
-        print(f"mien: http://{host}:{port}/{'docs' if api_only else ''} (Ctrl+C ends it)", file=sys.stderr)
-        serve(recognizer, host=host, port=port, token=token, has_page=not api_only)
+
+        def tell() -> None:
+            name = f"[{host}]" if ":" in host else host
+            print(f"mien: http://{name}:{port}/{'docs' if api_only else ''} (Ctrl+C ends it)", file=sys.stderr)
+
+        serve(recognizer, host=host, port=port, token=token, has_page=not api_only, on_start=tell)
 
 
 def main() -> None:

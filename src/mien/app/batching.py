@@ -102,8 +102,13 @@ class Batcher:
         return jobs
 
     def _answer(self, jobs: Sequence[_Job], every_face: bool) -> None:
+        # Who was cancelled, as when its connection was cut, gets no answer, and from here on nobody can be.
+        left = [job for job in jobs if not job.answers.set_running_or_notify_cancel()]
+        with self._lock:
+            self._waiting -= sum(len(job.pictures) for job in left)
+        jobs = [job for job in jobs if job not in left]
         pictures = [picture for job in jobs for picture in job.pictures]
-        if not pictures:
+        if not jobs:
             return
         try:
             # Numbered instead of named, so that answers for several faces find back to their picture.

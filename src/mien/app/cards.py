@@ -5,12 +5,11 @@ from __future__ import annotations
 import base64
 import html
 import io
-from typing import Any
 
 from PIL import Image, ImageDraw
 
 from mien.app.notice import NOTICE
-from mien.models.artifact import Contract
+from mien.models.artifact import Contract, Threshold
 from mien.recognizer import Prediction
 
 __all__ = ["CSS", "STATUS_WORDS", "model_html", "notice_html", "picture_html", "prediction_html"]
@@ -23,6 +22,9 @@ STATUS_WORDS = {
     "low_quality": "the face is too small or too blurred to tell",
     "unreadable": "this file could not be read",
 }
+DOUBTS = {"unsure", "no_face", "low_quality"}
+"""Flags with which the likeliest class is no more than a guess, and is shown as one."""
+NO_BREAK = "\N{NO-BREAK SPACE}"
 LONGEST = 560
 """Side of the shown picture, px."""
 
@@ -41,6 +43,12 @@ CSS = """
 .gradio-container ::placeholder{color:var(--body-text-color)!important}
 .gradio-container button.primary{background:#1d4ed8}
 .gradio-container button[role=tab].selected{color:#1d4ed8}
+.dark .gradio-container button[role=tab].selected{color:#93c5fd}
+#live .pending,#live.pending{opacity:1}
+.gradio-container .html-container{padding:0}
+.mien-model h3{margin:1rem 0 .2rem;font-size:1.05rem}
+.mien-model p{margin:.15rem 0}
+.mien-model .mien-bars{max-width:26rem}
 """
 
 
@@ -53,10 +61,17 @@ def prediction_html(prediction: Prediction, image: Image.Image | None, heat: Ima
     shown = picture_html(_boxed(image, prediction), f"{name}: the picture") if image is not None else ""
     if heat is not None:
         shown += picture_html(heat, f"{name}: what the answer rests on, in red")
-    title = html.escape(prediction.label or "no answer")
+        shown += "<p><small>The redder a part, the more the probability falls when it is covered.</small></p>"
+    title = html.escape(_title(prediction))
     bars = _bars(prediction.probabilities or {}, prediction.label)
     words = "".join(f"<p>{html.escape(text[:1].upper() + text[1:])}.</p>" for text in told)
     return f'<article class="mien-card">{shown}<h3>{title}</h3>{words}{bars}<p><small>{name}</small></p></article>'
+
+
+def _title(prediction: Prediction) -> str:
+    if prediction.label is None:
+        return "no answer"
+    return f"perhaps {prediction.label}" if DOUBTS & set(prediction.flags) else prediction.label
 
 
 def picture_html(image: Image.Image, alt: str) -> str:
@@ -74,46 +89,60 @@ def notice_html() -> str:
     return "<p>" + text.replace("*shown*", "<em>shown</em>") + "</p>"
 
 
-def model_html(contract: Contract) -> str:
-    """What a model was trained on and how good it was measured to be."""
-    rows = {
-        "Answers": ", ".join(contract.labels),
-        "Recipe": contract.recipe,
-        "Trained on": ", ".join(contract.collections) or "not stated",
-        "Measured": _measured(contract.measured),
-        "Sure enough to answer": _promise(contract),
+def model_html(contract: Contract, threshold: Threshold | None) -> str:
+    """What a model was trained on and how good it was measured to be.
+
+    Args:
+        threshold: from which on its answers are given; None where nothing was promised.
+    """
+    recall = (contract.measured or {}).get("recall", {})
+    bars = f"<p>Of the photos that show each expression, it named it in:</p>{_bars(recall)}" if recall else ""
+    licences = "; ".join(f"{each.name}: {each.licence}" for each in contract.backbones)
+    parts = {
+        "What it tells apart": _sentence(", ".join(contract.labels)),
+        "What it was trained on": _sentence(", ".join(contract.collections) or "Not stated."),
+        "How good it is": _sentence(_measured(contract)) + bars,
+        "When it says “perhaps”": _sentence(_promise(threshold)),
+        "Licences of what it is built on": _sentence(licences or "Not stated."),
+        "Before you use it": notice_html(),
     }
-    cells = "".join(f"<p><strong>{html.escape(k)}</strong>: {html.escape(v)}.</p>" for k, v in rows.items())
-    return f'<div class="mien-model">{cells}{notice_html()}</div>'
+    return f'<div class="mien-model">{"".join(f"<h3>{name}</h3>{part}" for name, part in parts.items())}</div>'
 
 
-def _measured(measured: dict[str, Any] | None) -> str:
+def _sentence(text: str) -> str:
+    return f"<p>{html.escape(text.replace(' %', NO_BREAK + '%'))}</p>"
+
+
+def _measured(contract: Contract) -> str:
+    measured = contract.measured
     if not measured:
-        return "nothing is stored in this model file; see the report of its study"
+        return "Nothing is stored in this model file; see the report of its study."
     low, high = measured["interval"]
-    recalls = ", ".join(f"{label} {value:.2f}" for label, value in measured["recall"].items())
     return (
-        f"macro-F1 {measured['macro_f1']:.2f} (95 % interval {low:.2f} to {high:.2f}) on {measured['images']} photos, "
-        f"{measured['how']}; right of each class: {recalls}. On photos from elsewhere expect less"
+        f"Macro-F1 {measured['macro_f1']:.2f} (95 % interval {low:.2f} to {high:.2f}) on {measured['images']:,} "
+        f"photos, {measured['how']}. That is the mean of one score for each class; 1 is perfect, and guessing gives "
+        f"about {1 / len(contract.labels):.2f}. On photos from elsewhere expect less."
     )
 
 
-def _promise(contract: Contract) -> str:
-    kept = [each for each in contract.thresholds if contract.max_error and each.max_error <= contract.max_error]
-    if not kept:
-        return "every answer is given; none was promised to be right"
+def _promise(threshold: Threshold | None) -> str:
+    always = "Where no face is found, or one that is too small or too blurred"
+    if threshold is None:
+        return f"{always}. How often its other answers are right was not promised."
     return (
-        f"from a probability of {kept[-1].probability:.2f} on; at most {contract.max_error:.0%} of such answers are "
-        f"to be wrong on photos like those it was trained on, and {kept[-1].answered:.0%} of them get one"
+        f"{always}; and below a probability of {100 * threshold.probability:.0f} %. On photos like those it was "
+        f"trained on, {100 * threshold.answered:.0f} % reach that, and at most {100 * threshold.max_error:g} % of "
+        "these answers are to be wrong."
     )
 
 
-def _bars(probabilities: dict[str, float], label: str | None) -> str:
-    return "".join(
-        f'<div class="mien-bar{"" if name == label else " other"}"><span>{html.escape(name)}</span>'
+def _bars(shares: dict[str, float], label: str | None = None) -> str:
+    rows = "".join(
+        f'<div class="mien-bar{"" if label in (name, None) else " other"}"><span>{html.escape(name)}</span>'
         f'<span aria-hidden="true"><i style="width:{100 * p:.1f}%"></i></span><b>{100 * p:.0f} %</b></div>'
-        for name, p in probabilities.items()
+        for name, p in shares.items()
     )
+    return f'<div class="mien-bars">{rows}</div>'
 
 
 def _boxed(image: Image.Image, prediction: Prediction) -> Image.Image:

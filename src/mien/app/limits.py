@@ -13,8 +13,10 @@ from typing import Any
 
 from fastapi import HTTPException, Request
 from PIL import Image
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.formparsers import MultiPartParser
+from starlette.requests import ClientDisconnect
 
 from mien.data.pictures import Picture
 from mien.data.preprocess import FORMATS, UnreadableImageError, decode
@@ -60,15 +62,15 @@ async def read_pictures(request: Request, limits: Limits) -> list[Picture]:
         raise HTTPException(422, f"no pictures came: the field is called {FIELD}")
     if len(files) > limits.images:
         raise HTTPException(413, f"{len(files)} pictures: at most {limits.images} a call")
-    for name, content in files:
-        _check_pixels(name, content, limits)
+    for number, (_, content) in enumerate(files, start=1):
+        _check_pixels(number, content, limits)
     return [Picture(name, _loader(content)) for name, content in files]
 
 
 async def _body(request: Request, limits: Limits) -> bytes:
     too_large = HTTPException(413, f"the body is larger than {limits.body} bytes")
     said = request.headers.get("content-length", "")
-    if said.isdigit() and int(said) > limits.body:
+    if said.isdecimal() and int(said) > limits.body:
         raise too_large
     body = bytearray()
     try:
@@ -79,6 +81,8 @@ async def _body(request: Request, limits: Limits) -> bytes:
                     raise too_large
     except TimeoutError:
         raise HTTPException(400, f"the body did not arrive within {limits.seconds:g} seconds") from None
+    except ClientDisconnect:
+        raise HTTPException(400, "the body ended early") from None  # nobody reads this, but it is no fault of ours
     return bytes(body)
 
 
@@ -100,10 +104,13 @@ async def _of_form(request: Request, body: bytes, limits: Limits) -> list[tuple[
     async def whole() -> AsyncIterator[bytes]:
         yield body
 
+    _, options = parse_options_header(request.headers["content-type"])
+    if options.get(b"charset", b"utf-8").lower() not in (b"utf-8", b"utf8"):
+        raise HTTPException(415, "send names of files in UTF-8")  # some codecs make strings that no answer can hold
     parser = _MemoryParser(request.headers, whole(), max_files=10 * limits.images, max_fields=100)  # type: ignore[arg-type]
     try:
         form = await parser.parse()
-    except (MultiPartException, KeyError, ValueError, AttributeError) as error:
+    except Exception as error:  # a damaged form can raise nearly anything
         raise HTTPException(400, f"the form cannot be read ({getattr(error, 'message', 'malformed')})") from None
     sent: list[Any] = form.getlist(FIELD)
     if not all(isinstance(file, UploadFile) for file in sent):
@@ -117,17 +124,17 @@ class _MemoryParser(MultiPartParser):
     spool_max_size = 2**31
 
 
-def _check_pixels(name: str, content: bytes, limits: Limits) -> None:
+def _check_pixels(number: int, content: bytes, limits: Limits) -> None:
     """Refuse a picture by its header, before anything is decoded; what has none is judged by the recogniser."""
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             width, height = image.size
     except Image.DecompressionBombError:
-        raise HTTPException(413, f"{name or 'a picture'}: at most {limits.pixels} pixels are taken") from None
+        raise HTTPException(413, f"picture {number}: at most {limits.pixels} pixels are taken") from None
     except Exception:  # a damaged file can raise nearly anything; the answer will say what is wrong with it
         return
     if width * height > limits.pixels:
-        raise HTTPException(413, f"{name or 'a picture'}: {width}×{height} pixels; at most {limits.pixels} are taken")
+        raise HTTPException(413, f"picture {number}: {width}×{height} pixels; at most {limits.pixels} are taken")
 
 
 def _loader(content: bytes) -> Any:

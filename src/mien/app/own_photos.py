@@ -60,7 +60,7 @@ class OwnPhotos:
         Raises:
             OutputError: if that cannot be done.
         """
-        folder = self.folder / label
+        folder = self._of(label)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             taken = [int(found[1]) for path in folder.iterdir() if (found := NAME.fullmatch(path.name))]
@@ -72,10 +72,14 @@ class OwnPhotos:
         return path
 
     def all(self, labels: tuple[str, ...]) -> list[tuple[Path, str]]:
-        """Every photo that was taken here, with its class, oldest first within it."""
+        """Every photo that was taken here, with its class, oldest first within it.
+
+        Raises:
+            OutputError: if a class cannot have a folder.
+        """
         found = []
         for label in labels:
-            folder = self.folder / label
+            folder = self._of(label)
             paths = folder.iterdir() if folder.is_dir() else ()
             found += [(path, label) for path in sorted(paths) if NAME.fullmatch(path.name)]
         return found
@@ -91,3 +95,9 @@ class OwnPhotos:
                 path.unlink()
                 return
         raise OutputError(f"{name}: no such photo was taken here")
+
+    def _of(self, label: str) -> Path:
+        """The folder of a class; a label comes with the model file, which a stranger may have made."""
+        if label in ("", "..") or "\\" in label or Path(label).name != label:
+            raise OutputError(f"{label!r} names no folder, so photos of this class cannot be kept")
+        return self.folder / label

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -40,14 +41,14 @@ def mount_page(app: FastAPI, recognizer: Recognizer, batcher: Batcher, *, limits
     with gr.Blocks(title="mien", analytics_enabled=False, delete_cache=(60, 60)) as blocks:
         gr.Markdown("# mien\nThe expression shown, as a model sees it; never the emotion felt.")
         with gr.Tab("Photos"):
-            _photos_tab(page)
+            _photos_tab(page, is_local=is_local)
         with gr.Tab("Webcam"):
             _webcam_tab(page)
         if is_local:
             with gr.Tab("Own photos"):
                 _own_tab(page)
         with gr.Tab("Model"):
-            gr.HTML(model_html(recognizer.contract))
+            gr.HTML(model_html(recognizer.contract, recognizer.threshold), padding=False)
     gr.mount_gradio_app(
         app,
         blocks,
@@ -86,10 +87,14 @@ class _Page:
 
     def cards(self, paths: Sequence[str] | None, explain: bool) -> str:
         """Answers to uploaded files, which are deleted at once."""
-        read = [(Path(path).name, _taken(path)) for path in (paths or [])[:MOST_SHOWN]]
+        paths = paths or []
+        read = [(Path(path).name, _taken(path)) for path in paths[:MOST_SHOWN]]
+        for path in paths[MOST_SHOWN:]:
+            Path(path).unlink(missing_ok=True)
         answers = self.answer([Picture(name, _loader(content)) for name, content in read])
         cards = [self._card(a, content, explain) for a, (_, content) in zip(answers, read, strict=True)]
-        return f'<div class="mien-cards">{"".join(cards)}</div>'
+        told = f"<p>These are the first {MOST_SHOWN} of {len(paths)}; the others were not looked at.</p>"
+        return f'{told if len(paths) > MOST_SHOWN else ""}<div class="mien-cards">{"".join(cards)}</div>'
 
     def _card(self, answer: Prediction, content: bytes, explain: bool) -> str:
         try:
@@ -119,13 +124,19 @@ def _loader(content: bytes) -> Any:
     return lambda: decode(content).image
 
 
-def _photos_tab(page: _Page) -> None:
-    gr.Markdown("Photos stay on this machine, and are forgotten when they were answered.")
+def _photos_tab(page: _Page, *, is_local: bool) -> None:
+    stay = "stay on this machine" if is_local else "are sent to the machine that runs this page"
+    labels = ", ".join(page.recognizer.labels)
+    gr.Markdown(
+        f"For each photo you get the face that was judged, a probability for each of {labels}, and what makes the "
+        f"answer doubtful. How good the model is stands under *Model*. Photos {stay}, and are forgotten as soon as "
+        "they are answered."
+    )
     with gr.Row():
-        files = gr.File(label="Photos: drop them here, or click", file_count="multiple", elem_id="photos")
-        folder = gr.File(label="Or a whole folder", file_count="directory", elem_id="folder")
+        files = gr.File(label="Photos: drop them here, or click", file_count="multiple", height=170, elem_id="photos")
+        folder = gr.File(label="Or a whole folder", file_count="directory", height=170, elem_id="folder")
     explain = gr.Checkbox(label="Show which part the answer rests on (a second or two for each photo)")
-    result = gr.HTML(label="Answers", elem_id="answers")
+    result = gr.HTML(label="Answers", padding=False, elem_id="answers")
     for source in (files, folder):
         source.upload(page.cards, [source, explain], result, api_visibility="private").then(
             lambda: None, None, source, api_visibility="private"
@@ -133,69 +144,97 @@ def _photos_tab(page: _Page) -> None:
 
 
 def _webcam_tab(page: _Page) -> None:
-    gr.HTML(notice_html())
+    gr.HTML(notice_html(), padding=False)
     agreed = gr.Checkbox(label=AGREED, elem_id="agreed")
-    with gr.Column(visible=False) as camera:
-        frame = gr.Image(sources=["webcam"], streaming=True, type="pil", label="Webcam")
-        result = gr.HTML(elem_id="live")
-        frame.stream(page.frame, frame, result, stream_every=0.5, concurrency_limit=1, api_visibility="private")
+    with gr.Row(visible=False) as camera:
+        with gr.Column(scale=3):
+            frame = gr.Image(sources=["webcam"], streaming=True, type="pil", label="Webcam", height=420)
+        with gr.Column(scale=2):
+            result = gr.HTML("<p>The answer appears here.</p>", padding=False, elem_id="live")
+        frame.stream(
+            page.frame,
+            frame,
+            result,
+            stream_every=0.5,
+            concurrency_limit=1,
+            show_progress="hidden",
+            api_visibility="private",
+        )
     agreed.change(lambda yes: gr.update(visible=yes), agreed, camera, api_visibility="private")
 
 
 def _own_tab(page: _Page) -> None:
     labels = page.recognizer.labels
     gr.HTML(
-        "<p>Take photos of yourself, or of people who agreed, showing an expression on request. They are saved to the "
-        "folder that you name, on this machine and nowhere else, until you delete them.</p>" + notice_html()
+        "<p>How well does the model do on people like you? Take photos of yourself, or of people who agreed, showing "
+        "an expression on request, and have them scored. They are saved to the folder that you name, on this machine "
+        "and nowhere else, until you delete them.</p>" + notice_html(),
+        padding=False,
     )
-    agreed = gr.Checkbox(label="I agree to these photos being saved in that folder; so does everyone on them")
-    folder = gr.Textbox(label="Folder on your disk", placeholder="~/my-faces")
-    label = gr.Dropdown(list(labels), value=labels[0], label="Show this expression")
-    photo = gr.Image(sources=["webcam", "upload"], type="pil", label="Photo")
     with gr.Row():
-        save, show, score = gr.Button("Save this photo", variant="primary"), gr.Button("Show them"), gr.Button("Score")
+        with gr.Column():
+            agreed = gr.Checkbox(label="I agree to these photos being saved in that folder; so does everyone on them")
+            folder = gr.Textbox(label="Folder on your disk", placeholder="for example ~/my-faces", elem_id="kept-in")
+            label = gr.Dropdown(list(labels), value=labels[0], label="Show this expression")
+        with gr.Column():
+            photo = gr.Image(sources=["webcam", "upload"], type="pil", label="Photo", height=320, elem_id="own-photo")
+    with gr.Row():
+        save = gr.Button("Save this photo", variant="primary")
+        show = gr.Button("Show all")
+        score = gr.Button("Score all")
     said = gr.Markdown(elem_id="said")
-    shown = gr.HTML(elem_id="own")
-    chosen = gr.Dropdown([], label="Delete one", interactive=True)
-    delete = gr.Button("Delete it")
+    shown = gr.HTML(padding=False, elem_id="own")
+    with gr.Row(visible=False, equal_height=True) as deleting:
+        chosen = gr.Dropdown([], label="Delete one", interactive=True)
+        delete = gr.Button("Delete it")
+    own, outputs = _Own(page), [said, shown, chosen, deleting]
+    save.click(own.save, [agreed, folder, label, photo], outputs, api_visibility="private")
+    show.click(own.show, folder, outputs, api_visibility="private")
+    score.click(own.score, folder, outputs, api_visibility="private")
+    delete.click(own.delete, [folder, chosen], outputs, api_visibility="private")
 
-    def kept(folder: str) -> tuple[str, Any]:
-        photos = OwnPhotos(folder).all(labels)
-        names = [f"{label}/{path.name}" for path, label in photos]
-        cards = "".join(
-            f'<article class="mien-card">{picture_html(decode(path.read_bytes()).image, name)}<p>{name}</p></article>'
-            for (path, _), name in zip(photos, names, strict=True)
-        )
-        return f'<div class="mien-cards">{cards}</div>', gr.update(choices=names, value=names[-1] if names else None)
 
-    def on_save(agreed: bool, folder: str, label: str, image: Image.Image | None) -> Any:
+class _Own:
+    """What the buttons below own photos do: each gives what is said, the photos there, their names, and whether any."""
+
+    def __init__(self, page: _Page) -> None:
+        self._page, self._labels = page, page.recognizer.labels
+
+    def save(self, agreed: bool, folder: str, label: str, image: Image.Image | None) -> tuple[Any, ...]:
         if not agreed:
-            return "Nothing was saved: tick the box above first.", gr.update(), gr.update()
+            return _only("Nothing was saved: tick the box above first.")
         if image is None:
-            return "Nothing was saved: take a photo first.", gr.update(), gr.update()
-        return _or_error(lambda: (f"Saved as {OwnPhotos(folder).save(image, label)}.", *kept(folder)))
+            return _only("Nothing was saved: take a photo first.")
+        return _or_error(lambda: (f"Saved as {OwnPhotos(folder).save(image, label)}.", *self._kept(folder)))
 
-    def on_score(folder: str) -> Any:
+    def show(self, folder: str) -> tuple[Any, ...]:
+        return _or_error(lambda: ("", *self._kept(folder)))
+
+    def score(self, folder: str) -> tuple[Any, ...]:
         def scored() -> tuple[Any, ...]:
-            photos = OwnPhotos(folder).all(labels)
-            answers = page.answer([Picture(str(path), _loader(path.read_bytes())) for path, _ in photos])
+            photos = OwnPhotos(folder).all(self._labels)
+            answers = self._page.answer([Picture(str(path), _loader(path.read_bytes())) for path, _ in photos])
             right = sum(answer.label == label for answer, (_, label) in zip(answers, photos, strict=True))
-            return own_score(right, len(photos)).told, *kept(folder)
+            return own_score(right, len(photos)).told, *self._kept(folder)
 
         return _or_error(scored)
 
-    def on_delete(folder: str, name: str | None) -> Any:
+    def delete(self, folder: str, name: str | None) -> tuple[Any, ...]:
         def deleted() -> tuple[Any, ...]:
-            OwnPhotos(folder).delete(name or "", labels)
-            return f"{name} was deleted.", *kept(folder)
+            OwnPhotos(folder).delete(name or "", self._labels)
+            return f"{name} was deleted.", *self._kept(folder)
 
         return _or_error(deleted)
 
-    outputs = [said, shown, chosen]
-    save.click(on_save, [agreed, folder, label, photo], outputs, api_visibility="private")
-    show.click(lambda f: _or_error(lambda: ("", *kept(f))), folder, outputs, api_visibility="private")
-    score.click(on_score, folder, outputs, api_visibility="private")
-    delete.click(on_delete, [folder, chosen], outputs, api_visibility="private")
+    def _kept(self, folder: str) -> tuple[str, Any, Any]:
+        photos = OwnPhotos(folder).all(self._labels)
+        names = [f"{label}/{path.name}" for path, label in photos]
+        cards = "".join(
+            f'<article class="mien-card">{picture_html(decode(path.read_bytes()).image, name)}<p>{name}</p></article>'
+            for (path, _), name in zip(photos, map(html.escape, names), strict=True)
+        )
+        choices = gr.update(choices=names, value=names[-1] if names else None)
+        return f'<div class="mien-cards">{cards}</div>', choices, gr.update(visible=bool(names))
 
 
 def _or_error(work: Any) -> tuple[Any, ...]:
@@ -203,4 +242,9 @@ def _or_error(work: Any) -> tuple[Any, ...]:
     try:
         return tuple(work())
     except MienError as error:
-        return f"**{error}**", gr.update(), gr.update()
+        return _only(f"**{error}**")
+
+
+def _only(sentence: str) -> tuple[Any, ...]:
+    """A sentence, and everything else as it is."""
+    return sentence, gr.update(), gr.update(), gr.update()

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import shutil
 import signal
 import socket
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
 
 from mien.app.batching import Batcher
 from mien.app.limits import Limits
-from mien.app.service import make_service
+from mien.app.service import LOCAL, make_service
 from mien.errors import ConfigError
 from mien.recognizer import Recognizer
 
 __all__ = ["check_address", "serve"]
 
-LOCAL = ("127.0.0.1", "localhost", "::1")
+TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{16,}")
+"""What fits into a header, a cookie and an address as it is (RFC 6750, section 2.1)."""
 
 
 def check_address(host: str, port: int, token: str | None) -> None:
@@ -31,8 +36,8 @@ def check_address(host: str, port: int, token: str | None) -> None:
     """
     if not 0 < port < 65536:
         raise ConfigError(f"--port {port}: must be from 1 to 65535")
-    if token is not None and len(token) < 16:
-        raise ConfigError("--token: give at least 16 characters, as from: openssl rand -hex 16")
+    if token is not None and not TOKEN.fullmatch(token):
+        raise ConfigError("--token: give at least 16 letters or digits, as from: openssl rand -hex 16")
     if host not in LOCAL and token is None:
         raise ConfigError(f"--host {host}: others can reach it, so give a --token (or set MIEN_TOKEN)")
     try:
@@ -45,12 +50,20 @@ def check_address(host: str, port: int, token: str | None) -> None:
 
 
 def serve(
-    recognizer: Recognizer, *, host: str, port: int, token: str | None, has_page: bool, limits: Limits | None = None
+    recognizer: Recognizer,
+    *,
+    host: str,
+    port: int,
+    token: str | None,
+    has_page: bool,
+    on_start: Callable[[], None],
+    limits: Limits | None = None,
 ) -> None:
     """Answer until a signal comes; what is under way is finished first.
 
     Args:
         has_page: whether there is a page beside the API.
+        on_start: is called once calls are answered.
     """
     limits = limits or Limits()
     batcher = Batcher(recognizer, most_waiting=limits.waiting)
@@ -62,14 +75,39 @@ def serve(
             os.environ["GRADIO_TEMP_DIR"] = str(uploads)  # gradio reads it when it is imported
             from mien.app.page import mount_page
 
-            app = mount_page(app, recognizer, batcher, limits=limits, is_local=host in LOCAL)
-        settings = uvicorn.Config(
-            app, host=host, port=port, access_log=False, log_level="warning", timeout_graceful_shutdown=30
-        )
-        uvicorn.Server(settings).run()
+            app = mount_page(app, recognizer, batcher, limits=limits, is_local=token is None)
+        _Server(_settings(app, host, port), on_start).run()
     finally:
         if uploads is not None:
             shutil.rmtree(uploads, ignore_errors=True)
+
+
+class _Server(uvicorn.Server):
+    """Says when it has started."""
+
+    def __init__(self, settings: uvicorn.Config, on_start: Callable[[], None]) -> None:
+        super().__init__(settings)
+        self._on_start = on_start
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say so."""
+        await super().startup(sockets)
+        if self.started:
+            self._on_start()
+
+
+def _settings(app: FastAPI, host: str, port: int) -> uvicorn.Config:
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # it quotes what it cannot read
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        http="h11",  # the one parser with a limit on headers, 64 KiB
+        ws="none",
+        access_log=False,
+        log_level="error",
+        timeout_graceful_shutdown=30,
+    )
 
 
 def _leave(*_: object) -> None:

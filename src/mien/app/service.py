@@ -13,16 +13,19 @@ from typing import Any
 
 import prometheus_client as prometheus
 from fastapi import FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 
 import mien
 from mien.app.batching import Batcher, BusyError
 from mien.app.limits import Limits, read_pictures
 from mien.app.notice import NOTICE
-from mien.recognizer import Recognizer
+from mien.recognizer import Prediction, Recognizer
 
-__all__ = ["COOKIE", "make_service"]
+__all__ = ["COOKIE", "LOCAL", "make_service"]
 
+LOCAL = ("127.0.0.1", "localhost", "::1")
+"""Names of this machine that no other can reach it by."""
 COOKIE = "mien_token"
 UNGUARDED = ("/healthz", "/readyz")
 """What answers without a token: they say nothing of anyone."""
@@ -56,15 +59,28 @@ BODY = {
         },
     },
 }
+
+
+@dataclasses.dataclass(frozen=True)
+class Refusal:
+    """What is wrong with a call, in one line."""
+
+    detail: str
+
+
 REFUSALS: dict[int | str, dict[str, Any]] = {
-    400: {"description": "The body cannot be read, or took too long"},
-    401: {"description": "No token, or a wrong one"},
-    413: {"description": "Too many bytes, pictures or pixels"},
-    415: {"description": "Neither a form nor JSON"},
-    422: {"description": "The field images is missing or of the wrong type"},
-    429: {"description": "Too many calls at once; try again after Retry-After seconds"},
-    503: {"description": "Too many pictures are waiting, or the service is stopping"},
+    400: {
+        "model": Refusal,
+        "description": "The body cannot be read or took too long, or this machine was called by another name",
+    },
+    401: {"model": Refusal, "description": "No token, or a wrong one"},
+    413: {"model": Refusal, "description": "Too many bytes, pictures or pixels"},
+    415: {"model": Refusal, "description": "Neither a form nor JSON"},
+    422: {"model": Refusal, "description": "The field images is missing or of the wrong type"},
+    429: {"model": Refusal, "description": "Too many calls at once; try again after Retry-After seconds"},
+    503: {"model": Refusal, "description": "Too many pictures are waiting, or the service is stopping"},
 }
+ANSWERS: dict[int | str, dict[str, Any]] = {200: {"model": list[Prediction], "description": "An answer a picture"}}
 
 
 class _Meters:
@@ -99,6 +115,7 @@ def make_service(recognizer: Recognizer, batcher: Batcher, *, limits: Limits, to
         redoc_url=None,
         lifespan=lifespan,
     )
+    app.add_exception_handler(RequestValidationError, _in_one_line)
     meters = _Meters(batcher)
     _add_health(app, batcher, meters)
     _add_model(app, recognizer)
@@ -111,7 +128,7 @@ def make_service(recognizer: Recognizer, batcher: Batcher, *, limits: Limits, to
 def _add_predict(app: FastAPI, batcher: Batcher, limits: Limits, meters: _Meters) -> None:
     under_way = 0
 
-    @app.post("/v1/predict", openapi_extra={"requestBody": BODY}, responses=REFUSALS)
+    @app.post("/v1/predict", openapi_extra={"requestBody": BODY}, responses=ANSWERS | REFUSALS)
     async def predict(request: Request, every_face: bool = False) -> JSONResponse:
         """Recognise pictures: a list of the objects of ``mien predict --jsonl``, in the order of the pictures."""
         nonlocal under_way
@@ -144,7 +161,7 @@ def _add_health(app: FastAPI, batcher: Batcher, meters: _Meters) -> None:
         """Whether the process answers."""
         return "ok"
 
-    @app.get("/readyz", response_class=PlainTextResponse, responses={503: REFUSALS[503]})
+    @app.get("/readyz", response_class=PlainTextResponse, responses={503: {"description": "Not ready"}})
     async def readyz() -> PlainTextResponse:
         """Whether pictures are answered: 503 once the worker has died or the service is stopping."""
         ready = batcher.is_ready
@@ -163,6 +180,7 @@ def _add_model(app: FastAPI, recognizer: Recognizer) -> None:
     async def model() -> dict[str, Any]:
         """What the model says of itself, and what must be read before use."""
         told = dataclasses.asdict(contract) | {"training_hashes": len(contract.training_hashes)}
+        told["threshold"] = dataclasses.asdict(recognizer.threshold) if recognizer.threshold else None
         return told | {"notice": [sentence.replace("*", "") for sentence in NOTICE]}
 
 
@@ -194,18 +212,14 @@ Next = Callable[[Request], Awaitable[Response]]
 
 
 def _guard(token: str | None) -> Callable[[Request, Next], Awaitable[Response]]:
-    """Middleware: asks for the token, and tells browsers to fetch nothing from elsewhere."""
+    """Middleware: lets in who may come, and tells browsers to fetch nothing from elsewhere."""
 
     async def guard(request: Request, call_next: Next) -> Response:
-        if token is not None and request.url.path not in UNGUARDED:
-            shown = request.query_params.get("token")
-            if shown is not None and request.method == "GET" and _same(shown, token):
-                response: Response = RedirectResponse(request.url.path)
-                response.set_cookie(COOKIE, token, httponly=True, samesite="strict")
-                return response
-            if not _same(_shown(request), token):
-                said = {"detail": "give the token: Authorization: Bearer TOKEN, or in a browser /?token=TOKEN"}
-                return JSONResponse(said, 401, {"WWW-Authenticate": "Bearer"})
+        path = request.scope["path"]  # request.url is put together with the Host header, which a caller chooses
+        if path not in UNGUARDED:
+            refusal = _misnamed(request) if token is None else _unknown(request, path, token)
+            if refusal is not None:
+                return refusal
         response = await call_next(request)
         response.headers["Content-Security-Policy"] = POLICY
         response.headers["Referrer-Policy"] = "no-referrer"
@@ -213,6 +227,37 @@ def _guard(token: str | None) -> Callable[[Request, Next], Awaitable[Response]]:
         return response
 
     return guard
+
+
+def _misnamed(request: Request) -> Response | None:
+    """Refuse a caller that knows this machine by another name, which a page from elsewhere can give it (rebinding)."""
+    host = request.headers.get("host", "")
+    name = host if host.endswith("]") else host.rpartition(":")[0] or host
+    if name.strip("[]").lower() in LOCAL:
+        return None
+    said = "without a token this answers to 127.0.0.1, localhost and [::1] alone; start it with --token"
+    return JSONResponse({"detail": said}, 400)
+
+
+def _unknown(request: Request, path: str, token: str) -> Response | None:
+    """Refuse a caller without the token; who brings it in the address gets it as a cookie."""
+    shown = request.query_params.get("token")
+    if shown is not None and request.method == "GET" and _same(shown, token):
+        response = RedirectResponse("/" + path.lstrip("/"))  # two slashes would lead to another host
+        is_secret = request.scope["scheme"] == "https"
+        response.set_cookie(COOKIE, token, httponly=True, secure=is_secret, samesite="strict")
+        return response
+    if _same(_shown(request), token):
+        return None
+    said = "give the token: Authorization: Bearer TOKEN, or in a browser /?token=TOKEN"
+    return JSONResponse({"detail": said}, 401, {"WWW-Authenticate": "Bearer"})
+
+
+async def _in_one_line(request: Request, error: Exception) -> Response:
+    """FastAPI's own refusal of a parameter, in the form that all refusals have."""
+    assert isinstance(error, RequestValidationError)
+    wrong = "; ".join(f"{each['loc'][-1]}: {each['msg']}" for each in error.errors())
+    return JSONResponse({"detail": " ".join(wrong.split())}, 422)
 
 
 def _shown(request: Request) -> str:

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image
 
 from mien.data.preprocess import Box, is_face_crop
+from mien.data.runtime import onnxruntime
 
 __all__ = ["DETECTOR", "DetectedFace", "FaceDetector", "Finding", "unsearched"]
 

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import onnxruntime
-
 from mien.data.preprocess import View
+from mien.data.runtime import onnxruntime
 from mien.data.sources.files import existing_path
 from mien.errors import ModelError
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import polars as pl
 from numpy.typing import NDArray
 
 from mien.data.pixels import Pixels
 from mien.data.preprocess import View
+from mien.data.runtime import onnxruntime
 from mien.models.backbones import Backbone
 from mien.models.export import to_onnx
 from mien.progress import Advance
