@@ -206,27 +206,27 @@ def fallen(**changes: Any) -> dict[str, Any]:
 
 
 def test_steps_follow_from_the_numbers() -> None:
-    first, second = next_steps(fallen())
+    first, second = next_steps(fallen()["target"])
     assert first.step == "Take larger pictures there, or train on pictures made as small."
     assert "−0.12 (−0.20 to −0.05)" in first.reason
     assert second.step.startswith("Label some of these photos and train on them")
     assert "−0.20 is not in how the pictures are made" in second.reason
     few = fallen(shared=fallen()["target"]["shared"] | {"interval": [0.3, 0.7], "images": 23})
-    assert next_steps(few)[0].step == "Label more of these photos first."
-    assert "about 92" in next_steps(few)[0].reason
+    assert next_steps(few["target"])[0].step == "Label more of these photos first."
+    assert "about 92" in next_steps(few["target"])[0].reason
     limited = fallen(shared_limited={"macro_f1": 0.6})
-    assert next_steps(limited)[-1].step == "Train on the shared classes alone, if pain cannot occur there."
+    assert next_steps(limited["target"])[-1].step == "Train on the shared classes alone, if pain cannot occur there."
 
 
 def test_what_is_known_comes_before_all_else() -> None:
-    steps = next_steps(fallen(near_copies=4, known_collections=["fer2013"]))
+    steps = next_steps(fallen(near_copies=4, known_collections=["fer2013"])["target"])
     assert [step.step.split()[0] for step in steps] == ["Take", "Test", "Take"]
     assert len(steps) == 3
 
 
 def test_where_nothing_fell_there_is_nothing_to_mend() -> None:
     fine = fallen(causes=None, change_from_test={"macro_f1": 0.01})
-    assert [step.step for step in next_steps(fine)] == ["Go on."]
+    assert [step.step for step in next_steps(fine["target"])] == ["Go on."]
     assert len(in_short(fine)) == 1
     assert "+0.01 against the test photos" in in_short(fine)[0]
 

@@ -50,8 +50,8 @@ def drift_panels(drift: Mapping[str, Any]) -> list[Curve]:
     panels = []
     for each in drift["properties"]:
         with page_style(f"drift {each['property']}"):
-            title = f"{TITLES[each['property']]}: {percent(each['overlap'])} in common"
-            panels.append(Curve(title, _panel(each, title)))
+            title, note = TITLES[each["property"]], f"{percent(each['overlap'])} in common"
+            panels.append(Curve(title, _panel(each, f"{title}, {note}"), note))
     return panels
 
 
@@ -73,7 +73,7 @@ def _panel(each: Property, title: str) -> Markup:
 def _scale(axes: Axes, each: Property) -> None:
     if each["property"] in RATIOS:
         axes.set_xscale("log")
-        steps = (1,) if each["edges"][-1] / each["edges"][0] > 100 else (1, 2, 5)
+        steps = (1,) if each["edges"][-1] / each["edges"][0] > 30 else (1, 2, 5)
         axes.xaxis.set_major_locator(LogLocator(subs=steps))
         axes.xaxis.set_minor_locator(NullLocator())
     else:

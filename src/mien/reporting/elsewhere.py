@@ -99,9 +99,9 @@ def _is_clear(change: Mapping[str, Any]) -> bool:
     return not change["interval"][0] <= 0 <= change["interval"][1]
 
 
-def next_steps(results: Mapping[str, Any]) -> list[Advice]:
+def next_steps(target: Target) -> list[Advice]:
     """What to do next about photos like these, the most urgent first; three at most."""
-    found = [rule(results["target"]) for rule in _RULES]
+    found = [rule(target) for rule in _RULES]
     steps = [step for step in found if step is not None][:MOST_STEPS]
     if steps:
         return steps
