@@ -18,6 +18,7 @@ from PIL import Image, ImageFilter
 from mien.data.pixels import Pixels
 from mien.data.preprocess import Box, View, square_around
 from mien.evaluation.altering import Images, Views, resized, saved_as_jpeg
+from mien.evaluation.covered import GREY
 from mien.evaluation.predictions import view_batches
 from mien.metrics import confusion_matrix, macro_f1, paired_difference
 from mien.recognizer import Recognizer
@@ -28,7 +29,6 @@ LEAST_PHOTOS = 20
 """Test photos below which nothing is said."""
 MOST_PIXELS = 6_000_000
 """Of all views at one level; bounds the time. With views of 288 and 128 px these are 60 photos."""
-GREY = 127
 
 Photo = dict[str, Any]
 """A row of the manifest."""
