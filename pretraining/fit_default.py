@@ -30,7 +30,7 @@ from mien.models.artifact import METADATA_KEY, shipped
 from mien.models.quantize import with_sixteen_bits
 from mien.recognizer import Recognizer, softmax
 from mien.terminal import TerminalProgress
-from mien.training.head import cross_validate, fit_head
+from mien.training.head import cross_validate, fit_heads
 from mien.training.recipes import resolve_run, views_of
 from mien.training.run import LabelledPhotos, run_streams, train_run
 
@@ -100,9 +100,10 @@ def _answers(
     train = ~held_out
     features = streams.features
     head = replace(run.head, folds=INNER_FOLDS)
-    inner = cross_validate(head, features[train], y[train], groups[train], run.seed)
+    mirrored = None if streams.mirrored is None else streams.mirrored[train]
+    inner = cross_validate(head, features[train], y[train], groups[train], run.seed, mirrored)
     assert inner is not None
-    weight, bias = fit_head(inner.strength, features[train], y[train])
+    ((weight, bias),) = fit_heads([inner.strength], features[train], y[train], mirrored)
     return softmax((features[held_out] @ weight.T + bias) / fit_temperature(inner.logits, inner.y))
 
 
@@ -129,7 +130,7 @@ def main() -> None:
     zip_file, folder = sys.argv[1], Path(sys.argv[2])
     runs, photos = open_photos(zip_file, folder)
     run = replace(runs["two-stream"], name="default")
-    with TerminalProgress().step("fit", 2 * len(photos.manifest), "views") as advance:
+    with TerminalProgress().step("fit", 4 * len(photos.manifest), "views") as advance:
         train_run(run, photos, folder / "default", advance=advance)
     contract = replace(Recognizer(folder / "default").contract, max_error=MAX_ERROR)
     about = {"images": len(photos.manifest), "labels": contract.labels, "collections": contract.collections}

@@ -32,7 +32,7 @@ from mien.data.properties import survey
 from mien.data.sources import Source, open_source
 from mien.models.backbones import load_backbone
 from mien.models.export import to_onnx
-from mien.training.head import fit_head
+from mien.training.head import fit_heads
 
 REAL = ("f66d7a910171", "8214227495af", "884131736b4f", "76bb1f24d38f", "78cc9eab4746", "76370ecc6c44")
 NEITHER = ("93c20e076917", "db1966864e51")
@@ -138,7 +138,7 @@ def folds_of(table: Table) -> Iterator[tuple[Integers, Integers]]:
 
 def head_of(table: Table, rows: Integers, strength: float) -> Floats:
     """Weights and, last, the bias (D + 1,) of the logit of being drawn."""
-    weight, bias = fit_head(strength, table.features[rows], np.isin(table.kinds[rows], STYLES).astype(np.int64))
+    ((weight, bias),) = fit_heads([strength], table.features[rows], np.isin(table.kinds[rows], STYLES).astype(np.int64))
     return np.array([*(weight[1] - weight[0]), bias[1] - bias[0]], np.float64)
 
 

@@ -19,7 +19,7 @@ from mien.models.networks import (
     TwoStreamFeatures,
     TwoStreamNetwork,
 )
-from mien.training.head import fit_head
+from mien.training.head import fit_heads
 
 CHANNELS = (3, 32, 64, 128, 256)
 DROPOUTS = (0.2, 0.3, 0.4, 0.5)
@@ -154,12 +154,33 @@ def test_picture_without_a_scene_is_answered_by_the_head_for_faces() -> None:
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
-def test_head_of_the_probe_is_its_logistic_regression_with_the_scaler_folded_in(n_classes: int) -> None:
+@pytest.mark.parametrize("n_features", [5, 200])
+def test_head_is_a_logistic_regression_with_the_scaler_folded_in(n_classes: int, n_features: int) -> None:
     rng = np.random.default_rng(0)
     y = np.arange(90) % n_classes
-    features = (rng.normal(size=(90, 5)) * (1, 2, 3, 4, 5) + y[:, None] + 7).astype(np.float32)
+    features = (rng.normal(size=(90, n_features)) * rng.uniform(1, 5, n_features) + y[:, None] + 7).astype(np.float32)
     expected = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=500)).fit(features, y)
-    weight, bias = fit_head(0.1, features, y)
-    assert (weight.shape, bias.shape) == ((n_classes, 5), (n_classes,))
+    ((weight, bias),) = fit_heads([0.1], features, y)
+    assert (weight.shape, bias.shape) == ((n_classes, n_features), (n_classes,))
     probs = torch.from_numpy(features @ weight.T + bias).softmax(1).numpy()
-    assert np.abs(probs - expected.predict_proba(features)).max() < 1e-4
+    assert np.abs(probs - expected.predict_proba(features)).max() < 2e-3
+
+
+def test_feature_that_hardly_ever_speaks_cannot_decide_alone() -> None:
+    rng = np.random.default_rng(0)
+    y = np.arange(200) % 2
+    features = (rng.normal(size=(200, 8)) + y[:, None]).astype(np.float32)
+    features[:, 7] = 0
+    features[0, 7] = 1e-4
+    ((weight, _),) = fit_heads([0.1], features, y)
+    assert np.abs(weight[:, 7]).max() < 0.1 * np.abs(weight[:, :7]).max()
+
+
+def test_mirrored_photos_are_learnt_from() -> None:
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 3
+    features, mirrored = (rng.normal(size=(60, 4)).astype(np.float32) + y[:, None] for _ in range(2))
+    ((weight, bias),) = fit_heads([0.1], features, y, mirrored)
+    ((both_weight, both_bias),) = fit_heads([0.1], np.concatenate([features, mirrored]), np.tile(y, 2))
+    assert np.array_equal(weight, both_weight)
+    assert np.array_equal(bias, both_bias)

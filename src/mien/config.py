@@ -122,6 +122,7 @@ class HeadSettings:
             are face crops; a second head, fitted to faces alone, then answers for these.
         photo_size: side of the photo or scene view, px.
         face_size: side of the face view, px.
+        mirrored: whether the head learns from the mirror image of each training photo as well.
         strengths: inverse L2 penalties C to choose from, by grouped cross-validation inside the training split.
         folds: of that cross-validation, from whose answers the temperature and the thresholds are made as well.
         max_error: wanted share of wrong answers among those given, in (0, 1); None asks for none.
@@ -133,6 +134,7 @@ class HeadSettings:
     context: Literal["photo", "scene"] = "photo"
     photo_size: int = 224
     face_size: int = 160
+    mirrored: bool = False
     strengths: tuple[float, ...] = (3e-4, 3e-3, 3e-2)
     folds: int = 5
     max_error: float | None = None

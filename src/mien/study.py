@@ -225,8 +225,9 @@ def _train_all(study: _Study) -> None:
 def _work(run: RunConfig, photos: LabelledPhotos) -> tuple[int | None, str]:
     """How much there is to do in a run, and its unit."""
     n = len(photos.split("train"))
-    if run.train is None:
-        return 2 * n, "views"
+    if run.head is not None:
+        return (4 if run.head.mirrored else 2) * n, "views"
+    assert run.train is not None
     per_epoch = -(-n // run.train.batch_size)
     budget = run.train.budget
     limits = [budget.updates] if budget.updates else []

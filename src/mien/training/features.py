@@ -37,20 +37,29 @@ class FeatureCache:
         """Keep features in a folder, of photos whose pixels stand in ``pixels``."""
         self._folder, self._pixels = folder, pixels
 
-    def of(self, backbone: Backbone, view: View, photos: pl.DataFrame, advance: Advance = lambda n: None) -> Features:
+    def of(
+        self,
+        backbone: Backbone,
+        view: View,
+        photos: pl.DataFrame,
+        advance: Advance = lambda n: None,
+        *,
+        mirrored: bool = False,
+    ) -> Features:
         """Features (N, D) of photos.
 
         Args:
             photos: columns ``row``, the place of their pixels, and ``sha256``.
             advance: called with the number of photos done.
+            mirrored: of the photos with left and right exchanged.
         """
-        path = self._folder / f"{backbone.sha256[:12]}-{view.key}.npz"
+        path = self._folder / f"{backbone.sha256[:12]}-{view.key}{'-mirrored' if mirrored else ''}.npz"
         known = _read(path)
         distinct = photos.unique("sha256", maintain_order=True)
         missing = distinct.filter(~pl.col("sha256").is_in(list(known)))
         advance(len(photos) - len(missing))
         if len(missing):
-            computed = self._compute(backbone, view, missing["row"].to_numpy(), advance)
+            computed = self._compute(backbone, view, missing["row"].to_numpy(), advance, mirrored)
             known |= dict(zip(missing["sha256"], computed, strict=True))
             _write(known, path)
         return np.stack([known[content] for content in photos["sha256"]])
@@ -65,11 +74,14 @@ class FeatureCache:
             os.replace(partial, path)
         return path
 
-    def _compute(self, backbone: Backbone, view: View, rows: NDArray[np.int64], advance: Advance) -> Features:
+    def _compute(
+        self, backbone: Backbone, view: View, rows: NDArray[np.int64], advance: Advance, mirrored: bool
+    ) -> Features:
         session = onnxruntime.InferenceSession(self.model(backbone, view.size), providers=["CPUExecutionProvider"])
         nothing, parts = session.run(None, {"pixels": np.zeros((1, view.size, view.size, 3), np.uint8)})[0], []
         for i in range(0, len(rows), BATCH):
             pixels = self._pixels.read(view, rows[i : i + BATCH])
+            pixels = np.ascontiguousarray(pixels[:, :, ::-1]) if mirrored else pixels
             part = np.tile(nothing, (len(pixels), 1))
             shows = pixels.any((1, 2, 3))  # a set of face crops has thousands of blank scenes
             if shows.any():

@@ -7,6 +7,7 @@ are folded into one linear layer behind the exported backbones.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from mien.calibration import ERRORS, fit_temperature, threshold_for
 from mien.config import HeadSettings
@@ -23,11 +22,15 @@ from mien.metrics import confusion_matrix, expected_calibration_error, macro_f1,
 from mien.models.artifact import Threshold
 from mien.recognizer import softmax
 
-__all__ = ["Head", "OutOfFold", "Sureness", "cross_validate", "fit_head", "measure_sureness", "out_of_fold"]
+__all__ = ["Head", "OutOfFold", "Sureness", "cross_validate", "fit_heads", "measure_sureness", "out_of_fold"]
 
 MAX_ITERATIONS = 500
 MAX_SEARCH = 4000
 """Photos used to choose the penalty; more would cost minutes and change little."""
+LEAST_SPREAD = 0.1
+"""Least standard deviation that a feature is divided by, as a share of the median feature's. One that is silent on nearly
+all training photos would otherwise shout on the first new photo that wakes it: a tenth of the last layer of the
+expression backbone is like that."""
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
@@ -68,7 +71,12 @@ class Sureness:
 
 
 def cross_validate(
-    settings: HeadSettings, features: FloatArray, y: IntArray, groups: IntArray, seed: int
+    settings: HeadSettings,
+    features: FloatArray,
+    y: IntArray,
+    groups: IntArray,
+    seed: int,
+    mirrored: FloatArray | None = None,
 ) -> OutOfFold | None:
     """Answer every photo by a head fitted to the other folds; None where a class has too few photos for folds.
 
@@ -77,9 +85,11 @@ def cross_validate(
         features: (N, D).
         y: (N,) class indices 0..K-1, every class present.
         groups: (N,) near-duplicate groups, which never straddle folds.
+        mirrored: (N, D) features of the mirrored photos, to learn from as well.
     """
     sample = np.random.default_rng(seed).permutation(len(y))[:MAX_SEARCH]
     features, y, groups = features[sample], y[sample], groups[sample]
+    mirrored = None if mirrored is None else mirrored[sample]
     n_classes = int(y.max()) + 1
     folds = min(settings.folds, int(np.bincount(y).min()))
     if folds < 2:
@@ -90,8 +100,8 @@ def cross_validate(
     for train, held_out in splitter.split(features, y, groups):
         if len(np.unique(y[train])) < n_classes:
             continue  # a class whose photos are all copies of one picture can fill a fold
-        for i, strength in enumerate(strengths):
-            weight, bias = fit_head(strength, features[train], y[train])
+        also = None if mirrored is None else mirrored[train]
+        for i, (weight, bias) in enumerate(fit_heads(strengths, features[train], y[train], also)):
             logits[i, held_out] = features[held_out] @ weight.T + bias
     answered = ~np.isnan(logits[0, :, 0])
     if not answered.any():
@@ -140,25 +150,44 @@ def out_of_fold(features: FloatArray, y: IntArray, folds: IntArray) -> FloatArra
     probs = np.zeros((len(y), int(y.max()) + 1), np.float32)
     for fold in np.unique(folds):
         held_out = folds == fold
-        probs[held_out] = _classifier(strength).fit(features[~held_out], y[~held_out]).predict_proba(features[held_out])
+        ((weight, bias),) = fit_heads([strength], features[~held_out], y[~held_out])
+        probs[held_out] = softmax(features[held_out] @ weight.T + bias)
     return probs
 
 
-def fit_head(strength: float, features: FloatArray, y: IntArray) -> Head:
-    """Standardise, fit a logistic regression, and fold both into one linear layer of logits.
+def fit_heads(
+    strengths: Sequence[float], features: FloatArray, y: IntArray, mirrored: FloatArray | None = None
+) -> list[Head]:
+    """Standardise, fit a logistic regression for each strength, and fold both into one linear layer of logits.
+
+    With fewer photos than features the regression is fitted in the space that the photos span. An L2 penalty does not
+    feel a rotation, and the best weights never leave that space, so the answer is the same and comes sooner.
 
     Args:
+        strengths: inverse L2 penalties C.
         features: (N, D).
         y: (N,) class indices 0..K-1, every class present.
+        mirrored: (N, D) features of the mirrored photos, to learn from as well.
     """
-    scaler, logistic = _classifier(strength).fit(features, y)
+    if mirrored is not None:
+        features, y = np.concatenate([features, mirrored]), np.concatenate([y, y])
+    mean, spread = features.mean(0), features.std(0)
+    scale = np.maximum(spread, LEAST_SPREAD * np.median(spread))
+    scale = np.where(scale > 0, scale, 1)
+    standard = (features - mean) / scale
+    basis = np.eye(standard.shape[1], dtype=np.float32)
+    if len(standard) < standard.shape[1]:
+        left, lengths, basis = np.linalg.svd(standard, full_matrices=False)
+        standard = left * lengths
+    to_features = (basis / scale).astype(np.float32)
+    return [_fit(strength, standard, y, to_features, mean) for strength in strengths]
+
+
+def _fit(strength: float, standard: FloatArray, y: IntArray, to_features: FloatArray, mean: FloatArray) -> Head:
+    """A head for features, fitted to what ``to_features`` (R, D) makes of them, (N, R)."""
+    logistic = LogisticRegression(C=strength, max_iter=MAX_ITERATIONS).fit(standard, y)
     coefficients, intercept = logistic.coef_, logistic.intercept_
     if len(logistic.classes_) == 2:  # scikit-learn keeps one row for two classes
         coefficients, intercept = np.vstack([-coefficients, coefficients]) / 2, np.r_[-intercept, intercept] / 2
-    weight = coefficients / scaler.scale_
-    bias = intercept - weight @ scaler.mean_
-    return weight.astype(np.float32), bias.astype(np.float32)
-
-
-def _classifier(strength: float) -> Pipeline:
-    return make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=MAX_ITERATIONS))
+    weight = coefficients @ to_features
+    return weight.astype(np.float32), (intercept - weight @ mean).astype(np.float32)

@@ -4,8 +4,8 @@
 ``scratch``    the same network with label smoothing, clipping, early stopping and selection by macro-F1, at a
                size that fits the machine.
 ``probe``      a logistic head on frozen ImageNet features of the whole photo and of the face.
-``two-stream`` the same, with the face through a backbone that learnt expressions, and able to do without a scene;
-               the default.
+``two-stream`` the same, with the face through a backbone that learnt expressions, learning from mirror images too, and
+               able to do without a scene; the default.
 
 ``-no-augmentation`` behind a trained recipe leaves its augmentation out.
 """
@@ -46,7 +46,14 @@ SCRATCH = TrainSettings(
 
 _TRAINED = {"notebook": NOTEBOOK, "scratch": SCRATCH}
 RECIPES: dict[str, TrainSettings | HeadSettings] = {
-    "two-stream": HeadSettings(face_backbone="expression", context="scene", photo_size=288, face_size=128),
+    "two-stream": HeadSettings(
+        face_backbone="expression",
+        context="scene",
+        photo_size=288,
+        face_size=128,
+        mirrored=True,
+        strengths=(3e-3, 1e-2, 3e-2),
+    ),
     "probe": HeadSettings(),
     **_TRAINED,
     **{f"{name}-no-augmentation": replace(settings, augment="none") for name, settings in _TRAINED.items()},

@@ -36,7 +36,7 @@ from mien.models.networks import (
 from mien.progress import Advance
 from mien.training.features import FeatureCache
 from mien.training.fit import TrainingSet, faster_precision, fit
-from mien.training.head import Head, Sureness, cross_validate, fit_head, measure_sureness
+from mien.training.head import Head, Sureness, cross_validate, fit_heads, measure_sureness
 from mien.training.recipes import views_of
 
 __all__ = ["LabelledPhotos", "Streams", "run_streams", "train_run"]
@@ -100,12 +100,14 @@ class Streams:
         models: their ONNX models.
         whole: features (N, D) of the whole photo or scene.
         face: features (N, D') of the face.
+        mirrored: features (N, D + D') of both in the mirror image; None where nothing is learnt from it.
     """
 
     backbones: tuple[Backbone, Backbone]
     models: tuple[Path, Path]
     whole: NDArray[np.float32]
     face: NDArray[np.float32]
+    mirrored: NDArray[np.float32] | None
 
     @property
     def features(self) -> NDArray[np.float32]:
@@ -114,16 +116,17 @@ class Streams:
 
 
 def run_streams(run: RunConfig, photos: LabelledPhotos, rows: pl.DataFrame, advance: Advance) -> Streams:
-    """Run both backbones of a head on rows of the manifest; ``advance`` counts each photo twice."""
+    """Run both backbones of a head on rows of the manifest; ``advance`` counts each photo and mirror image twice."""
     assert run.head is not None
     head, views = run.head, views_of(run)
     first = load_backbone(head.photo_backbone)
     second = first if head.face_backbone == head.photo_backbone else load_backbone(head.face_backbone)
     cache = FeatureCache(photos.features, photos.pixels)
     models = (cache.model(first, views[0].size), cache.model(second, views[1].size))
-    return Streams(
-        (first, second), models, cache.of(first, views[0], rows, advance), cache.of(second, views[1], rows, advance)
-    )
+    pairs = list(zip((first, second), views, strict=True))
+    whole, face = (cache.of(*pair, rows, advance) for pair in pairs)
+    mirrored = [cache.of(*pair, rows, advance, mirrored=True) for pair in pairs] if head.mirrored else None
+    return Streams((first, second), models, whole, face, np.concatenate(mirrored, axis=1) if mirrored else None)
 
 
 def _head_run(run: RunConfig, photos: LabelledPhotos, folder: Path, advance: Advance) -> RunConfig:
@@ -131,13 +134,13 @@ def _head_run(run: RunConfig, photos: LabelledPhotos, folder: Path, advance: Adv
     train = photos.split("train")
     y, groups, views = photos.indices(train), train["split_group"].to_numpy(), views_of(run)
     streams = run_streams(run, photos, train, advance)
-    answers = cross_validate(run.head, streams.features, y, groups, run.seed)
+    answers = cross_validate(run.head, streams.features, y, groups, run.seed, streams.mirrored)
     strength = answers.strength if answers else run.head.strengths[0]
     run = replace(run, head=replace(run.head, strength=strength))
     sureness = measure_sureness(answers, run.labels) if answers else NOTHING_MEASURED
     _check_promise(run, sureness)
     write_toml(run, folder / "config.toml")
-    heads = [fit_head(strength, streams.features, y)]
+    heads = fit_heads([strength], streams.features, y, streams.mirrored)
     if views[0].name == "scene":
         heads.append(_face_head(run, streams, y, groups, sureness.temperature))
     save_weights(TwoStreamNetwork(_joined(streams.backbones), *(_linear(*head) for head in heads)), folder)
@@ -151,8 +154,9 @@ def _face_head(run: RunConfig, streams: Streams, y: NDArray[np.int64], groups: A
     """The head for pictures without a scene, scaled so that the network's one temperature fits it as well."""
     assert run.head is not None
     assert run.head.strength is not None
-    weight, bias = fit_head(run.head.strength, streams.face, y)
-    answers = cross_validate(run.head, streams.face, y, groups, run.seed)
+    mirrored = None if streams.mirrored is None else streams.mirrored[:, streams.whole.shape[1] :]
+    ((weight, bias),) = fit_heads([run.head.strength], streams.face, y, mirrored)
+    answers = cross_validate(run.head, streams.face, y, groups, run.seed, mirrored)
     scale = np.float32(temperature / fit_temperature(answers.logits, answers.y) if answers else 1.0)
     no_scene = np.zeros((len(weight), streams.whole.shape[1]), np.float32)
     return scale * np.concatenate([no_scene, weight], axis=1), scale * bias
