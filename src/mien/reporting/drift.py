@@ -19,9 +19,9 @@ __all__ = ["drift_panels", "drift_sentence"]
 TITLES = {
     "longer_side": "Longer side, px",
     "face_side": "Face, px",
-    "face_share": "Face, share of the shorter side",
+    "face_share": "Face, share of the side",
     "brightness": "Brightness, 0 to 1",
-    "contrast": "Contrast, spread of the luma",
+    "contrast": "Contrast, 0 to 0.5",
     "sharpness": "Sharpness",
     "saturation": "Colour, from grey to 1",
     "jpeg_quality": "JPEG quality",
