@@ -87,6 +87,9 @@ def test_drawings_say_their_numbers_and_fetch_nothing() -> None:
     assert panels[0].title.startswith(TITLES["brightness"])
     assert f"{first['own']['median']:.3g} in the data" in panels[0].svg
     assert "http" not in panels[0].svg
+    assert drift_sentence({"properties": [{"property": "face_share", "overlap": 0.1}]}).endswith(
+        "tightness of the crop."
+    )
     assert drift_sentence(drift) == "They have less than 50\N{NO-BREAK SPACE}% in common in: brightness."
 
 
@@ -186,7 +189,8 @@ def fallen(**changes: Any) -> dict[str, Any]:
         {"property": "resolution", "change": -0.12, "interval": [-0.2, -0.05]},
         {"property": "class_balance", "change": -0.2, "interval": [-0.3, -0.1]},
     ]
-    causes = {"moved": moved, "macro_f1": 0.8, "reached": 0.5, "together": {"change": -0.1}, "unexplained": -0.2}
+    together = {"change": -0.1, "interval": [-0.2, -0.05]}
+    causes = {"moved": moved, "macro_f1": 0.8, "reached": 0.5, "together": together, "unexplained": -0.2}
     about = {
         "shared": {
             "macro_f1": 0.5,
@@ -206,34 +210,47 @@ def fallen(**changes: Any) -> dict[str, Any]:
 
 
 def test_steps_follow_from_the_numbers() -> None:
-    first, second = next_steps(fallen())
+    first, second = next_steps(fallen()["target"])
     assert first.step == "Take larger pictures there, or train on pictures made as small."
     assert "−0.12 (−0.20 to −0.05)" in first.reason
     assert second.step.startswith("Label some of these photos and train on them")
     assert "−0.20 is not in how the pictures are made" in second.reason
     few = fallen(shared=fallen()["target"]["shared"] | {"interval": [0.3, 0.7], "images": 23})
-    assert next_steps(few)[0].step == "Label more of these photos first."
-    assert "about 92" in next_steps(few)[0].reason
+    assert next_steps(few["target"])[0].step == "Label more of these photos first."
+    assert "about 92" in next_steps(few["target"])[0].reason
     limited = fallen(shared_limited={"macro_f1": 0.6})
-    assert next_steps(limited)[-1].step == "Train on the shared classes alone, if pain cannot occur there."
+    assert next_steps(limited["target"])[-1].step == "Train on the shared classes alone, if pain cannot occur there."
+
+
+def test_where_no_property_alone_is_to_blame_all_of_them_are() -> None:
+    causes = fallen()["target"]["causes"]
+    moved = [
+        {"property": name, "change": -0.01, "interval": [-0.05, 0.03]} for name in ("crop", "grey", "class_balance")
+    ]
+    step = next_steps(fallen(causes=causes | {"moved": moved})["target"])[0]
+    assert step.step == "Train on photos made like these: cropped to the face, grey."
+    assert "all at once move it by −0.10 (−0.20 to −0.05)" in step.reason
+    nothing = causes | {"moved": moved, "together": {"change": -0.1, "interval": [-0.2, 0.01]}}
+    assert next_steps(fallen(causes=nothing)["target"])[0].step.startswith("Label some of these photos")
 
 
 def test_what_is_known_comes_before_all_else() -> None:
-    steps = next_steps(fallen(near_copies=4, known_collections=["fer2013"]))
+    steps = next_steps(fallen(near_copies=4, known_collections=["fer2013"])["target"])
     assert [step.step.split()[0] for step in steps] == ["Take", "Test", "Take"]
     assert len(steps) == 3
 
 
 def test_where_nothing_fell_there_is_nothing_to_mend() -> None:
     fine = fallen(causes=None, change_from_test={"macro_f1": 0.01})
-    assert [step.step for step in next_steps(fine)] == ["Go on."]
+    assert [step.step for step in next_steps(fine["target"])] == ["Go on."]
     assert len(in_short(fine)) == 1
     assert "+0.01 against the test photos" in in_short(fine)[0]
 
 
 def test_what_happened_adds_up() -> None:
     told = in_short(fallen())
-    assert told[1].startswith("Of −0.30, −0.10 comes with how the pictures are made; −0.20 does not")
+    assert told[0].endswith("on the test photos of these classes it is 0.80.")
+    assert told[1].startswith("Of this difference, −0.30, −0.10 comes with how the pictures are made; −0.20 does not")
 
 
 # -- in a study -------------------------------------------------------------------------------------------------------

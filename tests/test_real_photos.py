@@ -138,6 +138,10 @@ def test_target_is_scored_beside_the_notebook(real_study: tuple[dict[str, Any], 
     assert target["data"]["exact_duplicate_groups"] > 0
     assert target["seen_in_training"] == 0
     assert target["known_collections"] == ["fer2013"]  # other faces of which taught the expression backbone
+    assert target["near_copies"] == 0
+    assert target["causes"]["jpeg"]["share"] == 1
+    assert target["causes"]["jpeg"]["target"] == 95
+    assert target["drift"]["properties"][0]["overlap"] < 0.1
 
 
 def test_no_copy_of_a_picture_stands_in_two_splits(real_study: tuple[dict[str, Any], Path]) -> None:

@@ -15,7 +15,8 @@ from mien.data.collection import open_collection
 from mien.data.prepare import Prepared, prepare
 from mien.data.preprocess import View
 from mien.evaluation import robustness
-from mien.evaluation.robustness import CORRUPTIONS, GREY, LEAST_PHOTOS, Corruption, robustness_json
+from mien.evaluation.covered import GREY
+from mien.evaluation.robustness import CORRUPTIONS, LEAST_PHOTOS, Corruption, robustness_json
 from mien.progress import Silent
 from mien.recognizer import Recognizer
 from mien.reporting.robustness import robustness_panels, robustness_sentences

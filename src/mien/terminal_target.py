@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mien.reporting.causes import TITLES, TOGETHER
-from mien.reporting.elsewhere import confusion_sentence
+from mien.reporting.elsewhere import confusion_sentence, next_steps
 from mien.reporting.numerals import NONE, interval, score, signed
 
 __all__ = ["data_line", "evaluation_summary", "mapping_summary", "score_text", "target_lines"]
@@ -58,7 +58,8 @@ def target_lines(target: Mapping[str, Any], spec: str) -> list[RenderableType]:
         reached = f"shared classes: accuracy {score(shared['accuracy'], 3)}, macro-F1 {score(shared['macro_f1'], 3)}"
         known = f"accuracy {reference['accuracy']}, macro-F1 {reference['macro_f1']}"
         lines.append(Text(f"{reached}; {known} had {reference['what']}"))
-    return [*lines, _class_table(_class_rows(target)), *_cause_lines(target["causes"]), *_confusion_lines(target)]
+    lines += [_class_table(_class_rows(target)), *_cause_lines(target["causes"])]
+    return [*lines, *_confusion_lines(target), *_next_lines(target)]
 
 
 def _overlap_lines(target: Mapping[str, Any]) -> list[RenderableType]:
@@ -110,6 +111,10 @@ def _class_table(rows: Sequence[Sequence[str]]) -> Table:
 def _confusion_lines(target: Mapping[str, Any]) -> list[RenderableType]:
     told = confusion_sentence(target)
     return [Text(told)] if told else []
+
+
+def _next_lines(target: Mapping[str, Any]) -> list[RenderableType]:
+    return [Text(f"next: {advice.step}") for advice in next_steps(target)]
 
 
 def _cause_lines(causes: Mapping[str, Any] | None) -> list[RenderableType]:

@@ -18,6 +18,7 @@ from PIL import Image, ImageFilter
 from mien.data.pixels import Pixels
 from mien.data.preprocess import Box, View, square_around
 from mien.evaluation.altering import Images, Views, resized, saved_as_jpeg
+from mien.evaluation.covered import GREY
 from mien.evaluation.predictions import view_batches
 from mien.metrics import confusion_matrix, macro_f1, paired_difference
 from mien.recognizer import Recognizer
@@ -28,7 +29,6 @@ LEAST_PHOTOS = 20
 """Test photos below which nothing is said."""
 MOST_PIXELS = 6_000_000
 """Of all views at one level; bounds the time. With views of 288 and 128 px these are 60 photos."""
-GREY = 127
 
 Photo = dict[str, Any]
 """A row of the manifest."""
@@ -197,9 +197,9 @@ CORRUPTIONS = {
     "noise": Corruption("Noise", "its spread, of the range", {"5 %": 0.05, "15 %": 0.15}, _noise),
     "blur": Corruption("Blur", "its spread, of the side", {"1.5 %": 0.015, "4 %": 0.04}, _blur),
     "jpeg": Corruption("Compression", "JPEG quality", {"20": 20, "5": 5}, _jpeg),
-    "resolution": Corruption("Low resolution", "side of the face, px", {"24": 24, "12": 12}, _resolution),
-    "dark": Corruption("Darkness", "light left", {"1/4": 0.25, "1/8": 0.125}, _brightness),
-    "bright": Corruption("Too much light", "times as much", {"2": 2, "3": 3}, _brightness),
+    "resolution": Corruption("Low resolution", "side of the face", {"24 px": 24, "12 px": 12}, _resolution),
+    "dark": Corruption("Darkness", "of the light", {"1/4": 0.25, "1/8": 0.125}, _brightness),
+    "bright": Corruption("Too much light", "of the light", {"×2": 2, "×3": 3}, _brightness),
     "eyes": Corruption("Eyes covered", "bar, of the face’s height", {"15 %": 0.15, "30 %": 0.3}, _eyes),
     "mouth": Corruption("Mouth covered", "bar, of the face’s height", {"15 %": 0.15, "30 %": 0.3}, _mouth),
 }

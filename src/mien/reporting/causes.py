@@ -15,7 +15,7 @@ TITLES = {
     "resolution": "as coarse",
     "grey": "grey",
     "light": "as bright and as rich in contrast",
-    "compression": "as strongly compressed",
+    "compression": "compressed likewise",
     "class_balance": "classes as frequent as there",
 }
 """Property → what was done to the test photos."""

@@ -19,15 +19,23 @@ __all__ = ["drift_panels", "drift_sentence"]
 TITLES = {
     "longer_side": "Longer side, px",
     "face_side": "Face, px",
-    "face_share": "Face, share of the shorter side",
+    "face_share": "Face, share of the side",
     "brightness": "Brightness, 0 to 1",
-    "contrast": "Contrast, spread of the luma",
+    "contrast": "Contrast, 0 to 0.5",
     "sharpness": "Sharpness",
     "saturation": "Colour, from grey to 1",
     "jpeg_quality": "JPEG quality",
 }
 RATIOS = ("longer_side", "face_side", "sharpness")
 """Drawn on a scale on which twice as much is the same step everywhere."""
+NAMES = {
+    "longer_side": "size",
+    "face_side": "size of the face",
+    "face_share": "tightness of the crop",
+    "saturation": "colour",
+    "jpeg_quality": "compression",
+}
+"""What is said of a property in a sentence, where it is not its own name."""
 LEFT, BROAD, HIGH = 0.03, 0.9, 0.26
 UPPER, LOWER = 0.62, 0.2
 """Place and size of the two rows, as shares of the drawing."""
@@ -39,10 +47,10 @@ Property = Mapping[str, Any]
 
 def drift_sentence(drift: Mapping[str, Any]) -> str:
     """Which properties differ."""
-    far = [TITLES[each["property"]].split(",")[0].lower() for each in drift["properties"] if each["overlap"] < LITTLE]
+    far = [each["property"] for each in drift["properties"] if each["overlap"] < LITTLE]
     if not far:
         return f"In every property that was measured, the two sets have at least {percent(LITTLE)} in common."
-    return f"They have less than {percent(LITTLE)} in common in: {', '.join(far).replace('jpeg', 'JPEG')}."
+    return f"They have less than {percent(LITTLE)} in common in: {', '.join(NAMES.get(name, name) for name in far)}."
 
 
 def drift_panels(drift: Mapping[str, Any]) -> list[Curve]:
@@ -50,8 +58,8 @@ def drift_panels(drift: Mapping[str, Any]) -> list[Curve]:
     panels = []
     for each in drift["properties"]:
         with page_style(f"drift {each['property']}"):
-            title = f"{TITLES[each['property']]}: {percent(each['overlap'])} in common"
-            panels.append(Curve(title, _panel(each, title)))
+            title, note = TITLES[each["property"]], f"{percent(each['overlap'])} in common"
+            panels.append(Curve(title, _panel(each, f"{title}, {note}"), note))
     return panels
 
 
@@ -62,7 +70,7 @@ def _panel(each: Property, title: str) -> Markup:
         part = each[side]
         axes.stairs(part["shares"], each["edges"], fill=True, color=colour, linewidth=0)
         axes.set_ylim(0, max(part["shares"]))
-        axes.axvline(part["median"], color=colour, linewidth=1, linestyle=(0, (2, 2)), ymax=1.12, clip_on=False)
+        axes.axvline(part["median"], color=colour, linewidth=1, linestyle=(0, (2, 2)))
         _scale(axes, each)
         axes.text(0, 1.12, f"median {_plain(part['median'])}", transform=axes.transAxes, color=MUTED)
     upper.tick_params(labelbottom=False)
@@ -73,7 +81,8 @@ def _panel(each: Property, title: str) -> Markup:
 def _scale(axes: Axes, each: Property) -> None:
     if each["property"] in RATIOS:
         axes.set_xscale("log")
-        steps = (1,) if each["edges"][-1] / each["edges"][0] > 100 else (1, 2, 5)
+        ratio = each["edges"][-1] / each["edges"][0]
+        steps = (1,) if ratio > 1000 else (1, 3) if ratio > 15 else (1, 2, 5)
         axes.xaxis.set_major_locator(LogLocator(subs=steps))
         axes.xaxis.set_minor_locator(NullLocator())
     else:

@@ -52,10 +52,11 @@ _STYLE: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class Curve:
-    """One panel: its title and its drawing."""
+    """One panel: its title, its drawing, and what is said beside the title in smaller type."""
 
     title: str
     svg: Markup
+    note: str = ""
 
 
 def page_style(name: str) -> AbstractContextManager[None]:

@@ -279,7 +279,7 @@ def _elsewhere(results: Results) -> dict[str, Any] | None:
         "novelty": elsewhere.novelty_sentences(target),
         "is_new": elsewhere.is_new(target),
         "short": elsewhere.in_short(results),
-        "steps": elsewhere.next_steps(results),
+        "steps": elsewhere.next_steps(target),
         "drift": drift.drift_panels(target["drift"]) if target["drift"] else [],
         "drift_told": drift.drift_sentence(target["drift"]) if target["drift"] else "",
         "why": causes.cause_sentences(target["causes"]),
