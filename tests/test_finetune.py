@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import torch
 
 from mien.config import Budget, TrainSettings
 from mien.data.augment import augmentation
 from mien.data.preprocess import View
+from mien.data.runtime import onnxruntime
 from mien.errors import ConfigError
 from mien.models.backbones import load_backbone
 from mien.models.export import to_onnx

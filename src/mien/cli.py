@@ -1,23 +1,18 @@
-"""The commands; the only place that prints or exits.
-
-Exit codes: 0 done; 1 the work found a failure (for ``predict``: a file that could not be read); 2 something the
-user can mend; 130 interrupted.
-"""
+"""The commands. With ``ending.py`` the only place that prints or exits."""
 
 from __future__ import annotations
 
-import json as json_format
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, Parameter
 
 from mien import __version__
-from mien.errors import ConfigError, MienError, MissingExtraError
+from mien.ending import extra, finish, plain_ending
+from mien.errors import ConfigError
 from mien.options import (
     ColumnOptions,
     CompareOptions,
@@ -84,7 +79,7 @@ def study(
         leak_premium=labels.leak_premium,
         photos=not no_photos,
     )
-    with _extra("train", "training"):
+    with extra("train", "training"):
         from mien.study import run_study
     _run_in_folder(run_study, config, training, json=json)
 
@@ -107,7 +102,7 @@ def train(
         json: Print the results as one JSON object.
     """
     config = training.config(data, columns, recipes=training.recipe or ("two-stream",))
-    with _extra("train", "training"):
+    with extra("train", "training"):
         from mien.study import run_training
     _run_in_folder(run_training, config, training, json=json)
 
@@ -130,14 +125,14 @@ def compare(
 
     from mien.terminal import TerminalProgress
 
-    with _extra("train", "training"):
+    with extra("train", "training"):
         from mien.comparing.compare import run_comparison
         from mien.terminal_compare import comparison_summary
 
         config = comparing.config(data, columns)
     folder = output_folder(comparing.out, data, "mien-compare")
     results = run_comparison(config, folder, resume=comparing.resume, progress=TerminalProgress())
-    _finish(results, comparison_summary, json=json)
+    finish(results, comparison_summary, json=json)
 
 
 @app.command
@@ -177,7 +172,7 @@ def audit(
         out=Path(out) if out else None,
         seed=seed,
     )
-    _finish(run_audit(data, options, TerminalProgress()), audit_summary, json=json)
+    finish(run_audit(data, options, TerminalProgress()), audit_summary, json=json)
 
 
 @app.command
@@ -207,11 +202,11 @@ def evaluate(
     options = scoring.evaluation(data, columns)
     if scoring.write_labels:
         written = write_mapping(model, data, Path(scoring.write_labels), options.columns)
-        _finish(written, mapping_summary, json=json)
+        finish(written, mapping_summary, json=json)
         return
     with TemporaryDirectory(prefix="mien-") as folder:
         results = evaluate(model, data, Path(folder), options=options, progress=TerminalProgress())
-    _finish(results, evaluation_summary, json=json)
+    finish(results, evaluation_summary, json=json)
 
 
 @app.command
@@ -245,14 +240,14 @@ def adapt(
     from mien.options import whole_numbers
     from mien.terminal import TerminalProgress
 
-    with _extra("train", "adapting"):
+    with extra("train", "adapting"):
         from mien.adapting.adapt import run_adaptation
         from mien.config import AdaptConfig
         from mien.terminal_adapt import adaptation_summary
 
     config = AdaptConfig(model, target, whole_numbers("shots", shots), draws, save, seed, **asdict(columns))
     folder = output_folder(out, (target,), "mien-adapt")
-    _finish(run_adaptation(config, folder, progress=TerminalProgress()), adaptation_summary, json=json)
+    finish(run_adaptation(config, folder, progress=TerminalProgress()), adaptation_summary, json=json)
 
 
 @app.command
@@ -338,7 +333,7 @@ def export(
     check_choice("precision", precision, ("fp32", "fp16", "int8"))
     name = Path(model).resolve().name.removesuffix(".onnx")
     path = Path(out).expanduser() if out else Path(f"{name}-{precision}.onnx")
-    _finish(export_model(model, path, cast(Any, precision)), export_summary, json=json)
+    finish(export_model(model, path, cast(Any, precision)), export_summary, json=json)
 
 
 @app.command(name="app")
@@ -365,7 +360,7 @@ def serve_app(
 
     check_max_error(max_error)
     token = token or os.environ.get("MIEN_TOKEN") or None
-    with _extra("app", "the page"):
+    with extra("app", "the page"):
         from mien.app.serve import check_address, serve
         from mien.recognizer import Recognizer
 
@@ -386,56 +381,15 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # Pictures that are too large become rows with this reason; Pillow's warning beside it would say it twice.
     warnings.filterwarnings("ignore", module="PIL")
-    try:
-        try:
-            app(exit_on_error=False, print_error=False)
-        finally:
-            sys.stdout.flush()
-    except MienError as error:
-        _fail(str(error), error.exit_code)
-    except CycloptsError as error:
-        _fail(f"{error} See: mien --help", 2)
-    except KeyboardInterrupt:
-        can_resume = sys.argv[1:2] in (["study"], ["train"], ["compare"])
-        _fail("interrupted" + "; give the same command with --resume to go on" * can_resume, 130)
-    except BrokenPipeError:  # the reader of our output went away, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered goes nowhere
-        sys.exit(1)
-
-
-def _fail(message: str, code: int) -> None:
-    print("mien: " + " ".join(message.split()), file=sys.stderr)
-    sys.exit(code)
-
-
-@contextmanager
-def _extra(name: str, what: str) -> Iterator[None]:
-    """Turn a missing library into a line that says what to install."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if error.name and error.name.split(".")[0] == "mien":
-            raise
-        raise MissingExtraError(
-            f"{what} needs {error.name}, which is not installed; run: pip install 'mien[{name}]'"
-        ) from error
+    with plain_ending():
+        app(exit_on_error=False, print_error=False)
 
 
 def _run_in_folder(
     work: Callable[..., dict[str, Any]], config: StudyConfig, training: TrainOptions, *, json: bool
 ) -> None:
-
     from mien.terminal import TerminalProgress, study_summary
 
     folder = output_folder(training.out, config.data, "mien")
     results = work(config, folder, resume=training.resume, progress=TerminalProgress())
-    _finish(results, study_summary, json=json)
-
-
-def _finish(results: dict[str, Any], summary: Callable[[dict[str, Any]], Any], *, json: bool) -> None:
-    if json:
-        print(json_format.dumps({"mien": __version__} | results, ensure_ascii=False))
-        return
-    from rich.console import Console
-
-    Console().print(summary(results))
+    finish(results, study_summary, json=json)

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 import mien
+from mien.data.runtime import onnxruntime
 from mien.errors import ModelError
 from mien.models.artifact import HASH_LENGTH, METADATA_KEY, Contract
 from mien.models.export import save_model

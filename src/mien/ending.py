@@ -1,0 +1,72 @@
+"""How a command ends: a result printed, or one line that says what was wrong, and an exit code.
+
+Exit codes: 0 done; 1 the work found a failure (for ``predict``: a file that could not be read); 2 something the
+user can mend; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json as json_format
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+from cyclopts import CycloptsError
+
+from mien import __version__
+from mien.errors import MienError, MissingExtraError
+
+__all__ = ["extra", "finish", "plain_ending"]
+
+RESUMABLE = ("study", "train", "compare")
+"""Commands that go on with --resume."""
+
+
+@contextmanager
+def plain_ending() -> Iterator[None]:
+    """Turn what a user can mend into one line and an exit code; anything else is a bug, with its traceback."""
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except MienError as error:
+        _fail(str(error), error.exit_code)
+    except CycloptsError as error:
+        _fail(f"{error} See: mien --help", 2)
+    except KeyboardInterrupt:
+        can_resume = sys.argv[1:2] and sys.argv[1] in RESUMABLE
+        _fail("interrupted" + ("; give the same command with --resume to go on" if can_resume else ""), 130)
+    except BrokenPipeError:  # the reader of our output went away, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered goes nowhere
+        sys.exit(1)
+
+
+@contextmanager
+def extra(name: str, what: str) -> Iterator[None]:
+    """Turn a missing library into a line that says what to install."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name and error.name.split(".")[0] == "mien":
+            raise
+        raise MissingExtraError(
+            f"{what} needs {error.name}, which is not installed; run: pip install 'mien[{name}]'"
+        ) from error
+
+
+def finish(results: dict[str, Any], summary: Callable[[dict[str, Any]], Any], *, json: bool) -> None:
+    """Print results, as one JSON object or as a summary for people."""
+    if json:
+        print(json_format.dumps({"mien": __version__} | results, ensure_ascii=False))
+        return
+    from rich.console import Console
+
+    Console().print(summary(results))
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    print("mien: " + " ".join(message.split()), file=sys.stderr)
+    sys.exit(code)
