@@ -18,7 +18,7 @@ demo: $(VENV)/installed ## install, then do the main job on the embedded drawn f
 	$(BIN)/mien study demo
 
 test: $(VENV)/installed browser ## install what tests need, then run them
-	$(BIN)/python -m pytest -m 'not data'
+	$(BIN)/python -m pytest -m 'not data' -n 2 --dist loadfile
 
 test-data: $(VENV)/installed ## run the tests that need the real photos
 	$(BIN)/python -m pytest -m data

@@ -164,6 +164,27 @@ def test_without_a_token_only_names_of_this_machine_are_answered(client: TestCli
 
 
 @pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({}, 200),
+        ({"Origin": "http://testserver", "Sec-Fetch-Site": "same-origin"}, 200),
+        ({"Origin": "https://elsewhere.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Origin": "http://testserver:99"}, 403),
+    ],
+)
+def test_pages_of_another_site_cannot_make_a_browser_ask(
+    recognizer: Recognizer, batcher: Batcher, headers: dict[str, str], code: int
+) -> None:
+    service = make_service(recognizer, batcher, limits=LIMITS, token=TOKEN)
+    client = TestClient(service, headers={"Authorization": f"Bearer {TOKEN}"})
+    assert client.post("/v1/predict", files=files(flat(RED)), headers=headers).status_code == code
+    assert client.get("/v1/model", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
     ("host", "port", "token"),
     [
         ("0.0.0.0", 7860, None),

@@ -15,7 +15,7 @@ from mien.data.collection import open_collection
 from mien.data.compression import LUMA_TABLE
 from mien.data.prepare import Prepared, prepare
 from mien.data.preprocess import View, decode
-from mien.evaluation.causes import LEAST_PHOTOS, _compression, _Domain, _resolution, _Setting, causes_json
+from mien.evaluation.causes import LEAST_PHOTOS, _compression, _Domain, _matched, _resolution, _Setting, causes_json
 from mien.evaluation.predictions import predict_rows
 from mien.evaluation.shift import target_json
 from mien.metrics import balance_difference
@@ -174,3 +174,10 @@ def test_study_of_few_photos_names_no_causes(small_study: Study) -> None:
     test = small_study.results["runs"][small_study.results["selected"]]["test"]
     assert test["images"] < LEAST_PHOTOS
     assert small_study.results["target"]["causes"] is None
+
+
+def test_equal_values_stand_in_the_middle_of_the_targets() -> None:
+    """A set saved at one quality throughout is made like the target's median, not like its worst picture."""
+    own, there = np.full(100, 75.0), np.arange(30.0, 96.0)
+    domains = [_Domain({"jpeg_quality": values}, 0.0, 0.0, 1.0) for values in (own, there)]
+    assert _matched(75, "jpeg_quality", _Setting((), *domains)) == pytest.approx(np.median(there))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from mien.evaluation.predictions import write_predictions
 from mien.progress import Silent
 from mien.significance import fewest_pairs
 from mien.training.history import History
+from mien.training.recipes import resolve_run
 from mien.training.run import LabelledPhotos
 
 ARMS = ("augment=none", "augment=notebook")
@@ -102,6 +104,20 @@ def test_an_arm_is_what_it_says() -> None:
     assert run.train.stop_patience is None, "early stopping would give arms unequal budgets"
 
 
+def test_arm_of_another_backbone_trains_at_the_size_that_a_study_would() -> None:
+    config = asked(Path("x"))
+    arm = Arm("a", {"recipe": "finetune", "backbone": "efficientnet-lite0", "frozen_stages": 2})
+    train = resolve_arm(arm, config, CLASSES, Budget(), 7).train
+    study = replace(config.study("finetune", Budget(), 7), backbone="efficientnet-lite0", size=None)
+    expected = resolve_run("finetune", study, CLASSES).train
+    assert train is not None
+    assert expected is not None
+    assert (train.backbone, train.frozen_stages) == ("efficientnet-lite0", 2)
+    assert replace(train, frozen_stages=3, stop_patience=None, size=expected.size, precision="auto") == replace(
+        expected, stop_patience=None, precision="auto"
+    )
+
+
 def test_arms_may_be_recipes_and_backbones() -> None:
     head = resolve_arm(Arm("a", {"recipe": "probe", "context": "scene"}), asked(Path("x")), CLASSES, Budget(), 7)
     assert head.head is not None
@@ -121,6 +137,9 @@ BAD_ARMS = {
     "recipe=magic": "choose one of two-stream",
     "recipe=probe,augment=none": "recipe probe has no augment",
     "backbone=resnet18": "recipe scratch has no backbone",
+    "frozen_stages=2": "recipe scratch has no frozen_stages",
+    "warm_up=0.2": "recipe scratch has no warm_up",
+    "schedule=cosine,plateau_patience=2": "recipe scratch has no plateau_patience",
     "augment=notebook": "given twice",
     "name=other,augment=notebook": "the same as",
 }

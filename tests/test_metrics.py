@@ -194,3 +194,10 @@ def test_calibration_error_of_sure_and_right_is_zero_and_of_sure_and_wrong_one()
     assert expected_calibration_error(probs, np.array([0, 1, 1])) == 0.0
     assert expected_calibration_error(probs, np.array([1, 0, 0])) == 1.0
     assert expected_calibration_error(probs[:0], np.zeros(0, int)) is None
+
+
+def test_differences_of_a_family_have_wider_intervals() -> None:
+    rng = np.random.default_rng(0)
+    y, first, second = (rng.integers(0, 3, 200) for _ in range(3))
+    alone, among = (paired_difference(y, first, second, 3, family=n).interval for n in (1, 10))
+    assert among.low < alone.low < alone.high < among.high

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -228,10 +231,16 @@ def tab_to(page, wanted: str, most: int = 25) -> None:  # type: ignore[no-untype
 @in_browser
 @pytest.mark.slow
 def test_everything_is_done_by_keys_alone(page, faces: Path) -> None:  # type: ignore[no-untyped-def]
-    tab_to(page, "element.closest('#photos') && element.tagName === 'BUTTON'")
-    with page.expect_file_chooser() as chosen:
+    chosen: list[Any] = []
+    page.on("filechooser", lambda chooser: chosen.append(chooser))
+    for _ in range(60):  # a button is drawn a moment before it listens
+        tab_to(page, "element.closest('#photos') && element.tagName === 'BUTTON'")
         page.keyboard.press("Enter")
-    chosen.value.set_files(str(faces / "face-00.png"))
+        page.wait_for_timeout(500)
+        if chosen:
+            break
+        page.evaluate("document.activeElement.blur()")
+    chosen[0].set_files(str(faces / "face-00.png"))
     page.wait_for_selector("#answers article")
     page.evaluate("document.activeElement.blur()")
     tab_to(page, "element.getAttribute('role') === 'tab' && element.innerText === 'Webcam'")
@@ -293,6 +302,36 @@ def test_own_photos_are_saved_shown_and_deleted(tmp_path: Path) -> None:
     for label in ("../elsewhere", "/elsewhere", "..", ".", "", "a/b", "a\\b"):
         with pytest.raises(OutputError, match="names no folder"):
             photos.save(draw_face("sad", 0), label)
+
+
+def test_own_photo_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    photos = OwnPhotos(str(tmp_path))
+    write = Path.write_bytes
+
+    def full(path: Path, content: bytes) -> int:
+        write(path, content[: len(content) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OutputError, match="No space left"):
+        photos.save(draw_face("sad", 0), "sad")
+    assert photos.all(("sad",)) == []
+    monkeypatch.undo()
+    assert [path.name for path, _ in [(photos.save(draw_face("sad", 0), "sad"), "")]] == ["own-0001.jpg"]
+    assert sorted(path.name for path in (tmp_path / "sad").iterdir()) == ["own-0001.jpg"]
+
+
+@pytest.mark.parametrize("name", ["~nosuchuser/faces", "faces\0", "a" * 300])
+def test_name_that_no_folder_can_have_is_told(name: str) -> None:
+    with pytest.raises(OutputError, match=r"no folder can have this name|cannot be written"):
+        OwnPhotos(name).save(draw_face("sad", 0), "sad")
+
+
+def test_model_with_a_class_that_was_never_held_out_is_shown() -> None:
+    contract = Recognizer.default().contract
+    measured = (contract.measured or {}) | {"recall": {"sad": None, "happy": 0.5}, "interval": None}
+    told = model_html(replace(contract, measured=measured), None)
+    assert "50 %" in told.replace("\xa0", " ")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

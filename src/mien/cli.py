@@ -218,6 +218,7 @@ def adapt(
     shots: str = "0,1,2,5,10,20",
     draws: int = 5,
     save: str | None = None,
+    labels: str | None = None,
     columns: ColumnOptions = NO_COLUMNS,
     seed: int = 42,
     out: str | None = None,
@@ -231,6 +232,7 @@ def adapt(
         shots: Numbers of labelled photos a class to learn from.
         draws: How often these are drawn; scores are means over the draws.
         save: Write the model of one way: class shares, statistics, made alike, self-training or labels.
+        labels: File that maps the target's classes, as 'mien evaluate --write-labels' writes it.
         seed: Seed of halves and draws.
         out: Folder to write. Default: mien-adapt-NAME in the current folder.
         json: Print the results as one JSON object.
@@ -245,7 +247,7 @@ def adapt(
         from mien.config import AdaptConfig
         from mien.terminal_adapt import adaptation_summary
 
-    config = AdaptConfig(model, target, whole_numbers("shots", shots), draws, save, seed, **asdict(columns))
+    config = AdaptConfig(model, target, whole_numbers("shots", shots), draws, save, labels, seed, **asdict(columns))
     folder = output_folder(out, (target,), "mien-adapt")
     finish(run_adaptation(config, folder, progress=TerminalProgress()), adaptation_summary, json=json)
 

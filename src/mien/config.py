@@ -222,6 +222,7 @@ class AdaptConfig:
         shots: labelled photos a class to learn from, each at least 0.
         draws: of those photos, whose scores are averaged.
         save: the way whose model is written, if any.
+        labels: file that maps the target's classes, where names do not match.
         seed: of the halves of the target and of the draws.
         path_column, label_column, group_column, split_column: of the target, where it is a table.
     """
@@ -231,6 +232,7 @@ class AdaptConfig:
     shots: tuple[int, ...] = (0, 1, 2, 5, 10, 20)
     draws: int = 5
     save: str | None = None
+    labels: str | None = None
     seed: int = 42
     path_column: str | None = None
     label_column: str | None = None
@@ -241,6 +243,7 @@ class AdaptConfig:
         if min(self.shots, default=-1) < 0:
             raise ConfigError("--shots: give numbers of labelled photos a class, as in 0,1,2,5,10,20")
         _check_range("draws", self.draws, 1, None)
+        _check_range("seed", self.seed, 0, None)
         if self.save is not None:
             check_choice("save", self.save, WAYS_TO_ADAPT[1:])
 

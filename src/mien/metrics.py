@@ -175,10 +175,14 @@ def paired_difference(
     *,
     groups: IntArray | None = None,
     rng: np.random.Generator | None = None,
+    family: int = 1,
 ) -> Difference:
     """Macro-F1 of ``first`` less that of ``second`` on the same images, by a paired bootstrap over groups.
 
     The interval speaks of other photos of the same kind, not of other training seeds.
+
+    Args:
+        family: how many such differences are looked at; their intervals hold together (Bonferroni).
     """
     k = n_classes
     y_true, first, second = (y.astype(np.int64) for y in (y_true, first, second))
@@ -186,7 +190,7 @@ def paired_difference(
     counts = _resample(cell, k**3, groups, rng).reshape(-1, k, k, k)
     differences = macro_f1(counts.sum(3)) - macro_f1(counts.sum(2))
     value = float(macro_f1(confusion_matrix(y_true, first, k)) - macro_f1(confusion_matrix(y_true, second, k)))
-    return _judged(value, differences, groups)
+    return _judged(value, differences, groups, family)
 
 
 def balance_difference(
@@ -213,8 +217,8 @@ def balance_difference(
     return _judged(value, differences, groups)
 
 
-def _judged(value: float, resampled: FloatArray, groups: IntArray | None) -> Difference:
-    interval = _percentiles(resampled)
+def _judged(value: float, resampled: FloatArray, groups: IntArray | None, family: int = 1) -> Difference:
+    interval = _percentiles(resampled, family)
     verdict = "better" if interval.low > 0 else "worse" if interval.high < 0 else "cannot tell"
     if groups is not None and len(np.unique(groups)) < 2:  # copies of one picture say nothing of others
         verdict = "cannot tell"
@@ -279,6 +283,6 @@ def _honest(interval: Interval, confusion: IntArray, groups: IntArray | None) ->
     return interval if bound is None else Interval(min(interval.low, bound.low), max(interval.high, bound.high))
 
 
-def _percentiles(values: FloatArray) -> Interval:
-    low, high = np.nanpercentile(values, [2.5, 97.5])
+def _percentiles(values: FloatArray, family: int = 1) -> Interval:
+    low, high = np.nanpercentile(values, [2.5 / family, 100 - 2.5 / family])
     return Interval(float(low), float(high))

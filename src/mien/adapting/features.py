@@ -26,12 +26,13 @@ FEATURES = "features"
 
 
 class HeadModel:
-    """Features of a model, and the linear layer that answers for one kind of picture.
+    """Features of a model, and its heads.
 
-    Two-stream has two: ``head`` for photos with a scene, ``face_head`` for face crops.
+    Attributes:
+        heads: ``head``, and where the model has one, ``face_head``, which answers for face crops instead.
     """
 
-    def __init__(self, path: Path, contract: Contract, *, is_for_crops: bool) -> None:
+    def __init__(self, path: Path, contract: Contract) -> None:
         """Open a model file.
 
         Raises:
@@ -39,12 +40,11 @@ class HeadModel:
         """
         self._model: Any = onnx.load(str(path))
         self._contract = contract
-        stored = {tensor.name: tensor for tensor in self._model.graph.initializer}
-        self._name = "face_head" if is_for_crops and "face_head.weight" in stored else "head"
-        if f"{self._name}.weight" not in stored:
+        stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in self._model.graph.initializer}
+        names = [name for name in ("head", "face_head") if f"{name}.weight" in stored]
+        if not names:
             raise ModelError(f"{path}: has no head on frozen features; adapt two-stream or probe as a study wrote it")
-        weight, bias = (numpy_helper.to_array(stored[f"{self._name}.{part}"]) for part in ("weight", "bias"))
-        self.head: Head = (weight, bias)
+        self.heads: dict[str, Head] = {name: (stored[f"{name}.weight"], stored[f"{name}.bias"]) for name in names}
         seen = onnx.ModelProto()
         seen.CopyFrom(self._model)
         seen.graph.output.append(helper.make_tensor_value_info(FEATURES, TensorProto.FLOAT, None))
@@ -53,28 +53,26 @@ class HeadModel:
         content = seen.SerializeToString()
         self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
-    def features(self, batches: Iterable[Mapping[str, NDArray[np.uint8]]]) -> NDArray[np.float32]:
-        """Features (N, D) of views, a batch at a time, by the keys of the views."""
-        parts = [
-            self._session.run([FEATURES], {view.name: batch[view.key] for view in self._contract.views})[0]
-            for batch in batches
-        ]
-        return np.concatenate([np.asarray(part, np.float32) for part in parts])
+    def features(self, views: Mapping[str, NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Features (N, D) of pixels, by the keys of the views."""
+        pixels = {view.name: views[view.key] for view in self._contract.views}
+        return np.asarray(self._session.run([FEATURES], pixels)[0], np.float32)
 
-    def save(self, head: Head, folder: Path, *, way: str, target: str, seen: Iterable[str]) -> None:
+    def save(self, name: str, head: Head, folder: Path, *, way: str, target: str, seen: Iterable[str]) -> None:
         """Write ``model.onnx`` with another head and a contract that says so.
 
         What the first head's answers were worth, and what could be promised of them, does not hold for this one.
 
         Args:
-            way: how the head was made.
+            name: of the head that is exchanged.
+            way: how the new one was made.
             target: name of the collection it was fitted to.
             seen: sha256 of that collection's photos which it was fitted to.
         """
         made = onnx.ModelProto()
         made.CopyFrom(self._model)
         for part, values in zip(("weight", "bias"), head, strict=True):
-            (tensor,) = (each for each in made.graph.initializer if each.name == f"{self._name}.{part}")
+            (tensor,) = (each for each in made.graph.initializer if each.name == f"{name}.{part}")
             tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
         for entry in [each for each in made.metadata_props if each.key == METADATA_KEY]:
             made.metadata_props.remove(entry)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.recognizer import softmax
-from mien.training.head import LEAST_SPREAD, Head, fit_heads
+from mien.training.head import Head, fit_heads, floored
 
 __all__ = ["Known", "aligned", "for_class_shares", "new_head", "self_trained"]
 
@@ -33,7 +33,7 @@ class Known:
     """The source's training photos, made like the target's.
 
     Attributes:
-        features: (N, D).
+        features: (N, D), of the mirror images too where the head that is replaced learnt from them.
         y: (N,) class indices.
         strength: inverse penalty C of the head.
     """
@@ -75,8 +75,7 @@ def aligned(head: Head, source: FloatArray, target: FloatArray) -> Head:
     """
     weight, bias = head
     (there, spread), (here, own) = ((each.mean(0), each.std(0)) for each in (target, source))
-    least = max(LEAST_SPREAD * float(np.median(spread)), 1e-12)
-    ratio = own / np.maximum(spread, least)
+    ratio = own / floored(spread)
     return (weight * ratio).astype(np.float32), (bias + weight @ (here - there * ratio)).astype(np.float32)
 
 

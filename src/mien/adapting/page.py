@@ -44,7 +44,7 @@ def write_page(results: Mapping[str, Any], path: Path) -> None:
         Markup("<p>{}</p>").format(division(results)),
         _table(way_rows(results)),
         _drawing(results),
-        Markup("<p>Each point is a way; the bars are the 95 % intervals of its change in macro-F1.</p><ul>"),
+        Markup("<p>Each point is a way; the bars are the intervals of its change in macro-F1.</p><ul>"),
         *(Markup("<li><b>{}</b>: {}</li>").format(way, MEANING[way]) for way in seen),
         Markup("</ul>"),
         *(Markup("<p>{}</p>").format(line) for line in doubts(results)),
@@ -70,7 +70,7 @@ def _drawing(results: Mapping[str, Any]) -> Markup:
         axes.axhline(0, color="#888", linewidth=0.8)
         axes.axvline(0, color="#888", linewidth=0.8)
         for number, entry in enumerate(e for e in results["ways"] if e["way"] != "as it is"):
-            there, home = entry["target"], entry["source"]
+            there, home = entry["target"], entry["home"]
             axes.errorbar(
                 there["change"],
                 home["change"],

@@ -24,29 +24,36 @@ class Side:
     Attributes:
         features: (N, D).
         y: (N,) class indices.
-        groups: (N,) near-duplicate groups.
+        groups: (N,) what belongs together.
     """
 
     features: NDArray[np.float32]
     y: IntArray
     groups: NDArray[np.integer]
 
+    def part(self, chosen: NDArray[np.bool_]) -> Side:
+        """Some of the photos."""
+        return Side(self.features[chosen], self.y[chosen], self.groups[chosen])
 
-def judged(heads: Sequence[Head], before: Head, side: Side, answers: IntArray) -> dict[str, Any]:
+
+def judged(heads: Sequence[Head], before: Head, side: Side, answers: IntArray, family: int = 1) -> dict[str, Any]:
     """Scores of the heads of several draws, and the change from the head before.
 
     Args:
         answers: the classes that may be answered.
+        family: how many changes are looked at; their intervals hold together.
 
     Returns:
         ``macro_f1`` and ``accuracy``: means over the draws; ``lowest`` and ``highest`` macro-F1 of a draw; ``change``
-        of macro-F1, its ``interval`` and ``verdict``: of the draw in the middle, paired photo by photo.
+        of macro-F1, its ``interval`` and ``verdict``: of the answers of all draws together, paired photo by photo. The
+        interval speaks of other photos; how much draws differ is told by the lowest and the highest.
     """
-    k = len(before[1])
+    k, draws = len(before[1]), len(heads)
     said = [_answers(head, side, answers) for head in heads]
     scores = [float(macro_f1(confusion_matrix(side.y, each, k))) for each in said]
-    middle = int(np.argsort(scores, kind="stable")[(len(scores) - 1) // 2])
-    change = paired_difference(side.y, said[middle], _answers(before, side, answers), k, groups=side.groups)
+    y, groups = np.tile(side.y, draws), np.tile(side.groups, draws)
+    unchanged = np.tile(_answers(before, side, answers), draws)
+    change = paired_difference(y, np.concatenate(said), unchanged, k, groups=groups, family=family)
     return {
         "macro_f1": float(np.mean(scores)),
         "accuracy": float(np.mean([(each == side.y).mean() for each in said])),

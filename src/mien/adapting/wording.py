@@ -13,7 +13,7 @@ MEANING = {
     "as it is": "the model unchanged",
     "class shares": "biases moved to the class shares that its answers suggest (Saerens and others, 2002)",
     "statistics": "each feature moved to the mean and spread that it has at home",
-    "made alike": "a new head, fitted to the training photos made like the target's",
+    "made alike": "a new head, fitted to the study's training photos made like the target's",
     "self-training": "the same, fitted to the surest half of its own answers as well",
     "labels": "the same, fitted to labelled photos of the target as well",
 }
@@ -28,9 +28,9 @@ def division(results: Mapping[str, Any]) -> str:
     """How the photos were divided, and what the scores are."""
     pool, scored = (sum(results[side].values()) for side in ("pool", "scored"))
     text = (
-        f"{count(scored)} photos of the target are only scored, {count(pool)} others are learnt from; copies stand on "
-        f"one side. Answers there are limited to the {number_word(len(results['shared']))} shared classes. At home: "
-        f"{plural(results['source_images'], 'test photo')} of the study"
+        f"{count(scored)} photos of the target are only scored, {count(pool)} others are learnt from; what belongs "
+        f"together stands on one side. Answers there are limited to the {number_word(len(results['shared']))} shared "
+        f"classes. Home: {plural(results['home_images'], 'validation photo')} of the study"
     )
     return text + (", cropped to the face as the target's are." if results["are_crops"] else ".")
 
@@ -44,7 +44,7 @@ def way_rows(results: Mapping[str, Any]) -> list[list[str]]:
     """A header and a row for each way."""
     rows = [["way", "target", "accuracy", "change [95 %]", "home", "change [95 %]"]]
     for entry in results["ways"]:
-        rows.append([name_of(entry), *_scores(entry["target"], True), *_scores(entry["source"], False)])
+        rows.append([name_of(entry), *_scores(entry["target"], True), *_scores(entry["home"], False)])
     return rows
 
 
@@ -63,27 +63,33 @@ def verdicts(results: Mapping[str, Any]) -> list[str]:
 
 
 def _verdict(entries: list[Mapping[str, Any]]) -> str:
+    tried = f"of {number_word(len(entries))} tried" if len(entries) > 1 else "the one tried"
     better = [entry for entry in entries if entry["target"]["verdict"] == "better"]
     if not better:
-        return "no way is surely better on the target than the model as it is."
-    best = max(better, key=lambda entry: entry["target"]["change"])
-    text = f"{name_of(best)} gains most on the target, {signed(best['target']['change'])} of macro-F1"
-    if best["source"]["verdict"] == "worse":
-        return f"{text}, and loses {signed(best['source']['change'])} at home."
-    return f"{text}; a loss at home was not found."
+        return f"no way, {tried}, is better on the target than the model as it is beyond what chance would do."
+    best = max(better, key=lambda entry: float(entry["target"]["change"]))
+    text = f"“{name_of(best)}” gains most on the target, {tried}: {signed(best['target']['change'])} of macro-F1"
+    home = best["home"]
+    if home["verdict"] == "worse":
+        return f"{text}; at home it loses {score(-home['change'])}."
+    if home["verdict"] == "better":
+        return f"{text}; at home it gains {score(home['change'])}."
+    return f"{text}; at home {signed(home['change'])}, within what chance would do."
 
 
 def doubts(results: Mapping[str, Any]) -> list[str]:
     """What a reader must know before believing the best row."""
-    lines = [
-        "The highest of several rows is flattered by being the highest; on other photos it will gain somewhat less."
-    ]
+    lines = ["Intervals hold for all rows together, and speak of other photos of the same kind."]
+    if any(entry["shots"] for entry in results["ways"]) and results["config"]["draws"] > 1:
+        draws = number_word(results["config"]["draws"])
+        lines.append(f"With labels, scores are means over {draws} draws (lowest–highest).")
     if results["too_many_shots"]:
         numbers = ", ".join(map(str, results["too_many_shots"]))
-        lines.append(f"Left out: {numbers} labelled photos a class; the rarest class has too few to learn from.")
-    if results["config"]["draws"] > 1 and any(entry["shots"] for entry in results["ways"]):
-        lines.append(
-            f"With labels, scores are means over {results['config']['draws']} draws (lowest–highest), and the change "
-            "is that of the draw in the middle."
-        )
+        lines.append(f"Not tried: {numbers} labelled photos a class; the rarest class has too few to learn from.")
+    left = results["left_out"]
+    if left["copies"]:
+        lines.append(f"Left out: {plural(left['copies'], 'photo')} of the target that are copies of the study's.")
+    if left["other_kind"]:
+        kind, others = "whole photos" if results["are_crops"] else "face crops", plural(left["other_kind"], "photo")
+        lines.append(f"Left out: {others} of the target that are {kind}, for which another head answers.")
     return lines

@@ -81,12 +81,13 @@ class Batcher:
         self._thread.join()
 
     def _work(self) -> None:
+        jobs: list[_Job] = []
         try:
             while jobs := self._next():
                 for every_face in (False, True):
                     self._answer([job for job in jobs if job.every_face == every_face], every_face)
         finally:
-            self._fail_the_rest()
+            self._fail_the_rest(jobs)
 
     def _next(self) -> list[_Job]:
         """Wait for a job, and take those that wait with it, up to a batch; none at the end."""
@@ -130,8 +131,12 @@ class Batcher:
             job.answers.set_result([replace(each, path=pictures[int(each.path)].path) for each in own])
             first = end
 
-    def _fail_the_rest(self) -> None:
+    def _fail_the_rest(self, at_hand: Sequence[_Job]) -> None:
+        """Whoever waits is told that no answer will come."""
+        left = list(at_hand)
         while not self._jobs.empty():
             job = self._jobs.get()
-            if job is not None:
+            left += [job] if job is not None else []
+        for job in left:
+            if not job.answers.done() and (job.answers.running() or job.answers.set_running_or_notify_cancel()):
                 job.answers.set_exception(BusyError("the service is not answering; see /readyz"))

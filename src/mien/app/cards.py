@@ -95,7 +95,8 @@ def model_html(contract: Contract, threshold: Threshold | None) -> str:
     Args:
         threshold: from which on its answers are given; None where nothing was promised.
     """
-    recall = (contract.measured or {}).get("recall", {})
+    stored = (contract.measured or {}).get("recall", {})
+    recall = {label: share for label, share in stored.items() if share is not None}  # a class without photos has none
     bars = f"<p>Of the photos that show each expression, it named it in:</p>{_bars(recall)}" if recall else ""
     licences = "; ".join(f"{each.name}: {each.licence}" for each in contract.backbones)
     parts = {
@@ -117,9 +118,10 @@ def _measured(contract: Contract) -> str:
     measured = contract.measured
     if not measured:
         return "Nothing is stored in this model file; see the report of its study."
-    low, high = measured["interval"]
+    ends = measured["interval"]
+    told = f" (95 % interval {ends[0]:.2f} to {ends[1]:.2f})" if ends else ""
     return (
-        f"Macro-F1 {measured['macro_f1']:.2f} (95 % interval {low:.2f} to {high:.2f}) on {measured['images']:,} "
+        f"Macro-F1 {measured['macro_f1']:.2f}{told} on {measured['images']:,} "
         f"photos, {measured['how']}. That is the mean of one score for each class; 1 is perfect, and guessing gives "
         f"about {1 / len(contract.labels):.2f}. On photos from elsewhere expect less."
     )

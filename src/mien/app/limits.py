@@ -7,7 +7,7 @@ import base64
 import binascii
 import io
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +19,9 @@ from starlette.formparsers import MultiPartParser
 from starlette.requests import ClientDisconnect
 
 from mien.data.pictures import Picture
-from mien.data.preprocess import FORMATS, UnreadableImageError, decode
+from mien.data.preprocess import FORMATS, decode
 
-__all__ = ["Limits", "read_pictures"]
+__all__ = ["Limits", "loader", "read_pictures"]
 
 FIELD = "images"
 
@@ -64,7 +64,7 @@ async def read_pictures(request: Request, limits: Limits) -> list[Picture]:
         raise HTTPException(413, f"{len(files)} pictures: at most {limits.images} a call")
     for number, (_, content) in enumerate(files, start=1):
         _check_pixels(number, content, limits)
-    return [Picture(name, _loader(content)) for name, content in files]
+    return [Picture(name, loader(content)) for name, content in files]
 
 
 async def _body(request: Request, limits: Limits) -> bytes:
@@ -137,11 +137,6 @@ def _check_pixels(number: int, content: bytes, limits: Limits) -> None:
         raise HTTPException(413, f"picture {number}: {width}×{height} pixels; at most {limits.pixels} are taken")
 
 
-def _loader(content: bytes) -> Any:
-    def load() -> Image.Image:
-        try:
-            return decode(content).image
-        except (OSError, ValueError, SyntaxError) as error:
-            raise UnreadableImageError(str(error)) from error
-
-    return load
+def loader(content: bytes) -> Callable[[], Image.Image]:
+    """What decodes the bytes of a picture when it is asked to."""
+    return lambda: decode(content).image

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,11 +50,16 @@ class OwnPhotos:
         """Take a folder, which need not exist yet.
 
         Raises:
-            OutputError: if none is named.
+            OutputError: if none is named, or none can have this name.
         """
         if not folder.strip():
             raise OutputError("Name a folder on your disk first, such as ~/my-faces")
-        self.folder = Path(folder.strip()).expanduser()
+        if "\0" in folder:
+            raise OutputError(f"{folder!r}: no folder can have this name")
+        try:
+            self.folder = Path(folder.strip()).expanduser()
+        except RuntimeError as error:  # no such user
+            raise OutputError(f"{folder.strip()}: no folder can have this name") from error
 
     def save(self, image: Image.Image, label: str) -> Path:
         """Write a photo into the folder of its class.
@@ -65,8 +72,12 @@ class OwnPhotos:
             folder.mkdir(parents=True, exist_ok=True)
             taken = [int(found[1]) for path in folder.iterdir() if (found := NAME.fullmatch(path.name))]
             path = folder / f"own-{max(taken, default=0) + 1:04d}.jpg"
-            with path.open("xb") as file:
-                image.convert("RGB").save(file, "JPEG", quality=95)
+            content = io.BytesIO()
+            image.convert("RGB").save(content, "JPEG", quality=95)
+            partial = path.with_name(path.name + ".partial")
+            partial.write_bytes(content.getvalue())
+            os.link(partial, path)  # whole or not at all, and never over another
+            partial.unlink()
         except OSError as error:
             raise OutputError(f"{folder}: cannot be written ({error.strerror})") from error
         return path
@@ -75,13 +86,16 @@ class OwnPhotos:
         """Every photo that was taken here, with its class, oldest first within it.
 
         Raises:
-            OutputError: if a class cannot have a folder.
+            OutputError: if a class cannot have a folder, or its folder cannot be read.
         """
         found = []
         for label in labels:
             folder = self._of(label)
-            paths = folder.iterdir() if folder.is_dir() else ()
-            found += [(path, label) for path in sorted(paths) if NAME.fullmatch(path.name)]
+            try:
+                paths = sorted(folder.iterdir()) if folder.is_dir() else []
+            except OSError as error:
+                raise OutputError(f"{folder}: cannot be read ({error.strerror})") from error
+            found += [(path, label) for path in paths if NAME.fullmatch(path.name)]
         return found
 
     def delete(self, name: str, labels: tuple[str, ...]) -> None:

@@ -15,7 +15,7 @@ from PIL import Image
 from mien.app.attention import occlusion_map, with_heat
 from mien.app.batching import Batcher, BusyError
 from mien.app.cards import CSS, model_html, notice_html, picture_html, prediction_html
-from mien.app.limits import Limits
+from mien.app.limits import Limits, loader
 from mien.app.own_photos import OwnPhotos, own_score
 from mien.data.pictures import Picture
 from mien.data.preprocess import UnreadableImageError, decode
@@ -91,14 +91,14 @@ class _Page:
         read = [(Path(path).name, _taken(path)) for path in paths[:MOST_SHOWN]]
         for path in paths[MOST_SHOWN:]:
             Path(path).unlink(missing_ok=True)
-        answers = self.answer([Picture(name, _loader(content)) for name, content in read])
+        answers = self.answer([Picture(name, loader(content)) for name, content in read])
         cards = [self._card(a, content, explain) for a, (_, content) in zip(answers, read, strict=True)]
         told = f"<p>These are the first {MOST_SHOWN} of {len(paths)}; the others were not looked at.</p>"
         return f'{told if len(paths) > MOST_SHOWN else ""}<div class="mien-cards">{"".join(cards)}</div>'
 
     def _card(self, answer: Prediction, content: bytes, explain: bool) -> str:
         try:
-            image = _loader(content)()
+            image = loader(content)()
         except UnreadableImageError:
             return prediction_html(answer, None)
         heat = with_heat(image, occlusion_map(self.recognizer, image, answer.face)) if explain else None
@@ -118,10 +118,6 @@ def _taken(path: str) -> bytes:
     with suppress(OSError):
         Path(path).unlink()
     return content
-
-
-def _loader(content: bytes) -> Any:
-    return lambda: decode(content).image
 
 
 def _photos_tab(page: _Page, *, is_local: bool) -> None:
@@ -213,7 +209,7 @@ class _Own:
     def score(self, folder: str) -> tuple[Any, ...]:
         def scored() -> tuple[Any, ...]:
             photos = OwnPhotos(folder).all(self._labels)
-            answers = self._page.answer([Picture(str(path), _loader(path.read_bytes())) for path, _ in photos])
+            answers = self._page.answer([Picture(str(path), loader(path.read_bytes())) for path, _ in photos])
             right = sum(answer.label == label for answer, (_, label) in zip(answers, photos, strict=True))
             return own_score(right, len(photos)).told, *self._kept(folder)
 
@@ -230,11 +226,18 @@ class _Own:
         photos = OwnPhotos(folder).all(self._labels)
         names = [f"{label}/{path.name}" for path, label in photos]
         cards = "".join(
-            f'<article class="mien-card">{picture_html(decode(path.read_bytes()).image, name)}<p>{name}</p></article>'
+            f'<article class="mien-card">{_kept_picture(path, name)}<p>{name}</p></article>'
             for (path, _), name in zip(photos, map(html.escape, names), strict=True)
         )
         choices = gr.update(choices=names, value=names[-1] if names else None)
         return f'<div class="mien-cards">{cards}</div>', choices, gr.update(visible=bool(names))
+
+
+def _kept_picture(path: Path, name: str) -> str:
+    try:
+        return picture_html(decode(path.read_bytes()).image, name)
+    except (OSError, UnreadableImageError) as error:
+        return f"<p>It cannot be shown: {html.escape(str(error))}</p>"
 
 
 def _or_error(work: Any) -> tuple[Any, ...]:

@@ -217,7 +217,8 @@ def _guard(token: str | None) -> Callable[[Request, Next], Awaitable[Response]]:
     async def guard(request: Request, call_next: Next) -> Response:
         path = request.scope["path"]  # request.url is put together with the Host header, which a caller chooses
         if path not in UNGUARDED:
-            refusal = _misnamed(request) if token is None else _unknown(request, path, token)
+            refusal = _from_elsewhere(request)
+            refusal = refusal or (_misnamed(request) if token is None else _unknown(request, path, token))
             if refusal is not None:
                 return refusal
         response = await call_next(request)
@@ -227,6 +228,17 @@ def _guard(token: str | None) -> Callable[[Request, Next], Awaitable[Response]]:
         return response
 
     return guard
+
+
+def _from_elsewhere(request: Request) -> Response | None:
+    """Refuse what a page of another site makes a browser send: it may not read the answer, but it could ask."""
+    if request.method in ("GET", "HEAD"):
+        return None
+    origin = request.headers.get("origin", "")
+    is_ours = not origin or origin.partition("://")[2] == request.headers.get("host", "")
+    if is_ours and request.headers.get("sec-fetch-site", "none") in ("same-origin", "none"):
+        return None
+    return JSONResponse({"detail": "calls from pages of another site are not answered"}, 403)
 
 
 def _misnamed(request: Request) -> Response | None:

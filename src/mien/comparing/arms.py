@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -16,11 +16,14 @@ __all__ = ["Arm", "CompareConfig", "budgets", "parse_arms", "primary_contrast", 
 NETWORK_KEYS = (
     "size", "batch_size", "learning_rate", "weight_decay", "label_smoothing", "clip_norm", "augment", "monitor",
     "plateau_factor", "plateau_patience", "dropout_scale", "precision", "schedule", "warm_up", "balance", "grey_share",
-    "ema_decay", "view", "frozen_stages", "backbone_rate",
+    "ema_decay", "view",
 )  # fmt: skip
 """Of ``TrainSettings``. Early stopping is not among them: with it, arms would not get the same budget."""
+PLATEAU_KEYS = ("plateau_factor", "plateau_patience")
+BACKBONE_KEYS = ("backbone", "frozen_stages", "backbone_rate")
+"""Of recipes that start from one."""
 HEAD_KEYS = ("context", "photo_size", "face_backbone", "face_size")
-KEYS = ("name", "recipe", "backbone", *NETWORK_KEYS, *HEAD_KEYS)
+KEYS = ("name", "recipe", *BACKBONE_KEYS, *NETWORK_KEYS, *HEAD_KEYS)
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,7 @@ def _parse_arm(text: str) -> Arm:
 def _value(text: str, key: str, value: str) -> Any:
     """A setting as the kind its field has; ``none`` is None where the field can be."""
     hints = get_type_hints(TrainSettings) | get_type_hints(HeadSettings)
-    hint = hints.get(key, str)
+    hint = hints.get(key, str) if key != "backbone" else str  # a recipe without one has no such key
     options = get_args(hint) if get_origin(hint) is not None else (hint,)
     if type(None) in options and value == "none":
         return None
@@ -167,17 +170,23 @@ def resolve_arm(arm: Arm, config: CompareConfig, labels: Sequence[str], budget: 
         ConfigError: for settings out of range, or that this kind of recipe does not have.
     """
     recipe = arm.settings.get("recipe", config.recipe)
-    is_head = isinstance(RECIPES[recipe], HeadSettings)
-    study = replace(config.study(recipe, budget, seed), backbone=arm.settings.get("backbone") if is_head else None)
+    study = replace(config.study(recipe, budget, seed), backbone=arm.settings.get("backbone"))
     run = resolve_run(recipe, study, labels)
-    changes = {key: value for key, value in arm.settings.items() if key != "recipe"}
-    has_backbone = run.train is None or run.train.backbone is not None
-    keys = (*(("backbone",) if has_backbone else ()), *(NETWORK_KEYS if run.train else HEAD_KEYS))
-    for key in changes:
-        if key not in keys:
+    changes = {key: value for key, value in arm.settings.items() if key not in ("recipe", "backbone")}
+    keys = _keys(run, changes)
+    for key in arm.settings:
+        if key not in (*keys, "recipe"):
             raise ConfigError(f"--arm {arm.name}: recipe {recipe} has no {key}; it has {', '.join(keys)}")
     if run.train:
         return replace(run, train=replace(run.train, stop_patience=None, **changes))
-    changes.pop("backbone", None)  # it is among the study's settings, and decides the size of the view
     assert run.head is not None
     return replace(run, head=dataclasses.replace(run.head, **changes))
+
+
+def _keys(run: RunConfig, changes: Mapping[str, Any]) -> tuple[str, ...]:
+    """What an arm of this recipe can change so that it makes a difference."""
+    if run.train is None:
+        return ("backbone", *HEAD_KEYS)
+    idle = PLATEAU_KEYS if changes.get("schedule", run.train.schedule) == "cosine" else ("warm_up",)
+    own = BACKBONE_KEYS if run.train.backbone else ()
+    return (*own, *(key for key in NETWORK_KEYS if key not in idle))

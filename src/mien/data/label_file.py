@@ -33,7 +33,7 @@ def write_label_file(path: Path, model_labels: Sequence[str], choices: LabelChoi
         OutputError: if the file exists or cannot be written.
     """
     values = {"drop": list(choices.drop), "unknown": list(choices.unknown), "classes": choices.classes}
-    text = HEAD.format(labels=", ".join(model_labels)) + tomli_w.dumps(values)
+    text = HEAD.format(labels=", ".join(map(_on_one_line, model_labels))) + tomli_w.dumps(values)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
@@ -89,3 +89,8 @@ def _names(values: dict[str, Any], key: str, path: Path) -> tuple[str, ...]:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise LabelError(f'{path}: {key} = {names!r} is no list of classes, as in {key} = ["neutral"]')
     return tuple(names)
+
+
+def _on_one_line(label: str) -> str:
+    """A label for a comment; one that a stranger's model brings must not end it."""
+    return label if label.isprintable() else repr(label)

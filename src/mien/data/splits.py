@@ -89,7 +89,7 @@ def assign_splits(
         SplitError: if a class has too few photos to stand in every split.
     """
     photos = usable(manifest).select(*READ, pl.col("given_split").alias("given"))
-    rows = _with_split_group(photos.filter(pl.col("label").is_not_null()), method)
+    rows = with_split_group(photos.filter(pl.col("label").is_not_null()), method)
     given = set(rows["given"].drop_nulls())
     missing = [i for i, name in enumerate(SPLITS) if given and name not in given]
     rows = _with_reasons(_settled(rows, _known_splits(earlier), missing), missing)
@@ -110,8 +110,8 @@ def count_moved(manifest: pl.DataFrame, earlier: pl.DataFrame) -> int:
     return both.filter(_index("split") != pl.col("known")).height
 
 
-def _with_split_group(rows: pl.DataFrame, method: SplitMethod) -> pl.DataFrame:
-    """The rows sorted by ``row``, with the connected components of what the method keeps together."""
+def with_split_group(rows: pl.DataFrame, method: SplitMethod = "grouped") -> pl.DataFrame:
+    """The rows sorted by ``row``, with ``split_group``: connected components of what is kept together."""
     rows = rows.sort("row")
     numbered = rows.with_columns(pl.Series("position", np.arange(len(rows))))
     edges = [np.zeros((0, 2), np.int64)]

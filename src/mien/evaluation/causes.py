@@ -164,7 +164,8 @@ def _matched(value: float | None, name: str, setting: _Setting) -> float | None:
     own, there = setting.own.quantiles[name], setting.target.quantiles[name]
     if value is None or not len(own) or not len(there):
         return None
-    return float(np.quantile(there, np.searchsorted(own, value) / len(own)))
+    below, up_to = (np.searchsorted(own, value, side) for side in ("left", "right"))  # equal values share their ranks
+    return float(np.quantile(there, (below + up_to) / (2 * len(own))))
 
 
 def _differs(name: str, setting: _Setting) -> bool:

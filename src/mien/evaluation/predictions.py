@@ -34,6 +34,7 @@ PREFIX = "prob_"
 
 def photos_of_study(model: Path) -> Prepared | None:
     """The photos of the study that a model file lies in, its target included; None where it lies in none."""
+    model = model.resolve()
     study = model.parent.parent.parent
     if model.parent.parent.name != "runs" or not (study / "manifest.parquet").exists():
         return None

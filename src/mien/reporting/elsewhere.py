@@ -183,7 +183,7 @@ def _train_on_them(target: Target) -> Advice | None:
     )
     return Advice(
         "Label some of these photos and train on them together with your own: mien study YOURS SOME_OF_THESE.",
-        f"{why} Keep the others for the test.",
+        f"{why} Keep the others for the test. What that would gain is measured by: mien adapt.",
     )
 
 

@@ -75,4 +75,5 @@ def _width(module: nn.Module) -> int:
     """How many features a backbone gives."""
     network: Any = getattr(module, "network", module)
     means = sum(stage[-1].bn3.num_features for stage in network.blocks[module.first :]) if network is not module else 0
-    return int(network.num_features + means)
+    own = getattr(network, "head_hidden_size", None) or network.num_features  # MobileNetV3 widens behind its last stage
+    return int(own + means)

@@ -23,15 +23,17 @@ from mien.metrics import confusion_matrix, expected_calibration_error, macro_f1,
 from mien.models.artifact import Threshold
 from mien.recognizer import softmax
 
-__all__ = ["Head", "OutOfFold", "Sureness", "cross_validate", "fit_heads", "measure_sureness", "out_of_fold"]
+__all__ = ["Head", "OutOfFold", "Sureness", "cross_validate", "fit_heads", "floored", "measure_sureness", "out_of_fold"]
 
 MAX_ITERATIONS = 500
 MAX_SEARCH = 4000
 """Photos used to choose the penalty; more would cost minutes and change little."""
+CONSTANT = 1e-6
+"""A feature that deviates no more is constant, but for rounding."""
 LEAST_SPREAD = 0.1
-"""Least standard deviation that a feature is divided by, as a share of the median feature's. One that is silent on
-nearly all training photos would otherwise shout on the first new photo that wakes it: a third of the last layer of
-the expression backbone speaks on fewer than one in twenty."""
+"""Least standard deviation that a feature is divided by, as a share of the median of those that move. One that is
+silent on nearly all training photos would otherwise shout on the first new photo that wakes it: a third of the last
+layer of the expression backbone speaks on fewer than one in twenty."""
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
@@ -178,9 +180,7 @@ def fit_heads(
     """
     if mirrored is not None:
         features, y = np.concatenate([features, mirrored]), np.concatenate([y, y])
-    mean, spread = features.mean(0), features.std(0)
-    scale = np.maximum(spread, LEAST_SPREAD * np.median(spread))
-    scale = np.where(scale > 0, scale, 1)
+    mean, scale = features.mean(0), floored(features.std(0))
     standard = (features - mean) / scale
     are_few = len(standard) < standard.shape[1]
     # A second thread gains little here, and where others use the machine it costs nine times as much.
@@ -194,6 +194,13 @@ def fit_heads(
             for strength in strengths
         ]
         return [_for_features(each, (basis / scale).astype(np.float32), mean) for each in regressions]
+
+
+def floored(spread: FloatArray) -> FloatArray:
+    """What features are divided by: their standard deviations (D,), none less than a share of those that move."""
+    moving = spread[spread > CONSTANT]
+    least = LEAST_SPREAD * float(np.median(moving)) if len(moving) else 1.0
+    return np.maximum(spread, np.float32(least))
 
 
 def _for_features(logistic: LogisticRegression, to_features: FloatArray, mean: FloatArray) -> Head:

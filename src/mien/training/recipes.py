@@ -55,7 +55,6 @@ FINETUNE = TrainSettings(
     clip_norm=5.0,
     schedule="cosine",
     balance="loss",
-    grey_share=0.2,
     ema_decay=0.98,
     view="face",
     backbone="expression",
@@ -74,7 +73,10 @@ RECIPES: dict[str, TrainSettings | HeadSettings] = {
     ),
     "probe": HeadSettings(),
     **_TRAINED,
-    **{f"{name}-no-augmentation": replace(settings, augment="none") for name, settings in _TRAINED.items()},
+    **{
+        f"{name}-no-augmentation": replace(settings, augment="none", grey_share=0.0)
+        for name, settings in _TRAINED.items()
+    },
 }
 
 DRAWN_SIZE, DRAWN_BUDGET = 48, Budget(epochs=15)
