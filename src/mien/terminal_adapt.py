@@ -10,15 +10,17 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from mien.adapting.wording import division, doubts, title, verdicts, way_rows
+from mien.adapting.wording import division, doubts, short_rows, title, verdicts
 
 __all__ = ["adaptation_summary"]
 
 
 def adaptation_summary(results: Mapping[str, Any]) -> RenderableType:
     """What each way gains and costs, and where the page is."""
-    head, *body = way_rows(results)
-    table = Table(*head, box=None, header_style="bold", padding=(0, 2, 0, 0))
+    head, *body = short_rows(results)
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for name in head:
+        table.add_column(name, no_wrap=True)
     for row in body:
         table.add_row(*(escape(cell) for cell in row))
     parts: list[RenderableType] = [Text(title(results), style="bold"), Text(division(results)), Text(), table, Text()]

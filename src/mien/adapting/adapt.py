@@ -26,6 +26,7 @@ from mien.data.prepare import Prepared
 from mien.data.sources import TableColumns
 from mien.errors import ModelError, OutputError, WorkFailedError
 from mien.evaluation.predictions import photos_of_study
+from mien.evaluation.shift import known_collections
 from mien.labels import NOTHING_CHOSEN, LabelMap, match_labels
 from mien.models.artifact import model_path
 from mien.progress import Progress
@@ -177,6 +178,7 @@ class _Adaptation:
             "labels": list(labels),
             "recipe": self.recognizer.contract.recipe,
             "target": target.name,
+            "known_collections": known_collections(self.recognizer.contract, (target.name,)),
             "shared": [labels[i] for i in np.unique(target.y)],
             "pool": pool,
             "scored": scored,

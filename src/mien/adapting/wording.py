@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mien.reporting.numerals import count, interval, number_word, plural, score, signed
+from mien.reporting.numerals import count, number_word, plural, score, signed
 
-__all__ = ["MEANING", "division", "doubts", "name_of", "title", "verdicts", "way_rows"]
+__all__ = ["MEANING", "division", "doubts", "name_of", "short_rows", "title", "verdicts", "way_rows"]
 
 MEANING = {
     "as it is": "the model unchanged",
@@ -48,11 +48,27 @@ def way_rows(results: Mapping[str, Any]) -> list[list[str]]:
     return rows
 
 
+def short_rows(results: Mapping[str, Any]) -> list[list[str]]:
+    """The same, narrow enough for a terminal of 80 columns."""
+    rows = [["way", "target", "change", "home", "change"]]
+    for entry in results["ways"]:
+        cells = [[score(side["macro_f1"]), _change(side, 2)] for side in (entry["target"], entry["home"])]
+        rows.append([name_of(entry), *cells[0], *cells[1]])
+    return rows
+
+
+def _change(side: Mapping[str, Any], digits: int) -> str:
+    """The change and its interval; nothing for the model as it is."""
+    if side["change"] == 0 and side["interval"] == [0, 0]:
+        return ""
+    low, high = (signed(end, digits) for end in side["interval"])
+    return f"{signed(side['change'], digits)} [{low}, {high}]"
+
+
 def _scores(side: Mapping[str, Any], has_accuracy: bool) -> list[str]:
     several = f" ({score(side['lowest'])}–{score(side['highest'])})" if side["lowest"] != side["highest"] else ""
-    cells = [score(side["macro_f1"], 3) + several, *([score(side["accuracy"], 3)] if has_accuracy else [])]
-    is_same = side["change"] == 0 and side["interval"] == [0, 0]
-    return [*cells, "" if is_same else f"{signed(side['change'], 3)} [{interval(side['interval'], 'signed', 3)}]"]
+    accuracy = [score(side["accuracy"], 3)] if has_accuracy else []
+    return [score(side["macro_f1"], 3) + several, *accuracy, _change(side, 3)]
 
 
 def verdicts(results: Mapping[str, Any]) -> list[str]:
@@ -79,7 +95,11 @@ def _verdict(entries: list[Mapping[str, Any]]) -> str:
 
 def doubts(results: Mapping[str, Any]) -> list[str]:
     """What a reader must know before believing the best row."""
-    lines = ["Intervals hold for all rows together, and speak of other photos of the same kind."]
+    lines = []
+    if results["known_collections"]:
+        known = " and ".join(results["known_collections"])
+        lines.append(f"The model, or what it is built on, was trained on photos of {known}: this is no new domain.")
+    lines.append("Intervals hold for all rows together, and speak of other photos of the same kind.")
     if any(entry["shots"] for entry in results["ways"]) and results["config"]["draws"] > 1:
         draws = number_word(results["config"]["draws"])
         lines.append(f"With labels, scores are means over {draws} draws (lowest–highest).")
