@@ -76,7 +76,8 @@ def test_every_command_and_option_the_docs_name_exists(name):
     options = " ".join(
         arg for c in commands for argument in app[c].assemble_argument_collection() for arg in argument.names
     )
-    for option in set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)):
+    ours = "\n".join(line for line in text.splitlines() if " -m pytest " not in line)
+    for option in set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", ours)):
         assert option in options, option
 
 
