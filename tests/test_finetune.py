@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,14 +12,17 @@ import onnx
 import pytest
 import torch
 
+from conftest import Outcome, draw_set
 from mien.config import Budget, TrainSettings
 from mien.data.augment import augmentation
+from mien.data.demo import draw_face
 from mien.data.preprocess import View
 from mien.data.runtime import onnxruntime
 from mien.errors import ConfigError
 from mien.models.backbones import load_backbone
 from mien.models.export import to_onnx
 from mien.models.networks import IMAGENET_MEAN, IMAGENET_STD, EmotionCNN, PhotoNetwork
+from mien.recognizer import Recognizer
 from mien.training.batches import EpochOrder, TrainingSet, class_weights
 from mien.training.finetune import FineTuned, parameter_groups
 from mien.training.fit import ExpressionModule, cosine_rate, fit
@@ -166,3 +170,18 @@ def test_share_of_photos_is_shown_without_colour() -> None:
     assert 0.15 < grey.float().mean() < 0.35
     assert torch.equal(shown[~grey], images[~grey])
     assert torch.equal(augmentation("none", 4)(images), images)
+
+
+def test_recipe_is_trained_from_photos_and_knows_what_it_is_made_of(
+    mien: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    faces = draw_set(tmp_path / "faces", {"happy": "happy", "sad": "sad"}, 12)
+    options = ("--recipe", "finetune", "--epochs", 1, "--size", 32, "--precision", "fp32", "--device", "cpu", "--json")
+    outcome = mien("train", faces, *options, "--out", "out")
+    assert outcome.code == 0, outcome.err
+    recognizer = Recognizer(tmp_path / "out")
+    backbone = load_backbone("expression")
+    assert [origin.name for origin in recognizer.contract.backbones] == ["expression"]
+    assert backbone.training_hashes <= recognizer.contract.training_hashes
+    assert recognizer.contract.views == (View("face", 32),)
+    assert sum(recognizer.predict(draw_face("sad", 99)).probabilities.values()) == pytest.approx(1)

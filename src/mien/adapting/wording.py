@@ -72,10 +72,16 @@ def _scores(side: Mapping[str, Any], has_accuracy: bool) -> list[str]:
 
 
 def verdicts(results: Mapping[str, Any]) -> list[str]:
-    """Which ways are better than the model as it is, without labels and with them."""
+    """Whether the target is new at all; which ways are better than the model as it is, without labels and with them."""
     ways = [entry for entry in results["ways"] if entry["way"] != "as it is"]
     sides = {"Without labels": [w for w in ways if not w["shots"]], "With labels": [w for w in ways if w["shots"]]}
-    return [f"{name}: {_verdict(entries)}" for name, entries in sides.items() if entries]
+    known = " and ".join(results["known_collections"])
+    told = (
+        [f"The model, or what it is built on, was trained on photos of {known}: this is no new domain."]
+        if known
+        else []
+    )
+    return told + [f"{name}: {_verdict(entries)}" for name, entries in sides.items() if entries]
 
 
 def _verdict(entries: list[Mapping[str, Any]]) -> str:
@@ -95,11 +101,7 @@ def _verdict(entries: list[Mapping[str, Any]]) -> str:
 
 def doubts(results: Mapping[str, Any]) -> list[str]:
     """What a reader must know before believing the best row."""
-    lines = []
-    if results["known_collections"]:
-        known = " and ".join(results["known_collections"])
-        lines.append(f"The model, or what it is built on, was trained on photos of {known}: this is no new domain.")
-    lines.append("Intervals hold for all rows together, and speak of other photos of the same kind.")
+    lines = ["Intervals hold for all rows together, and speak of other photos of the same kind."]
     if any(entry["shots"] for entry in results["ways"]) and results["config"]["draws"] > 1:
         draws = number_word(results["config"]["draws"])
         lines.append(f"With labels, scores are means over {draws} draws (lowest–highest).")

@@ -183,7 +183,7 @@ def fit_heads(
     mean, scale = features.mean(0), floored(features.std(0))
     standard = (features - mean) / scale
     are_few = len(standard) < standard.shape[1]
-    # A second thread gains little here, and where others use the machine it costs nine times as much.
+    # Where others use the machine too, two threads that wait for each other took nine times as long as one.
     with threadpool_limits(1 if are_few else None, "blas"):
         basis = np.eye(standard.shape[1], dtype=np.float32)
         if are_few:
