@@ -76,12 +76,8 @@ def verdicts(results: Mapping[str, Any]) -> list[str]:
     ways = [entry for entry in results["ways"] if entry["way"] != "as it is"]
     sides = {"Without labels": [w for w in ways if not w["shots"]], "With labels": [w for w in ways if w["shots"]]}
     known = " and ".join(results["known_collections"])
-    told = (
-        [f"The model, or what it is built on, was trained on photos of {known}: this is no new domain."]
-        if known
-        else []
-    )
-    return told + [f"{name}: {_verdict(entries)}" for name, entries in sides.items() if entries]
+    told = [f"The model, or what it is built on, was trained on photos of {known}: this is no new domain."]
+    return told[: bool(known)] + [f"{name}: {_verdict(entries)}" for name, entries in sides.items() if entries]
 
 
 def _verdict(entries: list[Mapping[str, Any]]) -> str:
