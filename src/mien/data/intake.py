@@ -113,10 +113,15 @@ def read_ahead(work: Callable[[T], R], items: Iterable[T], is_small: Callable[[R
         is_small: whether a result was of a tiny picture. Threads that decode those wait for Python's lock more than
             they work, so where the first few all are, one thread does the rest.
     """
-    items = iter(items)
-    first = [work(item) for item in islice(items, SAMPLE)]
-    yield from first
-    workers = 1 if all(map(is_small, first)) else max(1, min(8, os.cpu_count() or 1))
+    items, many = iter(items), max(1, min(8, os.cpu_count() or 1))
+    are_small = []
+    for result in _side_by_side(work, islice(items, SAMPLE), many):
+        are_small.append(is_small(result))
+        yield result
+    yield from _side_by_side(work, items, 1 if all(are_small) else many)
+
+
+def _side_by_side(work: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
     pending: deque[Future[R]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         try:
