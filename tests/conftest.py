@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -10,11 +11,12 @@ import subprocess
 import sys
 import warnings
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 
 # On a machine that others use too, two threads that wait for each other make a tiny training 20 times slower.
@@ -173,6 +175,25 @@ def plant_defects(root: Path) -> None:
     shutil.copy(root / "sad" / "sad-04.png", root / "anger" / "under-two-labels.png")
     face = draw_face("sad", 6)
     face.resize((face.width * 3 // 4, face.height * 3 // 4)).save(root / "sad" / "smaller-copy.jpg", quality=80)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_export_a_backbone() -> Iterator[None]:
+    """Backbones that studies only look through are the same in all of them: each is exported once a process."""
+    from mien.models.export import to_onnx
+    from mien.training import features
+
+    made: dict[tuple[str, int], bytes] = {}
+
+    def once(network: Any, size: int, name: str, output: str) -> Any:
+        weights = hashlib.sha256(b"".join(each.detach().numpy().tobytes() for each in network.state_dict().values()))
+        if (weights.hexdigest(), size) not in made:
+            made[weights.hexdigest(), size] = to_onnx(network, size, name, output).SerializeToString()
+        return onnx.load_from_string(made[weights.hexdigest(), size])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(features, "to_onnx", once)
+        yield
 
 
 @pytest.fixture(scope="session")

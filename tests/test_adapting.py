@@ -12,23 +12,29 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from PIL import Image
 
 from conftest import Outcome, Study, draw_set, snapshot
 from mien.adapting.adapt import run_adaptation
+from mien.adapting.blocks import LastBlocks
 from mien.adapting.features import HeadModel
 from mien.adapting.methods import MOST_WEIGHT, Known, aligned, for_class_shares, new_head, self_trained
-from mien.adapting.scoring import Side, judged
+from mien.adapting.scoring import Side, judged, likeliest
 from mien.adapting.sides import open_sides, read_target
-from mien.config import AdaptConfig
+from mien.config import AdaptConfig, Budget, RunConfig, StudyConfig
 from mien.data.collection import open_collection
 from mien.evaluation.predictions import photos_of_study
 from mien.labels import match_labels
 from mien.models.artifact import HASH_LENGTH
+from mien.models.backbones import load_backbone
+from mien.models.export import save_weights
 from mien.progress import Silent
 from mien.recognizer import Recognizer
+from mien.study import run_study
 from mien.training.head import Head, fit_heads
-from mien.training.recipes import RECIPES
+from mien.training.recipes import FINETUNE, RECIPES
+from mien.training.run import fresh_network
 
 Mien = Callable[..., Outcome]
 LABELS = 3
@@ -108,25 +114,27 @@ def test_scores_are_means_over_draws_and_the_change_is_of_all_of_them(head: Head
     features += np.random.default_rng(8).normal(0, 1, features.shape).astype(np.float32)
     noise = np.random.default_rng(9).normal(0, 1, (3, *head[0].shape)).astype(np.float32)
     heads = [(head[0] + k * noise[k], head[1]) for k in range(3)]
-    side = Side(features, y, np.arange(300))
-    found, each = (judged(some, head, side, np.arange(LABELS)) for some in (heads, heads[:1]))
-    scores = [judged([one], head, side, np.arange(LABELS))["macro_f1"] for one in heads]
+    side, every = Side(features, y, np.arange(300)), np.arange(LABELS)
+    said, before = (
+        [likeliest(features @ w.T + b, every) for w, b in heads],
+        likeliest(features @ head[0].T + head[1], every),
+    )
+    found, each = (judged(some, before, side, LABELS) for some in (said, said[:1]))
+    scores = [judged([one], before, side, LABELS)["macro_f1"] for one in said]
     assert found["macro_f1"] == pytest.approx(np.mean(scores))
     assert (found["lowest"], found["highest"]) == (min(scores), max(scores))
     assert found["change"] == pytest.approx(found["macro_f1"] - each["macro_f1"], abs=0.01)
     assert found["interval"][0] < found["change"] < found["interval"][1] < 0
     assert found["verdict"] == "worse"
-    together = judged(heads, head, side, np.arange(LABELS), family=9)
+    together = judged(said, before, side, LABELS, family=9)
     assert together["interval"][0] < found["interval"][0]
     assert together["interval"][1] > found["interval"][1]
 
 
-def test_answers_are_limited_to_the_shared_classes(head: Head) -> None:
-    features, y = blobs(300, 10)
-    side = Side(features[y != 2], y[y != 2], np.arange(200))
-    everything = np.full((LABELS, 6), 0, np.float32), np.array([0, 0, 9], np.float32)
-    assert judged([everything], head, side, np.array([0, 1]))["accuracy"] == 0.5
-    assert judged([everything], head, side, np.arange(3))["accuracy"] == 0.0
+def test_answers_are_limited_to_the_shared_classes() -> None:
+    logits = np.array([[1, 0, 9], [0, 1, 9], [-9, -8, -7]], np.float32)
+    assert likeliest(logits, np.array([0, 1])).tolist() == [0, 1, 1]
+    assert likeliest(logits, np.array([0, 2])).tolist() == [2, 2, 2]
 
 
 def learnt_from(adapted: Path, model: Path) -> set[str]:
@@ -264,6 +272,7 @@ def test_copies_of_the_studys_photos_take_no_part(
         (("--seed", "-1"), "seed -1: must be at least 0"),
         (("--labels", "nowhere.toml"), "nowhere.toml"),
         (("--save", "magic"), "--save magic: choose one of class shares, statistics"),
+        (("--save", "blocks, labels"), "has no blocks that could learn on; only finetune has"),
     ],
 )
 def test_options_out_of_range_are_refused_before_anything_is_read(
@@ -284,7 +293,7 @@ def test_what_cannot_be_adapted_is_said_and_leaves_no_folder(
     for model, target, code, said in (
         ("default", elsewhere, 2, "lies in no study"),
         (moved, elsewhere, 2, "lies in no study"),
-        (small_study.folder / "runs" / "scratch", elsewhere, 2, "was trained by gradient descent"),
+        (small_study.folder / "runs" / "scratch", elsewhere, 2, "was trained from nothing"),
         (small_study.folder / "runs" / "probe", few, 1, "too few to learn from one half"),
         (small_study.folder / "runs" / "probe", tmp_path / "nowhere", 2, "nowhere"),
     ):
@@ -299,3 +308,59 @@ def test_terminal_says_what_is_gained_and_lost(mien: Mien, small_study: Study, e
     assert out.code == 0
     for words in ("as it is", "made alike", "labels: 1 a class", "Without labels: ", "With labels: ", "adapt.html"):
         assert words in out.out
+
+
+@pytest.fixture(scope="module")
+def tuned(small_set: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run of a network that was fine-tuned a little."""
+    config = StudyConfig(
+        (str(small_set),), recipes=("finetune",), size=32, budget=Budget(updates=6), precision="fp32", device="cpu"
+    )
+    folder = tmp_path_factory.mktemp("tuned") / "out"
+    run_study(config, folder, resume=False, progress=Silent())
+    return folder / "runs" / "finetune"
+
+
+@pytest.mark.parametrize("name", ["expression", "efficientnet-lite0"])
+def test_two_parts_of_a_network_answer_as_the_whole(tmp_path: Path, name: str) -> None:
+    train = replace(FINETUNE, size=64, backbone=name)
+    run = RunConfig("a", "finetune", 1, "cpu", ("x", "y", "z"), train=train)
+    torch.manual_seed(0)
+    whole = fresh_network(run, load_backbone(name)).eval()
+    save_weights(whole, tmp_path)
+    blocks = LastBlocks(run, tmp_path)
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 64, 64, 3), dtype=np.uint8)
+    features = blocks.features({"face-64": pixels})
+    with torch.no_grad():
+        assert np.allclose(blocks.logits(blocks.network, features), whole(torch.from_numpy(pixels)), atol=1e-4)
+    said = blocks.logits(blocks.network, features)
+    least = int(said.mean(0).argmin())
+    known, y = Known(np.tile(features, (4, 1)), np.arange(20) % 3, 0.1), np.full(5, least)
+    before = {key: value.clone() for key, value in whole.state_dict().items()}
+    taught = blocks.taught(known, features, y, seed=1)
+    changed = {key for key, value in taught.state_dict().items() if not torch.equal(value, before[key])}
+    assert not [key for key in changed if "running" in key or "conv_stem" in key or "blocks.4." in key]
+    assert [key for key in changed if "blocks.5." in key]
+    assert [key for key in changed if "conv_head" in key]
+    assert (blocks.logits(taught, features).argmax(1) == least).all() > (said.argmax(1) == least).any()
+    again = blocks.taught(known, features, y, seed=1)
+    assert all(torch.equal(value, again.state_dict()[key]) for key, value in taught.state_dict().items())
+
+
+def test_taught_blocks_are_measured_and_written(mien: Mien, tuned: Path, elsewhere: Path, tmp_path: Path) -> None:
+    out = mien("adapt", tuned, elsewhere, "--shots", "2", "--draws", 1, "--save", "blocks, labels", "--json")
+    assert out.code == 0, out.err
+    ways = [(each["way"], each["shots"]) for each in out.json["ways"]]
+    assert ways[-3:] == [("blocks, self-training", 0), ("labels", 2), ("blocks, labels", 2)]
+    written, before = Recognizer(tmp_path / "mien-adapt-elsewhere" / "model.onnx"), Recognizer(tuned)
+    assert written.contract.recipe == "finetune, adapted to elsewhere: blocks, 2 labelled photos a class"
+    assert len(written.contract.training_hashes - before.contract.training_hashes) == 6
+    own = photos_of_study(tuned / "model.onnx")
+    assert own is not None
+    (view,), rows = before.contract.views, own.manifest.filter(pl.col("split") == "val")["row"].to_numpy()
+    views = {view.key: own.pixels.read(view, rows)}
+    assert np.abs(written.logits(views) - before.logits(views)).max() > 0.01
+    home = next(each for each in out.json["ways"] if each["way"] == "blocks, labels")["home"]
+    y = own.manifest.filter(pl.col("split") == "val")["label"].to_list()
+    said = [written.labels[i] for i in written.logits(views).argmax(1)]
+    assert home["accuracy"] == pytest.approx(np.mean([a == b for a, b in zip(said, y, strict=True)]))

@@ -113,7 +113,7 @@ def test_arm_of_another_backbone_trains_at_the_size_that_a_study_would() -> None
     assert train is not None
     assert expected is not None
     assert (train.backbone, train.frozen_stages) == ("efficientnet-lite0", 2)
-    assert replace(train, frozen_stages=3, stop_patience=None, size=expected.size, precision="auto") == replace(
+    assert replace(train, frozen_stages=0, stop_patience=None, size=expected.size, precision="auto") == replace(
         expected, stop_patience=None, precision="auto"
     )
 

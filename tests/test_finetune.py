@@ -13,13 +13,15 @@ import pytest
 import torch
 
 from conftest import Outcome, draw_set
-from mien.config import Budget, TrainSettings
+from mien.adapting.features import HeadModel
+from mien.config import Budget, StudyConfig, TrainSettings
 from mien.data.augment import augmentation
 from mien.data.demo import draw_face
 from mien.data.preprocess import View
 from mien.data.runtime import onnxruntime
 from mien.errors import ConfigError
-from mien.models.backbones import load_backbone
+from mien.models.artifact import model_path
+from mien.models.backbones import BACKBONES, load_backbone
 from mien.models.export import to_onnx
 from mien.models.networks import IMAGENET_MEAN, IMAGENET_STD, EmotionCNN, PhotoNetwork
 from mien.recognizer import Recognizer
@@ -27,7 +29,7 @@ from mien.training.batches import EpochOrder, TrainingSet, class_weights
 from mien.training.finetune import FineTuned, parameter_groups
 from mien.training.fit import ExpressionModule, cosine_rate, fit
 from mien.training.history import read_history
-from mien.training.recipes import FINETUNE
+from mien.training.recipes import FINETUNE, resolve_run
 
 SETTINGS = TrainSettings(size=32, batch_size=8, budget=Budget(epochs=3), precision="fp32", augment="none")
 TUNED = replace(FINETUNE, size=32, batch_size=8, budget=Budget(updates=3), precision="fp32", augment="none")
@@ -172,6 +174,29 @@ def test_share_of_photos_is_shown_without_colour() -> None:
     assert torch.equal(augmentation("none", 4)(images), images)
 
 
+def test_photos_from_elsewhere_are_grey_or_coarse_or_both_or_neither() -> None:
+    torch.manual_seed(1)
+    noise = torch.rand(200, 3, 96, 96)
+    shown = augmentation("elsewhere", 96)(noise)
+    assert shown.shape == noise.shape
+    assert 0 <= shown.min() <= shown.max() <= 1
+    is_grey = (shown.amax(1) - shown.amin(1)).amax((1, 2)) < 1e-5
+    roughness = (shown[..., 1:] - shown[..., :-1]).abs().mean((1, 2, 3)) / shown.std((1, 2, 3))
+    is_coarse = roughness < roughness.mean()
+    for a in (is_grey, ~is_grey):
+        for b in (is_coarse, ~is_coarse):
+            assert 30 <= int((a & b).sum()) <= 75
+
+
+def test_backbone_that_knows_no_expressions_learns_whole() -> None:
+    asked = StudyConfig(data=("demo",), device="cpu")
+    own, other = (resolve_run("finetune", replace(asked, backbone=name), ("happy", "sad")).train for name in BACKBONES)
+    assert own is not None
+    assert other is not None
+    assert (own.frozen_stages, own.backbone_rate) == (0, 1.0)
+    assert (other.frozen_stages, other.backbone_rate) == (FINETUNE.frozen_stages, FINETUNE.backbone_rate)
+
+
 def test_recipe_is_trained_from_photos_and_knows_what_it_is_made_of(
     mien: Callable[..., Outcome], tmp_path: Path
 ) -> None:
@@ -184,4 +209,8 @@ def test_recipe_is_trained_from_photos_and_knows_what_it_is_made_of(
     assert [origin.name for origin in recognizer.contract.backbones] == ["expression"]
     assert backbone.training_hashes <= recognizer.contract.training_hashes
     assert recognizer.contract.views == (View("face", 32),)
+    model, pixels = HeadModel(model_path(tmp_path / "out"), recognizer.contract), np.zeros((3, 32, 32, 3), np.uint8)
+    weight, bias = model.heads["head"]
+    views = {"face-32": pixels + np.arange(3, dtype=np.uint8)[:, None, None, None] * 90}
+    assert np.allclose(recognizer.logits(views), model.features(views) @ weight.T + bias, atol=1e-4)
     assert sum(recognizer.predict(draw_face("sad", 99)).probabilities.values()) == pytest.approx(1)

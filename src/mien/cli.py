@@ -373,6 +373,8 @@ def serve_app(
             name = f"[{host}]" if ":" in host else host
             print(f"mien: http://{name}:{port}/{'docs' if api_only else ''} (Ctrl+C ends it)", file=sys.stderr)
 
+        if not api_only:
+            print("mien: the page is being made, which takes some seconds", file=sys.stderr)
         serve(recognizer, host=host, port=port, token=token, has_page=not api_only, on_start=tell)
 
 

@@ -35,7 +35,7 @@ __all__ = [
 T = TypeVar("T")
 
 Precision = Literal["auto", "fp32", "bf16"]
-Augmentation = Literal["none", "notebook"]
+Augmentation = Literal["none", "notebook", "elsewhere"]
 SplitMethod = Literal["grouped", "series", "naive"]
 
 
@@ -209,7 +209,9 @@ class RunConfig:
     head: HeadSettings | None = None
 
 
-WAYS_TO_ADAPT = ("as it is", "class shares", "statistics", "made alike", "self-training", "labels")
+IN_BLOCKS = ("blocks, self-training", "blocks, labels")
+"""Ways to adapt that only a fine-tuned network has: its last blocks learn on."""
+WAYS_TO_ADAPT = ("as it is", "class shares", "statistics", "made alike", "self-training", "labels", *IN_BLOCKS)
 
 
 @dataclass(frozen=True)

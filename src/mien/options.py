@@ -132,7 +132,8 @@ class TrainOptions:
         seconds: Wall-clock seconds a run, in place of the recipe's budget.
         seed: Seed of the split and of every run.
         size: Side of the trained networks' input, px.
-        augment: Augmentation of the trained networks: none or notebook.
+        augment: Augmentation of the trained networks: none, notebook, or elsewhere, for photos from other places
+            (tighter, in other light, without colour, coarse).
         precision: fp32, bf16, or auto to take what is faster in a few timed steps (the default).
         backbone: What the whole photo goes through in two-stream and probe, or what finetune starts from: a name that
             timm knows, or hf-hub:OWNER/NAME, downloaded once; efficientnet-lite0 and expression come with mien.

@@ -19,7 +19,7 @@ from mien.models.artifact import HASH_LENGTH, METADATA_KEY, Contract
 from mien.models.export import save_model
 from mien.training.head import Head
 
-__all__ = ["HeadModel"]
+__all__ = ["HeadModel", "adapted_contract"]
 
 FEATURES = "features"
 """Name of the tensor before the head, as ``mien.models.export.joined`` gives it."""
@@ -43,7 +43,9 @@ class HeadModel:
         stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in self._model.graph.initializer}
         names = [name for name in ("head", "face_head") if f"{name}.weight" in stored]
         if not names:
-            raise ModelError(f"{path}: has no head on frozen features; adapt two-stream or probe as a study wrote it")
+            raise ModelError(
+                f"{path}: has no head that could be exchanged; adapt two-stream, probe or finetune as a study wrote it"
+            )
         self.heads: dict[str, Head] = {name: (stored[f"{name}.weight"], stored[f"{name}.bias"]) for name in names}
         seen = onnx.ModelProto()
         seen.CopyFrom(self._model)
@@ -58,16 +60,11 @@ class HeadModel:
         pixels = {view.name: views[view.key] for view in self._contract.views}
         return np.asarray(self._session.run([FEATURES], pixels)[0], np.float32)
 
-    def save(self, name: str, head: Head, folder: Path, *, way: str, target: str, seen: Iterable[str]) -> None:
-        """Write ``model.onnx`` with another head and a contract that says so.
-
-        What the first head's answers were worth, and what could be promised of them, does not hold for this one.
+    def save(self, name: str, head: Head, contract: Contract, folder: Path) -> None:
+        """Write ``model.onnx`` with another head.
 
         Args:
             name: of the head that is exchanged.
-            way: how the new one was made.
-            target: name of the collection it was fitted to.
-            seen: sha256 of that collection's photos which it was fitted to.
         """
         made = onnx.ModelProto()
         made.CopyFrom(self._model)
@@ -76,14 +73,26 @@ class HeadModel:
             tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
         for entry in [each for each in made.metadata_props if each.key == METADATA_KEY]:
             made.metadata_props.remove(entry)
-        contract = replace(
-            self._contract,
-            recipe=f"{self._contract.recipe}, adapted to {target}: {way}",
-            max_error=None,
-            thresholds=(),
-            measured=None,
-            collections=tuple(dict.fromkeys([*self._contract.collections, target])),
-            training_hashes=self._contract.training_hashes | {sha[:HASH_LENGTH] for sha in seen},
-            mien_version=mien.__version__,
-        )
         save_model(made, contract, folder)
+
+
+def adapted_contract(before: Contract, way: str, target: str, seen: Iterable[str]) -> Contract:
+    """The contract of an adapted model, which says so.
+
+    What the first answers were worth, and what could be promised of them, does not hold for the new ones.
+
+    Args:
+        way: how it was adapted.
+        target: name of the collection it was fitted to.
+        seen: sha256 of that collection's photos which it was fitted to.
+    """
+    return replace(
+        before,
+        recipe=f"{before.recipe}, adapted to {target}: {way}",
+        max_error=None,
+        thresholds=(),
+        measured=None,
+        collections=tuple(dict.fromkeys([*before.collections, target])),
+        training_hashes=before.training_hashes | {sha[:HASH_LENGTH] for sha in seen},
+        mien_version=mien.__version__,
+    )

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mien.recognizer import softmax
 from mien.training.head import Head, fit_heads, floored
 
-__all__ = ["Known", "aligned", "for_class_shares", "new_head", "self_trained"]
+__all__ = ["MOST_WEIGHT", "Known", "aligned", "believed", "for_class_shares", "new_head", "self_trained"]
 
 ROUNDS = 100
 """Steps in which the class shares are estimated; they stand still after some ten."""
@@ -89,12 +89,18 @@ def self_trained(known: Known, target: FloatArray) -> Head:
     """
     ((weight, bias),) = fit_heads([known.strength], known.features, known.y)
     probs = softmax(target @ weight.T + bias)
+    is_believed = believed(probs)
+    return new_head(known, target[is_believed], probs.argmax(1)[is_believed].astype(np.int64))
+
+
+def believed(probs: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which of N answers, given as probabilities (N, K), are believed: the surest half of each class's."""
     answers, sureness = probs.argmax(1), probs.max(1)
-    believed = np.zeros(len(target), bool)
+    chosen = np.zeros(len(probs), bool)
     for label in np.unique(answers):
         its = np.flatnonzero(answers == label)
-        believed[its[np.argsort(-sureness[its], kind="stable")[: round(BELIEVED * len(its))]]] = True
-    return new_head(known, target[believed], answers[believed].astype(np.int64))
+        chosen[its[np.argsort(-sureness[its], kind="stable")[: round(BELIEVED * len(its))]]] = True
+    return chosen
 
 
 def new_head(known: Known, target: FloatArray, y: IntArray) -> Head:

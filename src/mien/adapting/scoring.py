@@ -1,4 +1,4 @@
-"""What a head is worth on one side, and how that differs from the head before."""
+"""What answers are worth on one side, and how that differs from those before."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.metrics import confusion_matrix, macro_f1, paired_difference
-from mien.training.head import Head
 
-__all__ = ["Side", "judged"]
+__all__ = ["Side", "judged", "likeliest"]
 
 IntArray = NDArray[np.int64]
 
@@ -36,11 +35,12 @@ class Side:
         return Side(self.features[chosen], self.y[chosen], self.groups[chosen])
 
 
-def judged(heads: Sequence[Head], before: Head, side: Side, answers: IntArray, family: int = 1) -> dict[str, Any]:
-    """Scores of the heads of several draws, and the change from the head before.
+def judged(said: Sequence[IntArray], before: IntArray, side: Side, n_classes: int, family: int = 1) -> dict[str, Any]:
+    """Scores of the answers of several draws, and the change from the model before.
 
     Args:
-        answers: the classes that may be answered.
+        said: of each draw, classes (N,).
+        before: classes (N,) that the model as it is answers.
         family: how many changes are looked at; their intervals hold together.
 
     Returns:
@@ -48,12 +48,10 @@ def judged(heads: Sequence[Head], before: Head, side: Side, answers: IntArray, f
         of macro-F1, its ``interval`` and ``verdict``: of the answers of all draws together, paired photo by photo. The
         interval speaks of other photos; how much draws differ is told by the lowest and the highest.
     """
-    k, draws = len(before[1]), len(heads)
-    said = [_answers(head, side, answers) for head in heads]
-    scores = [float(macro_f1(confusion_matrix(side.y, each, k))) for each in said]
-    y, groups = np.tile(side.y, draws), np.tile(side.groups, draws)
-    unchanged = np.tile(_answers(before, side, answers), draws)
-    change = paired_difference(y, np.concatenate(said), unchanged, k, groups=groups, family=family)
+    draws = len(said)
+    scores = [float(macro_f1(confusion_matrix(side.y, each, n_classes))) for each in said]
+    y, groups, unchanged = (np.tile(each, draws) for each in (side.y, side.groups, before))
+    change = paired_difference(y, np.concatenate(said), unchanged, n_classes, groups=groups, family=family)
     return {
         "macro_f1": float(np.mean(scores)),
         "accuracy": float(np.mean([(each == side.y).mean() for each in said])),
@@ -65,7 +63,6 @@ def judged(heads: Sequence[Head], before: Head, side: Side, answers: IntArray, f
     }
 
 
-def _answers(head: Head, side: Side, answers: IntArray) -> IntArray:
-    weight, bias = head
-    logits = side.features @ weight[answers].T + bias[answers]
-    return np.asarray(answers[logits.argmax(1)], np.int64)
+def likeliest(logits: NDArray[np.floating], classes: IntArray) -> IntArray:
+    """The likeliest (N,) of the classes that may be answered, by logits (N, K)."""
+    return np.asarray(classes[logits[:, classes].argmax(1)], np.int64)

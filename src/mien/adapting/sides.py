@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from mien.adapting.blocks import LastBlocks
 from mien.adapting.features import HeadModel
 from mien.adapting.methods import Known
 from mien.adapting.scoring import Side
@@ -35,6 +36,8 @@ from mien.recognizer import Recognizer
 
 __all__ = ["Sides", "Target", "open_sides", "read_target"]
 
+Opened = HeadModel | LastBlocks
+"""A model whose features end where what is learnt anew begins."""
 LEAST = 20
 """Photos that each half of the target must have."""
 
@@ -139,7 +142,12 @@ def _divided(own: Prepared) -> pl.DataFrame:
 
 
 def open_sides(
-    model: HeadModel, recognizer: Recognizer, own: Prepared, target: Target, head: HeadSettings, progress: Progress
+    model: Opened,
+    recognizer: Recognizer,
+    own: Prepared,
+    target: Target,
+    head: HeadSettings,
+    progress: Progress,
 ) -> Sides:
     """Run the frozen networks over both sides.
 
@@ -169,14 +177,14 @@ def open_sides(
         )
 
 
-def _of_kind(rows: pl.DataFrame, model: HeadModel, target: Target) -> pl.DataFrame:
+def _of_kind(rows: pl.DataFrame, model: Opened, target: Target) -> pl.DataFrame:
     """The study's photos that can be shown to the head in question: all can be cropped, but crops have no scene."""
     if target.are_crops or "face_head" not in model.heads:
         return rows
     return rows.filter((pl.col("face_kind") != "crop").fill_null(value=True))
 
 
-def _features(model: HeadModel, batches: Iterable[Views], mirrored: bool, advance: Advance) -> NDArray[np.float32]:
+def _features(model: Opened, batches: Iterable[Views], mirrored: bool, advance: Advance) -> NDArray[np.float32]:
     """Features of all photos, and then of their mirror images where asked."""
     straight, turned = [], []
     for views in batches:

@@ -172,8 +172,9 @@ def model_path(model: str | Path) -> Path:
     results = path / "results.json"
     if runs and results.is_file():
         return path / "runs" / _selected(results) / "model.onnx"
-    hint = f"; give one of its runs: {', '.join(str(path / 'runs' / r) for r in runs)}" if runs else ""
-    raise ModelError(f"{model}: a folder without a finished model.onnx{hint}")
+    named = f"one of its runs: {', '.join(str(path / 'runs' / r) for r in runs)}"
+    hint = named if runs else "a study or run folder that mien has finished"
+    raise ModelError(f"{model}: a folder without a finished model.onnx; give {hint}")
 
 
 def _selected(results: Path) -> str:

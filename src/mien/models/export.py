@@ -27,15 +27,25 @@ Layer = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Weight (K, D) and bias (K,)."""
 
 
-def export_model(network: nn.Module, contract: Contract, folder: Path) -> None:
+def export_model(
+    network: nn.Module, contract: Contract, folder: Path, *, parts: tuple[nn.Module, nn.Linear] | None = None
+) -> None:
     """Write ``model.onnx`` and ``model.safetensors`` of a network of one view into a folder.
 
     Args:
         network: uint8 (N, S, S, 3) → logits (N, K).
+        parts: of the network, where it has a head that others can take the place of: uint8 (N, S, S, 3) → features
+            (N, D), and that head.
     """
     (view,) = contract.views
     save_weights(network, folder)
-    save_model(to_onnx(network, view.size, view.name, "logits"), contract, folder)
+    if parts is None:
+        model = to_onnx(network, view.size, view.name, "logits")
+    else:
+        features, head = parts
+        layer = (head.weight.detach().numpy(), head.bias.detach().numpy())
+        model = with_linear_heads(joined([to_onnx(features, view.size, view.name, "features")], [view]), layer)
+    save_model(model, contract, folder)
 
 
 def save_weights(network: nn.Module, folder: Path) -> None:
@@ -61,6 +71,9 @@ def to_onnx(network: nn.Module, size: int, name: str, output: str) -> Any:
     """A network of one view, uint8 (N, size, size, 3), as an ONNX model with input ``name`` and one output."""
     # Two images, because a batch of one would be taken for a constant.
     example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
+    for module in network.modules():
+        if hasattr(module, "inplace"):  # the exporter takes twice as long to trace what changes its input
+            module.inplace = False  # type: ignore[assignment]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)

@@ -20,6 +20,8 @@ Results = Mapping[str, Any]
 _AUGMENT = {
     "none": "without augmentation",
     "notebook": "with augmented training photos (random resized crop, horizontal flip, rotation, colour jitter)",
+    "elsewhere": "with training photos made like those of other places (random tight crop, horizontal flip, rotation, "
+    "colour jitter; half of them without colour, half of them coarse)",
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from mien.config import TrainSettings
@@ -26,7 +27,7 @@ class FineTuned(nn.Module):
             ConfigError: if the backbone has no stages that could be frozen, or fewer.
         """
         super().__init__()
-        self.backbone = backbone.module.requires_grad_(True)
+        self.backbone: Any = backbone.module.requires_grad_(True)
         self.dropout = nn.Dropout(DROPOUT * settings.dropout_scale)
         self.head = nn.Linear(_width(backbone.module), n_classes)
         self._frozen = list(_first_stages(backbone, settings.frozen_stages))
@@ -44,6 +45,45 @@ class FineTuned(nn.Module):
         """Logits (N, K) of normalised images."""
         logits: Tensor = self.head(self.dropout(self.backbone(image)))
         return logits
+
+    @property
+    def stages(self) -> nn.Sequential:
+        """The backbone's stages."""
+        stages: nn.Sequential = self._network.blocks
+        return stages
+
+    def lower(self, image: Tensor, split: int) -> tuple[Tensor, Tensor]:
+        """What the stages before ``split`` make of normalised images: maps (N, C, h, w), and means (N, M) of stages."""
+        network = self._network
+        return self._through(
+            self.stages[:split], 0, network.bn1(network.conv_stem(image)), image.new_zeros(len(image), 0)
+        )
+
+    def upper(self, maps: Tensor, means: Tensor, split: int) -> Tensor:
+        """Logits (N, K) of what ``lower`` gave."""
+        network = self._network
+        maps, means = self._through(self.stages[split:], split, maps, means)
+        own = network.forward_head(network.bn2(network.conv_head(maps)))
+        logits: Tensor = self.head(self.dropout(torch.cat([means, own], 1)))
+        return logits
+
+    def learn_from(self, split: int) -> list[nn.Parameter]:
+        """Let the stages from ``split`` on learn, and what follows them; returns their parameters."""
+        network = self._network
+        learning = nn.ModuleList([self.stages[split:], network.conv_head, network.bn2, self.head])
+        return list(learning.requires_grad_().parameters())
+
+    @property
+    def _network(self) -> Any:
+        return getattr(self.backbone, "network", self.backbone)
+
+    def _through(self, stages: nn.Sequential, first: int, maps: Tensor, means: Tensor) -> tuple[Tensor, Tensor]:
+        is_staged = self._network is not self.backbone  # then the means of its stages are features, too
+        for i, stage in enumerate(stages, first):
+            maps = stage(maps)
+            if is_staged and i >= self.backbone.first:
+                means = torch.cat([means, maps.mean((2, 3))], 1)
+        return maps, means
 
 
 def parameter_groups(network: nn.Module, settings: TrainSettings) -> list[dict[str, Any]]:

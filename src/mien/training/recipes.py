@@ -9,6 +9,7 @@
 
 ``finetune``   the face through the backbone that learnt expressions, which goes on learning: stages near the pixels
                frozen, the others at a tenth of the head's rate, a cosine schedule, averaged weights, balanced classes.
+               Another backbone, which has yet to learn what an expression is, learns whole and at the head's rate.
 
 ``-no-augmentation`` behind a trained recipe leaves its augmentation out.
 """
@@ -117,6 +118,8 @@ def resolve_run(name: str, study: StudyConfig, labels: Sequence[str]) -> RunConf
             settings = replace(settings, size=SIZE_ON_GPU)
     if settings.backbone and study.backbone:
         settings = replace(settings, backbone=study.backbone, size=view_size(study.backbone, settings.size))
+        if study.backbone != FINETUNE.backbone:
+            settings = replace(settings, frozen_stages=0, backbone_rate=1.0, budget=Budget(epochs=15))
     return replace(
         run,
         train=replace(

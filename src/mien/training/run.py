@@ -41,7 +41,7 @@ from mien.training.fit import faster_precision, fit
 from mien.training.head import Head, Sureness, cross_validate, fit_heads, measure_sureness
 from mien.training.recipes import views_of
 
-__all__ = ["LabelledPhotos", "Streams", "run_streams", "train_run"]
+__all__ = ["LabelledPhotos", "Streams", "fresh_network", "run_streams", "train_run", "write_trained"]
 
 NOTHING_MEASURED = Sureness(1.0, (), None)
 
@@ -187,7 +187,7 @@ def _linear(weight: NDArray[np.float32], bias: NDArray[np.float32]) -> nn.Linear
 def _network_run(run: RunConfig, photos: LabelledPhotos, folder: Path, advance: Advance) -> RunConfig:
     assert run.train is not None
     backbones = [load_backbone(run.train.backbone)] if run.train.backbone else []
-    network = _fresh_network(run, *backbones)
+    network = fresh_network(run, *backbones)
     if run.train.precision == "auto":
         precision = faster_precision(network, run.train, len(run.labels), run.device)
         run = replace(run, train=replace(run.train, precision=precision))
@@ -208,11 +208,20 @@ def _network_run(run: RunConfig, photos: LabelledPhotos, folder: Path, advance: 
         folder=folder,
         advance=advance,
     )
-    export_model(trained, _contract(run, photos, backbones, ["train", "val"]), folder)
+    assert isinstance(trained, PhotoNetwork)
+    write_trained(trained, _contract(run, photos, backbones, ["train", "val"]), folder)
     return run
 
 
-def _fresh_network(run: RunConfig, backbone: Backbone | None = None) -> PhotoNetwork:
+def write_trained(network: PhotoNetwork, contract: Contract, folder: Path) -> None:
+    """Write a network that learnt by gradient descent; of a fine-tuned one the head can be exchanged."""
+    body, parts = network.body, None
+    if isinstance(body, FineTuned):
+        parts = (nn.Sequential(network.input, body.backbone), body.head)
+    export_model(network, contract, folder, parts=parts)
+
+
+def fresh_network(run: RunConfig, backbone: Backbone | None = None) -> PhotoNetwork:
     """The network that training starts from."""
     assert run.train is not None
     if backbone is None:

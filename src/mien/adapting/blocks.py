@@ -1,0 +1,126 @@
+"""The last blocks of a fine-tuned network, taught on at a low rate: the stages near the pixels stay as they are.
+
+What these make of a photo is computed once, so that to teach the rest takes seconds.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.torch
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from mien.adapting.methods import MOST_WEIGHT, Known, believed
+from mien.config import RunConfig
+from mien.models.backbones import load_backbone
+from mien.models.networks import PhotoNetwork
+from mien.recognizer import softmax
+from mien.training.finetune import FineTuned
+from mien.training.recipes import views_of
+from mien.training.run import fresh_network
+
+__all__ = ["LastBlocks"]
+
+STAGES = 2
+"""How many of the backbone's stages learn, with what follows them."""
+UPDATES, BATCH, RATE, SMOOTHING = 150, 32, 3e-4, 0.1
+CHUNK = 256
+
+FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.int64]
+
+
+class LastBlocks:
+    """A fine-tuned network in two parts: what stays, and what goes on learning.
+
+    Attributes:
+        network: as it was trained.
+        heads: none that could be exchanged by itself.
+    """
+
+    def __init__(self, run: RunConfig, folder: Path) -> None:
+        """Open the network of a run.
+
+        Args:
+            folder: of the run; holds ``model.safetensors``.
+        """
+        assert run.train is not None
+        assert run.train.backbone is not None
+        self.network = fresh_network(run, load_backbone(run.train.backbone)).eval()
+        self.network.load_state_dict(safetensors.torch.load_file(folder / "model.safetensors"))
+        self.heads: Mapping[str, Any] = {}
+        (self._view,) = views_of(run)
+        self._seed = run.seed
+        self._split = len(_body(self.network).stages) - STAGES
+
+    @torch.no_grad()
+    def features(self, views: Mapping[str, NDArray[np.uint8]]) -> FloatArray:
+        """What the stages that stay make of N pixels: their maps and means, side by side (N, D)."""
+        image = self.network.input(torch.from_numpy(views[self._view.key]))
+        maps, means = _body(self.network).lower(image, self._split)
+        self._shape = maps.shape[1:]
+        return torch.cat([maps.flatten(1), means], 1).numpy()
+
+    def logits(self, network: PhotoNetwork, features: FloatArray) -> FloatArray:
+        """Logits (N, K) of features, by the last blocks of a network."""
+        with torch.no_grad():
+            parts = [self._upper(network, features[i : i + CHUNK]) for i in range(0, len(features), CHUNK)]
+        return torch.cat(parts).numpy()
+
+    def taught(self, known: Known, target: FloatArray, y: IntArray, seed: int) -> PhotoNetwork:
+        """A network whose last blocks learnt from both sides, half of each batch from each; the target's by class.
+
+        A photo of the target is shown no more often than ``MOST_WEIGHT`` would let it weigh.
+
+        Args:
+            known: the source's photos, as ``features`` gives them.
+            target: features (M, D) of the target.
+            y: (M,) their classes.
+        """
+        network = copy.deepcopy(self.network).requires_grad_(False).eval()  # normalisation stays, too
+        learning = _body(network).learn_from(self._split)
+        optimizer, rng = torch.optim.AdamW(learning, lr=RATE, weight_decay=1e-2), np.random.default_rng((seed, len(y)))
+        torch.manual_seed(seed)
+        share = min(0.5, MOST_WEIGHT * len(y) / (len(known.y) + MOST_WEIGHT * len(y)))
+        ours, members = round(share * BATCH), [np.flatnonzero(y == label) for label in np.unique(y)]
+        for update in range(UPDATES):
+            old = rng.choice(len(known.y), BATCH - ours)
+            new = np.array([rng.choice(members[(update * ours + i) % len(members)]) for i in range(ours)], np.int64)
+            features = np.concatenate([known.features[old], target[new]])
+            labels = torch.from_numpy(np.concatenate([known.y[old], y[new]]))
+            for group in optimizer.param_groups:
+                group["lr"] = RATE * (1 + math.cos(math.pi * update / UPDATES)) / 2
+            loss = functional.cross_entropy(self._upper(network, features), labels, label_smoothing=SMOOTHING)
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+        return network
+
+    def self_taught(self, known: Known, target: FloatArray, classes: IntArray, seed: int) -> PhotoNetwork:
+        """A network that learnt from its own answers: the surest of each class.
+
+        Args:
+            target: features (M, D) of unlabelled photos.
+            classes: those that may be answered.
+        """
+        probs = softmax(self.logits(self.network, target)[:, classes])
+        is_believed = believed(probs)
+        return self.taught(known, target[is_believed], classes[probs.argmax(1)][is_believed], seed)
+
+    def _upper(self, network: PhotoNetwork, features: FloatArray) -> Tensor:
+        size = math.prod(self._shape)
+        both = torch.from_numpy(features)
+        return _body(network).upper(both[:, :size].reshape(-1, *self._shape), both[:, size:], self._split)
+
+
+def _body(network: PhotoNetwork) -> FineTuned:
+    assert isinstance(network.body, FineTuned)
+    return network.body
