@@ -272,7 +272,7 @@ def test_copies_of_the_studys_photos_take_no_part(
         (("--seed", "-1"), "seed -1: must be at least 0"),
         (("--labels", "nowhere.toml"), "nowhere.toml"),
         (("--save", "magic"), "--save magic: choose one of class shares, statistics"),
-        (("--save", "blocks, labels"), "has no blocks that could learn on; only finetune has"),
+        (("--save", "blocks"), "has no blocks that could learn on; only finetune has"),
     ],
 )
 def test_options_out_of_range_are_refused_before_anything_is_read(
@@ -348,19 +348,19 @@ def test_two_parts_of_a_network_answer_as_the_whole(tmp_path: Path, name: str) -
 
 
 def test_taught_blocks_are_measured_and_written(mien: Mien, tuned: Path, elsewhere: Path, tmp_path: Path) -> None:
-    out = mien("adapt", tuned, elsewhere, "--shots", "2", "--draws", 1, "--save", "blocks, labels", "--json")
+    out = mien("adapt", tuned, elsewhere, "--shots", "2", "--draws", 1, "--save", "blocks", "--json")
     assert out.code == 0, out.err
     ways = [(each["way"], each["shots"]) for each in out.json["ways"]]
-    assert ways[-3:] == [("blocks, self-training", 0), ("labels", 2), ("blocks, labels", 2)]
+    assert ways[-3:] == [("blocks, self-training", 0), ("labels", 2), ("blocks", 2)]
     written, before = Recognizer(tmp_path / "mien-adapt-elsewhere" / "model.onnx"), Recognizer(tuned)
-    assert written.contract.recipe == "finetune, adapted to elsewhere: blocks, 2 labelled photos a class"
+    assert written.contract.recipe == "finetune, adapted to elsewhere: 2 labelled photos a class, last blocks"
     assert len(written.contract.training_hashes - before.contract.training_hashes) == 6
     own = photos_of_study(tuned / "model.onnx")
     assert own is not None
     (view,), rows = before.contract.views, own.manifest.filter(pl.col("split") == "val")["row"].to_numpy()
     views = {view.key: own.pixels.read(view, rows)}
     assert np.abs(written.logits(views) - before.logits(views)).max() > 0.01
-    home = next(each for each in out.json["ways"] if each["way"] == "blocks, labels")["home"]
+    home = next(each for each in out.json["ways"] if each["way"] == "blocks")["home"]
     y = own.manifest.filter(pl.col("split") == "val")["label"].to_list()
     said = [written.labels[i] for i in written.logits(views).argmax(1)]
     assert home["accuracy"] == pytest.approx(np.mean([a == b for a, b in zip(said, y, strict=True)]))

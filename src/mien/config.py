@@ -19,6 +19,7 @@ from mien.errors import ConfigError
 
 __all__ = [
     "DEFAULT_RECIPES",
+    "IN_BLOCKS",
     "WAYS_TO_ADAPT",
     "AdaptConfig",
     "Budget",
@@ -209,7 +210,7 @@ class RunConfig:
     head: HeadSettings | None = None
 
 
-IN_BLOCKS = ("blocks, self-training", "blocks, labels")
+IN_BLOCKS = ("blocks, self-training", "blocks")
 """Ways to adapt that only a fine-tuned network has: its last blocks learn on."""
 WAYS_TO_ADAPT = ("as it is", "class shares", "statistics", "made alike", "self-training", "labels", *IN_BLOCKS)
 

@@ -38,7 +38,7 @@ from mien.training.run import write_trained
 
 __all__ = ["run_adaptation"]
 
-FITTED_ANEW, WITH_LABELS = ("made alike", "self-training", "labels"), ("labels", "blocks, labels")
+FITTED_ANEW, WITH_LABELS = ("made alike", "self-training", "labels"), ("labels", "blocks")
 FINETUNED = HeadSettings(mirrored=True, strength=1e-4)
 """How a new head is fitted to features that were trained: on their own training photos every penalty looks right, so
 a strong one is given. On photos of FER2013's training part it was the best of 1e-4, 1e-3, 1e-2 and 1e-1, by 0.01 to
@@ -237,7 +237,8 @@ class _Adaptation:
         shots = self.shots[-1] if asked in WITH_LABELS else 0
         if shots:
             seen = seen.gather(_drawn(self.sides.pool, shots, self.config.seed, 0))
-        way = asked.replace("labels", f"{shots} labelled photos a class")
+        learnt_from = f"{shots} labelled photos a class"
+        way = {"labels": learnt_from, "blocks": f"{learnt_from}, last blocks"}.get(asked, asked)
         contract = adapted_contract(self.recognizer.contract, way, self.target.name, seen)
         made = self._made(asked, shots, 0)
         if isinstance(made, PhotoNetwork):

@@ -45,7 +45,7 @@ def _draw(results: Mapping[str, Any], figure: Figure) -> None:
             xerr=_arms(there),
             yerr=_arms(home),
             fmt="os^Dv<>phX"[number % 10],
-            color=f"C{number % 10}",
+            color=f"C{(number + 3 * (number // 10)) % 10}",  # past ten, a mark comes again in another
             elinewidth=0.8,
             label=name_of(entry),
         )
