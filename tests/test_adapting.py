@@ -321,8 +321,14 @@ def tuned(small_set: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "runs" / "finetune"
 
 
+@pytest.fixture
+def few_updates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Enough to learn a class; all of them take half a minute on one core."""
+    monkeypatch.setattr("mien.adapting.blocks.UPDATES", 15)
+
+
 @pytest.mark.parametrize("name", ["expression", "efficientnet-lite0"])
-def test_two_parts_of_a_network_answer_as_the_whole(tmp_path: Path, name: str) -> None:
+def test_two_parts_of_a_network_answer_as_the_whole(tmp_path: Path, name: str, few_updates: None) -> None:
     train = replace(FINETUNE, size=64, backbone=name)
     run = RunConfig("a", "finetune", 1, "cpu", ("x", "y", "z"), train=train)
     torch.manual_seed(0)
@@ -347,7 +353,9 @@ def test_two_parts_of_a_network_answer_as_the_whole(tmp_path: Path, name: str) -
     assert all(torch.equal(value, again.state_dict()[key]) for key, value in taught.state_dict().items())
 
 
-def test_taught_blocks_are_measured_and_written(mien: Mien, tuned: Path, elsewhere: Path, tmp_path: Path) -> None:
+def test_taught_blocks_are_measured_and_written(
+    mien: Mien, tuned: Path, elsewhere: Path, tmp_path: Path, few_updates: None
+) -> None:
     out = mien("adapt", tuned, elsewhere, "--shots", "2", "--draws", 1, "--save", "blocks", "--json")
     assert out.code == 0, out.err
     ways = [(each["way"], each["shots"]) for each in out.json["ways"]]
@@ -364,3 +372,16 @@ def test_taught_blocks_are_measured_and_written(mien: Mien, tuned: Path, elsewhe
     y = own.manifest.filter(pl.col("split") == "val")["label"].to_list()
     said = [written.labels[i] for i in written.logits(views).argmax(1)]
     assert home["accuracy"] == pytest.approx(np.mean([a == b for a, b in zip(said, y, strict=True)]))
+
+
+def test_weights_that_are_not_the_runs_are_refused(mien: Mien, tuned: Path, elsewhere: Path, tmp_path: Path) -> None:
+    study = Path(shutil.copytree(tuned.parent.parent, tmp_path / "copy"))
+    weights = study / "runs" / "finetune" / "model.safetensors"
+    weights.unlink()
+    for content in (None, b"no weights"):
+        if content:
+            weights.write_bytes(content)
+        out = mien("adapt", study, elsewhere)
+        assert "model.safetensors: not the weights of this run" in out.complaint
+        assert "train it again" in out.complaint
+        assert (out.code, list(tmp_path.glob("mien-adapt-*"))) == (2, [])

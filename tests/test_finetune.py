@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import timm
 import torch
 
 from conftest import Outcome, draw_set
@@ -172,6 +173,13 @@ def test_share_of_photos_is_shown_without_colour() -> None:
     assert 0.15 < grey.float().mean() < 0.35
     assert torch.equal(shown[~grey], images[~grey])
     assert torch.equal(augmentation("none", 4)(images), images)
+
+
+def test_only_networks_of_stages_can_be_parted() -> None:
+    resnet = timm.create_model("resnet10t", num_classes=0)
+    other = replace(load_backbone("expression"), module=resnet)
+    assert not FineTuned(other, 3, replace(TUNED, frozen_stages=0)).has_stages
+    assert FineTuned(load_backbone("expression"), 3, TUNED).has_stages
 
 
 def test_photos_from_elsewhere_are_grey_or_coarse_or_both_or_neither() -> None:

@@ -63,6 +63,7 @@ def run_adaptation(config: AdaptConfig, folder: Path, *, progress: Progress) -> 
     recognizer, (own, run) = Recognizer(path), _study_of(config.model, path)
     model, settings = HeadModel(path, recognizer.contract), run.head or FINETUNED
     last = LastBlocks(run, path.parent) if run.train else None
+    last = last if last and last.can_learn else None
     if config.save in IN_BLOCKS and last is None:
         raise ConfigError(f"--save {config.save}: {config.model} has no blocks that could learn on; only finetune has")
     collection, label_map = _opened(config, recognizer)

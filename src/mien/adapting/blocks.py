@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import safetensors
 import safetensors.torch
 import torch
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from torch.nn import functional
 
 from mien.adapting.methods import MOST_WEIGHT, Known, believed
 from mien.config import RunConfig
+from mien.errors import ModelError
 from mien.models.backbones import load_backbone
 from mien.models.networks import PhotoNetwork
 from mien.recognizer import softmax
@@ -44,6 +46,7 @@ class LastBlocks:
     Attributes:
         network: as it was trained.
         heads: none that could be exchanged by itself.
+        can_learn: whether the network has stages of a kind that can be told apart.
     """
 
     def __init__(self, run: RunConfig, folder: Path) -> None:
@@ -51,15 +54,23 @@ class LastBlocks:
 
         Args:
             folder: of the run; holds ``model.safetensors``.
+
+        Raises:
+            ModelError: if that file is missing or of another network.
         """
         assert run.train is not None
         assert run.train.backbone is not None
-        self.network = fresh_network(run, load_backbone(run.train.backbone)).eval()
-        self.network.load_state_dict(safetensors.torch.load_file(folder / "model.safetensors"))
+        self.network, path = fresh_network(run, load_backbone(run.train.backbone)).eval(), folder / "model.safetensors"
+        try:
+            self.network.load_state_dict(safetensors.torch.load_file(path))
+        except (OSError, RuntimeError, safetensors.SafetensorError) as error:
+            first = str(error).split("\n", 1)[0]
+            raise ModelError(f"{path}: not the weights of this run ({first}); train it again") from error
         self.heads: Mapping[str, Any] = {}
         (self._view,) = views_of(run)
-        self._seed = run.seed
-        self._split = len(_body(self.network).stages) - STAGES
+        self._shape = torch.Size()  # of one photo's maps, once there are some
+        self.can_learn = _body(self.network).has_stages
+        self._split = len(_body(self.network).stages) - STAGES if self.can_learn else 0
 
     @torch.no_grad()
     def features(self, views: Mapping[str, NDArray[np.uint8]]) -> FloatArray:
@@ -88,7 +99,6 @@ class LastBlocks:
         network = copy.deepcopy(self.network).requires_grad_(False).eval()  # normalisation stays, too
         learning = _body(network).learn_from(self._split)
         optimizer, rng = torch.optim.AdamW(learning, lr=RATE, weight_decay=1e-2), np.random.default_rng((seed, len(y)))
-        torch.manual_seed(seed)
         share = min(0.5, MOST_WEIGHT * len(y) / (len(known.y) + MOST_WEIGHT * len(y)))
         ours, members = round(share * BATCH), [np.flatnonzero(y == label) for label in np.unique(y)]
         for update in range(UPDATES):

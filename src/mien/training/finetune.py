@@ -47,6 +47,11 @@ class FineTuned(nn.Module):
         return logits
 
     @property
+    def has_stages(self) -> bool:
+        """Whether the network can be parted between stages, as those of timm's EfficientNet kind can."""
+        return all(hasattr(self._network, part) for part in ("conv_stem", "bn1", "blocks", "conv_head", "bn2"))
+
+    @property
     def stages(self) -> nn.Sequential:
         """The backbone's stages."""
         stages: nn.Sequential = self._network.blocks
