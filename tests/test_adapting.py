@@ -22,7 +22,8 @@ from mien.adapting.features import HeadModel
 from mien.adapting.methods import MOST_WEIGHT, Known, aligned, for_class_shares, new_head, self_trained
 from mien.adapting.scoring import Side, judged, likeliest
 from mien.adapting.sides import open_sides, read_target
-from mien.config import AdaptConfig, Budget, RunConfig, StudyConfig
+from mien.adapting.wording import short_rows
+from mien.config import WAYS_TO_ADAPT, AdaptConfig, Budget, RunConfig, StudyConfig
 from mien.data.collection import open_collection
 from mien.evaluation.predictions import photos_of_study
 from mien.labels import match_labels
@@ -359,7 +360,7 @@ def test_taught_blocks_are_measured_and_written(
     out = mien("adapt", tuned, elsewhere, "--shots", "2", "--draws", 1, "--save", "blocks", "--json")
     assert out.code == 0, out.err
     ways = [(each["way"], each["shots"]) for each in out.json["ways"]]
-    assert ways[-3:] == [("blocks, self-training", 0), ("labels", 2), ("blocks", 2)]
+    assert ways[-3:] == [("blocks, self-taught", 0), ("labels", 2), ("blocks", 2)]
     written, before = Recognizer(tmp_path / "mien-adapt-elsewhere" / "model.onnx"), Recognizer(tuned)
     assert written.contract.recipe == "finetune, adapted to elsewhere: 2 labelled photos a class, last blocks"
     assert len(written.contract.training_hashes - before.contract.training_hashes) == 6
@@ -385,3 +386,12 @@ def test_weights_that_are_not_the_runs_are_refused(mien: Mien, tuned: Path, else
         assert "model.safetensors: not the weights of this run" in out.complaint
         assert "train it again" in out.complaint
         assert (out.code, list(tmp_path.glob("mien-adapt-*"))) == (2, [])
+
+
+def test_table_of_every_way_fits_a_terminal_of_80_columns() -> None:
+    side = {"macro_f1": 0.5, "change": -0.08, "interval": [-0.2, 0.05], "lowest": 0.5, "highest": 0.5}
+    ways = [
+        {"way": way, "shots": 20 * (way in ("labels", "blocks")), "target": side, "home": side} for way in WAYS_TO_ADAPT
+    ]
+    widths = [max(map(len, column)) for column in zip(*short_rows({"ways": ways}), strict=True)]
+    assert sum(widths) + 2 * (len(widths) - 1) <= 80

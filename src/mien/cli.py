@@ -232,7 +232,7 @@ def adapt(
         shots: Numbers of labelled photos a class to learn from.
         draws: How often these are drawn; scores are means over the draws.
         save: Write the model of one way: class shares, statistics, made alike, self-training or labels; of finetune
-            also blocks or 'blocks, self-training'.
+            also blocks or 'blocks, self-taught'.
         labels: File that maps the target's classes, as 'mien evaluate --write-labels' writes it.
         seed: Seed of halves and draws.
         out: Folder to write. Default: mien-adapt-NAME in the current folder.

@@ -210,7 +210,7 @@ class RunConfig:
     head: HeadSettings | None = None
 
 
-IN_BLOCKS = ("blocks, self-training", "blocks")
+IN_BLOCKS = ("blocks, self-taught", "blocks")
 """Ways to adapt that only a fine-tuned network has: its last blocks learn on."""
 WAYS_TO_ADAPT = ("as it is", "class shares", "statistics", "made alike", "self-training", "labels", *IN_BLOCKS)
 

@@ -155,7 +155,7 @@ class _Adaptation:
         if way in IN_BLOCKS:
             assert self.blocks is not None
             blocks, sides = self.blocks
-            if way == "blocks, self-training":
+            if way == "blocks, self-taught":
                 return blocks.self_taught(sides.known, sides.pool.features, np.unique(self.target.y), self.config.seed)
             chosen = _drawn(sides.pool, shots, self.config.seed, draw)
             return blocks.taught(sides.known, sides.pool.features[chosen], sides.pool.y[chosen], draw)

@@ -16,7 +16,7 @@ MEANING = {
     "made alike": "a new head, fitted to the study's training photos made like the target's",
     "self-training": "the same, fitted to the surest half of its own answers as well",
     "labels": "the same, fitted to labelled photos of the target as well",
-    "blocks, self-training": "the last blocks of the network taught on, half by the study's training photos made like "
+    "blocks, self-taught": "the last blocks of the network taught on, half by the study's training photos made like "
     "the target's, half by the surest half of its own answers",
     "blocks": "the same, by labelled photos of the target in place of its own answers",
 }
