@@ -233,6 +233,7 @@ def small_study(small_set: Path, small_target: Path, tmp_path_factory: pytest.Te
         budget=Budget(epochs=6),
         precision="fp32",
         device="cpu",
+        explain_mistakes=True,
     )
     folder = tmp_path_factory.mktemp("study") / "out"
     return Study(folder, run_study(config, folder, resume=False, progress=Silent()), small_set, small_target)

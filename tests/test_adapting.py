@@ -21,14 +21,14 @@ from mien.adapting.blocks import LastBlocks
 from mien.adapting.features import HeadModel
 from mien.adapting.methods import MOST_WEIGHT, Known, aligned, for_class_shares, new_head, self_trained
 from mien.adapting.scoring import Side, judged, likeliest
+from mien.adapting.settings import WAYS_TO_ADAPT, AdaptConfig
 from mien.adapting.sides import open_sides, read_target
 from mien.adapting.wording import short_rows
-from mien.config import WAYS_TO_ADAPT, AdaptConfig, Budget, RunConfig, StudyConfig
+from mien.config import Budget, RunConfig, StudyConfig
 from mien.data.collection import open_collection
 from mien.evaluation.predictions import photos_of_study
 from mien.labels import match_labels
 from mien.models.artifact import HASH_LENGTH
-from mien.models.backbones import load_backbone
 from mien.models.export import save_weights
 from mien.progress import Silent
 from mien.recognizer import Recognizer
@@ -273,7 +273,7 @@ def test_copies_of_the_studys_photos_take_no_part(
         (("--seed", "-1"), "seed -1: must be at least 0"),
         (("--labels", "nowhere.toml"), "nowhere.toml"),
         (("--save", "magic"), "--save magic: choose one of class shares, statistics"),
-        (("--save", "blocks"), "has no blocks that could learn on; only finetune has"),
+        (("--save", "blocks"), "has no blocks that could learn on; only finetune without --members has"),
     ],
 )
 def test_options_out_of_range_are_refused_before_anything_is_read(
@@ -294,7 +294,6 @@ def test_what_cannot_be_adapted_is_said_and_leaves_no_folder(
     for model, target, code, said in (
         ("default", elsewhere, 2, "lies in no study"),
         (moved, elsewhere, 2, "lies in no study"),
-        (small_study.folder / "runs" / "scratch", elsewhere, 2, "was trained from nothing"),
         (small_study.folder / "runs" / "probe", few, 1, "too few to learn from one half"),
         (small_study.folder / "runs" / "probe", tmp_path / "nowhere", 2, "nowhere"),
     ):
@@ -304,9 +303,11 @@ def test_what_cannot_be_adapted_is_said_and_leaves_no_folder(
         assert not list(tmp_path.glob("mien-adapt-*"))
 
 
-def test_terminal_says_what_is_gained_and_lost(mien: Mien, small_study: Study, elsewhere: Path) -> None:
-    out = mien("adapt", small_study.folder / "runs" / "probe", elsewhere, "--shots", "0,1")
+@pytest.mark.parametrize("recipe", ["probe", "scratch"])
+def test_terminal_says_what_is_gained_and_lost(mien: Mien, small_study: Study, elsewhere: Path, recipe: str) -> None:
+    out = mien("adapt", small_study.folder / "runs" / recipe, elsewhere, "--shots", "0,1")
     assert out.code == 0
+    assert "blocks" not in out.out
     for words in ("as it is", "made alike", "labels: 1 a class", "Without labels: ", "With labels: ", "adapt.html"):
         assert words in out.out
 
@@ -333,7 +334,7 @@ def test_two_parts_of_a_network_answer_as_the_whole(tmp_path: Path, name: str, f
     train = replace(FINETUNE, size=64, backbone=name)
     run = RunConfig("a", "finetune", 1, "cpu", ("x", "y", "z"), train=train)
     torch.manual_seed(0)
-    whole = fresh_network(run, load_backbone(name)).eval()
+    whole = fresh_network(run).eval()
     save_weights(whole, tmp_path)
     blocks = LastBlocks(run, tmp_path)
     pixels = np.random.default_rng(0).integers(0, 256, (5, 64, 64, 3), dtype=np.uint8)

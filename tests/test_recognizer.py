@@ -61,7 +61,7 @@ def photo_network(contract: Contract, folder: Path) -> nn.Module:
         if isinstance(layer, nn.BatchNorm2d | nn.BatchNorm1d):
             nn.init.normal_(layer.running_mean, 0, 0.1)  # type: ignore[arg-type]
             nn.init.uniform_(layer.running_var, 0.1, 0.5)  # type: ignore[arg-type]
-    export_model(network, contract, folder)
+    export_model([network], contract, folder)
     return network.eval()
 
 

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ from mien.reporting.galleries import MOST_COPIES, galleries
 from mien.reporting.methods import methods
 from mien.reporting.report import SECTIONS, write_report
 from mien.reporting.wording import error_sentences, headline, warnings
+from mien.training.recipes import FINETUNE
 
 
 @pytest.fixture(scope="module")
@@ -435,6 +436,24 @@ def test_methods_name_pretrained_weights_by_licence_and_hash(made: Made) -> None
     text = " ".join(methods(made.results))
     assert f"Weights of some-net: MIT, SHA-256 {'5' * 64}." in text
     assert text.count("SHA-256 5555") == 1  # the other runs were trained from scratch
+
+
+def test_methods_tell_a_network_that_was_fine_tuned_from_one_that_was_not(made: Made) -> None:
+    assert "scratch: EmotionCNN trained from scratch, 64 px input" in " ".join(methods(made.results))
+    train = asdict(replace(FINETUNE, members=3))
+    scratch = made.results["runs"]["scratch"]
+    tuned = scratch | {"config": scratch["config"] | {"name": "finetune", "train": train}}
+    text = " ".join(methods(made.results | {"runs": made.results["runs"] | {"finetune": tuned}}))
+    told = text[text.index("finetune: ") :]
+    for words in (
+        "pretrained expression with a new linear layer, trained further on the face",
+        "(3 stages frozen, the rest at 0.1 of",
+        "rising for 10",
+        "classes weighed in the loss",
+        "decay 0.98",
+        "3 such networks from different seeds, their logits averaged",
+    ):
+        assert words in told
 
 
 def test_numbers_are_those_of_the_results(made: Made) -> None:

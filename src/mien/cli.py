@@ -19,6 +19,7 @@ from mien.options import (
     Flag,
     LabelOptions,
     ScoringOptions,
+    StudyOptions,
     TrainOptions,
     output_folder,
 )
@@ -38,7 +39,7 @@ app = App(
 
 Sources = tuple[str, ...]
 NO_COLUMNS, NO_LABEL_CHECK, AS_USUAL = ColumnOptions(), LabelOptions(), TrainOptions()
-NOTHING_COMPARED, BY_NAME = CompareOptions(), ScoringOptions()
+NOTHING_COMPARED, BY_NAME, TESTED_AT_HOME = CompareOptions(), ScoringOptions(), StudyOptions()
 
 
 @app.command
@@ -46,12 +47,10 @@ def study(
     data: Sources,
     /,
     *,
-    target: str | None = None,
-    target_labels: str | None = None,
+    asked: StudyOptions = TESTED_AT_HOME,
     training: TrainOptions = AS_USUAL,
     columns: ColumnOptions = NO_COLUMNS,
     labels: LabelOptions = NO_LABEL_CHECK,
-    no_photos: Flag = False,
     json: Flag = False,
 ) -> None:
     """Do the main job: audit, split, train, compare, test, and write a report.
@@ -61,10 +60,6 @@ def study(
     Args:
         data: Labelled photos: a folder per class, as folder, zip or tar; a CSV, JSON Lines or Parquet table; or
             kaggle:OWNER/NAME, hf:OWNER/NAME, demo. PATH::part picks a part. Several make one set.
-        target: Labelled photos from elsewhere to test on as well.
-        target_labels: TOML file that says which of their classes answers to which of DATA's, as 'mien evaluate
-            --write-labels' writes it. Default: by name and synonym.
-        no_photos: Leave photos and their names out of the report, so that it can be mailed safely.
         json: Print the results as one JSON object.
     """
     from mien.config import DEFAULT_RECIPES
@@ -72,12 +67,13 @@ def study(
     config = training.config(
         data,
         columns,
-        target="demo::target" if data == ("demo",) and target is None else target,
-        target_labels=target_labels,
+        target="demo::target" if data == ("demo",) and asked.target is None else asked.target,
+        target_labels=asked.target_labels,
         recipes=training.recipe or DEFAULT_RECIPES,
         check_labels=labels.check_labels,
         leak_premium=labels.leak_premium,
-        photos=not no_photos,
+        explain_mistakes=asked.explain_mistakes,
+        photos=not asked.no_photos,
     )
     with extra("train", "training"):
         from mien.study import run_study
@@ -245,7 +241,7 @@ def adapt(
 
     with extra("train", "adapting"):
         from mien.adapting.adapt import run_adaptation
-        from mien.config import AdaptConfig
+        from mien.adapting.settings import AdaptConfig
         from mien.terminal_adapt import adaptation_summary
 
     config = AdaptConfig(model, target, whole_numbers("shots", shots), draws, save, labels, seed, **asdict(columns))

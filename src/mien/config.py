@@ -19,9 +19,6 @@ from mien.errors import ConfigError
 
 __all__ = [
     "DEFAULT_RECIPES",
-    "IN_BLOCKS",
-    "WAYS_TO_ADAPT",
-    "AdaptConfig",
     "Budget",
     "HeadSettings",
     "RunConfig",
@@ -29,6 +26,7 @@ __all__ = [
     "TrainSettings",
     "check_choice",
     "check_max_error",
+    "check_range",
     "read_toml",
     "write_toml",
 ]
@@ -94,6 +92,7 @@ class TrainSettings:
         backbone: pretrained network to start from; None trains EmotionCNN from nothing.
         frozen_stages: of the backbone, counted from the pixels, that stay as they are, normalisation included.
         backbone_rate: the rest of the backbone learns at this share of ``learning_rate``.
+        members: networks to train, each from its own seed and with the whole budget; the model averages their logits.
     """
 
     size: int
@@ -119,6 +118,7 @@ class TrainSettings:
     backbone: str | None = None
     frozen_stages: int = 0
     backbone_rate: float = 0.1
+    members: int = 1
 
     def __post_init__(self) -> None:
         if self.size < 32:
@@ -129,14 +129,15 @@ class TrainSettings:
         check_choice("schedule", self.schedule, ("plateau", "cosine"))
         check_choice("balance", self.balance, ("none", "loss", "sampler"))
         check_choice("view", self.view, ("photo", "face"))
-        _check_range("batch_size", self.batch_size, 1, None)
-        _check_range("label_smoothing", self.label_smoothing, 0, 0.999)
+        check_range("batch_size", self.batch_size, 1, None)
+        check_range("label_smoothing", self.label_smoothing, 0, 0.999)
         for name in ("dropout_scale", "grey_share", "backbone_rate"):
-            _check_range(name, getattr(self, name), 0, 1)
-        _check_range("warm_up", self.warm_up, 0, 0.999)
-        _check_range("frozen_stages", self.frozen_stages, 0, None)
+            check_range(name, getattr(self, name), 0, 1)
+        check_range("warm_up", self.warm_up, 0, 0.999)
+        check_range("frozen_stages", self.frozen_stages, 0, None)
+        check_range("members", self.members, 1, None)
         if self.ema_decay is not None:
-            _check_range("ema_decay", self.ema_decay, 1e-6, 1 - 1e-6)
+            check_range("ema_decay", self.ema_decay, 1e-6, 1 - 1e-6)
         for name in ("learning_rate", "clip_norm"):
             value = getattr(self, name)
             if value is not None and not value > 0:
@@ -210,47 +211,6 @@ class RunConfig:
     head: HeadSettings | None = None
 
 
-IN_BLOCKS = ("blocks, self-taught", "blocks")
-"""Ways to adapt that only a fine-tuned network has: its last blocks learn on."""
-WAYS_TO_ADAPT = ("as it is", "class shares", "statistics", "made alike", "self-training", "labels", *IN_BLOCKS)
-
-
-@dataclass(frozen=True)
-class AdaptConfig:
-    """What is adapted to what.
-
-    Attributes:
-        model: study folder, run folder or model file in one.
-        target: labelled photos from elsewhere.
-        shots: labelled photos a class to learn from, each at least 0.
-        draws: of those photos, whose scores are averaged.
-        save: the way whose model is written, if any.
-        labels: file that maps the target's classes, where names do not match.
-        seed: of the halves of the target and of the draws.
-        path_column, label_column, group_column, split_column: of the target, where it is a table.
-    """
-
-    model: str
-    target: str
-    shots: tuple[int, ...] = (0, 1, 2, 5, 10, 20)
-    draws: int = 5
-    save: str | None = None
-    labels: str | None = None
-    seed: int = 42
-    path_column: str | None = None
-    label_column: str | None = None
-    group_column: str | None = None
-    split_column: str | None = None
-
-    def __post_init__(self) -> None:
-        if min(self.shots, default=-1) < 0:
-            raise ConfigError("--shots: give numbers of labelled photos a class, as in 0,1,2,5,10,20")
-        _check_range("draws", self.draws, 1, None)
-        _check_range("seed", self.seed, 0, None)
-        if self.save is not None:
-            check_choice("save", self.save, WAYS_TO_ADAPT[1:])
-
-
 @dataclass(frozen=True)
 class StudyConfig:
     """What the user asked of a study.
@@ -276,9 +236,11 @@ class StudyConfig:
         augment: overrides the recipes' augmentation where set.
         precision: overrides the recipes' precision where set.
         backbone: overrides what the whole photo goes through in recipes with a frozen backbone, where set.
+        members: networks of each trained recipe, whose logits are averaged.
         max_error: wanted share of wrong answers among those given, in (0, 1), or None.
         check_labels: whether to judge labels; None does for a few thousand photos.
         leak_premium: whether to measure what copies across a split would be worth.
+        explain_mistakes: whether to find out on which part of each shown mistake its answer rests.
         photos: whether the report may show photos.
     """
 
@@ -301,9 +263,11 @@ class StudyConfig:
     augment: Augmentation | None = None
     precision: Precision | None = None
     backbone: str | None = None
+    members: int = 1
     max_error: float | None = None
     check_labels: bool | None = None
     leak_premium: bool = False
+    explain_mistakes: bool = False
     photos: bool = True
 
     def __post_init__(self) -> None:
@@ -311,6 +275,8 @@ class StudyConfig:
             raise ConfigError("data: give a tuple of one or more sources")
         if self.target_labels and not self.target:
             raise ConfigError("--target-labels is for the classes of photos from elsewhere; give them with --target")
+        if self.explain_mistakes and not self.photos:
+            raise ConfigError("--explain-mistakes is drawn over photos; give it without --no-photos")
         if not 0 <= self.seed < 2**32:
             raise ConfigError(f"--seed {self.seed}: must be from 0 to {2**32 - 1}")
         check_choice("device", self.device, ("auto", "cpu", "cuda"))
@@ -382,7 +348,12 @@ def check_choice(name: str, value: str | None, choices: tuple[str | None, ...]) 
         raise ConfigError(f"--{name} {value}: choose one of {', '.join(c for c in choices if c)}")
 
 
-def _check_range(name: str, value: float, low: float, high: float | None) -> None:
+def check_range(name: str, value: float, low: float, high: float | None) -> None:
+    """Refuse a number out of its range.
+
+    Raises:
+        ConfigError: unless it lies from ``low`` to ``high``; None is no limit.
+    """
     if not value >= low or (high is not None and value > high):
         limits = f"from {low} to {high}" if high is not None else f"at least {low}"
         raise ConfigError(f"{name} {value}: must be {limits}")

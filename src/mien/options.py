@@ -22,6 +22,7 @@ __all__ = [
     "LabelOptions",
     "Names",
     "ScoringOptions",
+    "StudyOptions",
     "TrainOptions",
     "output_folder",
     "whole_numbers",
@@ -137,6 +138,8 @@ class TrainOptions:
         precision: fp32, bf16, or auto to take what is faster in a few timed steps (the default).
         backbone: What the whole photo goes through in two-stream and probe, or what finetune starts from: a name that
             timm knows, or hf-hub:OWNER/NAME, downloaded once; efficientnet-lite0 and expression come with mien.
+        members: Networks of each trained recipe, from as many seeds, averaged into one model; takes so many times as
+            long.
         max_error: Share of answers that may be wrong; less sure ones are called unsure. Refused where it cannot be
             kept.
         device: auto, cpu or cuda.
@@ -157,6 +160,7 @@ class TrainOptions:
     augment: str | None = None
     precision: str | None = None
     backbone: str | None = None
+    members: int = 1
     max_error: float | None = None
     device: str = "auto"
     out: str | None = None
@@ -183,9 +187,30 @@ class TrainOptions:
             augment=cast(Any, self.augment),
             precision=cast(Any, self.precision),
             backbone=self.backbone,
+            members=self.members,
             max_error=self.max_error,
             **rest,
         )
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class StudyOptions:
+    """What a study does beyond training.
+
+    Attributes:
+        target: Labelled photos from elsewhere to test on as well.
+        target_labels: TOML file that says which of their classes answers to which of DATA's, as 'mien evaluate
+            --write-labels' writes it. Default: by name and synonym.
+        explain_mistakes: Show in the report on which part of each photo the most confident mistakes rest; takes a
+            second or two a photo.
+        no_photos: Leave photos and their names out of the report, so that it can be mailed safely.
+    """
+
+    target: str | None = None
+    target_labels: str | None = None
+    explain_mistakes: Flag = False
+    no_photos: Flag = False
 
 
 @Parameter(name="*")

@@ -31,6 +31,7 @@ from mien.data.prepare import Prepared, prepare
 from mien.data.sources import TableColumns
 from mien.data.splits import assign_splits, count_moved, parse_shares
 from mien.errors import MienError, OutputError
+from mien.evaluation.attention import explained
 from mien.evaluation.compare import comparisons_json, select
 from mien.evaluation.covered import covered_json
 from mien.evaluation.elsewhere import elsewhere_json
@@ -233,7 +234,7 @@ def _work(run: RunConfig, photos: LabelledPhotos) -> tuple[int | None, str]:
     limits = [budget.updates] if budget.updates else []
     if budget.epochs:
         limits.append(budget.epochs * per_epoch)
-    return min(limits, default=None), "updates"
+    return run.train.members * min(limits) if limits else None, "updates"
 
 
 def _predict(study: _Study, run: RunConfig, splits: Sequence[str], manifest: pl.DataFrame) -> pl.DataFrame:
@@ -325,6 +326,18 @@ def _final_scores(study: _Study, results: dict[str, Any]) -> None:
                 own=dataclasses.replace(study.prepared, manifest=study.photos.manifest),
             )
     results["paths"]["report"] = str(study.folder / "report.html")
+    if study.config.explain_mistakes:
+        _explain(study, results)
+
+
+def _explain(study: _Study, results: dict[str, Any]) -> None:
+    """Find out on which part of each photo the mistakes rest that the report shows."""
+    recognizer = Recognizer(study.folder / "runs" / results["selected"])
+    for collection, scored in ((study.data, results), (study.target, results.get("target"))):
+        if collection is not None and scored is not None:
+            manifest, title = study.prepared.of(collection), f"explain mistakes: {collection.name}"
+            with study.clock.stage("explain"), study.progress.step(title, len(scored["mistakes"]), "photos") as advance:
+                scored["mistakes"] = explained(scored["mistakes"], recognizer, collection, manifest, advance)
 
 
 def _examined(study: _Study) -> Examined:

@@ -18,9 +18,10 @@ from mien.adapting.features import HeadModel, adapted_contract
 from mien.adapting.methods import aligned, for_class_shares, new_head, self_trained
 from mien.adapting.page import write_page
 from mien.adapting.scoring import Side, judged, likeliest
+from mien.adapting.settings import IN_BLOCKS, WAYS_TO_ADAPT, AdaptConfig
 from mien.adapting.sides import Sides, Target, open_sides, read_target
 from mien.comparing.run import write_json
-from mien.config import IN_BLOCKS, WAYS_TO_ADAPT, AdaptConfig, HeadSettings, RunConfig, read_toml
+from mien.config import HeadSettings, RunConfig, read_toml
 from mien.data.collection import Collection, open_collection
 from mien.data.label_file import check_named, read_label_file
 from mien.data.prepare import Prepared
@@ -30,11 +31,11 @@ from mien.evaluation.predictions import photos_of_study
 from mien.evaluation.shift import known_collections
 from mien.labels import NOTHING_CHOSEN, LabelMap, match_labels
 from mien.models.artifact import model_path
+from mien.models.export import export_model
 from mien.models.networks import PhotoNetwork
 from mien.progress import Advance, Progress
 from mien.recognizer import Recognizer
 from mien.training.head import Head
-from mien.training.run import write_trained
 
 __all__ = ["run_adaptation"]
 
@@ -62,10 +63,13 @@ def run_adaptation(config: AdaptConfig, folder: Path, *, progress: Progress) -> 
     path = model_path(config.model)
     recognizer, (own, run) = Recognizer(path), _study_of(config.model, path)
     model, settings = HeadModel(path, recognizer.contract), run.head or FINETUNED
-    last = LastBlocks(run, path.parent) if run.train else None
+    is_tuned = run.train is not None and run.train.backbone is not None and run.train.members == 1
+    last = LastBlocks(run, path.parent) if is_tuned else None
     last = last if last and last.can_learn else None
     if config.save in IN_BLOCKS and last is None:
-        raise ConfigError(f"--save {config.save}: {config.model} has no blocks that could learn on; only finetune has")
+        raise ConfigError(
+            f"--save {config.save}: {config.model} has no blocks that could learn on; only finetune without --members has"
+        )
     collection, label_map = _opened(config, recognizer)
     with _new_folder(folder), tempfile.TemporaryDirectory(prefix="mien-") as work:
         target = read_target(
@@ -92,10 +96,7 @@ def _study_of(model: str, path: Path) -> tuple[Prepared, RunConfig]:
     own = photos_of_study(path)
     if own is None:
         raise ModelError(f"{model}: lies in no study, whose photos adapting needs; give a study folder")
-    run = read_toml(RunConfig, path.parent / "config.toml")
-    if run.train and not run.train.backbone:
-        raise ModelError(f"{model}: was trained from nothing; adapt takes two-stream, probe or finetune")
-    return own, run
+    return own, read_toml(RunConfig, path.parent / "config.toml")
 
 
 def _opened(config: AdaptConfig, recognizer: Recognizer) -> tuple[Collection, LabelMap]:
@@ -243,7 +244,7 @@ class _Adaptation:
         contract = adapted_contract(self.recognizer.contract, way, self.target.name, seen)
         made = self._made(asked, shots, 0)
         if isinstance(made, PhotoNetwork):
-            write_trained(made, contract, folder)
+            export_model([made], contract, folder)
             return
         if asked in FITTED_ANEW:  # needs no temperature, but the file divides by the one it has
             temperature = np.float32(self.recognizer.contract.temperature)

@@ -22,7 +22,6 @@ from torch.nn import functional
 from mien.adapting.methods import MOST_WEIGHT, Known, believed
 from mien.config import RunConfig
 from mien.errors import ModelError
-from mien.models.backbones import load_backbone
 from mien.models.networks import PhotoNetwork
 from mien.recognizer import softmax
 from mien.training.finetune import FineTuned
@@ -58,9 +57,7 @@ class LastBlocks:
         Raises:
             ModelError: if that file is missing or of another network.
         """
-        assert run.train is not None
-        assert run.train.backbone is not None
-        self.network, path = fresh_network(run, load_backbone(run.train.backbone)).eval(), folder / "model.safetensors"
+        self.network, path = fresh_network(run).eval(), folder / "model.safetensors"
         try:
             self.network.load_state_dict(safetensors.torch.load_file(path))
         except (OSError, RuntimeError, safetensors.SafetensorError) as error:

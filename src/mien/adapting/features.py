@@ -1,4 +1,4 @@
-"""A model that was trained on frozen features, opened where its head can be exchanged."""
+"""A model, opened where its head can be exchanged."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class HeadModel:
         """Open a model file.
 
         Raises:
-            ModelError: if it has no head on frozen features.
+            ModelError: if it has no linear head.
         """
         self._model: Any = onnx.load(str(path))
         self._contract = contract
@@ -44,7 +44,7 @@ class HeadModel:
         names = [name for name in ("head", "face_head") if f"{name}.weight" in stored]
         if not names:
             raise ModelError(
-                f"{path}: has no head that could be exchanged; adapt two-stream, probe or finetune as a study wrote it"
+                f"{path}: has no head that could be exchanged; give a model as this version's studies write it"
             )
         self.heads: dict[str, Head] = {name: (stored[f"{name}.weight"], stored[f"{name}.bias"]) for name in names}
         seen = onnx.ModelProto()

@@ -12,7 +12,6 @@ import gradio as gr
 from fastapi import FastAPI
 from PIL import Image
 
-from mien.app.attention import occlusion_map, with_heat
 from mien.app.batching import Batcher, BusyError
 from mien.app.cards import CSS, model_html, notice_html, picture_html, prediction_html
 from mien.app.limits import Limits, loader
@@ -20,6 +19,7 @@ from mien.app.own_photos import OwnPhotos, own_score
 from mien.data.pictures import Picture
 from mien.data.preprocess import UnreadableImageError, decode
 from mien.errors import MienError
+from mien.evaluation.attention import occlusion_map, with_heat
 from mien.recognizer import Prediction, Recognizer
 
 __all__ = ["mount_page"]

@@ -20,6 +20,7 @@ from torch import nn
 
 from mien.data.preprocess import View
 from mien.models.artifact import METADATA_KEY, Contract
+from mien.models.networks import Ensemble, PhotoNetwork
 
 __all__ = ["export_model", "joined", "save_model", "save_weights", "to_onnx", "with_linear_heads"]
 
@@ -27,24 +28,20 @@ Layer = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Weight (K, D) and bias (K,)."""
 
 
-def export_model(
-    network: nn.Module, contract: Contract, folder: Path, *, parts: tuple[nn.Module, nn.Linear] | None = None
-) -> None:
-    """Write ``model.onnx`` and ``model.safetensors`` of a network of one view into a folder.
+@torch.no_grad()
+def export_model(members: Sequence[PhotoNetwork], contract: Contract, folder: Path) -> None:
+    """Write ``model.onnx`` and ``model.safetensors`` of networks of one view into a folder.
 
     Args:
-        network: uint8 (N, S, S, 3) → logits (N, K).
-        parts: of the network, where it has a head that others can take the place of: uint8 (N, S, S, 3) → features
-            (N, D), and that head.
+        members: one network, or several whose logits are averaged; each uint8 (N, S, S, 3) → logits (N, K).
     """
     (view,) = contract.views
-    save_weights(network, folder)
-    if parts is None:
-        model = to_onnx(network, view.size, view.name, "logits")
-    else:
-        features, head = parts
-        layer = (head.weight.detach().numpy(), head.bias.detach().numpy())
-        model = with_linear_heads(joined([to_onnx(features, view.size, view.name, "features")], [view]), layer)
+    save_weights(members[0] if len(members) == 1 else Ensemble(members), folder)
+    features, heads = zip(*(member.parts() for member in members), strict=True)
+    weight = torch.cat([head.weight for head in heads], 1) / len(heads)
+    bias = torch.stack([head.bias for head in heads]).mean(0)
+    streams = [to_onnx(each, view.size, view.name, "features") for each in features]
+    model = with_linear_heads(joined(streams, [view] * len(streams)), (weight.numpy(), bias.numpy()))
     save_model(model, contract, folder)
 
 
@@ -95,7 +92,7 @@ def joined(streams: Sequence[Any], views: Sequence[View]) -> Any:
     Args:
         streams: ONNX models with one input, uint8 (n, S, S, 3), and one output, features (n, D). What several of them
             hold is stored once.
-        views: name the inputs.
+        views: name the inputs; streams of the same view share one.
 
     Returns:
         An ONNX model with one output ``features`` (n, D + D' + …).
@@ -105,8 +102,8 @@ def joined(streams: Sequence[Any], views: Sequence[View]) -> Any:
     model.ClearField("graph")
     graph, stored, parts = model.graph, dict[tuple[Any, ...], str](), list[str]()
     graph.name = "features"
-    for stream, view in zip(streams, views, strict=True):
-        part = onnx.compose.add_prefix(stream, f"{view.name}/").graph
+    for place, (stream, view) in enumerate(zip(streams, views, strict=True)):
+        part = onnx.compose.add_prefix(stream, f"{view.name}{place}/").graph
         (pixels,), (features,) = part.input, part.output
         names: dict[str, str] = {pixels.name: view.name}
         pixels.name = view.name
@@ -118,7 +115,8 @@ def joined(streams: Sequence[Any], views: Sequence[View]) -> Any:
         for node in part.node:
             node.input[:] = [names.get(value, value) for value in node.input]
         graph.node.extend(part.node)
-        graph.input.append(pixels)
+        if view.name not in [each.name for each in graph.input]:
+            graph.input.append(pixels)
         parts.append(features.name)
     graph.node.append(helper.make_node("Concat", parts, ["features"], axis=1))
     width = sum(stream.graph.output[0].type.tensor_type.shape.dim[1].dim_value for stream in streams)

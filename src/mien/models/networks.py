@@ -15,6 +15,7 @@ __all__ = [
     "IMAGENET_MEAN",
     "IMAGENET_STD",
     "EmotionCNN",
+    "Ensemble",
     "PhotoNetwork",
     "PixelInput",
     "StagedFeatures",
@@ -94,6 +95,12 @@ class EmotionCNN(nn.Module):
         logits: Tensor = self.head(self.features(image))
         return logits
 
+    def parts(self) -> tuple[nn.Module, nn.Linear]:
+        """Images → features (N, 128), and the linear layer behind them."""
+        last = self.head[-1]
+        assert isinstance(last, nn.Linear)
+        return nn.Sequential(self.features, self.head[:-1]), last
+
 
 class PhotoNetwork(nn.Module):
     """A network of one view: pixels (N, H, W, 3) uint8 → what its body gives, logits (N, K) or features (N, D)."""
@@ -107,6 +114,28 @@ class PhotoNetwork(nn.Module):
         """The body's answer to normalised pixels."""
         answer: Tensor = self.body(self.input(photo))
         return answer
+
+    def parts(self) -> tuple[nn.Module, nn.Linear]:
+        """Pixels → features (N, D), and the linear layer behind them, of a network whose body can be so divided."""
+        body: Any = self.body
+        features, head = body.parts()
+        return nn.Sequential(self.input, features), head
+
+
+class Ensemble(nn.Module):
+    """Networks of one view whose logits are averaged: uint8 (N, H, W, 3) → logits (N, K).
+
+    Averaged logits are the geometric mean of the probabilities, up to their sum. Over all members' features they are
+    one linear layer.
+    """
+
+    def __init__(self, members: Sequence[PhotoNetwork]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, photo: Tensor) -> Tensor:
+        """Mean logits (N, K) of photos."""
+        return torch.stack([member(photo) for member in self.members]).mean(0)
 
 
 class StagedFeatures(nn.Module):

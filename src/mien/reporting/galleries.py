@@ -79,9 +79,14 @@ def galleries(results: Mapping[str, Any], manifest: pl.DataFrame, pixels: Pixels
         "series": _series(data, album),
         "faces": {name: _flagged(data.filter(flags[name]), name, (album, faces)) for name in FLAGGED},
         "doubts": _doubts(results["data"]["doubtful_labels"], album),
-        "test": album.photos([mistake["row"] for mistake in results["mistakes"]]),
-        "target": album.photos([mistake["row"] for mistake in target.get("mistakes", [])]),
+        "test": _mistakes(results["mistakes"], album),
+        "target": _mistakes(target.get("mistakes", []), album),
     }
+
+
+def _mistakes(mistakes: Sequence[Mapping[str, Any]], album: Album) -> list[Photo]:
+    """In the order of the results, with what each rests on where that was asked for."""
+    return album.photos([each["row"] for each in mistakes], [each.get("rests_on") for each in mistakes])
 
 
 def _sample(data: pl.DataFrame, seed: int) -> list[int]:

@@ -23,6 +23,11 @@ _AUGMENT = {
     "elsewhere": "with training photos made like those of other places (random tight crop, horizontal flip, rotation, "
     "colour jitter; half of them without colour, half of them coarse)",
 }
+_BALANCE = {
+    "none": "",
+    "loss": "classes weighed in the loss by the inverse of their photos",
+    "sampler": "classes drawn equally often",
+}
 
 
 def methods(results: Results) -> list[str]:
@@ -156,13 +161,24 @@ def _recipes(results: Results) -> list[str]:
 def _head(run: Mapping[str, Any], together: str) -> str:
     name, head = run["config"]["name"], run["config"]["head"]
     strengths = ", ".join(f"{c:g}" for c in head["strengths"])
+    mirrored = ", of the training photos and their mirror images" if head["mirrored"] else ""
+    second = (
+        " A second head, fitted to the face alone, answers for pictures that are face crops."
+        if head["context"] == "scene"
+        else ""
+    )
     return (
         f"{name}: logistic regression on standardised frozen features of the whole photo ({head['photo_size']} px, "
-        f"{head['photo_backbone']}) and of the face ({head['face_size']} px, {head['face_backbone']}), joined; "
-        f"inverse L2 penalty C = {head['strength']:g}, chosen from {strengths} by {head['folds']}-fold "
-        f"cross-validation over {together} within the training photos, which gave the temperature as well."
-        + "".join(f" Weights of {w['name']}: {w['licence']}, SHA-256 {w['sha256']}." for w in run["backbones"])
+        f"{head['photo_backbone']}) and of the face ({head['face_size']} px, {head['face_backbone']}), joined{mirrored}"
+        f"; inverse L2 penalty C = {head['strength']:g}, chosen from {strengths} by {head['folds']}-fold "
+        f"cross-validation over {together} within the training photos, which gave the temperature as well.{second}"
+        + _weights(run)
     )
+
+
+def _weights(run: Mapping[str, Any]) -> str:
+    """Where a run's pretrained weights are from."""
+    return "".join(f" Weights of {w['name']}: {w['licence']}, SHA-256 {w['sha256']}." for w in run["backbones"])
 
 
 def _network(run: Mapping[str, Any]) -> str:
@@ -173,8 +189,9 @@ def _network(run: Mapping[str, Any]) -> str:
         f"Adam with learning rate {train['learning_rate']:g} and weight decay {train['weight_decay']:g}",
         f"label smoothing {train['label_smoothing']:g}" if train["label_smoothing"] else "",
         f"gradient norm at most {train['clip_norm']:g}" if train["clip_norm"] else "",
-        f"learning rate times {train['plateau_factor']:g} after {train['plateau_patience']} epochs without "
-        f"a higher validation {_spoken(train['monitor'])}",
+        _schedule(train),
+        _BALANCE[train["balance"]],
+        f"moving average of the weights with decay {train['ema_decay']:g}" if train["ema_decay"] else "",
         f"stopped after {train['stop_patience']} such epochs" if train["stop_patience"] else "",
         _AUGMENT.get(train["augment"], f"augmentation {train['augment']}"),
         f"precision {train['precision']}",
@@ -183,7 +200,34 @@ def _network(run: Mapping[str, Any]) -> str:
         kept = kept_epoch(history, train["monitor"])
         settings.append(f"{plural(len(history), 'epoch')} run{_limit(train['budget'])}, epoch {kept} kept")
     told = ", ".join(setting for setting in settings if setting)
-    return f"{name}: EmotionCNN trained from scratch, {told} (seed {run['config']['seed']})."
+    seed, members = run["config"]["seed"], train["members"]
+    which = (
+        f"{members} such networks from different seeds, their logits averaged; epochs and curves are the first's, "
+        if members > 1
+        else ""
+    )
+    return f"{name}: {_start(train)}, {told} ({which}seed {seed})." + _weights(run)
+
+
+def _start(train: Mapping[str, Any]) -> str:
+    """What training starts from."""
+    if not train["backbone"]:
+        return "EmotionCNN trained from scratch"
+    frozen = f"{plural(train['frozen_stages'], 'stage')} frozen" if train["frozen_stages"] else "nothing frozen"
+    return (
+        f"pretrained {train['backbone']} with a new linear layer, trained further on the {train['view']} ({frozen}, "
+        f"the rest at {train['backbone_rate']:g} of the new layer's learning rate)"
+    )
+
+
+def _schedule(train: Mapping[str, Any]) -> str:
+    """How the learning rate goes."""
+    if train["schedule"] == "cosine":
+        return f"learning rate rising for {percent(train['warm_up'])} of the budget, then falling as a cosine"
+    return (
+        f"learning rate times {train['plateau_factor']:g} after {train['plateau_patience']} epochs without a higher "
+        f"validation {_spoken(train['monitor'])}"
+    )
 
 
 def _limit(budget: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from PIL import Image
 
 from mien.data.pixels import Pixels
 from mien.data.preprocess import View
+from mien.evaluation.attention import with_heat
 
 __all__ = ["Album", "Photo"]
 
@@ -34,6 +35,7 @@ class Photo:
         face: left, top, width and height of the face as per cent of the photo, cut at its edges, or None.
         path: inside its source.
         label: its class.
+        heat: the photo with what an answer rests on in red, as a data URI, or None.
     """
 
     uri: str
@@ -43,6 +45,7 @@ class Photo:
     face: tuple[float, float, float, float] | None
     path: str
     label: str
+    heat: str | None = None
 
     @property
     def name(self) -> str:
@@ -64,24 +67,33 @@ class Album:
     pixels: Pixels
     view: View
 
-    def photos(self, rows: Sequence[int]) -> list[Photo]:
-        """The photos of the given rows, in their order."""
+    def photos(self, rows: Sequence[int], falls: Sequence[Any] | None = None) -> list[Photo]:
+        """The photos of the given rows, in their order.
+
+        Args:
+            falls: what an answer rests on in each photo, as rows of patches; None where that is not known.
+        """
         if not rows:
             return []
         wanted = self.manifest.filter(pl.col("row").is_in(list(rows)))
         about = {row["row"]: row for row in wanted.iter_rows(named=True)}
         squares = self.pixels.read(self.view, rows)
-        return [_photo(about[row], square, self.view) for row, square in zip(rows, squares, strict=True)]
+        falls = falls or [None] * len(rows)
+        return [_photo(about[r], square, self.view, f) for r, square, f in zip(rows, squares, falls, strict=True)]
 
 
-def _photo(row: Mapping[str, Any], square: np.ndarray[Any, np.dtype[np.uint8]], view: View) -> Photo:
+def _photo(row: Mapping[str, Any], square: np.ndarray[Any, np.dtype[np.uint8]], view: View, falls: Any) -> Photo:
     image = Image.fromarray(square).resize(_size(row, view), Image.Resampling.BICUBIC)
-    content = io.BytesIO()
-    image.save(content, "JPEG", quality=QUALITY, optimize=True)
-    uri = "data:image/jpeg;base64," + base64.b64encode(content.getvalue()).decode("ascii")
+    heat = _uri(with_heat(image, np.array(falls))) if falls else None
     is_whole = view.name == "photo"
     focus, face = (_focus(row), _face(row)) if is_whole else ("50% 50%", None)
-    return Photo(uri, *image.size, focus, face, row["path"], row["label"] or "")
+    return Photo(_uri(image), *image.size, focus, face, row["path"], row["label"] or "", heat)
+
+
+def _uri(image: Image.Image) -> str:
+    content = io.BytesIO()
+    image.save(content, "JPEG", quality=QUALITY, optimize=True)
+    return "data:image/jpeg;base64," + base64.b64encode(content.getvalue()).decode("ascii")
 
 
 def _size(row: Mapping[str, Any], view: View) -> tuple[int, int]:

@@ -245,6 +245,7 @@ def _mistakes_of(name: str, title: str, scores: Mapping[str, Any], source: Resul
         "overall": overall,
         "confusions": tables.frequent_confusions(scores),
         "list": source["mistakes"],
+        "is_explained": any(mistake.get("rests_on") for mistake in source["mistakes"]),
         "properties": len(source["error_rates"]),
         "rates": _rate_dots(source["error_rates"], overall),
         "told": wording.error_sentences(source["error_rates"]),

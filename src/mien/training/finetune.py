@@ -46,6 +46,10 @@ class FineTuned(nn.Module):
         logits: Tensor = self.head(self.dropout(self.backbone(image)))
         return logits
 
+    def parts(self) -> tuple[nn.Module, nn.Linear]:
+        """Normalised images → features (N, D), and the linear layer behind them."""
+        return self.backbone, self.head
+
     @property
     def has_stages(self) -> bool:
         """Whether the network can be parted between stages, as those of timm's EfficientNet kind can."""

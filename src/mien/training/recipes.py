@@ -127,6 +127,7 @@ def resolve_run(name: str, study: StudyConfig, labels: Sequence[str]) -> RunConf
             size=settings.size if study.size is None else study.size,
             augment=study.augment or settings.augment,
             precision=study.precision or settings.precision,
+            members=study.members,
             budget=_override(settings.budget, study.budget),
         ),
     )

@@ -41,7 +41,7 @@ from mien.training.fit import faster_precision, fit
 from mien.training.head import Head, Sureness, cross_validate, fit_heads, measure_sureness
 from mien.training.recipes import views_of
 
-__all__ = ["LabelledPhotos", "Streams", "fresh_network", "run_streams", "train_run", "write_trained"]
+__all__ = ["LabelledPhotos", "Streams", "fresh_network", "run_streams", "train_run"]
 
 NOTHING_MEASURED = Sureness(1.0, (), None)
 
@@ -186,10 +186,8 @@ def _linear(weight: NDArray[np.float32], bias: NDArray[np.float32]) -> nn.Linear
 
 def _network_run(run: RunConfig, photos: LabelledPhotos, folder: Path, advance: Advance) -> RunConfig:
     assert run.train is not None
-    backbones = [load_backbone(run.train.backbone)] if run.train.backbone else []
-    network = fresh_network(run, *backbones)
     if run.train.precision == "auto":
-        precision = faster_precision(network, run.train, len(run.labels), run.device)
+        precision = faster_precision(fresh_network(run), run.train, len(run.labels), run.device)
         run = replace(run, train=replace(run.train, precision=precision))
     write_toml(run, folder / "config.toml")
     assert run.train is not None
@@ -198,35 +196,39 @@ def _network_run(run: RunConfig, photos: LabelledPhotos, folder: Path, advance: 
         TrainingSet(photos.pixels, view, rows["row"].to_numpy(), photos.indices(rows))
         for rows in (photos.split("train"), photos.split("val"))
     )
-    trained = fit(
-        network,
-        (train, val),
-        run.train,
-        seed=run.seed,
-        n_classes=len(run.labels),
-        device=run.device,
-        folder=folder,
-        advance=advance,
-    )
-    assert isinstance(trained, PhotoNetwork)
-    write_trained(trained, _contract(run, photos, backbones, ["train", "val"]), folder)
+    members = []
+    for member in range(run.train.members):
+        seed = _member_seed(run.seed, member)
+        torch.manual_seed(seed)
+        trained = fit(
+            fresh_network(run),
+            (train, val),
+            run.train,
+            seed=seed,
+            n_classes=len(run.labels),
+            device=run.device,
+            folder=folder / f"member-{member + 1}" if member else folder,
+            advance=advance,
+        )
+        assert isinstance(trained, PhotoNetwork)
+        members.append(trained)
+    backbones = [load_backbone(run.train.backbone)] if run.train.backbone else []
+    export_model(members, _contract(run, photos, backbones, ["train", "val"]), folder)
     return run
 
 
-def write_trained(network: PhotoNetwork, contract: Contract, folder: Path) -> None:
-    """Write a network that learnt by gradient descent; of a fine-tuned one the head can be exchanged."""
-    body, parts = network.body, None
-    if isinstance(body, FineTuned):
-        parts = (nn.Sequential(network.input, body.backbone), body.head)
-    export_model(network, contract, folder, parts=parts)
+def _member_seed(seed: int, member: int) -> int:
+    """The first network of a run is the one that it would be alone; the others' seeds are none that a person gives."""
+    return int(np.random.SeedSequence((seed, member)).generate_state(1)[0]) if member else seed
 
 
-def fresh_network(run: RunConfig, backbone: Backbone | None = None) -> PhotoNetwork:
+def fresh_network(run: RunConfig) -> PhotoNetwork:
     """The network that training starts from."""
     assert run.train is not None
-    if backbone is None:
+    if run.train.backbone is None:
         body = EmotionCNN(len(run.labels), dropout_scale=run.train.dropout_scale)
         return PhotoNetwork(body, IMAGENET_MEAN, IMAGENET_STD)
+    backbone = load_backbone(run.train.backbone)
     tuned = FineTuned(backbone, len(run.labels), run.train)
     return PhotoNetwork(tuned, backbone.mean, backbone.std, is_grey=backbone.is_grey)
 

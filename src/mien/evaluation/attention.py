@@ -5,14 +5,20 @@ Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks" (2014)
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 from PIL import Image
 
-from mien.data.preprocess import Box, render
+from mien.data.collection import Collection
+from mien.data.preprocess import Box, UnreadableImageError, decode, render
+from mien.progress import Advance
 from mien.recognizer import Recognizer
 
-__all__ = ["occlusion_map", "with_heat"]
+__all__ = ["explained", "occlusion_map", "with_heat"]
 
 GRID = 8
 """Patches a side."""
@@ -21,12 +27,15 @@ LONGEST = 480
 GREY = (127, 127, 127)
 
 
-def occlusion_map(recognizer: Recognizer, image: Image.Image, face: Box | None) -> NDArray[np.float64]:
+def occlusion_map(
+    recognizer: Recognizer, image: Image.Image, face: Box | None, answer: str | None = None
+) -> NDArray[np.float64]:
     """How far the probability of the answer falls when a patch is covered: (GRID, GRID), from the top left, at least 0.
 
     Args:
         image: upright RGB.
         face: box of the judged face; it stays where it is, so that only what is seen changes.
+        answer: the class that was answered; None takes what the picture gets at the size that is painted over.
     """
     scale = min(1.0, LONGEST / max(image.size))
     small = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))))
@@ -34,8 +43,40 @@ def occlusion_map(recognizer: Recognizer, image: Image.Image, face: Box | None) 
     pictures = [small, *(_covered(small, i, j) for i in range(GRID) for j in range(GRID))]
     views = recognizer.contract.views
     probs = recognizer.probabilities({v.key: np.stack([render(each, v, box) for each in pictures]) for v in views})
-    answer = int(probs[0].argmax())
-    return np.asarray(np.maximum(probs[0, answer] - probs[1:, answer], 0).reshape(GRID, GRID))
+    place = int(probs[0].argmax()) if answer is None else recognizer.labels.index(answer)
+    return np.asarray(np.maximum(probs[0, place] - probs[1:, place], 0).reshape(GRID, GRID))
+
+
+def explained(
+    mistakes: Iterable[Mapping[str, Any]],
+    recognizer: Recognizer,
+    collection: Collection,
+    manifest: pl.DataFrame,
+    advance: Advance,
+) -> list[dict[str, Any]]:
+    """Mistakes with ``rests_on``: the map of each as lists, or None if its file can no longer be read.
+
+    Args:
+        mistakes: as ``mistakes_json`` gives them.
+        collection: which the photos are of.
+        manifest: of that collection.
+    """
+    files = {f"{source.name}/{file.path}": (source, file) for source in collection.sources for file in source.files}
+    rows = {row["id"]: row for row in manifest.iter_rows(named=True)}
+    told = []
+    for mistake in mistakes:
+        source, file = files[mistake["id"]]
+        left, top, right, bottom = (rows[mistake["id"]][f"face_{side}"] for side in ("left", "top", "right", "bottom"))
+        face = None if left is None else (left, top, right, bottom)
+        try:
+            image = decode(source.read(file)).image
+        except (OSError, UnreadableImageError):
+            told.append({**mistake, "rests_on": None})
+        else:
+            falls = occlusion_map(recognizer, image, face, mistake["predicted"])
+            told.append({**mistake, "rests_on": falls.round(4).tolist()})
+        advance(1)
+    return told
 
 
 def with_heat(image: Image.Image, falls: NDArray[np.float64]) -> Image.Image:
