@@ -67,9 +67,8 @@ def run_adaptation(config: AdaptConfig, folder: Path, *, progress: Progress) -> 
     last = LastBlocks(run, path.parent) if is_tuned else None
     last = last if last and last.can_learn else None
     if config.save in IN_BLOCKS and last is None:
-        raise ConfigError(
-            f"--save {config.save}: {config.model} has no blocks that could learn on; only finetune without --members has"
-        )
+        why = "has no blocks that could learn on; only finetune without --members has"
+        raise ConfigError(f"--save {config.save}: {config.model} {why}")
     collection, label_map = _opened(config, recognizer)
     with _new_folder(folder), tempfile.TemporaryDirectory(prefix="mien-") as work:
         target = read_target(
