@@ -80,7 +80,8 @@ def test_interrupted_ensemble_goes_on_where_it_stopped(
     shutil.rmtree(tmp_path / "torn")
 
 
-def test_no_members_are_refused(mien: Mien, faces: Path) -> None:
-    out = mien("train", faces, *OPTIONS, "--members", 0)
-    assert out.code == 2
-    assert "members 0: must be at least 1" in out.complaint
+def test_members_that_make_no_ensemble_are_refused(mien: Mien, faces: Path, tmp_path: Path) -> None:
+    none, heads = mien("train", faces, *OPTIONS, "--members", 0), mien("train", faces, "--members", 3)
+    assert (none.code, heads.code, list(tmp_path.iterdir())) == (2, 2, [])
+    assert "members 0: must be at least 1" in none.complaint
+    assert "--members 3: two-stream is one head on frozen features" in heads.complaint

@@ -110,6 +110,10 @@ def resolve_run(name: str, study: StudyConfig, labels: Sequence[str]) -> RunConf
     device = device_for(study.device)
     run = RunConfig(name, name, study.seed, device, tuple(labels))
     if isinstance(settings, HeadSettings):
+        if study.members > 1 and all(isinstance(RECIPES.get(each), HeadSettings) for each in study.recipes):
+            raise ConfigError(
+                f"--members {study.members}: {name} is one head on frozen features; give scratch or finetune"
+            )
         return replace(run, head=_head(settings, study))
     if name.startswith("scratch"):
         if all(spec.partition("::")[0] == "demo" for spec in study.data):
