@@ -112,7 +112,11 @@ def measure(samples: Iterator[Sample]) -> Table:
     model = to_onnx(backbone.network(), view.size, view.name, "features")
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     rows = [
-        (session.run(None, {"photo": render(image, view, None)[None]})[0][0], drawn_statistics(survey(image)), *named)
+        (
+            session.run(None, {"photo": render(image, view, None)[None]})[0][0],
+            drawn_statistics(survey(image).grey),
+            *named,
+        )
         for image, *named in samples
     ]
     features, statistics, kinds, origins = (np.array(column) for column in zip(*rows, strict=True))

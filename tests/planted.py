@@ -52,7 +52,7 @@ class Score:
 
 def printed(image: Image.Image) -> NDArray[np.uint8]:
     """The fingerprint as intake takes it."""
-    return fingerprint(Image.fromarray(survey(image.convert("RGB"))))
+    return fingerprint(survey(image.convert("RGB")).grey)
 
 
 def cropped(image: Image.Image, share: float, place: tuple[float, float]) -> Image.Image:

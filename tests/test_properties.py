@@ -52,10 +52,10 @@ def portrait(size: tuple[int, int] = (300, 300)) -> Image.Image:
 
 def test_the_survey_keeps_small_pictures_and_reduces_large_ones() -> None:
     small = pattern(0, (100, 60))
-    assert (properties.survey(small) == np.asarray(small)).all()
-    assert properties.survey(pattern(0, (1200, 600))).shape == (128, 256, 3)
-    assert properties.survey(pattern(0, (3000, 6000))).shape == (256, 128, 3)
-    assert properties.survey(pattern(0, (3000, 2))).shape == (1, 256, 3)
+    assert (properties.survey(small).rgb == np.asarray(small)).all()
+    assert properties.survey(pattern(0, (1200, 600))).rgb.shape == (128, 256, 3)
+    assert properties.survey(pattern(0, (3000, 6000))).rgb.shape == (256, 128, 3)
+    assert properties.survey(pattern(0, (3000, 2))).rgb.shape == (1, 256, 3)
 
 
 @pytest.mark.parametrize("size", [(640, 427), (2400, 1600), (5000, 3000)])
@@ -63,7 +63,7 @@ def test_the_survey_shows_the_same_picture_as_a_careful_reduction(size: tuple[in
     image = pattern(3, size)
     careful = image.copy()
     careful.thumbnail((256, 256), Image.Resampling.BILINEAR, reducing_gap=None)
-    difference = properties.survey(image).astype(int) - np.asarray(careful)
+    difference = properties.survey(image).rgb.astype(int) - np.asarray(careful)
     assert np.abs(difference).mean() < 1
 
 

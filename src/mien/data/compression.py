@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from PIL import Image
 
 __all__ = ["jpeg_quality"]
@@ -36,5 +38,10 @@ def jpeg_quality(image: Image.Image) -> int | None:
     tables = getattr(image, "quantization", None)
     if not tables or 0 not in tables:
         return None
-    total = sum(tables[0])
+    return _nearest(sum(tables[0]))
+
+
+@functools.cache
+def _nearest(total: int) -> int:
+    """The quality whose table sums to most nearly so much; a set of photos knows few sums."""
     return min(_SUMS, key=lambda quality: abs(_SUMS[quality] - total))

@@ -54,52 +54,53 @@ FLOOR = 0.01
 """Added to both shares, so that their ratio stays finite."""
 
 
-def drawn_probability(survey: NDArray[np.uint8], face: Box | None = None) -> float:
+def drawn_probability(grey: Image.Image, face: Box | None = None) -> float:
     """Probability that a picture is a flat drawing rather than a photograph.
 
     Args:
-        survey: (h, w, 3) RGB, the whole picture with its longer side at most 256 px.
-        face: box of the main face in pixels of ``survey``. Where it is known, the face must look drawn as well: a
+        grey: the luma of a whole picture with its longer side at most 256 px, mode ``L``.
+        face: box of the main face in its pixels. Where it is known, the face must look drawn as well: a
             person photographed before a wall of one colour does not.
 
     Returns:
         In [0, 1]: 0.5 stands for drawn and 0.1 for perhaps drawn; 0 for a blank picture, on which nothing is drawn.
     """
-    whole = _probability(survey)
+    whole = _probability(grey)
     if face is None:
         return whole
     left, top, right, bottom = (max(0, round(edge)) for edge in face)
-    crop = survey[top:bottom, left:right]
-    return min(whole, _probability(np.ascontiguousarray(crop))) if min(crop.shape[:2]) >= LEAST_FACE else whole
+    right, bottom = min(right, grey.width), min(bottom, grey.height)
+    if min(right - left, bottom - top) < LEAST_FACE:
+        return whole
+    return min(whole, _probability(grey.crop((left, top, right, bottom))))
 
 
-def _probability(picture: NDArray[np.uint8]) -> float:
-    spikes, texture = drawn_statistics(picture)
+def _probability(grey: Image.Image) -> float:
+    spikes, texture = drawn_statistics(grey)
     if math.isnan(spikes):
         return 0.0
     return 1 / (1 + math.exp(-(BIAS + SPIKES_WEIGHT * spikes + TEXTURE_WEIGHT * texture)))
 
 
-def drawn_statistics(survey: NDArray[np.uint8]) -> tuple[float, float]:
-    """The two statistics of an RGB picture (h, w, 3).
+def drawn_statistics(grey: Image.Image) -> tuple[float, float]:
+    """The two statistics of a picture of mode ``L``.
 
     Returns:
         Spikes, from 0 to 2, and texture, from -4.6 to 4.6; NaN twice for a blank picture or too few middle greys.
     """
-    grey = _reduced_grey(survey)
-    inner = grey[:-1, :-1]
+    greys = _reduced(grey)
+    inner = greys[:-1, :-1]
     is_middle = (inner >= DARKEST) & (inner <= LIGHTEST)
-    if is_middle.sum() < LEAST_PIXELS or np.ptp(grey) < LEAST_RANGE:
+    if is_middle.sum() < LEAST_PIXELS or np.ptp(greys) < LEAST_RANGE:
         return math.nan, math.nan
-    steps = np.maximum(np.abs(grey[:-1, 1:] - inner), np.abs(grey[1:, :-1] - inner))
+    steps = np.maximum(np.abs(greys[:-1, 1:] - inner), np.abs(greys[1:, :-1] - inner))
     return _spikes(inner[is_middle]), _texture(steps[is_middle])
 
 
-def _reduced_grey(survey: NDArray[np.uint8]) -> NDArray[np.int16]:
+def _reduced(grey: Image.Image) -> NDArray[np.int16]:
     """Greys (h, w) with the longer side averaged down to ``SIDE`` px or a little less."""
-    image = Image.fromarray(survey).convert("L")
-    factor = -(-max(image.size) // SIDE)
-    return np.asarray(image.reduce(factor) if factor > 1 else image, dtype=np.int16)
+    factor = -(-max(grey.size) // SIDE)
+    return np.asarray(grey.reduce(factor) if factor > 1 else grey, dtype=np.int16)
 
 
 def _spikes(greys: NDArray[np.int16]) -> float:

@@ -111,14 +111,15 @@ def read_ahead(work: Callable[[T], R], items: Iterable[T], is_small: Callable[[R
 
     Args:
         is_small: whether a result was of a tiny picture. Threads that decode those wait for Python's lock more than
-            they work, so where the first few all are, one thread does the rest.
+            they work, so where the first few all are, the rest is done without any.
     """
     items, many = iter(items), max(1, min(8, os.cpu_count() or 1))
     are_small = []
     for result in _side_by_side(work, islice(items, SAMPLE), many):
         are_small.append(is_small(result))
         yield result
-    yield from _side_by_side(work, items, 1 if all(are_small) else many)
+    # A thread of its own for one worker would cost a third more than the work: the two take turns at Python's lock.
+    yield from map(work, items) if all(are_small) else _side_by_side(work, items, many)
 
 
 def _side_by_side(work: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
@@ -164,9 +165,9 @@ def inspect_file(source: Source, file: SourceFile, views: Sequence[View], detect
     row |= dict(zip(("width", "height"), decoded.size, strict=True))
     reduced = survey(image)
     row |= _face_columns(finding, image) | measure(image, reduced, box)
-    row["drawn"] = _drawn(image, reduced, box)
+    row["drawn"] = _drawn(image, reduced.grey, box)
     rendered = {view.key: render(image, view, box) for view in views}
-    return Inspected(row, rendered, finding, fingerprint(Image.fromarray(reduced)))
+    return Inspected(row, rendered, finding, fingerprint(reduced.grey))
 
 
 def _face_columns(finding: Finding, image: Image.Image) -> dict[str, Any]:
@@ -181,9 +182,9 @@ def _face_columns(finding: Finding, image: Image.Image) -> dict[str, Any]:
     return columns
 
 
-def _drawn(image: Image.Image, reduced: NDArray[np.uint8], box: Box | None) -> float:
-    scale = max(reduced.shape) / max(image.size)
+def _drawn(image: Image.Image, grey: Image.Image, box: Box | None) -> float:
     if box is None:
-        return drawn_probability(reduced)
+        return drawn_probability(grey)
+    scale = max(grey.size) / max(image.size)
     left, top, right, bottom = (edge * scale for edge in box)
-    return drawn_probability(reduced, (left, top, right, bottom))
+    return drawn_probability(grey, (left, top, right, bottom))

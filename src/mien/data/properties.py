@@ -9,6 +9,7 @@ lines could tell from the content. What is measured is the strip with text that 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,13 +18,14 @@ from PIL import Image
 
 from mien.data.preprocess import Box
 
-__all__ = ["SURVEY_SIDE", "measure", "survey"]
+__all__ = ["SURVEY_SIDE", "Survey", "measure", "survey"]
 
 SURVEY_SIDE = 256
 """Longer side of the survey, in pixels."""
 GREY_CHROMA = 3.0
 """Mean distance between the largest and smallest channel below which a photo counts as grey, of 255."""
 SHARPNESS_SIDE = 96
+LUMA = np.arange(256) / 255
 
 SAME_TONE = 10
 """Largest difference of luma, of 255, at which a pixel still has the tone of the edge: JPEG noise."""
@@ -37,23 +39,33 @@ LARGEST_BANNER = 0.25
 Bytes = NDArray[np.uint8]
 
 
-def survey(image: Image.Image) -> Bytes:
+@dataclass(frozen=True)
+class Survey:
+    """A reduced picture.
+
+    Attributes:
+        rgb: (height, width, 3).
+        grey: its luma (ITU-R 601), mode ``L``; several measurements begin with it.
+    """
+
+    rgb: Bytes
+    grey: Image.Image
+
+
+def survey(image: Image.Image) -> Survey:
     """Reduce an upright RGB picture to at most ``SURVEY_SIDE`` pixels on the longer side; smaller ones stay.
 
     A picture of eight times that size or more is first thinned to every n-th pixel: of the hundreds of pixels
     that become one, sixteen give the same mean to within its noise, and memory is read once at most.
-
-    Returns:
-        uint8 array (height, width, 3).
     """
     if max(image.size) >= 8 * SURVEY_SIDE:
         image = image.resize(_fit(image.size, 4 * SURVEY_SIDE), Image.Resampling.NEAREST)
     if max(image.size) > SURVEY_SIDE:
         image = image.resize(_fit(image.size, SURVEY_SIDE), Image.Resampling.BILINEAR, reducing_gap=1.1)
-    return np.asarray(image)
+    return Survey(np.asarray(image), image.convert("L"))
 
 
-def measure(image: Image.Image, reduced: Bytes, face: Box | None) -> dict[str, float | bool]:
+def measure(image: Image.Image, reduced: Survey, face: Box | None) -> dict[str, float | bool]:
     """Measure one photo.
 
     Args:
@@ -73,23 +85,22 @@ def measure(image: Image.Image, reduced: Bytes, face: Box | None) -> dict[str, f
         ``sharpness``: variance of the Laplacian at 96×96 pixels (Pech-Pacheco et al. 2000) of the face, or of
         the photo where there is none.
     """
-    grey = Image.fromarray(reduced).convert("L")
-    luma = np.asarray(grey, np.float32).ravel() / 255
-    brightness = luma.mean()
-    luma -= brightness
-    red, green, blue = reduced[..., 0], reduced[..., 1], reduced[..., 2]
+    counts = np.array(reduced.grey.histogram())  # of luma; far fewer numbers than pixels
+    n = int(counts.sum())
+    brightness = float(counts @ LUMA) / n
+    red, green, blue = reduced.rgb[..., 0], reduced.rgb[..., 1], reduced.rgb[..., 2]
     largest = np.maximum(np.maximum(red, green), blue)
     chroma = largest - np.minimum(np.minimum(red, green), blue)
     total, coloured = int(largest.sum()), int(chroma.sum())
-    border, banner = _added_edges(np.asarray(grey))
+    border, banner = _added_edges(np.asarray(reduced.grey))
     return {
-        "brightness": float(brightness),
-        "contrast": float(np.sqrt(luma @ luma / luma.size)),
+        "brightness": brightness,
+        "contrast": math.sqrt(counts @ (LUMA - brightness) ** 2 / n),
         "saturation": coloured / total if total else 0.0,
-        "is_grey": coloured < GREY_CHROMA * luma.size,
+        "is_grey": coloured < GREY_CHROMA * n,
         "border": border,
         "banner": banner,
-        "sharpness": _sharpness(grey if face is None else image, face),
+        "sharpness": _sharpness(reduced.grey if face is None else image, face),
     }
 
 
