@@ -114,7 +114,7 @@ def measure(samples: Iterator[Sample]) -> Table:
     rows = [
         (
             session.run(None, {"photo": render(image, view, None)[None]})[0][0],
-            drawn_statistics(survey(image).grey),
+            tuple(drawn_statistics([survey(image).grey])[0]),
             *named,
         )
         for image, *named in samples

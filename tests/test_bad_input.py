@@ -25,7 +25,7 @@ from conftest import (
 )
 from gallery import Planted
 from mien.data.demo import draw_face
-from mien.data.intake import inspect_file, take_in
+from mien.data.intake import inspect_together, take_in
 from mien.data.manifest import SCHEMA
 from mien.data.pixels import PixelWriter
 from mien.data.preprocess import View
@@ -501,7 +501,7 @@ def test_photo_that_may_not_be_read(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     if is_root:
         os.seteuid(65534)
     try:
-        row = inspect_file(source, file, [], detector()).row
+        row = inspect_together(source, [file], [], detector())[0].row
     finally:
         if is_root:
             os.seteuid(0)

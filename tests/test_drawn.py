@@ -10,14 +10,14 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from mien.data.drawn import drawn_probability
+from mien.data.drawn import drawn_probabilities
 from mien.data.preprocess import Box
 
 SURELY = 0.5
 
 
 def drawn(picture: NDArray[np.uint8], face: Box | None = None) -> float:
-    return drawn_probability(Image.fromarray(picture).convert("L"), face)
+    return float(drawn_probabilities([Image.fromarray(picture).convert("L")], [face])[0])
 
 
 def cartoon(seed: int, size: int = 220) -> Image.Image:
@@ -93,6 +93,15 @@ def test_nothing_is_drawn_on_a_blank_picture(level: int, shape: tuple[int, int])
     assert drawn(np.full((*shape, 3), level, np.uint8)) == 0
 
 
+def test_pictures_judged_together_are_judged_as_each_alone() -> None:
+    pictures = [cartoon(seed).convert("L") for seed in range(5)] + [Image.new("L", (220, 220), 90)]
+    faces = [None, (40, 30, 180, 200), None, (-5, -5, 300, 300), (10, 10, 12, 12), None]
+    together = drawn_probabilities(pictures, faces)
+    alone = [drawn_probabilities([picture], [face])[0] for picture, face in zip(pictures, faces, strict=True)]
+    assert together.tolist() == alone
+    assert together[-1] == 0
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_probabilities_are_probabilities(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -107,6 +116,6 @@ def test_it_costs_little_beside_decoding() -> None:
     seconds = []
     for _ in range(20):
         start = time.perf_counter()
-        drawn_probability(picture, (60, 60, 200, 220))
+        drawn_probabilities([picture], [(60, 60, 200, 220)])
         seconds.append(time.perf_counter() - start)
     assert min(seconds) < 1.5e-3

@@ -142,15 +142,15 @@ def grey_face(side: int, *, blur: float = 0.0, contrast: float = 1.0) -> NDArray
 
 @pytest.mark.parametrize("side", [48, 96])
 def test_focus_falls_with_blur(side: int) -> None:
-    focuses = [focus(grey_face(side, blur=blur)) for blur in (0.0, 1.0, 2.0, 4.0)]
+    focuses = [focus(grey_face(side, blur=blur)[None])[0] for blur in (0.0, 1.0, 2.0, 4.0)]
     assert focuses == sorted(focuses, reverse=True)
     assert focuses[0] > LEAST_FOCUS > focuses[-1]
 
 
 def test_a_dark_or_flat_light_does_not_count_as_blur() -> None:
-    assert focus(grey_face(96, contrast=0.4)) == pytest.approx(focus(grey_face(96, contrast=0.8)), rel=0.1)
+    assert focus(grey_face(96, contrast=0.4)[None]) == pytest.approx(focus(grey_face(96, contrast=0.8)[None]), rel=0.1)
 
 
 @pytest.mark.parametrize("shape", [(2, 50), (50, 2), (1, 1), (30, 30)])
 def test_there_is_no_focus_where_there_is_nothing_to_see(shape: tuple[int, int]) -> None:
-    assert math.isnan(focus(np.full(shape, 90, np.uint8)))
+    assert math.isnan(focus(np.full((1, *shape), 90, np.uint8))[0])

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mien.data import preprocess
-from mien.data.intake import inspect_file
+from mien.data.intake import inspect_together
 from mien.data.preprocess import UnreadableImageError, View, decode, render
 from mien.data.sources import open_images
 from mien.recognizer import softmax
@@ -62,7 +62,7 @@ def test_decoding_twice_gives_the_same_pixels() -> None:
 def test_format_is_told_by_content_not_by_name(tmp_path: Path) -> None:
     root = write_files(tmp_path, {"a.jfif": encoded(pattern(1), "JPEG"), "b.jpg": png(2)})
     source = open_images(str(root))
-    rows = [inspect_file(source, file, [], detector()).row for file in source.files]
+    rows = [inspected.row for inspected in inspect_together(source, source.files, [], detector())]
     assert [(row["status"], row["format"]) for row in rows] == [("ok", "JPEG"), ("ok", "PNG")]
 
 
@@ -448,7 +448,7 @@ def test_one_pixel_is_a_picture() -> None:
 @pytest.mark.parametrize("size", [(1, 1), (1, 3000), (3000, 1), (2, 2)])
 def test_extreme_shapes_are_inspected_without_a_stop(size: tuple[int, int], tmp_path: Path) -> None:
     source = open_images(str(write_files(tmp_path, {"a.png": encoded(Image.new("RGB", size, RED))})))
-    inspected = inspect_file(source, source.files[0], [View("photo", 32)], detector())
+    (inspected,) = inspect_together(source, source.files, [View("photo", 32)], detector())
     assert inspected.row["status"] == "ok"
     assert (inspected.row["width"], inspected.row["height"]) == size
     assert inspected.views["photo-32"].shape == (32, 32, 3)
@@ -457,7 +457,7 @@ def test_extreme_shapes_are_inspected_without_a_stop(size: tuple[int, int], tmp_
 def test_size_in_the_table_is_the_upright_one(tmp_path: Path) -> None:
     content = encoded(halves(), "JPEG", exif=exif(6))
     source = open_images(str(write_files(tmp_path, {"a.jpg": content})))
-    row = inspect_file(source, source.files[0], [], detector()).row
+    row = inspect_together(source, source.files[:1], [], detector())[0].row
     assert (row["width"], row["height"], row["bytes"]) == (20, 40, len(content))
 
 

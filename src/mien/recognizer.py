@@ -149,7 +149,11 @@ class Recognizer:
                 then, since nobody tells which face of the next frame is the same person's.
         """
         self._detector = self._detector or FaceDetector()  # evaluation from stored pixels never needs one
-        answers = self._answers(read_ahead(lambda p: self._see(p, every_face), pictures, _is_tiny), every_face)
+
+        def see(some: Sequence[Picture]) -> list[_Seen]:
+            return [self._see(picture, every_face) for picture in some]
+
+        answers = self._answers(read_ahead(see, pictures, _is_tiny), every_face)
         yield from answers if every_face else self._smoothed(answers)
 
     def _see(self, picture: Picture, every_face: bool) -> _Seen:

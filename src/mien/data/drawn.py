@@ -27,6 +27,7 @@ found none but a sheet of ink sketches, and that with 0.14. ``mien.auditing.draw
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +35,7 @@ from PIL import Image
 
 from mien.data.preprocess import Box
 
-__all__ = ["drawn_probability", "drawn_statistics"]
+__all__ = ["drawn_probabilities", "drawn_statistics"]
 
 BIAS, SPIKES_WEIGHT, TEXTURE_WEIGHT = -4.185, 5.436, -0.935
 
@@ -54,47 +55,55 @@ FLOOR = 0.01
 """Added to both shares, so that their ratio stays finite."""
 
 
-def drawn_probability(grey: Image.Image, face: Box | None = None) -> float:
-    """Probability that a picture is a flat drawing rather than a photograph.
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int16]
+BoolArray = NDArray[np.bool_]
+
+
+def drawn_probabilities(greys: Sequence[Image.Image], faces: Sequence[Box | None]) -> FloatArray:
+    """Probabilities that pictures of one size are flat drawings rather than photographs.
 
     Args:
-        grey: the luma of a whole picture with its longer side at most 256 px, mode ``L``.
-        face: box of the main face in its pixels. Where it is known, the face must look drawn as well: a
-            person photographed before a wall of one colour does not.
+        greys: the luma of N whole pictures with their longer side at most 256 px, mode ``L``.
+        faces: box of the main face in the pixels of each, or None. Where it is known, the face must look drawn as well:
+            a person photographed before a wall of one colour does not.
 
     Returns:
-        In [0, 1]: 0.5 stands for drawn and 0.1 for perhaps drawn; 0 for a blank picture, on which nothing is drawn.
+        (N,) in [0, 1]: 0.5 stands for drawn, 0.1 for perhaps drawn; 0 for a blank picture, on which nothing is drawn.
     """
-    whole = _probability(grey)
-    if face is None:
-        return whole
-    left, top, right, bottom = (max(0, round(edge)) for edge in face)
-    right, bottom = min(right, grey.width), min(bottom, grey.height)
-    if min(right - left, bottom - top) < LEAST_FACE:
-        return whole
-    return min(whole, _probability(grey.crop((left, top, right, bottom))))
+    found = _probabilities(greys)
+    for i, (grey, face) in enumerate(zip(greys, faces, strict=True)):
+        if face is None:
+            continue
+        left, top, right, bottom = (max(0, round(edge)) for edge in face)
+        right, bottom = min(right, grey.width), min(bottom, grey.height)
+        if min(right - left, bottom - top) >= LEAST_FACE:
+            found[i] = min(found[i], _probabilities([grey.crop((left, top, right, bottom))])[0])
+    return found
 
 
-def _probability(grey: Image.Image) -> float:
-    spikes, texture = drawn_statistics(grey)
-    if math.isnan(spikes):
-        return 0.0
-    return 1 / (1 + math.exp(-(BIAS + SPIKES_WEIGHT * spikes + TEXTURE_WEIGHT * texture)))
+def _probabilities(greys: Sequence[Image.Image]) -> FloatArray:
+    spikes, texture = drawn_statistics(greys).T
+    logit = BIAS + SPIKES_WEIGHT * spikes + TEXTURE_WEIGHT * texture
+    return np.where(np.isnan(logit), 0.0, 1 / (1 + np.exp(-logit)))
 
 
-def drawn_statistics(grey: Image.Image) -> tuple[float, float]:
-    """The two statistics of a picture of mode ``L``.
+def drawn_statistics(greys: Sequence[Image.Image]) -> FloatArray:
+    """The two statistics of N pictures of one size and of mode ``L``.
 
     Returns:
-        Spikes, from 0 to 2, and texture, from -4.6 to 4.6; NaN twice for a blank picture or too few middle greys.
+        (N, 2): spikes, from 0 to 2, and texture, from -4.6 to 4.6; NaN for a blank picture or too few middle greys.
     """
-    greys = _reduced(grey)
-    inner = greys[:-1, :-1]
+    reduced = np.stack([_reduced(grey) for grey in greys])
+    inner = reduced[:, :-1, :-1]
     is_middle = (inner >= DARKEST) & (inner <= LIGHTEST)
-    if is_middle.sum() < LEAST_PIXELS or np.ptp(greys) < LEAST_RANGE:
-        return math.nan, math.nan
-    steps = np.maximum(np.abs(greys[:-1, 1:] - inner), np.abs(greys[1:, :-1] - inner))
-    return _spikes(inner[is_middle]), _texture(steps[is_middle])
+    counts = is_middle.sum((1, 2))
+    is_blank = (counts < LEAST_PIXELS) | (np.ptp(reduced, axis=(1, 2)) < LEAST_RANGE)
+    steps = np.maximum(np.abs(reduced[:, :-1, 1:] - inner), np.abs(reduced[:, 1:, :-1] - inner))
+    counts = np.maximum(counts, 1)
+    found = np.stack([_spikes(inner, is_middle, counts), _texture(steps, is_middle, counts)], axis=1)
+    found[is_blank] = math.nan
+    return found
 
 
 def _reduced(grey: Image.Image) -> NDArray[np.int16]:
@@ -103,14 +112,18 @@ def _reduced(grey: Image.Image) -> NDArray[np.int16]:
     return np.asarray(grey.reduce(factor) if factor > 1 else grey, dtype=np.int16)
 
 
-def _spikes(greys: NDArray[np.int16]) -> float:
-    """Distance between the histogram of middle greys (N,) and its running mean over five greys."""
-    counts = np.bincount(greys - DARKEST, minlength=LIGHTEST - DARKEST + 1) / greys.size
-    return float(np.abs(counts - np.convolve(counts, np.full(5, 0.2), "same")).sum())
+def _spikes(greys: IntArray, is_middle: BoolArray, counts: NDArray[np.int64]) -> FloatArray:
+    """Distances (N,) between the histogram of the middle greys of (N, h, w) and its running mean over five greys."""
+    levels = LIGHTEST - DARKEST + 1
+    places = greys - DARKEST + levels * np.arange(len(greys))[:, None, None]
+    shares = np.bincount(places[is_middle], minlength=levels * len(greys)).reshape(-1, levels) / counts[:, None]
+    padded = np.pad(shares, ((0, 0), (2, 2)))
+    running = sum(padded[:, i : i + levels] for i in range(5)) / 5
+    return np.asarray(np.abs(shares - running).sum(1))
 
 
-def _texture(steps: NDArray[np.int16]) -> float:
-    """Log of small steps over large ones; ``steps`` (N,) are the larger of the two to the right and below."""
-    small = ((steps >= SMALL_STEPS[0]) & (steps <= SMALL_STEPS[1])).mean()
-    large = (steps >= LARGE_STEP).mean()
-    return math.log((float(small) + FLOOR) / (float(large) + FLOOR))
+def _texture(steps: IntArray, is_middle: BoolArray, counts: NDArray[np.int64]) -> FloatArray:
+    """Logs (N,) of small over large steps; ``steps`` (N, h, w) are the larger of the two to the right and below."""
+    small = ((steps >= SMALL_STEPS[0]) & (steps <= SMALL_STEPS[1]) & is_middle).sum((1, 2)) / counts
+    large = ((steps >= LARGE_STEP) & is_middle).sum((1, 2)) / counts
+    return np.asarray(np.log((small + FLOOR) / (large + FLOOR)))

@@ -8,13 +8,16 @@ searched for cropped copies, only for whole and mirrored ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from mien.data.components import connected_components
 from mien.data.fingerprints import GRID, SIDE, align, descriptors, halved, look_in, similarity
@@ -171,48 +174,67 @@ def find_pairs(
     order = np.argsort(is_crop, kind="stable")  # photos first, so that both kinds are slices
     n_photos, sides = int((~is_crop).sum()), None if is_ours is None else is_ours[order]
     prints = _Prints(lambda some: read(order[some]), len(order), n_photos, sides)
+    described = prints.described(mirrored=False), prints.described(mirrored=True)
     best: dict[tuple[int, int], float] = {}
-    for candidates in _coarse(prints):
-        found = _compared(prints, candidates)
-        for row in np.flatnonzero(found >= KIN_SIMILARITY):
-            i, j = sorted((int(order[candidates.whole[row]]), int(order[candidates.part[row]])))
-            best[i, j] = max(best.get((i, j), 0.0), float(found[row]))
+    # Blocks in threads use the cores better than one product in several, which would wait for each other.
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(max(1, min(4, os.cpu_count() or 1))) as pool:
+        for near in pool.map(lambda start: _near(prints, start, described), range(0, prints.n, BLOCK)):
+            for whole, part, alike in near:
+                i, j = sorted((int(order[whole]), int(order[part])))
+                best[i, j] = max(best.get((i, j), 0.0), alike)
     pairs = sorted(best)
     return Pairs(np.array(pairs, np.int64).reshape(-1, 2), np.array([best[pair] for pair in pairs], np.float32))
 
 
-def _coarse(prints: _Prints) -> Iterator[_Candidates]:
-    """Candidates by their descriptors, each pair with its best window, at most ``BLOCK`` at a time."""
-    for mirrored in (False, True):
-        described = prints.described(mirrored)
-        for start in range(0, prints.n, BLOCK):
-            wholes = prints.block(start, start + BLOCK)
-            is_photos = start < prints.n_photos
-            # A whole crop is as like another as the other is like it; a window of a photo is not.
-            for first in range(0 if is_photos else start, prints.n, 8 * BLOCK):
-                parts = described[first : first + 8 * BLOCK].astype(np.float32)
-                found = _agreeing(wholes, parts, (prints.n_photos - start, prints.n_photos - first))
-                found = _Candidates(found.whole + start, found.part + first, found.windows, mirrored)
-                is_photo = found.whole < prints.n_photos
-                found = found.chosen((found.whole < found.part) | (is_photo & (found.whole != found.part)))
-                found = prints.across(found)
-                for some in range(0, len(found.whole), BLOCK):
-                    yield found.chosen(slice(some, some + BLOCK))
+def _near(
+    prints: _Prints, start: int, described: tuple[NDArray[np.float16], NDArray[np.float16]]
+) -> list[tuple[int, int, float]]:
+    """Pairs of a whole picture of the block that begins at ``start`` and any other, and how alike they are."""
+    near = list[tuple[int, int, float]]()
+    for candidates in _coarse(prints, start, described):
+        found = _compared(prints, candidates)
+        rows = np.flatnonzero(found >= KIN_SIMILARITY)
+        near += zip(candidates.whole[rows].tolist(), candidates.part[rows].tolist(), found[rows].tolist(), strict=True)
+    return near
 
 
-def _agreeing(wholes: NDArray[np.uint8], parts: FloatArray, n_photos: tuple[int, int]) -> _Candidates:
-    """Pairs of a whole picture (B, SIDE, SIDE) and a descriptor (C, D) that agree, in their best window.
+def _coarse(
+    prints: _Prints, start: int, described: tuple[NDArray[np.float16], NDArray[np.float16]]
+) -> Iterator[_Candidates]:
+    """Candidates by their descriptors, each pair with its best window, at most ``BLOCK`` at a time.
 
     Args:
+        start: of the block of whole pictures.
+        described: of all pictures, as they are and mirrored.
+    """
+    wholes, is_photos = prints.block(start, start + BLOCK), start < prints.n_photos
+    seen = [descriptors(wholes)]
+    seen += [descriptors(wholes[: max(0, prints.n_photos - start)], window) for window in WINDOWS[1:] if is_photos]
+    for mirrored in (False, True):
+        # A whole crop is as like another as the other is like it; a window of a photo is not.
+        for first in range(0 if is_photos else start, prints.n, 8 * BLOCK):
+            parts = described[mirrored][first : first + 8 * BLOCK].astype(np.float32)
+            found = _agreeing(seen, parts, (prints.n_photos - start, prints.n_photos - first))
+            found = _Candidates(found.whole + start, found.part + first, found.windows, mirrored)
+            is_photo = found.whole < prints.n_photos
+            found = found.chosen((found.whole < found.part) | (is_photo & (found.whole != found.part)))
+            found = prints.across(found)
+            for some in range(0, len(found.whole), BLOCK):
+                yield found.chosen(slice(some, some + BLOCK))
+
+
+def _agreeing(seen: Sequence[FloatArray], parts: FloatArray, n_photos: tuple[int, int]) -> _Candidates:
+    """Pairs of one of B whole pictures and a descriptor (C, D) that agree, in their best window.
+
+    Args:
+        seen: descriptors of the whole pictures (B, D), then of what each further window shows of the photos among them.
         n_photos: how many of both, from the first on, are no face crops; those alone are looked for in windows.
     """
     photos, others = (max(0, n) for n in n_photos)
-    best = descriptors(wholes) @ parts.T
+    best = seen[0] @ parts.T
     number = np.zeros(best.shape, np.uint8)
-    for i, window in enumerate(WINDOWS[1:], start=1):
-        if not photos or not others:
-            break
-        alike = descriptors(wholes[:photos], window) @ parts[:others].T
+    for i, window in enumerate(seen[1:], start=1):
+        alike = window @ parts[:others].T
         better = alike > best[:photos, :others]
         np.copyto(best[:photos, :others], alike, where=better)
         number[:photos, :others][better] = i

@@ -19,7 +19,7 @@ from PIL import Image
 
 from mien.data.preprocess import Box
 
-__all__ = ["FLAGS", "FOCUS_SIDE", "face_flags", "face_focus", "focus", "is_low_quality"]
+__all__ = ["FLAGS", "FOCUS_SIDE", "face_flags", "face_focus", "focus", "focus_view", "is_low_quality"]
 
 TINY_SIDE = 48.0
 """Shorter side below which a face is tiny, in pixels: the size of FER2013, the least that is in common use."""
@@ -87,31 +87,35 @@ def is_low_quality(side: float, face_focus: float | None, *, is_found: bool) -> 
 
 def face_focus(image: Image.Image, box: Box | None) -> float | None:
     """Focus of the part of a picture in a box, of all of it without one; None where there is nothing to judge."""
+    (value,) = focus(focus_view(image, box)[None])
+    return None if math.isnan(value) else float(value)
+
+
+def focus_view(image: Image.Image, box: Box | None) -> NDArray[np.uint8]:
+    """The greys (h, w) that ``focus`` judges a face by."""
     left, top, right, bottom = box or (0, 0, *image.size)
     scale = min(1.0, FOCUS_SIDE / min(right - left, bottom - top))
     size = (max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale)))
-    face = image.resize(size, Image.Resampling.BILINEAR, box=box, reducing_gap=2.0).convert("L")
-    value = focus(np.asarray(face))
-    return None if math.isnan(value) else value
+    return np.asarray(image.resize(size, Image.Resampling.BILINEAR, box=box, reducing_gap=2.0).convert("L"))
 
 
-def focus(face: NDArray[np.uint8]) -> float:
-    """How sharp a face is, whatever its light and contrast.
+def focus(faces: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """How sharp faces are, whatever their light and contrast.
 
     The root mean square of the Laplacian over that of the gradient: blur takes more from second differences than from
     first ones, and brightness or contrast change both alike. After the variance of the Laplacian (Pech-Pacheco et al.
     2000), which calls dark faces blurred.
 
     Args:
-        face: greys (h, w), with the shorter side at most ``FOCUS_SIDE`` px and not enlarged.
+        faces: greys (N, h, w), with the shorter side at most ``FOCUS_SIDE`` px and not enlarged.
 
     Returns:
-        From 0, about 0.7 for a sharp face of 96 px and 0.9 for one of 48 px; NaN for a flat one or below 3 px.
+        (N,) from 0, about 0.7 for a sharp face of 96 px and 0.9 for one of 48 px; NaN for a flat one or below 3 px.
     """
-    g = face.astype(np.float32)
-    if min(g.shape) < 3:
-        return math.nan
-    gradient = (g[1:-1, 2:] - g[1:-1, :-2]) ** 2 + (g[2:, 1:-1] - g[:-2, 1:-1]) ** 2
-    laplacian = g[:-2, 1:-1] + g[2:, 1:-1] + g[1:-1, :-2] + g[1:-1, 2:] - 4 * g[1:-1, 1:-1]
-    energy = float(gradient.mean())
-    return math.sqrt(float((laplacian**2).mean()) / energy) if energy > 0 else math.nan
+    if min(faces.shape[1:]) < 3:
+        return np.full(len(faces), math.nan)
+    g = faces.astype(np.float32)
+    gradient = (g[:, 1:-1, 2:] - g[:, 1:-1, :-2]) ** 2 + (g[:, 2:, 1:-1] - g[:, :-2, 1:-1]) ** 2
+    laplacian = g[:, :-2, 1:-1] + g[:, 2:, 1:-1] + g[:, 1:-1, :-2] + g[:, 1:-1, 2:] - 4 * g[:, 1:-1, 1:-1]
+    energy = gradient.mean((1, 2), dtype=np.float64)
+    return np.asarray(np.sqrt((laplacian**2).mean((1, 2)) / np.where(energy > 0, energy, math.nan)))

@@ -7,6 +7,7 @@ under way, and results are taken in file order, so memory is flat and a second p
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,23 +21,26 @@ import polars as pl
 from numpy.typing import NDArray
 from PIL import Image
 
-from mien.data.drawn import drawn_probability
-from mien.data.face_audit import face_focus
+from mien.data.drawn import drawn_probabilities
+from mien.data.face_audit import focus, focus_view
 from mien.data.faces import FaceDetector, Finding, unsearched
 from mien.data.fingerprints import fingerprint
 from mien.data.manifest import SCHEMA
 from mien.data.pixels import PixelWriter
 from mien.data.preprocess import Box, UnreadableImageError, View, decode, render
-from mien.data.properties import SURVEY_SIDE, measure, survey
+from mien.data.properties import SURVEY_SIDE, Survey, measure, survey
 from mien.data.sources import Source, SourceFile
 
-__all__ = ["Inspected", "inspect_file", "inspect_files", "read_ahead", "take_in"]
+__all__ = ["Inspected", "inspect_files", "inspect_together", "read_ahead", "take_in"]
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 SAMPLE, SMALL_FILE = 8, 8192
-"""First files that are looked at, and bytes below which all of them are small: then one thread reads the rest."""
+"""First files that are looked at, and bytes below which all of them are small."""
+AT_ONCE, TOGETHER = 8, 64
+"""Files that a thread inspects in one go, so that it waits less often for Python's lock; small ones that are inspected,
+and measured, at once without threads."""
 CHUNK = 1000
 """Rows that are kept as Python objects before they become part of the table, which is ten times smaller."""
 
@@ -99,45 +103,100 @@ def inspect_files(
     source: Source, files: Iterable[SourceFile], views: Sequence[View], detector: FaceDetector | None
 ) -> Iterator[Inspected]:
     """Inspect files side by side, yielding in their order."""
-    return read_ahead(
-        lambda file: inspect_file(source, file, views, detector),
-        files,
-        lambda inspected: inspected.row.get("bytes", 0) < SMALL_FILE,
-    )
+
+    def inspect(some: Sequence[SourceFile]) -> list[Inspected]:
+        return inspect_together(source, some, views, detector)
+
+    return read_ahead(inspect, files, lambda inspected: inspected.row.get("bytes", 0) < SMALL_FILE, at_once=AT_ONCE)
 
 
-def read_ahead(work: Callable[[T], R], items: Iterable[T], is_small: Callable[[R], bool]) -> Iterator[R]:
+def read_ahead(
+    work: Callable[[Sequence[T]], list[R]], items: Iterable[T], is_small: Callable[[R], bool], *, at_once: int = 1
+) -> Iterator[R]:
     """Work on items side by side in threads, a bounded number at a time, yielding in their order.
 
     Args:
+        work: is given so many items in a thread, or many without one.
         is_small: whether a result was of a tiny picture. Threads that decode those wait for Python's lock more than
-            they work, so where the first few all are, the rest is done without any.
+            they work, so where the first few all are, the others are worked on without.
+        at_once: items that a thread takes, after the first few.
     """
-    items, many = iter(items), max(1, min(8, os.cpu_count() or 1))
-    are_small = []
-    for result in _side_by_side(work, islice(items, SAMPLE), many):
+    items, are_small = iter(items), []
+    for result in _side_by_side(work, islice(items, SAMPLE), 1):
         are_small.append(is_small(result))
         yield result
-    # A thread of its own for one worker would cost a third more than the work: the two take turns at Python's lock.
-    yield from map(work, items) if all(are_small) else _side_by_side(work, items, many)
+    if not all(are_small):
+        yield from _side_by_side(work, items, at_once)
+    while some := list(islice(items, TOGETHER)):
+        yield from work(some)
 
 
-def _side_by_side(work: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
-    pending: deque[Future[R]] = deque()
+def _side_by_side(work: Callable[[Sequence[T]], list[R]], items: Iterable[T], at_once: int) -> Iterator[R]:
+    items = iter(items)
+    pending, workers = deque[Future[list[R]]](), max(1, min(8, os.cpu_count() or 1))
     with ThreadPoolExecutor(workers) as pool:
         try:
-            for item in items:
-                pending.append(pool.submit(work, item))
+            while some := list(islice(items, at_once)):
+                pending.append(pool.submit(work, some))
                 if len(pending) >= 4 * workers:
-                    yield pending.popleft().result()
+                    yield from pending.popleft().result()
             while pending:
-                yield pending.popleft().result()
+                yield from pending.popleft().result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def inspect_file(source: Source, file: SourceFile, views: Sequence[View], detector: FaceDetector | None) -> Inspected:
-    """Inspect one file; one that cannot be used becomes a row with its reason."""
+@dataclass(frozen=True)
+class _Measurable:
+    """What the last measurements of a picture need; the picture itself is not kept.
+
+    Attributes:
+        row: of the manifest, to which they are added.
+        survey: of the picture.
+        face: box of the main face in pixels of the survey, or None.
+        focus: greys by which the focus of its face is told, or None.
+    """
+
+    row: dict[str, Any]
+    survey: Survey
+    face: Box | None
+    focus: NDArray[np.uint8] | None
+
+
+def inspect_together(
+    source: Source, files: Sequence[SourceFile], views: Sequence[View], detector: FaceDetector | None
+) -> list[Inspected]:
+    """Inspect files; one that cannot be used becomes a row with its reason.
+
+    What is measured of pictures of one size is measured of all of them at once.
+    """
+    opened = [_opened(source, file, views, detector) for file in files]
+    pictures = [picture for _, picture in opened if picture is not None]
+    for alike in _together(pictures, lambda each: each.survey.grey.size):
+        measured = measure([each.survey for each in alike])
+        measured["drawn"] = drawn_probabilities([each.survey.grey for each in alike], [each.face for each in alike])
+        for i, each in enumerate(alike):
+            each.row.update((name, values[i].item()) for name, values in measured.items())
+    judged = [(each.row, each.focus) for each in pictures if each.focus is not None]
+    for alike_faces in _together(judged, lambda each: each[1].shape):
+        values = focus(np.stack([face for _, face in alike_faces])).tolist()
+        for (row, _), value in zip(alike_faces, values, strict=True):
+            row["face_focus"] = None if math.isnan(value) else value
+    return [inspected for inspected, _ in opened]
+
+
+def _together(items: Iterable[T], size: Callable[[T], Any]) -> Iterable[list[T]]:
+    """Those of one size as one list, by the first of each."""
+    of_size: dict[Any, list[T]] = {}
+    for item in items:
+        of_size.setdefault(size(item), []).append(item)
+    return of_size.values()
+
+
+def _opened(
+    source: Source, file: SourceFile, views: Sequence[View], detector: FaceDetector | None
+) -> tuple[Inspected, _Measurable | None]:
+    """What one file turned out to be, but for what can be measured of several at once; None where it is no picture."""
     row: dict[str, Any] = {
         "id": f"{source.name}/{file.path}",
         "source": source.name,
@@ -147,44 +206,36 @@ def inspect_file(source: Source, file: SourceFile, views: Sequence[View], detect
         "given_split": file.split,
     }
     if file.ignored is not None:
-        return Inspected(row | {"status": "ignored", "reason": file.ignored})
+        return Inspected(row | {"status": "ignored", "reason": file.ignored}), None
     try:
         content = source.read(file)
     except OSError as error:
-        return Inspected(row | {"status": "unreadable", "reason": error.strerror or str(error)})
+        return Inspected(row | {"status": "unreadable", "reason": error.strerror or str(error)}), None
     row |= {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
     try:
         decoded = decode(content, least_side=None if views or detector else SURVEY_SIDE)
     except UnreadableImageError as error:
-        return Inspected(row | {"status": "unreadable", "reason": str(error)})
+        return Inspected(row | {"status": "unreadable", "reason": str(error)}), None
     image = decoded.image
     finding = detector.find(image) if detector else unsearched(*decoded.size)
     box = finding.main.box if finding.main else None
     row |= {"status": "ok", "format": decoded.format, "mode": decoded.mode, "note": decoded.note}
     row["jpeg_quality"] = decoded.quality
-    row |= dict(zip(("width", "height"), decoded.size, strict=True))
-    reduced = survey(image)
-    row |= _face_columns(finding, image) | measure(image, reduced, box)
-    row["drawn"] = _drawn(image, reduced.grey, box)
+    row |= dict(zip(("width", "height"), decoded.size, strict=True)) | _face_columns(finding, image)
+    reduced = survey(image, box)
     rendered = {view.key: render(image, view, box) for view in views}
-    return Inspected(row, rendered, finding, fingerprint(reduced.grey))
+    scale = max(reduced.grey.size) / max(image.size)
+    face = (box[0] * scale, box[1] * scale, box[2] * scale, box[3] * scale) if box else None
+    judged = focus_view(image, box) if finding.kind != "none" else None
+    return Inspected(row, rendered, finding, fingerprint(reduced.grey)), _Measurable(row, reduced, face, judged)
 
 
 def _face_columns(finding: Finding, image: Image.Image) -> dict[str, Any]:
     columns: dict[str, Any] = {"face_kind": finding.kind, "face_count": len(finding.faces)}
     if finding.kind == "crop":
-        columns |= {"face_count": 1, "face_side": min(image.size), "face_focus": face_focus(image, None)}
+        columns |= {"face_count": 1, "face_side": min(image.size)}
     if finding.main:
         names = ("face_left", "face_top", "face_right", "face_bottom")
         columns |= dict(zip(names, finding.main.box, strict=True))
         columns |= {"face_score": finding.main.score, "face_side": finding.main.side, "face_cut": finding.main.cut}
-        columns |= {"face_focus": face_focus(image, finding.main.box)}
     return columns
-
-
-def _drawn(image: Image.Image, grey: Image.Image, box: Box | None) -> float:
-    if box is None:
-        return drawn_probability(grey)
-    scale = max(grey.size) / max(image.size)
-    left, top, right, bottom = (edge * scale for edge in box)
-    return drawn_probability(grey, (left, top, right, bottom))
