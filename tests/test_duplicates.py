@@ -18,7 +18,7 @@ from mien.data.audit import audit
 from mien.data.collection import open_collection
 from mien.data.demo import ACTION_UNITS, draw_face
 from mien.data.duplicates import COPY_SIMILARITY, Pairs, assign_groups, find_pairs
-from mien.data.fingerprints import SIDE, align, look_in, similarity
+from mien.data.fingerprints import SIDE, align, descriptors, look_in, of_mirrored, similarity
 from mien.data.intake import take_in
 from mien.data.pixels import Pixels, PixelWriter
 from mien.data.prepare import prepare
@@ -327,3 +327,9 @@ def test_copies_among_many_small_files_are_all_found(real_data: Path, tmp_path: 
     assert (found.exact.groups, found.exact.across_labels) == (1516, 57)
     assert found.exact.across_splits == {"train+test": 531}
     assert found.near.groups > found.exact.groups
+
+
+def test_descriptors_of_mirrored_pictures_need_no_second_look() -> None:
+    prints = np.random.default_rng(3).integers(0, 256, (6, SIDE, SIDE), dtype=np.uint8)
+    assert np.allclose(of_mirrored(descriptors(prints)), descriptors(prints[:, :, ::-1]), atol=1e-6)
+    assert np.array_equal(of_mirrored(of_mirrored(descriptors(prints))), descriptors(prints))

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from mien.data.components import connected_components
-from mien.data.fingerprints import GRID, SIDE, align, descriptors, halved, look_in, similarity
+from mien.data.fingerprints import GRID, SIDE, align, descriptors, halved, look_in, of_mirrored, similarity
 from mien.data.manifest import usable
 from mien.data.pixels import Pixels
 from mien.data.series import named_alike
@@ -44,8 +44,8 @@ MIN_CONTRAST = 0.02
 """Flatter pictures have no gradients to compare; only exact copies of them are grouped."""
 MAX_GROUP_SHARE, MIN_GROUP_CAP = 0.02, 24
 """Largest share of all pictures that one group may hold, unless the files are the same, and what it may always hold."""
-BLOCK = 512
-"""Pictures compared at once; bounds the memory."""
+BLOCK, DESCRIBED = 512, 1024
+"""Whole pictures or pairs, and descriptors, that are compared at once; they bound the memory."""
 
 EDGES = ((0.0, 1.0), (0.0, 0.9), (0.1, 1.0), (0.05, 0.95))
 WINDOWS = np.array([(*rows, *columns) for rows, columns in product(EDGES, EDGES)], np.float32)
@@ -84,12 +84,11 @@ class _Prints:
     def block(self, start: int, end: int) -> NDArray[np.uint8]:
         return self.read(np.arange(start, min(end, self.n)))
 
-    def described(self, mirrored: bool) -> NDArray[np.float16]:
+    def described(self) -> NDArray[np.float16]:
         """Descriptors (n, D) of the whole pictures; half precision, since there is one for every picture."""
-        step = slice(None, None, -1 if mirrored else 1)
         described = np.zeros((self.n, 2 * GRID**2), np.float16)
         for start in range(0, self.n, BLOCK):
-            described[start : start + BLOCK] = descriptors(self.block(start, start + BLOCK)[:, :, step])
+            described[start : start + BLOCK] = descriptors(self.block(start, start + BLOCK))
         return described
 
 
@@ -104,6 +103,10 @@ class _Candidates:
 
     def chosen(self, rows: slice | NDArray[np.bool_]) -> _Candidates:
         return _Candidates(self.whole[rows], self.part[rows], self.windows[rows], self.mirrored)
+
+    def and_then(self, others: _Candidates) -> _Candidates:
+        whole, part = np.concatenate([self.whole, others.whole]), np.concatenate([self.part, others.part])
+        return _Candidates(whole, part, np.concatenate([self.windows, others.windows]), self.mirrored)
 
 
 def assign_groups(manifest: pl.DataFrame, pixels: Pixels) -> pl.DataFrame:
@@ -130,8 +133,8 @@ def assign_groups(manifest: pl.DataFrame, pixels: Pixels) -> pl.DataFrame:
         {"row": rows, "exact_group": rows[exact], "near_group": rows[near], "series": rows[series]},
         schema_overrides=dict.fromkeys(("row", "exact_group", "near_group", "series"), pl.Int64),
     )
-    rest = manifest.drop("exact_group", "near_group", "series")
-    return rest.join(groups, on="row", how="left", maintain_order="left").select(manifest.columns)
+    of_rows = manifest.select("row").join(groups, on="row", how="left", maintain_order="left")
+    return manifest.with_columns(of_rows.drop("row"))
 
 
 def is_copy_of(rows: pl.DataFrame, pixels: Pixels, *, own: pl.DataFrame, own_pixels: Pixels) -> NDArray[np.bool_]:
@@ -174,7 +177,7 @@ def find_pairs(
     order = np.argsort(is_crop, kind="stable")  # photos first, so that both kinds are slices
     n_photos, sides = int((~is_crop).sum()), None if is_ours is None else is_ours[order]
     prints = _Prints(lambda some: read(order[some]), len(order), n_photos, sides)
-    described = prints.described(mirrored=False), prints.described(mirrored=True)
+    described = prints.described()
     best: dict[tuple[int, int], float] = {}
     # Blocks in threads use the cores better than one product in several, which would wait for each other.
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(max(1, min(4, os.cpu_count() or 1))) as pool:
@@ -186,9 +189,7 @@ def find_pairs(
     return Pairs(np.array(pairs, np.int64).reshape(-1, 2), np.array([best[pair] for pair in pairs], np.float32))
 
 
-def _near(
-    prints: _Prints, start: int, described: tuple[NDArray[np.float16], NDArray[np.float16]]
-) -> list[tuple[int, int, float]]:
+def _near(prints: _Prints, start: int, described: NDArray[np.float16]) -> list[tuple[int, int, float]]:
     """Pairs of a whole picture of the block that begins at ``start`` and any other, and how alike they are."""
     near = list[tuple[int, int, float]]()
     for candidates in _coarse(prints, start, described):
@@ -198,29 +199,33 @@ def _near(
     return near
 
 
-def _coarse(
-    prints: _Prints, start: int, described: tuple[NDArray[np.float16], NDArray[np.float16]]
-) -> Iterator[_Candidates]:
-    """Candidates by their descriptors, each pair with its best window, at most ``BLOCK`` at a time.
+def _coarse(prints: _Prints, start: int, described: NDArray[np.float16]) -> Iterator[_Candidates]:
+    """Candidates by their descriptors, each pair with its best window, ``BLOCK`` at a time.
 
     Args:
         start: of the block of whole pictures.
-        described: of all pictures, as they are and mirrored.
+        described: all pictures.
     """
-    wholes, is_photos = prints.block(start, start + BLOCK), start < prints.n_photos
+    wholes, is_photos, nothing = prints.block(start, start + BLOCK), start < prints.n_photos, np.zeros(0, np.int64)
     seen = [descriptors(wholes)]
     seen += [descriptors(wholes[: max(0, prints.n_photos - start)], window) for window in WINDOWS[1:] if is_photos]
     for mirrored in (False, True):
+        # A picture is like another's mirror image as its own mirror image is like the other.
+        wanted = [of_mirrored(each) for each in seen] if mirrored else seen
+        waiting = _Candidates(nothing, nothing, WINDOWS[nothing], mirrored)
         # A whole crop is as like another as the other is like it; a window of a photo is not.
-        for first in range(0 if is_photos else start, prints.n, 8 * BLOCK):
-            parts = described[mirrored][first : first + 8 * BLOCK].astype(np.float32)
-            found = _agreeing(seen, parts, (prints.n_photos - start, prints.n_photos - first))
+        for first in range(0 if is_photos else start, prints.n, DESCRIBED):
+            parts = described[first : first + DESCRIBED].astype(np.float32)
+            found = _agreeing(wanted, parts, (prints.n_photos - start, prints.n_photos - first))
             found = _Candidates(found.whole + start, found.part + first, found.windows, mirrored)
             is_photo = found.whole < prints.n_photos
             found = found.chosen((found.whole < found.part) | (is_photo & (found.whole != found.part)))
-            found = prints.across(found)
-            for some in range(0, len(found.whole), BLOCK):
-                yield found.chosen(slice(some, some + BLOCK))
+            waiting = waiting.and_then(prints.across(found))
+            while len(waiting.whole) >= BLOCK:
+                yield waiting.chosen(slice(BLOCK))
+                waiting = waiting.chosen(slice(BLOCK, None))
+        if len(waiting.whole):
+            yield waiting
 
 
 def _agreeing(seen: Sequence[FloatArray], parts: FloatArray, n_photos: tuple[int, int]) -> _Candidates:

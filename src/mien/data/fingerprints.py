@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["GRID", "SIDE", "align", "descriptors", "fingerprint", "halved", "look_in", "similarity"]
+__all__ = ["GRID", "SIDE", "align", "descriptors", "fingerprint", "halved", "look_in", "of_mirrored", "similarity"]
 
 SIDE = 32
 """Side of a fingerprint, px."""
@@ -47,6 +47,12 @@ def descriptors(prints: NDArray[np.uint8], window: Window = (0, 1, 0, 1)) -> Flo
     typical = np.median(np.abs(gradients), axis=1, keepdims=True) + 1e-3
     squashed = np.tanh(SQUASH / typical * gradients)
     return np.asarray(squashed / (np.linalg.norm(squashed, axis=1, keepdims=True) + 1e-9), np.float32)
+
+
+def of_mirrored(described: FloatArray) -> FloatArray:
+    """The descriptors (N, 2·GRID²) of the same pictures, or windows, mirrored: what rose to the right falls."""
+    gradients = described.reshape(-1, GRID, GRID, 2)[:, :, ::-1]
+    return np.asarray((gradients * np.array([-1, 1], np.float32)).reshape(described.shape))
 
 
 def halved(luma: FloatArray) -> FloatArray:
