@@ -215,7 +215,7 @@ def small_target(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def study_command(small_set: Path, small_target: Path) -> tuple[str, ...]:
     """The arguments of the study of ``small_study``, without its folder."""
     recipes = [word for name in STUDY_RECIPES for word in ("--recipe", name)]
-    return ("study", str(small_set), "--target", str(small_target), *recipes, *STUDY_OPTIONS)
+    return ("study", str(small_set), "--target", str(small_target), "--explain-mistakes", *recipes, *STUDY_OPTIONS)
 
 
 @pytest.fixture(scope="session")

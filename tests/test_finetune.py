@@ -175,6 +175,16 @@ def test_share_of_photos_is_shown_without_colour() -> None:
     assert torch.equal(augmentation("none", 4)(images), images)
 
 
+def test_training_whose_seconds_are_spent_does_not_go_on(tmp_path: Path) -> None:
+    settings = replace(SETTINGS, budget=Budget(seconds=0.2))
+    before = train(small(), settings, tmp_path / "run").state_dict()
+    history = read_history(tmp_path / "run" / "history.csv")
+    assert history
+    after = train(small(), settings, tmp_path / "run").state_dict()
+    assert read_history(tmp_path / "run" / "history.csv") == history
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
 def test_only_networks_of_stages_can_be_parted() -> None:
     resnet = timm.create_model("resnet10t", num_classes=0)
     other = replace(load_backbone("expression"), module=resnet)

@@ -40,6 +40,10 @@ def test_base_installation_recognises_a_drawn_face(bare: Path, tmp_path: Path) -
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split("\t")[1] == "happy"
+    command = [str(bare / "bin/mien"), "audit", "demo"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "copies: " in done.stdout
     (packages,) = (bare / "lib").glob("python*/site-packages")
     installed = {path.name.split("-")[0].lower() for path in packages.iterdir()}
     assert not installed & {"torch", "torchvision", "lightning", "timm", "sklearn", "kornia"}

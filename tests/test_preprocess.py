@@ -23,7 +23,7 @@ from mien.data.intake import inspect_together
 from mien.data.preprocess import UnreadableImageError, View, decode, render
 from mien.data.sources import open_images
 from mien.recognizer import softmax
-from pictures import BLUE, RED, WHITE, detector, encoded, halves, pattern, png, png_header, write_files
+from pictures import BLUE, RED, WHITE, detector, encoded, grainy, halves, pattern, png, png_header, write_files
 
 ORIENTATION = 0x0112
 
@@ -452,6 +452,23 @@ def test_extreme_shapes_are_inspected_without_a_stop(size: tuple[int, int], tmp_
     assert inspected.row["status"] == "ok"
     assert (inspected.row["width"], inspected.row["height"]) == size
     assert inspected.views["photo-32"].shape == (32, 32, 3)
+
+
+def test_files_inspected_together_are_what_each_is_alone(tmp_path: Path) -> None:
+    pictures = {f"{i:02d}.png": encoded(grainy(i)) for i in range(3)}
+    pictures |= {f"{i:02d}.png": encoded(pattern(i, (60 + i % 2, 40))) for i in range(3, 8)}
+    pictures |= {"08.png": b"no picture", "09.png": encoded(Image.new("RGB", (1, 90), RED)), "10.png": b""}
+    source = open_images(str(write_files(tmp_path, pictures)))
+    together = inspect_together(source, source.files, [View("photo", 32)], detector())
+    for file, one in zip(source.files, together, strict=True):
+        (alone,) = inspect_together(source, [file], [View("photo", 32)], detector())
+        assert one.row.keys() == alone.row.keys()
+        numbers = {name: value for name, value in alone.row.items() if isinstance(value, float)}
+        assert {name: one.row[name] for name in numbers} == pytest.approx(numbers, rel=1e-6, abs=1e-12)
+        assert {**one.row, **numbers} == alone.row
+        assert (one.fingerprint is None) == (alone.fingerprint is None) == (one.row["status"] == "unreadable")
+        assert all(np.array_equal(view, alone.views[key]) for key, view in one.views.items())
+    assert [one.row["status"] for one in together].count("unreadable") == 2
 
 
 def test_size_in_the_table_is_the_upright_one(tmp_path: Path) -> None:

@@ -519,7 +519,7 @@ def test_a_report_without_photos_holds_neither_photos_nor_their_names(small_stud
     skip = shutil.ignore_patterns("checkpoints", "*.safetensors", "tensorboard")
     folder = Path(shutil.copytree(small_study.folder, tmp_path / "copy", ignore=skip))
     config = read_toml(StudyConfig, folder / "study.toml")
-    results = run_study(replace(config, photos=False), folder, resume=True, progress=Silent())
+    results = run_study(replace(config, photos=False, explain_mistakes=False), folder, resume=True, progress=Silent())
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "data:image/jpeg" not in page
     assert "data:image/png" not in page

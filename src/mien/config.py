@@ -279,6 +279,7 @@ class StudyConfig:
             raise ConfigError("--explain-mistakes is drawn over photos; give it without --no-photos")
         if not 0 <= self.seed < 2**32:
             raise ConfigError(f"--seed {self.seed}: must be from 0 to {2**32 - 1}")
+        check_range("members", self.members, 1, None)
         check_choice("device", self.device, ("auto", "cpu", "cuda"))
         check_choice("split-method", self.split_method, get_args(SplitMethod))
         check_choice("augment", self.augment, (None, *get_args(Augmentation)))

@@ -130,7 +130,7 @@ class TrainOptions:
         keep_splits: Earlier study whose photos keep their splits; new ones fill up.
         epochs: Passes over the training photos, in place of the recipe's budget.
         updates: Optimiser steps, in place of the recipe's budget.
-        seconds: Wall-clock seconds a run, in place of the recipe's budget.
+        seconds: Wall-clock seconds a network, in place of the recipe's budget.
         seed: Seed of the split and of every run.
         size: Side of the trained networks' input, px.
         augment: Augmentation of the trained networks: none, notebook, or elsewhere, for photos from other places

@@ -190,7 +190,8 @@ def _open_folder(
             raise OutputError(f"{folder}: exists already; go on with --resume, or give another --out")
         if not stored.exists():
             raise OutputError(f"{folder}: holds no study to resume; give another --out")
-        if dataclasses.replace(read_toml(StudyConfig, stored), photos=config.photos) != config:
+        before = read_toml(StudyConfig, stored)  # what the report shows may change
+        if dataclasses.replace(before, photos=config.photos, explain_mistakes=config.explain_mistakes) != config:
             raise OutputError(f"{folder}: holds a study with other settings; see its study.toml, or give another --out")
         if corrections and read_corrections(decisions).sha256 != corrections.sha256:
             raise OutputError(f"{folder}: {corrections.file} has changed since this study began; give another --out")

@@ -1,7 +1,8 @@
 """Read every file of a source once: its properties, hashes, faces, and the pixels of the views wanted.
 
-Files are read side by side in threads (decoding and detection release Python's lock) with a bounded number
-under way, and results are taken in file order, so memory is flat and a second pass gives the same table.
+Files are read side by side in threads (decoding and detection release Python's lock), small ones many at once without,
+with a bounded number under way. Results are taken in file order, so memory is flat and a second pass gives the same
+table.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
 def inspect_files(
     source: Source, files: Iterable[SourceFile], views: Sequence[View], detector: FaceDetector | None
 ) -> Iterator[Inspected]:
-    """Inspect files side by side, yielding in their order."""
+    """Inspect files, yielding in their order."""
 
     def inspect(some: Sequence[SourceFile]) -> list[Inspected]:
         return inspect_together(source, some, views, detector)
@@ -113,7 +114,7 @@ def inspect_files(
 def read_ahead(
     work: Callable[[Sequence[T]], list[R]], items: Iterable[T], is_small: Callable[[R], bool], *, at_once: int = 1
 ) -> Iterator[R]:
-    """Work on items side by side in threads, a bounded number at a time, yielding in their order.
+    """Work on items, a bounded number at a time, side by side in threads where that pays, yielding in their order.
 
     Args:
         work: is given so many items in a thread, or many without one.

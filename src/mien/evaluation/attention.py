@@ -62,8 +62,9 @@ def explained(
         manifest: of that collection.
     """
     files = {f"{source.name}/{file.path}": (source, file) for source in collection.sources for file in source.files}
-    rows = {row["id"]: row for row in manifest.iter_rows(named=True)}
-    told = []
+    mistakes = list(mistakes)
+    about = manifest.filter(pl.col("id").is_in([mistake["id"] for mistake in mistakes]))
+    rows, told = {row["id"]: row for row in about.iter_rows(named=True)}, []
     for mistake in mistakes:
         source, file = files[mistake["id"]]
         left, top, right, bottom = (rows[mistake["id"]][f"face_{side}"] for side in ("left", "top", "right", "bottom"))

@@ -192,6 +192,7 @@ def _curves(results: Results) -> list[dict[str, Any]]:
             levels = {"accuracy": majority, "macro_f1": chance}
             entry["panels"] = learning_curves(name, run["history"], monitor, levels)
             entry["kept"], entry["monitor"] = kept_epoch(run["history"], monitor), monitor
+            entry["members"] = run["config"]["train"]["members"]
         found.append(entry)
     return found
 

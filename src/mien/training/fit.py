@@ -197,6 +197,8 @@ class _Journal(Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         history = cast(ExpressionModule, pl_module).history
         self._spent, self._started = history.seconds, time.monotonic()
+        if self._budget.seconds is not None and self._spent >= self._budget.seconds:
+            trainer.should_stop = True
         self._advance(trainer.global_step)
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:

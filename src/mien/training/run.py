@@ -218,7 +218,7 @@ def _network_run(run: RunConfig, photos: LabelledPhotos, folder: Path, advance: 
 
 
 def _member_seed(seed: int, member: int) -> int:
-    """The first network of a run is the one that it would be alone; the others' seeds are none that a person gives."""
+    """The first network of a run is the one that it would be alone; the others' seeds are unlike any other's."""
     return int(np.random.SeedSequence((seed, member)).generate_state(1)[0]) if member else seed
 
 
