@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from mien.data.demo import draw_face
-from mien.data.face_audit import FLAGS, LEAST_FOCUS, face_flags, focus
+from mien.data.face_audit import FLAGS, face_flags
+from mien.data.focus import LEAST_FOCUS, focus
 
 GOOD: dict[str, Any] = {
     "id": "set/happy/1.jpg",

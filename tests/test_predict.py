@@ -274,7 +274,7 @@ def test_prediction_imports_neither_torch_nor_opencv() -> None:
     code = (
         "import sys; from mien import Recognizer; from mien.data.demo import draw_face;"
         "Recognizer.default().predict(draw_face('happy', 0));"
-        "print([m for m in ('torch', 'cv2', 'sklearn', 'scipy') if m in sys.modules])"
+        "print([m for m in ('torch', 'cv2', 'sklearn', 'scipy', 'polars') if m in sys.modules])"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.strip() == "[]"

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mien.data.face_audit import face_focus, is_low_quality
 from mien.data.faces import FaceDetector, Finding
-from mien.data.intake import read_ahead
+from mien.data.focus import face_focus, is_low_quality
 from mien.data.pictures import Photo, Picture, in_memory
 from mien.data.preprocess import Box, UnreadableImageError, render
+from mien.data.read_ahead import read_ahead
 from mien.errors import ModelError
 from mien.models.artifact import DEFAULT, Contract, Threshold, laxest_within, least_promise, model_path, open_model
 

@@ -9,12 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any, TypeVar
 
 import numpy as np
@@ -23,25 +19,24 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mien.data.drawn import drawn_probabilities
-from mien.data.face_audit import focus, focus_view
 from mien.data.faces import FaceDetector, Finding, unsearched
 from mien.data.fingerprints import fingerprint
+from mien.data.focus import focus, focus_view
 from mien.data.manifest import SCHEMA
 from mien.data.pixels import PixelWriter
 from mien.data.preprocess import Box, UnreadableImageError, View, decode, render
 from mien.data.properties import SURVEY_SIDE, Survey, measure, survey
+from mien.data.read_ahead import read_ahead
 from mien.data.sources import Source, SourceFile
 
-__all__ = ["Inspected", "inspect_files", "inspect_together", "read_ahead", "take_in"]
+__all__ = ["Inspected", "inspect_files", "inspect_together", "take_in"]
 
 T = TypeVar("T")
-R = TypeVar("R")
 
-SAMPLE, SMALL_FILE = 8, 8192
-"""First files that are looked at, and bytes below which all of them are small."""
-AT_ONCE, TOGETHER = 8, 64
-"""Files that a thread inspects in one go, so that it waits less often for Python's lock; small ones that are inspected,
-and measured, at once without threads."""
+SMALL_FILE = 8192
+"""Bytes below which a file is small."""
+AT_ONCE = 8
+"""Files that a thread inspects in one go, so that it waits less often for Python's lock."""
 CHUNK = 1000
 """Rows that are kept as Python objects before they become part of the table, which is ten times smaller."""
 
@@ -109,42 +104,6 @@ def inspect_files(
         return inspect_together(source, some, views, detector)
 
     return read_ahead(inspect, files, lambda inspected: inspected.row.get("bytes", 0) < SMALL_FILE, at_once=AT_ONCE)
-
-
-def read_ahead(
-    work: Callable[[Sequence[T]], list[R]], items: Iterable[T], is_small: Callable[[R], bool], *, at_once: int = 1
-) -> Iterator[R]:
-    """Work on items, a bounded number at a time, side by side in threads where that pays, yielding in their order.
-
-    Args:
-        work: is given so many items in a thread, or many without one.
-        is_small: whether a result was of a tiny picture. Threads that decode those wait for Python's lock more than
-            they work, so where the first few all are, the others are worked on without.
-        at_once: items that a thread takes, after the first few.
-    """
-    items, are_small = iter(items), []
-    for result in _side_by_side(work, islice(items, SAMPLE), 1):
-        are_small.append(is_small(result))
-        yield result
-    if not all(are_small):
-        yield from _side_by_side(work, items, at_once)
-    while some := list(islice(items, TOGETHER)):
-        yield from work(some)
-
-
-def _side_by_side(work: Callable[[Sequence[T]], list[R]], items: Iterable[T], at_once: int) -> Iterator[R]:
-    items = iter(items)
-    pending, workers = deque[Future[list[R]]](), max(1, min(8, os.cpu_count() or 1))
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            while some := list(islice(items, at_once)):
-                pending.append(pool.submit(work, some))
-                if len(pending) >= 4 * workers:
-                    yield from pending.popleft().result()
-            while pending:
-                yield from pending.popleft().result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
 
 
 @dataclass(frozen=True)

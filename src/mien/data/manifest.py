@@ -50,7 +50,7 @@ SCHEMA: dict[str, pl.DataType] = {
     "face_score": pl.Float32(),
     "face_side": pl.Float32(),  # px, shorter side of the box; of the photo for a crop
     "face_cut": pl.Float32(),  # share of the box beyond the edge of the photo
-    "face_focus": pl.Float32(),  # of the main face, from 0; see data/face_audit.py
+    "face_focus": pl.Float32(),  # of the main face, from 0; see data/focus.py
     "suggested_label": pl.String(),  # what a probe trained on the other photos would say, where it was asked
     "label_quality": pl.Float32(),  # probability that probe gives to the label, 0 to 1
     "is_doubtful": pl.Boolean(),  # whether the label is to be looked at again

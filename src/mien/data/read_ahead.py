@@ -1,0 +1,54 @@
+"""Work on many files or pictures in their order, side by side in threads where that pays."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from typing import TypeVar
+
+__all__ = ["read_ahead"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+SAMPLE, TOGETHER = 8, 64
+"""First items, by which it is told whether all are small; small ones that are worked on at once, without threads."""
+
+
+def read_ahead(
+    work: Callable[[Sequence[T]], list[R]], items: Iterable[T], is_small: Callable[[R], bool], *, at_once: int = 1
+) -> Iterator[R]:
+    """Work on items, a bounded number at a time, side by side in threads where that pays, yielding in their order.
+
+    Args:
+        work: is given so many items in a thread, or many without one.
+        is_small: whether a result was of a tiny picture. Threads that decode those wait for Python's lock more than
+            they work, so where the first few all are, the others are worked on without.
+        at_once: items that a thread takes, after the first few.
+    """
+    items, are_small = iter(items), []
+    for result in _side_by_side(work, islice(items, SAMPLE), 1):
+        are_small.append(is_small(result))
+        yield result
+    if not all(are_small):
+        yield from _side_by_side(work, items, at_once)
+    while some := list(islice(items, TOGETHER)):
+        yield from work(some)
+
+
+def _side_by_side(work: Callable[[Sequence[T]], list[R]], items: Iterable[T], at_once: int) -> Iterator[R]:
+    items = iter(items)
+    pending, workers = deque[Future[list[R]]](), max(1, min(8, os.cpu_count() or 1))
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            while some := list(islice(items, at_once)):
+                pending.append(pool.submit(work, some))
+                if len(pending) >= 4 * workers:
+                    yield from pending.popleft().result()
+            while pending:
+                yield from pending.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
