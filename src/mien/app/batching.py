@@ -116,9 +116,13 @@ class Batcher:
             numbered = [Picture(str(i), picture.load) for i, picture in enumerate(pictures)]
             answers = list(self._recognizer.predict_pictures(numbered, every_face=every_face))
         except BaseException as error:
+            is_dying = not isinstance(error, Exception)
+            if is_dying:  # the thread ends: nobody is told before /readyz says so
+                with self._lock:
+                    self._is_closed = True
             for job in jobs:
                 job.answers.set_exception(BusyError("these pictures could not be answered"))
-            if not isinstance(error, Exception):  # the thread ends, and /readyz says so
+            if is_dying:
                 raise
             return
         finally:

@@ -19,9 +19,11 @@ __all__ = ["FLAGS", "PERHAPS_DRAWN", "SURELY_DRAWN", "face_flags"]
 CUT_SHARE = 0.05
 """Share of the face's box outside the picture from which on it is cut off. From there up the frame cut 18 of 20
 heads, 12 of them through forehead or chin; from 0.02 to 0.05 mostly through hair."""
-SURELY_DRAWN, PERHAPS_DRAWN = 0.5, 0.1
-"""Probabilities from which a picture counts as drawn, and as perhaps drawn. Both opinions are scaled to them: of photos
-left out of the fit and poorer copies of them, 2 in 1,000 reach the first, and 1 in 100 the second."""
+SURELY_DRAWN = 0.5
+"""Probability from which a picture counts as drawn. Both opinions are scaled to it: of photos left out of the fit and
+poorer copies of them, 2 in 1,000 reach it."""
+PERHAPS_DRAWN = 0.1
+"""Probability from which a picture is perhaps drawn; 1 in 100 of such photos reaches it."""
 BLANK_CONTRAST = 0.02
 """Contrast below which a picture shows nothing; nothing else is then said of it."""
 

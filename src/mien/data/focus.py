@@ -24,11 +24,14 @@ __all__ = [
 
 TINY_SIDE = 48.0
 """Shorter side below which a face is tiny, in pixels: the size of FER2013, the least that is in common use."""
-LEAST_FOCUS, LEAST_FOCUS_SMALL = 0.40, 0.50
-"""Focus below which a face is blurred; the second for faces under ``SMALL_SIDE``, whose pixels differ more. Below the
-first 4 of 4 stock photos were, and from 0.40 to 0.45 only 2 of 7, the others being soft light and smooth skin. Below
-the second about 15 of 18 in FER2013 were, and up to 0.57 half of the next 26."""
 SMALL_SIDE = 64.0
+"""Shorter side below which the pixels of faces differ more, px."""
+LEAST_FOCUS = 0.40
+"""Focus below which a face is blurred: below it 4 of 4 stock photos were, and from 0.40 to 0.45 only 2 of 7, the others
+being soft light and smooth skin."""
+LEAST_FOCUS_SMALL = 0.50
+"""The same for faces under ``SMALL_SIDE``: below it about 15 of 18 in FER2013 were, and up to 0.57 half of the next
+26."""
 FOCUS_SIDE = 96
 """Shorter side that a face is reduced to before its focus is measured, in pixels; smaller ones are left as they are,
 since enlarging blurs them."""
