@@ -20,7 +20,7 @@ from mien.comparing.compare import run_comparison
 from mien.comparing.growth import extrapolated
 from mien.comparing.plan import PairPlan, Pool, make_pool, plan_pairs, with_share
 from mien.comparing.run import run_once
-from mien.config import Budget, RunConfig
+from mien.config import AUGMENTATIONS, Budget, RunConfig
 from mien.data.collection import open_collection
 from mien.data.manifest import read_manifest
 from mien.data.pixels import Pixels
@@ -133,6 +133,7 @@ BAD_ARMS = {
     "learning_rate=fast": "learning_rate is a number",
     "size=32,size=48": "size is given twice",
     "augment=sepia": "choose one of none, notebook",
+    "augment=notebook-hue": "notebook has no part 'hue' to leave out; it has crop, flip, rotation, colour",
     "size=8": "at least 32 px",
     "recipe=magic": "choose one of two-stream",
     "recipe=probe,augment=none": "recipe probe has no augment",
@@ -157,6 +158,9 @@ def test_a_bad_arm_is_one_line(mien: Callable[..., Outcome], faces: Path, arm: s
     ("words", "complaint"),
     [
         (["--arm", ARMS[0]], "two or more --arm"),
+        (["--leave-one-out", "none"], "has no parts"),
+        (["--leave-one-out", "sepia"], "choose one of none, notebook"),
+        (["--leave-one-out", "notebook"], "augment=notebook: given twice"),
         (["--pairs", "1"], "at least 2 pairs"),
         (["--folds", "1"], "must be at least 2"),
         (["--primary", "1/3"], "two of the 2 arms"),
@@ -340,6 +344,28 @@ def test_without_a_number_there_are_as_many_pairs_as_can_tell(
     assert two["pairs"]["number"] == 7
 
 
+def test_each_part_of_an_augmentation_is_left_out(
+    faces: Path, tmp_path: Path, trained: list[tuple[RunConfig, PairPlan]]
+) -> None:
+    results = compare(asked(faces, arms=("augment=none",), leave_one_out="notebook"), tmp_path / "out")
+    without = [f"augment=notebook-{part}" for part in AUGMENTATIONS["notebook"]]
+    assert list(results["arms"]) == ["augment=notebook", *without, "augment=none"]
+    assert results["primary"] == [without[0], "augment=notebook"]
+    assert [row["first"] for row in results["comparisons"]] == [*without, "augment=none"]
+    assert {row["second"] for row in results["comparisons"]} == {"augment=notebook"}
+    assert "a minus says that it helped" in (tmp_path / "out" / "compare.html").read_text(encoding="utf-8")
+
+
+def test_the_difference_of_each_class_stands_beside(full: dict[str, Any]) -> None:
+    for row in full["comparisons"]:
+        assert list(row["per_class"]) == list(CLASSES)
+        differences = [each["f1_difference"] for each in row["per_class"].values()]
+        assert np.mean(differences) == pytest.approx(row["macro_f1_difference"])
+        for each in row["per_class"].values():
+            assert each["interval"][0] <= each["f1_difference"] <= each["interval"][1]
+            assert each["verdict"] == "cannot tell", "3 pairs tell nothing of so many classes"
+
+
 def test_the_difference_is_that_of_the_scores(full: dict[str, Any]) -> None:
     for row in full["comparisons"]:
         place = full["budgets"].index(row["budget"])
@@ -377,7 +403,8 @@ def test_results_are_documented_strict_json_and_stand_in_the_folder(full: dict[s
     text = (DOCS / "RESULTS.md").read_text(encoding="utf-8")
     part = text[text.index("## `mien compare`") :]
     arm = next(iter(full["arms"].values()))
-    for key in [*full, *full["comparisons"][0], *arm, *arm["budgets"][0], *full["data"], *full["pairs"]]:
+    of_class = full["comparisons"][0]["per_class"][CLASSES[0]]
+    for key in [*full, *full["comparisons"][0], *of_class, *arm, *arm["budgets"][0], *full["data"], *full["pairs"]]:
         assert re.search(rf"[`.{{,]{key}[`,}}]", part), key
 
 

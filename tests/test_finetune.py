@@ -206,6 +206,19 @@ def test_photos_from_elsewhere_are_grey_or_coarse_or_both_or_neither() -> None:
             assert 30 <= int((a & b).sum()) <= 75
 
 
+def test_a_part_can_be_left_out_of_an_augmentation() -> None:
+    torch.manual_seed(2)
+    images = torch.rand(300, 3, 40, 40)
+    mirrored = images.flip(3)
+    only_flip = augmentation("notebook-crop-rotation-colour", 40)(images)
+    is_flipped = (only_flip == mirrored).flatten(1).all(1)
+    assert 110 < int(is_flipped.sum()) < 190
+    assert torch.equal(only_flip[~is_flipped], images[~is_flipped])
+    assert torch.equal(augmentation("notebook-crop-flip-rotation-colour", 40)(images), images)
+    coloured = augmentation("elsewhere-grey", 40)(images)
+    assert float((coloured.amax(1) - coloured.amin(1)).amax((1, 2)).min()) > 0.01
+
+
 def test_backbone_that_knows_no_expressions_learns_whole() -> None:
     asked = StudyConfig(data=("demo",), device="cpu")
     own, other = (resolve_run("finetune", replace(asked, backbone=name), ("happy", "sad")).train for name in BACKBONES)

@@ -19,9 +19,9 @@ from mien.significance import (
     Estimate,
     Pair,
     estimate,
+    f1_influence,
     fewest_pairs,
     holm,
-    macro_f1_influence,
     needed,
     paired,
     verdict,
@@ -54,7 +54,7 @@ def found(difference: float = 0.05, run: float = 4e-4, photo: float = 0.0, *, pa
 def test_the_influence_is_the_derivative_of_macro_f1() -> None:
     rng = np.random.default_rng(0)
     y, said = rng.integers(0, 4, 60), rng.integers(0, 4, 60)
-    value, influence = macro_f1_influence(y, said, 4)
+    value, influence = f1_influence(y, said, 4)
     assert value == pytest.approx(float(macro_f1(confusion_matrix(y, said, 4))))
     assert influence.sum() == pytest.approx(0, abs=1e-12)
     step = 1e-6
@@ -64,8 +64,19 @@ def test_the_influence_is_the_derivative_of_macro_f1() -> None:
         assert influence[i] == pytest.approx((float(macro_f1(heavier)) - value) / step, rel=1e-3, abs=1e-6)
 
 
+def test_the_influence_on_one_class_is_the_derivative_of_its_f1() -> None:
+    rng = np.random.default_rng(1)
+    y, said = rng.integers(0, 3, 50), rng.integers(0, 3, 50)
+    parts = [f1_influence(y, said, 3, of) for of in range(3)]
+    value, influence = f1_influence(y, said, 3)
+    assert np.mean([part for part, _ in parts]) == pytest.approx(value)
+    assert np.mean([part for _, part in parts], axis=0) == pytest.approx(influence)
+    hits = ((y == 1) & (said == 1)).sum()
+    assert parts[1][0] == pytest.approx(2 * hits / ((y == 1).sum() + (said == 1).sum()))
+
+
 def test_a_class_without_photos_counts_for_nothing() -> None:
-    value, influence = macro_f1_influence(np.array([0, 0, 1]), np.array([0, 2, 1]), 3)
+    value, influence = f1_influence(np.array([0, 0, 1]), np.array([0, 2, 1]), 3)
     assert value == pytest.approx((2 / 3 + 1) / 2)
     assert np.isfinite(influence).all()
 

@@ -18,12 +18,14 @@ import tomli_w
 from mien.errors import ConfigError
 
 __all__ = [
+    "AUGMENTATIONS",
     "DEFAULT_RECIPES",
     "Budget",
     "HeadSettings",
     "RunConfig",
     "StudyConfig",
     "TrainSettings",
+    "augmentation_parts",
     "check_choice",
     "check_max_error",
     "check_range",
@@ -34,8 +36,13 @@ __all__ = [
 T = TypeVar("T")
 
 Precision = Literal["auto", "fp32", "bf16"]
-Augmentation = Literal["none", "notebook", "elsewhere"]
 SplitMethod = Literal["grouped", "series", "naive"]
+AUGMENTATIONS: dict[str, tuple[str, ...]] = {
+    "none": (),
+    "notebook": ("crop", "flip", "rotation", "colour"),
+    "elsewhere": ("flip", "rotation", "crop", "colour", "grey", "coarse"),
+}
+"""What can be done to training photos: names with their parts, in order. ``notebook-flip`` is all of it but one."""
 
 
 DEFAULT_RECIPES = ("two-stream", "probe", "scratch", "scratch-no-augmentation")
@@ -73,7 +80,8 @@ class TrainSettings:
         weight_decay: Adam's L2 penalty.
         label_smoothing: share of the target spread over all classes, in [0, 1).
         clip_norm: largest gradient norm; None leaves gradients as they are.
-        augment: what is done to training photos; validation and test are never augmented.
+        augment: what is done to training photos, a name of ``AUGMENTATIONS`` with ``-PART`` behind for parts left out;
+            validation and test are never augmented.
         monitor: validation score that the scheduler, the best state and early stopping go by.
         plateau_factor: the learning rate is multiplied by this when the score stands still.
         plateau_patience: epochs without improvement before it is.
@@ -102,7 +110,7 @@ class TrainSettings:
     weight_decay: float = 0.0
     label_smoothing: float = 0.0
     clip_norm: float | None = None
-    augment: Augmentation = "notebook"
+    augment: str = "notebook"
     monitor: Literal["accuracy", "macro_f1"] = "macro_f1"
     plateau_factor: float = 0.5
     plateau_patience: int = 3
@@ -123,7 +131,7 @@ class TrainSettings:
     def __post_init__(self) -> None:
         if self.size < 32:
             raise ConfigError(f"--size {self.size}: the network halves its input four times; give at least 32 px")
-        check_choice("augment", self.augment, get_args(Augmentation))
+        augmentation_parts(self.augment)
         check_choice("precision", self.precision, get_args(Precision))
         check_choice("monitor", self.monitor, ("accuracy", "macro_f1"))
         check_choice("schedule", self.schedule, ("plateau", "cosine"))
@@ -260,7 +268,7 @@ class StudyConfig:
     size: int | None = None
     device: str = "auto"
     budget: Budget = Budget()
-    augment: Augmentation | None = None
+    augment: str | None = None
     precision: Precision | None = None
     backbone: str | None = None
     members: int = 1
@@ -282,7 +290,8 @@ class StudyConfig:
         check_range("members", self.members, 1, None)
         check_choice("device", self.device, ("auto", "cpu", "cuda"))
         check_choice("split-method", self.split_method, get_args(SplitMethod))
-        check_choice("augment", self.augment, (None, *get_args(Augmentation)))
+        if self.augment is not None:
+            augmentation_parts(self.augment)
         check_choice("precision", self.precision, (None, *get_args(Precision)))
         check_max_error(self.max_error)
 
@@ -337,6 +346,25 @@ def _fits(value: Any, hint: Any) -> bool:
     if hint is float:
         return isinstance(value, (int, float)) and not isinstance(value, bool)
     return isinstance(value, hint) and not (hint is int and isinstance(value, bool))
+
+
+def augmentation_parts(text: str) -> tuple[str, ...]:
+    """The parts of an augmentation, in order.
+
+    Args:
+        text: a name of ``AUGMENTATIONS``, with ``-PART`` behind it for each part that is left out.
+
+    Raises:
+        ConfigError: if there is no such augmentation, or it has no such part.
+    """
+    name, *without = text.split("-")
+    check_choice("augment", name, tuple(AUGMENTATIONS))
+    parts = AUGMENTATIONS[name]
+    for part in without:
+        if part not in parts:
+            had = ", ".join(parts) or "none"
+            raise ConfigError(f"--augment {text}: {name} has no part {part!r} to leave out; it has {had}")
+    return tuple(part for part in parts if part not in without)
 
 
 def check_choice(name: str, value: str | None, choices: tuple[str | None, ...]) -> None:

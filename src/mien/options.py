@@ -134,7 +134,7 @@ class TrainOptions:
         seed: Seed of the split and of every run.
         size: Side of the trained networks' input, px.
         augment: Augmentation of the trained networks: none, notebook, or elsewhere, for photos from other places
-            (tighter, in other light, without colour, coarse).
+            (tighter, in other light, without colour, coarse). notebook-flip is notebook without its flip.
         precision: fp32, bf16, or auto to take what is faster in a few timed steps (the default).
         backbone: What the whole photo goes through in two-stream and probe, or what finetune starts from: a name that
             timm knows, or hf-hub:OWNER/NAME, downloaded once; efficientnet-lite0 and expression come with mien.
@@ -221,13 +221,15 @@ class CompareOptions:
     Attributes:
         arm: What to compare, as key=value,key=value: recipe, backbone, augment, label_smoothing, learning_rate, size,
             dropout_scale and the other settings of training. Give two or more.
+        leave_one_out: Compare an augmentation, notebook or elsewhere, with itself less each of its parts: which helps?
         recipe: Recipe of arms that name none.
         epochs: Compare after equal passes over the training photos.
         updates: Compare after equal numbers of optimiser steps, as well.
         seconds: Compare after equal wall-clock seconds, as well.
         pairs: Pairs of runs under each budget. Default: the fewest that can tell, 6 for one comparison.
         folds: Outer folds that the photos are divided into, again and again.
-        primary: The contrast that matters, by the numbers of its arms; the others are compared with its second arm.
+        primary: The contrast that matters, by the numbers of its arms, as in 1/2; the others are compared with its
+            second arm. Default: 1/2, or what is left out first against the whole.
         sizes: Shares of the training photos for a learning curve over their number, as in 0.1,0.25,0.5,1.
         corrections: Table that 'mien audit --out' wrote, with your decisions.
         split: Train/validation/test in per cent, as in 'mien study', whose test photos take no part.
@@ -241,13 +243,14 @@ class CompareOptions:
     """
 
     arm: Names = ()
+    leave_one_out: str | None = None
     recipe: str = "scratch"
     epochs: int | None = None
     updates: int | None = None
     seconds: float | None = None
     pairs: int | None = None
     folds: int = 6
-    primary: str = "1/2"
+    primary: str | None = None
     sizes: str | None = None
     corrections: str | None = None
     split: str = "70/15/15"

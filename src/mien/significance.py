@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
-from mien.metrics import Interval, confusion_matrix, macro_f1
+from mien.metrics import Interval, confusion_matrix
 
 __all__ = [
     "LEVEL",
@@ -27,9 +27,9 @@ __all__ = [
     "Needed",
     "Pair",
     "estimate",
+    "f1_influence",
     "fewest_pairs",
     "holm",
-    "macro_f1_influence",
     "needed",
     "paired",
     "verdict",
@@ -57,7 +57,7 @@ class Pair:
     """Two runs on one outer fold.
 
     Attributes:
-        difference: macro-F1 of the first less that of the second.
+        difference: macro-F1, or one class's F1, of the first less that of the second.
         photos: (N,) group of each tested photo; copies of a picture are one.
         influence: (N,) what each photo adds to the difference, together 0.
         ratio: tested photos for each photo learnt from.
@@ -106,24 +106,34 @@ class Needed:
     photos: int | None
 
 
-def macro_f1_influence(y_true: Ints, y_pred: Ints, n_classes: int) -> tuple[float, Floats]:
+def f1_influence(y_true: Ints, y_pred: Ints, n_classes: int, of: int | None = None) -> tuple[float, Floats]:
     """Macro-F1 and the first-order change of it that each photo (N,) stands for.
 
     F1 of a class is 2·hits/(support + answers); its derivative by the weight of a photo is taken at weight 1.
+
+    Args:
+        of: a class whose F1 is taken instead of the mean of all.
     """
     confusion = confusion_matrix(y_true, y_pred, n_classes)
     support, answers = confusion.sum(1), confusion.sum(0)
     total = np.maximum(support + answers, 1)
-    f1, weight = 2 * np.diag(confusion) / total, (support > 0) / max(1, int((support > 0).sum()))
+    counts = support > 0 if of is None else np.arange(n_classes) == of
+    f1, weight = 2 * np.diag(confusion) / total, counts / max(1, int(counts.sum()))
     share, loss = weight / total, weight * f1 / total
     hits = np.where(y_true == y_pred, 2 * share[y_true], 0.0)
-    return float(macro_f1(confusion)), np.asarray(hits - loss[y_true] - loss[y_pred], np.float64)
+    return float((weight * f1).sum()), np.asarray(hits - loss[y_true] - loss[y_pred], np.float64)
 
 
-def paired(y_true: Ints, first: Ints, second: Ints, n_classes: int, photos: Ints, n_trained: int) -> Pair:
-    """The pair of two runs' answers (N,) on the same photos, which learnt from ``n_trained`` others."""
-    a, of_a = macro_f1_influence(y_true, first, n_classes)
-    b, of_b = macro_f1_influence(y_true, second, n_classes)
+def paired(
+    y_true: Ints, first: Ints, second: Ints, n_classes: int, photos: Ints, n_trained: int, of: int | None = None
+) -> Pair:
+    """The pair of two runs' answers (N,) on the same photos, which learnt from ``n_trained`` others.
+
+    Args:
+        of: a class whose F1 is compared instead of the mean of all.
+    """
+    a, of_a = f1_influence(y_true, first, n_classes, of)
+    b, of_b = f1_influence(y_true, second, n_classes, of)
     return Pair(a - b, photos, of_a - of_b, len(y_true) / n_trained)
 
 

@@ -7,7 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, get_args, get_origin, get_type_hints
 
-from mien.config import Budget, HeadSettings, RunConfig, StudyConfig, TrainSettings, check_choice
+from mien.config import (
+    Budget,
+    HeadSettings,
+    RunConfig,
+    StudyConfig,
+    TrainSettings,
+    augmentation_parts,
+    check_choice,
+)
 from mien.errors import ConfigError
 from mien.training.recipes import RECIPES, resolve_run
 
@@ -31,26 +39,28 @@ class CompareConfig:
     """What the user asked of a comparison; most fields mean what they mean in ``StudyConfig``.
 
     Attributes:
-        arms: two or more, each as ``key=value,key=value``.
+        arms: two or more, each as ``key=value,key=value``; none are needed beside ``leave_one_out``.
+        leave_one_out: augmentation that is compared with itself less each of its parts.
         recipe: of arms that name none.
         epochs: first budget, for all arms.
         updates: another one.
         seconds: another one.
         pairs: runs of each arm under each budget; None takes the fewest that can tell.
         folds: outer folds of each repeat.
-        primary: the contrast that matters, as ``1/2``.
+        primary: the contrast that matters, as ``1/2``; None for that, or for the first part that is left out.
         sizes: shares of the training photos of the learning curve; none for no curve.
     """
 
     data: tuple[str, ...]
-    arms: tuple[str, ...]
+    arms: tuple[str, ...] = ()
+    leave_one_out: str | None = None
     recipe: str = "scratch"
     epochs: int | None = None
     updates: int | None = None
     seconds: float | None = None
     pairs: int | None = None
     folds: int = 6
-    primary: str = "1/2"
+    primary: str | None = None
     sizes: tuple[float, ...] = ()
     corrections: str | None = None
     path_column: str | None = None
@@ -67,8 +77,10 @@ class CompareConfig:
     def __post_init__(self) -> None:
         if not self.data:
             raise ConfigError("data: give a tuple of one or more sources")
-        if len(self.arms) < 2:
-            raise ConfigError("compare: give two or more --arm, as in: --arm augment=none --arm augment=notebook")
+        if len(self.all_arms) < 2:
+            raise ConfigError(
+                "compare: give two or more --arm, as in: --arm augment=none --arm augment=notebook; or --leave-one-out"
+            )
         if self.pairs is not None and self.pairs < 2:
             raise ConfigError(f"--pairs {self.pairs}: a difference needs at least 2 pairs to have an interval")
         if self.folds < 2:
@@ -78,6 +90,26 @@ class CompareConfig:
             if not 0 < share <= 1:
                 raise ConfigError(f"--sizes {share:g}: shares of the training photos lie above 0 and up to 1")
         Budget(self.epochs, self.updates, self.seconds)
+
+    @property
+    def all_arms(self) -> tuple[str, ...]:
+        """The arms, those of ``leave_one_out`` first: the whole augmentation, then without each part.
+
+        Raises:
+            ConfigError: if that augmentation is unknown or has no parts.
+        """
+        whole = self.leave_one_out
+        if whole is None:
+            return self.arms
+        parts = augmentation_parts(whole)
+        if not parts:
+            raise ConfigError(f"--leave-one-out {whole}: has no parts; give notebook or elsewhere")
+        return (f"augment={whole}", *(f"augment={whole}-{part}" for part in parts), *self.arms)
+
+    @property
+    def contrast(self) -> str:
+        """The contrast that matters."""
+        return self.primary or ("2/1" if self.leave_one_out else "1/2")
 
     def study(self, recipe: str, budget: Budget, seed: int) -> StudyConfig:
         """The study whose division of photos and whose recipes are compared."""

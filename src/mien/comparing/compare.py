@@ -99,8 +99,8 @@ def run_comparison(config: CompareConfig, folder: Path, *, resume: bool, progres
 
 
 def _checked(config: CompareConfig) -> _Comparison:
-    arms = parse_arms(config.arms)
-    primary = primary_contrast(config.primary, len(arms))
+    arms = parse_arms(config.all_arms)
+    primary = primary_contrast(config.contrast, len(arms))
     parse_shares(config.split)
     corrections = read_corrections(Path(config.corrections)) if config.corrections else None
     columns = TableColumns(config.path_column, config.label_column, config.group_column, config.split_column)

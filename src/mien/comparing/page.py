@@ -10,7 +10,17 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mien.comparing.wording import answer, arm_lines, comparison_rows, cost_rows, doubt_lines, growth_lines, title
+from mien.comparing.wording import (
+    answer,
+    arm_lines,
+    class_note,
+    class_rows,
+    comparison_rows,
+    cost_rows,
+    doubt_lines,
+    growth_lines,
+    title,
+)
 from mien.reporting import plain_page
 
 __all__ = ["write_page"]
@@ -22,7 +32,8 @@ def write_page(results: Mapping[str, Any], path: Path) -> None:
         *plain_page.paragraphs([answer(results), *arm_lines(results)]),
         plain_page.table(comparison_rows(results)),
         *plain_page.paragraphs(["Differences are of macro-F1 on the outer folds; p is Holm's over all rows."]),
-        *plain_page.paragraphs(doubt_lines(results)),
+        plain_page.table(class_rows(results)),
+        *plain_page.paragraphs([class_note(results), *doubt_lines(results)]),
         _curves([curve for curve in results["curves"] if curve["arms"]]),
         *plain_page.paragraphs(
             ["Curves: macro-F1 on validation, mean over the pairs; the band is one standard deviation."]

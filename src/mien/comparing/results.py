@@ -15,7 +15,7 @@ from mien.comparing.growth import extrapolated
 from mien.comparing.plan import PairPlan
 from mien.comparing.run import Finished
 from mien.metrics import confusion_matrix, macro_f1
-from mien.significance import Pair, estimate, holm, needed, paired, verdict
+from mien.significance import Estimate, Pair, estimate, holm, needed, paired, verdict
 
 __all__ = ["Contrast", "Runs", "arm_json", "comparison_json", "curves_json", "sizes_json"]
 
@@ -65,8 +65,9 @@ def comparison_json(
     """Every contrast with its difference, interval, p before and after Holm's correction, and verdict."""
     found = [estimate(_pairs(each, runs, plans, labels)) for each in contrasts]
     corrected = holm([each.p for each in found])
+    by_class = _by_class(contrasts, runs, plans, labels)
     entries = []
-    for contrast, got, p in zip(contrasts, found, corrected, strict=True):
+    for contrast, got, p, of_classes in zip(contrasts, found, corrected, by_class, strict=True):
         judged = verdict(got, p, len(found))
         more = needed(got, len(found)) if judged == "cannot tell" else None
         entries.append(
@@ -86,12 +87,46 @@ def comparison_json(
                 "verdict": judged,
                 "pairs_needed": more.pairs if more else None,
                 "pictures_needed": more.photos if more else None,
+                "per_class": of_classes,
             }
         )
     return entries
 
 
-def _pairs(contrast: Contrast, runs: Runs, plans: Sequence[PairPlan], labels: Sequence[str]) -> list[Pair]:
+def _by_class(
+    contrasts: Sequence[Contrast], runs: Runs, plans: Sequence[PairPlan], labels: Sequence[str]
+) -> list[dict[str, Any]]:
+    """For each contrast the difference of each class's F1; Holm's correction is over all of them.
+
+    A fold without photos of a class says nothing of it; None stands where fewer than two have some.
+    """
+    found: dict[tuple[int, str], Estimate] = {}
+    for i, contrast in enumerate(contrasts):
+        for k, label in enumerate(labels):
+            having = [plan for plan in plans if (plan.split("test")["label"] == label).any()]
+            if len(having) > 1:
+                found[i, label] = estimate(_pairs(contrast, runs, having, labels, k))
+    corrected = dict(zip(found, holm([each.p for each in found.values()]), strict=True))
+    return [
+        {label: _class_json(found.get((i, label)), corrected.get((i, label), 1.0), len(found)) for label in labels}
+        for i in range(len(contrasts))
+    ]
+
+
+def _class_json(got: Estimate | None, p: float, family: int) -> dict[str, Any] | None:
+    if got is None:
+        return None
+    return {
+        "f1_difference": got.difference,
+        "interval": [got.interval.low, got.interval.high],
+        "p_holm": p,
+        "verdict": verdict(got, p, family),
+    }
+
+
+def _pairs(
+    contrast: Contrast, runs: Runs, plans: Sequence[PairPlan], labels: Sequence[str], of: int | None = None
+) -> list[Pair]:
     return [
         paired(
             _truth(plan, labels),
@@ -100,6 +135,7 @@ def _pairs(contrast: Contrast, runs: Runs, plans: Sequence[PairPlan], labels: Se
             len(labels),
             plan.split("test")["split_group"].to_numpy(),
             len(plan.split("train")),
+            of,
         )
         for plan in plans
     ]

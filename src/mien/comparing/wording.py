@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["answer", "arm_lines", "comparison_rows", "cost_rows", "doubt_lines", "growth_lines", "title"]
+from mien.significance import fewest_pairs
+
+__all__ = [
+    "answer",
+    "arm_lines",
+    "class_note",
+    "class_rows",
+    "comparison_rows",
+    "cost_rows",
+    "doubt_lines",
+    "growth_lines",
+    "title",
+]
 
 
 def title(results: Mapping[str, Any]) -> str:
@@ -34,7 +46,6 @@ def arm_lines(results: Mapping[str, Any]) -> list[str]:
 def comparison_rows(results: Mapping[str, Any]) -> list[list[str]]:
     """A header and a row for each contrast under each budget."""
     rows = [["equal", "arms", "macro-F1", "difference [95 %]", "p", "the first is"]]
-    numbers = {name: number for number, name in enumerate(results["arms"], 1)}
     for entry in results["comparisons"]:
         place = results["budgets"].index(entry["budget"])
         names = entry["first"], entry["second"]
@@ -43,7 +54,7 @@ def comparison_rows(results: Mapping[str, Any]) -> list[list[str]]:
         rows.append(
             [
                 _budget(entry["budget"]),
-                "/".join(str(numbers[name]) for name in names),
+                _numbers(results, entry),
                 ", ".join(f"{score:.3f}" for score in scores),
                 f"{entry['macro_f1_difference']:+.3f} [{low:+.3f}, {high:+.3f}]",
                 f"{entry['p_holm']:.3f}" if entry["p_holm"] >= 0.001 else "<0.001",
@@ -51,6 +62,40 @@ def comparison_rows(results: Mapping[str, Any]) -> list[list[str]]:
             ]
         )
     return rows
+
+
+def class_rows(results: Mapping[str, Any]) -> list[list[str]]:
+    """A header and a row for each contrast under each budget, with what it changes of each class's F1."""
+    rows = [["equal", "arms", *results["labels"]]]
+    for entry in results["comparisons"]:
+        rows.append([_budget(entry["budget"]), _numbers(results, entry), *map(_change, entry["per_class"].values())])
+    return rows
+
+
+def _change(entry: Mapping[str, Any] | None) -> str:
+    if entry is None:
+        return "—"
+    return f"{entry['f1_difference']:+.2f}{'*' if entry['verdict'] != 'cannot tell' else ''}"
+
+
+def class_note(results: Mapping[str, Any]) -> str:
+    """How the rows of the classes are read."""
+    classes = [each for entry in results["comparisons"] for each in entry["per_class"].values() if each]
+    fewest, told = fewest_pairs(max(1, len(classes))), any(each["verdict"] != "cannot tell" for each in classes)
+    text = "Change of each class's F1, first arm less second; * where it is told from chance, by Holm over all of them"
+    if results["pairs"]["number"] < fewest:
+        text += f" (of so many, fewer than {fewest} pairs can tell none)"
+    elif not told:
+        text += ": none is"
+    if whole := results["config"]["leave_one_out"]:
+        text += f". Each part of {whole} was left out in turn: a minus says that it helped"
+    return text + "."
+
+
+def _numbers(results: Mapping[str, Any], entry: Mapping[str, Any]) -> str:
+    """``2/1``: the arms of a contrast by their numbers."""
+    numbers = {name: str(number) for number, name in enumerate(results["arms"], 1)}
+    return f"{numbers[entry['first']]}/{numbers[entry['second']]}"
 
 
 def doubt_lines(results: Mapping[str, Any]) -> list[str]:

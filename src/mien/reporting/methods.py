@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
+from mien.config import augmentation_parts
 from mien.data.duplicates import COPY_SIMILARITY, FINE_SIMILARITY, KIN_SIMILARITY, MAX_GROUP_SHARE, MIN_GROUP_CAP
 from mien.data.fingerprints import SIDE
 from mien.metrics import RESAMPLES
@@ -18,10 +19,12 @@ __all__ = ["methods", "sources"]
 Results = Mapping[str, Any]
 
 _AUGMENT = {
-    "none": "without augmentation",
-    "notebook": "with augmented training photos (random resized crop, horizontal flip, rotation, colour jitter)",
-    "elsewhere": "with training photos made like those of other places (random tight crop, horizontal flip, rotation, "
-    "colour jitter; half of them without colour, half of them coarse)",
+    "crop": "random resized crop",
+    "flip": "horizontal flip",
+    "rotation": "rotation",
+    "colour": "colour jitter",
+    "grey": "half of them without colour",
+    "coarse": "half of them coarse",
 }
 _BALANCE = {
     "none": "",
@@ -181,6 +184,12 @@ def _weights(run: Mapping[str, Any]) -> str:
     return "".join(f" Weights of {w['name']}: {w['licence']}, SHA-256 {w['sha256']}." for w in run["backbones"])
 
 
+def _augmentation(text: str) -> str:
+    parts = ", ".join(_AUGMENT[part] for part in augmentation_parts(text))
+    tight = " made like those of other places" if text.startswith("elsewhere") else ""
+    return f"with augmented training photos{tight} ({parts})" if parts else "without augmentation"
+
+
 def _network(run: Mapping[str, Any]) -> str:
     name, train, history = run["config"]["name"], run["config"]["train"], run["history"]
     settings = [
@@ -193,7 +202,7 @@ def _network(run: Mapping[str, Any]) -> str:
         _BALANCE[train["balance"]],
         f"moving average of the weights with decay {train['ema_decay']:g}" if train["ema_decay"] else "",
         f"stopped after {train['stop_patience']} such epochs" if train["stop_patience"] else "",
-        _AUGMENT.get(train["augment"], f"augmentation {train['augment']}"),
+        _augmentation(train["augment"]),
         f"precision {train['precision']}",
     ]
     if history:
