@@ -30,6 +30,7 @@ from mien.evaluation.predictions import photos_of_study
 from mien.labels import match_labels
 from mien.models.artifact import HASH_LENGTH
 from mien.models.export import save_weights
+from mien.models.networks import as_one
 from mien.progress import Silent
 from mien.recognizer import Recognizer
 from mien.study import run_study
@@ -273,7 +274,7 @@ def test_copies_of_the_studys_photos_take_no_part(
         (("--seed", "-1"), "seed -1: must be at least 0"),
         (("--labels", "nowhere.toml"), "nowhere.toml"),
         (("--save", "magic"), "--save magic: choose one of class shares, statistics"),
-        (("--save", "blocks"), "has no blocks that could learn on; only finetune without --members has"),
+        (("--save", "blocks"), "has no blocks that could learn on; only finetune has"),
     ],
 )
 def test_options_out_of_range_are_refused_before_anything_is_read(
@@ -329,30 +330,31 @@ def few_updates(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mien.adapting.blocks.UPDATES", 15)
 
 
-@pytest.mark.parametrize("name", ["expression", "efficientnet-lite0"])
-def test_two_parts_of_a_network_answer_as_the_whole(tmp_path: Path, name: str, few_updates: None) -> None:
-    train = replace(FINETUNE, size=64, backbone=name)
+@pytest.mark.parametrize(("name", "members"), [("expression", 1), ("efficientnet-lite0", 2)])
+def test_two_parts_of_a_network_answer_as_the_whole(tmp_path: Path, name: str, members: int, few_updates: None) -> None:
+    train = replace(FINETUNE, size=64, backbone=name, members=members)
     run = RunConfig("a", "finetune", 1, "cpu", ("x", "y", "z"), train=train)
     torch.manual_seed(0)
-    whole = fresh_network(run).eval()
+    whole = as_one([fresh_network(run) for _ in range(members)]).eval()
     save_weights(whole, tmp_path)
     blocks = LastBlocks(run, tmp_path)
     pixels = np.random.default_rng(0).integers(0, 256, (5, 64, 64, 3), dtype=np.uint8)
     features = blocks.features({"face-64": pixels})
     with torch.no_grad():
-        assert np.allclose(blocks.logits(blocks.network, features), whole(torch.from_numpy(pixels)), atol=1e-4)
-    said = blocks.logits(blocks.network, features)
+        assert np.allclose(blocks.logits(blocks.networks, features), whole(torch.from_numpy(pixels)), atol=1e-4)
+    said = blocks.logits(blocks.networks, features)
     least = int(said.mean(0).argmin())
     known, y = Known(np.tile(features, (4, 1)), np.arange(20) % 3, 0.1), np.full(5, least)
     before = {key: value.clone() for key, value in whole.state_dict().items()}
     taught = blocks.taught(known, features, y, seed=1)
-    changed = {key for key, value in taught.state_dict().items() if not torch.equal(value, before[key])}
+    changed = {key for key, value in as_one(taught).state_dict().items() if not torch.equal(value, before[key])}
     assert not [key for key in changed if "running" in key or "conv_stem" in key or "blocks.4." in key]
     assert [key for key in changed if "blocks.5." in key]
     assert [key for key in changed if "conv_head" in key]
     assert (blocks.logits(taught, features).argmax(1) == least).all() > (said.argmax(1) == least).any()
     again = blocks.taught(known, features, y, seed=1)
-    assert all(torch.equal(value, again.state_dict()[key]) for key, value in taught.state_dict().items())
+    written = as_one(again).state_dict()
+    assert all(torch.equal(value, written[key]) for key, value in as_one(taught).state_dict().items())
 
 
 def test_taught_blocks_are_measured_and_written(

@@ -63,11 +63,11 @@ def run_adaptation(config: AdaptConfig, folder: Path, *, progress: Progress) -> 
     path = model_path(config.model)
     recognizer, (own, run) = Recognizer(path), _study_of(config.model, path)
     model, settings = HeadModel(path, recognizer.contract), run.head or FINETUNED
-    is_tuned = run.train is not None and run.train.backbone is not None and run.train.members == 1
+    is_tuned = run.train is not None and run.train.backbone is not None
     last = LastBlocks(run, path.parent) if is_tuned else None
     last = last if last and last.can_learn else None
     if config.save in IN_BLOCKS and last is None:
-        why = "has no blocks that could learn on; only finetune without --members has"
+        why = "has no blocks that could learn on; only finetune has"
         raise ConfigError(f"--save {config.save}: {config.model} {why}")
     collection, label_map = _opened(config, recognizer)
     with _new_folder(folder), tempfile.TemporaryDirectory(prefix="mien-") as work:
@@ -150,8 +150,8 @@ class _Adaptation:
     def _name(self) -> str:
         return "face_head" if self.target.are_crops else "head"
 
-    def _made(self, way: str, shots: int, draw: int) -> Head | PhotoNetwork:
-        """The head, or the network, that one way comes to."""
+    def _made(self, way: str, shots: int, draw: int) -> Head | list[PhotoNetwork]:
+        """The head, or the networks, that one way comes to."""
         if way in IN_BLOCKS:
             assert self.blocks is not None
             blocks, sides = self.blocks
@@ -171,9 +171,9 @@ class _Adaptation:
         }
         return ways[way]()
 
-    def _logits(self, made: Head | PhotoNetwork, side: Literal["target", "home"]) -> NDArray[np.float32]:
+    def _logits(self, made: Head | list[PhotoNetwork], side: Literal["target", "home"]) -> NDArray[np.float32]:
         """Logits (N, K) of the scored photos of one side."""
-        if isinstance(made, PhotoNetwork):
+        if isinstance(made, list):
             assert self.blocks is not None
             blocks, sides = self.blocks
             return blocks.logits(made, getattr(sides, side).features)
@@ -242,8 +242,8 @@ class _Adaptation:
         way = {"labels": learnt_from, "blocks": f"{learnt_from}, last blocks"}.get(asked, asked)
         contract = adapted_contract(self.recognizer.contract, way, self.target.name, seen)
         made = self._made(asked, shots, 0)
-        if isinstance(made, PhotoNetwork):
-            export_model([made], contract, folder)
+        if isinstance(made, list):
+            export_model(made, contract, folder)
             return
         if asked in FITTED_ANEW:  # needs no temperature, but the file divides by the one it has
             temperature = np.float32(self.recognizer.contract.temperature)

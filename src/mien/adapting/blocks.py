@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from torch.nn import functional
 from mien.adapting.methods import MOST_WEIGHT, Known, believed
 from mien.config import RunConfig
 from mien.errors import ModelError
-from mien.models.networks import PhotoNetwork
+from mien.models.networks import PhotoNetwork, as_one
 from mien.recognizer import softmax
 from mien.training.finetune import FineTuned
 from mien.training.recipes import views_of
@@ -40,16 +41,16 @@ IntArray = NDArray[np.int64]
 
 
 class LastBlocks:
-    """A fine-tuned network in two parts: what stays, and what goes on learning.
+    """A fine-tuned network, or the members of an ensemble, in two parts: what stays, and what goes on learning.
 
     Attributes:
-        network: as it was trained.
+        networks: as they were trained.
         heads: none that could be exchanged by itself.
-        can_learn: whether the network has stages of a kind that can be told apart.
+        can_learn: whether the networks have stages of a kind that can be told apart.
     """
 
     def __init__(self, run: RunConfig, folder: Path) -> None:
-        """Open the network of a run.
+        """Open the networks of a run.
 
         Args:
             folder: of the run; holds ``model.safetensors``.
@@ -57,34 +58,39 @@ class LastBlocks:
         Raises:
             ModelError: if that file is missing or of another network.
         """
-        self.network, path = fresh_network(run).eval(), folder / "model.safetensors"
+        assert run.train is not None
+        self.networks = [fresh_network(run).eval() for _ in range(run.train.members)]
+        path = folder / "model.safetensors"
         try:
-            self.network.load_state_dict(safetensors.torch.load_file(path))
+            as_one(self.networks).load_state_dict(safetensors.torch.load_file(path))
         except (OSError, RuntimeError, safetensors.SafetensorError) as error:
             first = str(error).split("\n", 1)[0]
             raise ModelError(f"{path}: not the weights of this run ({first}); train it again") from error
         self.heads: Mapping[str, Any] = {}
         (self._view,) = views_of(run)
         self._shape = torch.Size()  # of one photo's maps, once there are some
-        self.can_learn = _body(self.network).has_stages
-        self._split = len(_body(self.network).stages) - STAGES if self.can_learn else 0
+        body = _body(self.networks[0])
+        self.can_learn = body.has_stages
+        self._split = len(body.stages) - STAGES if self.can_learn else 0
 
     @torch.no_grad()
     def features(self, views: Mapping[str, NDArray[np.uint8]]) -> FloatArray:
-        """What the stages that stay make of N pixels: their maps and means, side by side (N, D)."""
-        image = self.network.input(torch.from_numpy(views[self._view.key]))
-        maps, means = _body(self.network).lower(image, self._split)
-        self._shape = maps.shape[1:]
-        return torch.cat([maps.flatten(1), means], 1).numpy()
+        """What the stages that stay make of N pixels: maps and means of each network, side by side (N, D)."""
+        pixels, parts = torch.from_numpy(views[self._view.key]), []
+        for network in self.networks:
+            maps, means = _body(network).lower(network.input(pixels), self._split)
+            self._shape = maps.shape[1:]
+            parts += [maps.flatten(1), means]
+        return torch.cat(parts, 1).numpy()
 
-    def logits(self, network: PhotoNetwork, features: FloatArray) -> FloatArray:
-        """Logits (N, K) of features, by the last blocks of a network."""
-        with torch.no_grad():
-            parts = [self._upper(network, features[i : i + CHUNK]) for i in range(0, len(features), CHUNK)]
-        return torch.cat(parts).numpy()
+    @torch.no_grad()
+    def logits(self, networks: Sequence[PhotoNetwork], features: FloatArray) -> FloatArray:
+        """Mean logits (N, K) of features, by the last blocks of networks."""
+        each = zip(networks, self._of_each(features), strict=True)
+        return np.asarray(np.mean([self._logits(network, own) for network, own in each], 0), np.float32)
 
-    def taught(self, known: Known, target: FloatArray, y: IntArray, seed: int) -> PhotoNetwork:
-        """A network whose last blocks learnt from both sides, half of each batch from each; the target's by class.
+    def taught(self, known: Known, target: FloatArray, y: IntArray, seed: int) -> list[PhotoNetwork]:
+        """Networks whose last blocks learnt from both sides, half of each batch from each; the target's by class.
 
         A photo of the target is shown no more often than ``MOST_WEIGHT`` would let it weigh.
 
@@ -93,9 +99,37 @@ class LastBlocks:
             target: features (M, D) of the target.
             y: (M,) their classes.
         """
-        network = copy.deepcopy(self.network).requires_grad_(False).eval()  # normalisation stays, too
+        sides = zip(self.networks, self._of_each(known.features), self._of_each(target), strict=True)
+        return [
+            self._taught(network, replace(known, features=old), new, y, np.random.default_rng((seed, len(y), number)))
+            for number, (network, old, new) in enumerate(sides)
+        ]
+
+    def self_taught(self, known: Known, target: FloatArray, classes: IntArray, seed: int) -> list[PhotoNetwork]:
+        """Networks that learnt from the answers of all of them: the surest of each class.
+
+        Args:
+            target: features (M, D) of unlabelled photos.
+            classes: those that may be answered.
+        """
+        probs = softmax(self.logits(self.networks, target)[:, classes])
+        is_believed = believed(probs)
+        return self.taught(known, target[is_believed], classes[probs.argmax(1)][is_believed], seed)
+
+    def _of_each(self, features: FloatArray) -> list[FloatArray]:
+        """The features of each network."""
+        return np.split(features, len(self.networks), axis=1)
+
+    def _logits(self, network: PhotoNetwork, features: FloatArray) -> FloatArray:
+        parts = [self._upper(network, features[i : i + CHUNK]) for i in range(0, len(features), CHUNK)]
+        return torch.cat(parts).numpy()
+
+    def _taught(
+        self, network: PhotoNetwork, known: Known, target: FloatArray, y: IntArray, rng: np.random.Generator
+    ) -> PhotoNetwork:
+        network = copy.deepcopy(network).requires_grad_(False).eval()  # normalisation stays, too
         learning = _body(network).learn_from(self._split)
-        optimizer, rng = torch.optim.AdamW(learning, lr=RATE, weight_decay=1e-2), np.random.default_rng((seed, len(y)))
+        optimizer = torch.optim.AdamW(learning, lr=RATE, weight_decay=1e-2, fused=True)
         share = min(0.5, MOST_WEIGHT * len(y) / (len(known.y) + MOST_WEIGHT * len(y)))
         ours, members = round(share * BATCH), [np.flatnonzero(y == label) for label in np.unique(y)]
         for update in range(UPDATES):
@@ -110,17 +144,6 @@ class LastBlocks:
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
         return network
-
-    def self_taught(self, known: Known, target: FloatArray, classes: IntArray, seed: int) -> PhotoNetwork:
-        """A network that learnt from its own answers: the surest of each class.
-
-        Args:
-            target: features (M, D) of unlabelled photos.
-            classes: those that may be answered.
-        """
-        probs = softmax(self.logits(self.network, target)[:, classes])
-        is_believed = believed(probs)
-        return self.taught(known, target[is_believed], classes[probs.argmax(1)][is_believed], seed)
 
     def _upper(self, network: PhotoNetwork, features: FloatArray) -> Tensor:
         size = math.prod(self._shape)

@@ -20,7 +20,7 @@ from torch import nn
 
 from mien.data.preprocess import View
 from mien.models.artifact import METADATA_KEY, Contract
-from mien.models.networks import Ensemble, PhotoNetwork
+from mien.models.networks import PhotoNetwork, as_one
 
 __all__ = ["export_model", "joined", "save_model", "save_weights", "to_onnx", "with_linear_heads"]
 
@@ -36,7 +36,7 @@ def export_model(members: Sequence[PhotoNetwork], contract: Contract, folder: Pa
         members: one network, or several whose logits are averaged; each uint8 (N, S, S, 3) → logits (N, K).
     """
     (view,) = contract.views
-    save_weights(members[0] if len(members) == 1 else Ensemble(members), folder)
+    save_weights(as_one(members), folder)
     features, heads = zip(*(member.parts() for member in members), strict=True)
     weight = torch.cat([head.weight for head in heads], 1) / len(heads)
     bias = torch.stack([head.bias for head in heads]).mean(0)

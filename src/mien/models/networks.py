@@ -21,6 +21,7 @@ __all__ = [
     "StagedFeatures",
     "TwoStreamFeatures",
     "TwoStreamNetwork",
+    "as_one",
 ]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -136,6 +137,11 @@ class Ensemble(nn.Module):
     def forward(self, photo: Tensor) -> Tensor:
         """Mean logits (N, K) of photos."""
         return torch.stack([member(photo) for member in self.members]).mean(0)
+
+
+def as_one(members: Sequence[PhotoNetwork]) -> PhotoNetwork | Ensemble:
+    """The one network there is, or the ensemble of several; so their weights are named in a file."""
+    return members[0] if len(members) == 1 else Ensemble(members)
 
 
 class StagedFeatures(nn.Module):
