@@ -161,6 +161,8 @@ def test_a_bad_arm_is_one_line(mien: Callable[..., Outcome], faces: Path, arm: s
         (["--leave-one-out", "none"], "has no parts"),
         (["--leave-one-out", "sepia"], "choose one of none, notebook"),
         (["--leave-one-out", "notebook"], "augment=notebook: given twice"),
+        (["--jobs", "0"], "must be at least 1"),
+        (["--jobs", "2", "--seconds", "9"], "must not share the machine"),
         (["--pairs", "1"], "at least 2 pairs"),
         (["--folds", "1"], "must be at least 2"),
         (["--primary", "1/3"], "two of the 2 arms"),
@@ -464,8 +466,8 @@ def test_two_sizes_are_no_law() -> None:
 
 
 @pytest.mark.slow
-def test_real_runs_are_the_same_twice(faces: Path, tmp_path: Path) -> None:
-    config = asked(faces, pairs=2, folds=2)
+def test_real_runs_are_the_same_twice_side_by_side_or_alone(faces: Path, tmp_path: Path) -> None:
+    config = asked(faces, pairs=2, folds=2, jobs=2)
     results = compare(config, tmp_path / "out")
     for arm in ARMS:
         cost = results["arms"][arm]["budgets"][0]

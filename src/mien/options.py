@@ -231,6 +231,7 @@ class CompareOptions:
         primary: The contrast that matters, by the numbers of its arms, as in 1/2; the others are compared with its
             second arm. Default: 1/2, or what is left out first against the whole.
         sizes: Shares of the training photos for a learning curve over their number, as in 0.1,0.25,0.5,1.
+        jobs: Runs side by side, each with its share of the cores.
         corrections: Table that 'mien audit --out' wrote, with your decisions.
         split: Train/validation/test in per cent, as in 'mien study', whose test photos take no part.
         split_method: What stays together: grouped, series or naive.
@@ -252,6 +253,7 @@ class CompareOptions:
     folds: int = 6
     primary: str | None = None
     sizes: str | None = None
+    jobs: int = 1
     corrections: str | None = None
     split: str = "70/15/15"
     split_method: str = "grouped"

@@ -15,6 +15,7 @@ from mien.config import (
     TrainSettings,
     augmentation_parts,
     check_choice,
+    check_range,
 )
 from mien.errors import ConfigError
 from mien.training.recipes import RECIPES, resolve_run
@@ -49,6 +50,7 @@ class CompareConfig:
         folds: outer folds of each repeat.
         primary: the contrast that matters, as ``1/2``; None for that, or for the first part that is left out.
         sizes: shares of the training photos of the learning curve; none for no curve.
+        jobs: runs side by side, each with its share of the cores; 1 with ``seconds``, which others would use up.
     """
 
     data: tuple[str, ...]
@@ -62,6 +64,7 @@ class CompareConfig:
     folds: int = 6
     primary: str | None = None
     sizes: tuple[float, ...] = ()
+    jobs: int = 1
     corrections: str | None = None
     path_column: str | None = None
     label_column: str | None = None
@@ -89,6 +92,9 @@ class CompareConfig:
         for share in self.sizes:
             if not 0 < share <= 1:
                 raise ConfigError(f"--sizes {share:g}: shares of the training photos lie above 0 and up to 1")
+        check_range("--jobs", self.jobs, 1, None)
+        if self.jobs > 1 and self.seconds is not None:
+            raise ConfigError(f"--jobs {self.jobs}: with --seconds runs must not share the machine; give 1")
         Budget(self.epochs, self.updates, self.seconds)
 
     @property

@@ -16,7 +16,7 @@ from mien.comparing.arms import Arm, CompareConfig, budgets, parse_arms, primary
 from mien.comparing.page import write_page
 from mien.comparing.plan import PairPlan, Pool, make_pool, plan_pairs, with_share
 from mien.comparing.results import Contrast, Runs, arm_json, comparison_json, curves_json, sizes_json
-from mien.comparing.run import Finished, run_once, write_json
+from mien.comparing.run import Finished, run_all, write_json
 from mien.config import Budget, RunConfig, StudyConfig, read_toml, write_toml
 from mien.data.collection import Collection, open_collection
 from mien.data.corrections import Corrections, read_corrections
@@ -83,11 +83,13 @@ def run_comparison(config: CompareConfig, folder: Path, *, resume: bool, progres
     with _begun(config, folder, resume=resume):
         photos, pool = _photos(asked, folder, progress)
         plans = plan_pairs(pool, asked.pairs, config.folds, config.seed)
-    with progress.step("compare", len(asked.arms) * len(asked.budgets) * len(plans), "runs") as advance:
+    order = list(_order(asked, plans))
+    wanted = [(asked.run(asked.arms[a], asked.budgets[b], plan.seed), plan) for plan, b, a in order]
+    with progress.step("compare", len(wanted), "runs") as advance:
         runs: Runs = {}
-        for plan, b, a in _order(asked, plans):
-            run = asked.run(asked.arms[a], asked.budgets[b], plan.seed)
-            runs[b, a, plan.number] = run_once(run, plan, photos, folder / "runs")
+        finished = run_all(wanted, photos, folder / "runs", config.jobs)
+        for (plan, b, a), run in zip(order, finished, strict=True):
+            runs[b, a, plan.number] = run
             advance(1)
     results = _results(asked, pool, plans, runs)
     results["sizes"] = sizes_json(_by_size(asked, plans, photos, folder, progress), asked.arms, asked.data.labels)
@@ -182,15 +184,14 @@ def _by_size(
 ) -> dict[tuple[float, int], list[tuple[PairPlan, Finished]]]:
     """Runs of each arm on shares of the training photos, under the first budget."""
     shares = sorted(set(asked.config.sizes))
+    order = [(share, a, with_share(plan, share)) for plan in plans for share in shares for a in range(len(asked.arms))]
+    wanted = [(asked.run(asked.arms[a], asked.budgets[0], part.seed), part) for _, a, part in order]
     found: dict[tuple[float, int], list[tuple[PairPlan, Finished]]] = {}
-    with progress.step("sizes", len(shares) * len(asked.arms) * len(plans), "runs") as advance:
-        for plan in plans:
-            for share in shares:
-                part = with_share(plan, share)
-                for a, arm in enumerate(asked.arms):
-                    run = asked.run(arm, asked.budgets[0], plan.seed)
-                    found.setdefault((share, a), []).append((part, run_once(run, part, photos, folder / "runs")))
-                    advance(1)
+    with progress.step("sizes", len(wanted), "runs") as advance:
+        finished = run_all(wanted, photos, folder / "runs", asked.config.jobs)
+        for (share, a, part), run in zip(order, finished, strict=True):
+            found.setdefault((share, a), []).append((part, run))
+            advance(1)
     return found
 
 

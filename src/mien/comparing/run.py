@@ -8,13 +8,15 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 import mien
@@ -22,12 +24,13 @@ from mien.comparing.plan import PairPlan
 from mien.config import RunConfig
 from mien.data.pixels import Pixels
 from mien.data.preprocess import View
+from mien.errors import WorkFailedError
 from mien.evaluation.predictions import predict_rows, probabilities, write_predictions
 from mien.recognizer import Recognizer
 from mien.training.history import read_history
 from mien.training.run import LabelledPhotos, train_run
 
-__all__ = ["Finished", "run_once", "write_json"]
+__all__ = ["Finished", "run_all", "run_once", "write_json"]
 
 Row = dict[str, float]
 
@@ -66,6 +69,29 @@ class _TimedPixels(Pixels):
             return super().read(view, rows)
         finally:
             self.seconds += time.perf_counter() - start
+
+
+def run_all(
+    wanted: Iterable[tuple[RunConfig, PairPlan]], photos: LabelledPhotos, folder: Path, jobs: int
+) -> Iterator[Finished]:
+    """Each run in turn, or ``jobs`` of them side by side in processes that share the cores, in their order.
+
+    Args:
+        photos, folder: as for ``run_once``.
+
+    Raises:
+        WorkFailedError: if a process is ended from outside.
+    """
+    if jobs == 1:
+        yield from (run_once(run, plan, photos, folder) for run, plan in wanted)
+        return
+    work = Parallel(jobs, backend="loky", batch_size=1, return_as="generator", pre_dispatch="n_jobs")
+    try:
+        yield from work(delayed(run_once)(run, plan, photos, folder) for run, plan in wanted)
+    except BrokenProcessPool as error:
+        raise WorkFailedError(
+            f"one of {jobs} processes was ended from outside; is memory short? Go on with --resume and fewer --jobs"
+        ) from error
 
 
 def run_once(run: RunConfig, plan: PairPlan, photos: LabelledPhotos, folder: Path) -> Finished:
