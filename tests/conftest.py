@@ -18,6 +18,7 @@ from typing import Any
 
 import onnx
 import pytest
+from filelock import FileLock
 
 # On a machine that others use too, two threads that wait for each other make a tiny training 20 times slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -177,19 +178,34 @@ def plant_defects(root: Path) -> None:
     face.resize((face.width * 3 // 4, face.height * 3 // 4)).save(root / "sad" / "smaller-copy.jpg", quality=80)
 
 
+@pytest.fixture(scope="session")
+def of_all_workers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that every process of this test run sees."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+def made_once(path: Path, make: Callable[[Path], object]) -> Path:
+    """What is made by whichever process comes first, for all others, which wait for it."""
+    with FileLock(f"{path}.lock"):
+        done = path.with_name(f"{path.name}.done")
+        if not done.exists():
+            shutil.rmtree(path, ignore_errors=True)  # of a process that did not come to its end
+            make(path)
+            done.touch()
+    return path
+
+
 @pytest.fixture(scope="session", autouse=True)
-def one_export_a_backbone() -> Iterator[None]:
-    """Backbones that studies only look through are the same in all of them: each is exported once a process."""
+def one_export_a_backbone(of_all_workers: Path) -> Iterator[None]:
+    """Backbones that studies only look through are the same in all of them: each is exported once."""
     from mien.models.export import to_onnx
     from mien.training import features
 
-    made: dict[tuple[str, int], bytes] = {}
-
     def once(network: Any, size: int, name: str, output: str) -> Any:
         weights = hashlib.sha256(b"".join(each.detach().numpy().tobytes() for each in network.state_dict().values()))
-        if (weights.hexdigest(), size) not in made:
-            made[weights.hexdigest(), size] = to_onnx(network, size, name, output).SerializeToString()
-        return onnx.load_from_string(made[weights.hexdigest(), size])
+        path = of_all_workers / f"{weights.hexdigest()}-{size}.onnx"
+        return onnx.load(made_once(path, lambda path: onnx.save(to_onnx(network, size, name, output), path)))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(features, "to_onnx", once)
@@ -197,18 +213,20 @@ def one_export_a_backbone() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def small_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small_set(of_all_workers: Path) -> Path:
     """Drawn faces in three classes, with the defects of ``plant_defects``."""
-    root = draw_set(tmp_path_factory.mktemp("data") / "faces", dict(zip(CLASSES, CLASSES, strict=True)), PER_CLASS)
-    plant_defects(root)
-    return root
+
+    def draw(root: Path) -> None:
+        plant_defects(draw_set(root, dict(zip(CLASSES, CLASSES, strict=True)), PER_CLASS))
+
+    return made_once(of_all_workers / "faces", draw)
 
 
 @pytest.fixture(scope="session")
-def small_target(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small_target(of_all_workers: Path) -> Path:
     """Faces in another hand: grey, 48 px, other names, one class more and one less."""
     folders = {"Angry": "anger", "happiness": "happy", "neutral": "neutral"}
-    return draw_set(tmp_path_factory.mktemp("target") / "elsewhere", folders, 6, style="grey")
+    return made_once(of_all_workers / "elsewhere", lambda root: draw_set(root, folders, 6, style="grey"))
 
 
 @pytest.fixture(scope="session")
@@ -219,7 +237,7 @@ def study_command(small_set: Path, small_target: Path) -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="session")
-def small_study(small_set: Path, small_target: Path, tmp_path_factory: pytest.TempPathFactory) -> Study:
+def small_study(small_set: Path, small_target: Path, of_all_workers: Path) -> Study:
     """One study of the drawn faces, left alone from start to end."""
     from mien.config import Budget, StudyConfig
     from mien.progress import Silent
@@ -235,8 +253,8 @@ def small_study(small_set: Path, small_target: Path, tmp_path_factory: pytest.Te
         device="cpu",
         explain_mistakes=True,
     )
-    folder = tmp_path_factory.mktemp("study") / "out"
-    return Study(folder, run_study(config, folder, resume=False, progress=Silent()), small_set, small_target)
+    folder = made_once(of_all_workers / "study", lambda out: run_study(config, out, resume=False, progress=Silent()))
+    return Study(folder, strict_json((folder / "results.json").read_text(encoding="utf-8")), small_set, small_target)
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import signal
 import struct
 import subprocess
 import sys
@@ -18,10 +20,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mien.data import preprocess
+from mien.data import intake, preprocess
 from mien.data.intake import inspect_together
 from mien.data.preprocess import UnreadableImageError, View, decode, render
-from mien.data.sources import open_images
+from mien.data.sources import Source, open_images
+from mien.errors import WorkFailedError
 from mien.recognizer import softmax
 from pictures import BLUE, RED, WHITE, detector, encoded, grainy, halves, pattern, png, png_header, write_files
 
@@ -469,6 +472,44 @@ def test_files_inspected_together_are_what_each_is_alone(tmp_path: Path) -> None
         assert (one.fingerprint is None) == (alone.fingerprint is None) == (one.row["status"] == "unreadable")
         assert all(np.array_equal(view, alone.views[key]) for key, view in one.views.items())
     assert [one.row["status"] for one in together].count("unreadable") == 2
+
+
+@pytest.fixture
+def many_small_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
+    """So many that they are read in processes; two are no pictures."""
+    pictures = {f"{i:03d}.png": encoded(pattern(i, (48, 48)).convert("L")) for i in range(150)}
+    source = open_images(str(write_files(tmp_path / "set", pictures | {"010.png": b"no picture", "149.png": b""})))
+    monkeypatch.setattr(intake, "MANY", 100)
+    monkeypatch.setattr(intake, "_processes", lambda: 2)
+    return source
+
+
+@pytest.mark.parametrize("finds_faces", [False, True])
+def test_many_small_files_are_read_in_processes_and_are_the_same(
+    many_small_files: Source, monkeypatch: pytest.MonkeyPatch, finds_faces: bool
+) -> None:
+    views, faces = [View("photo", 32)], detector() if finds_faces else None
+    with monkeypatch.context() as patch:
+        patch.setattr(intake, "read_ahead", None)
+        apart = list(intake.inspect_files(many_small_files, many_small_files.files, views, faces))
+    monkeypatch.setattr(intake, "MANY", 1000)
+    here = list(intake.inspect_files(many_small_files, many_small_files.files, views, faces))
+    assert len(apart) == len(here) == 150
+    for one, other in zip(apart, here, strict=True):
+        assert (one.row, one.finding) == (other.row, other.finding)
+        assert np.array_equal(one.fingerprint, other.fingerprint)  # type: ignore[arg-type]
+        assert all(np.array_equal(view, other.views[key]) for key, view in one.views.items())
+
+
+def test_a_reading_process_that_is_killed_is_one_line(
+    many_small_files: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*words: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr(intake, "_inspect_apart", killed)
+    with pytest.raises(WorkFailedError, match="ended from outside; is memory short"):
+        list(intake.inspect_files(many_small_files, many_small_files.files, [], None))
 
 
 def test_size_in_the_table_is_the_upright_one(tmp_path: Path) -> None:

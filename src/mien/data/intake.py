@@ -1,16 +1,22 @@
 """Read every file of a source once: its properties, hashes, faces, and the pixels of the views wanted.
 
-Files are read side by side in threads (decoding and detection release Python's lock), small ones many at once without,
-with a bounded number under way. Results are taken in file order, so memory is flat and a second pass gives the same
-table.
+Files are read side by side in threads (decoding and detection release Python's lock), with a bounded number under way.
+Small ones are inspected many at once without, and many thousands of them in processes of their own, since threads would
+wait for the lock more than they work. Results are taken in file order, so memory is flat and a second pass gives the
+same table.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
+import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import islice
 from typing import Any, TypeVar
 
 import numpy as np
@@ -26,17 +32,23 @@ from mien.data.manifest import SCHEMA
 from mien.data.pixels import PixelWriter
 from mien.data.preprocess import Box, UnreadableImageError, View, decode, render
 from mien.data.properties import SURVEY_SIDE, Survey, measure, survey
-from mien.data.read_ahead import read_ahead
+from mien.data.read_ahead import SAMPLE, TOGETHER, read_ahead
 from mien.data.sources import Source, SourceFile
+from mien.errors import WorkFailedError
 
 __all__ = ["Inspected", "inspect_files", "inspect_together", "take_in"]
 
 T = TypeVar("T")
+Content = tuple[dict[str, Any], bytes | None]
+"""What is known of a file, as columns of the manifest, and its bytes."""
 
 SMALL_FILE = 8192
 """Bytes below which a file is small."""
 AT_ONCE = 8
 """Files that a thread inspects in one go, so that it waits less often for Python's lock."""
+MANY = 10_000
+"""Small files from which on processes pay, which take a second to start."""
+MOST_PROCESSES = 8
 CHUNK = 1000
 """Rows that are kept as Python objects before they become part of the table, which is ten times smaller."""
 
@@ -96,14 +108,62 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
 
 
 def inspect_files(
-    source: Source, files: Iterable[SourceFile], views: Sequence[View], detector: FaceDetector | None
+    source: Source, files: Sequence[SourceFile], views: Sequence[View], detector: FaceDetector | None
 ) -> Iterator[Inspected]:
     """Inspect files, yielding in their order."""
 
     def inspect(some: Sequence[SourceFile]) -> list[Inspected]:
         return inspect_together(source, some, views, detector)
 
+    if len(files) >= MANY and _processes() > 1 and all(_is_small(_read(source, file)) for file in files[:SAMPLE]):
+        return _in_processes((_read(source, file) for file in files), views, finds_faces=detector is not None)
     return read_ahead(inspect, files, lambda inspected: inspected.row.get("bytes", 0) < SMALL_FILE, at_once=AT_ONCE)
+
+
+def _processes() -> int:
+    return min(MOST_PROCESSES, os.cpu_count() or 1)
+
+
+def _is_small(content: Content) -> bool:
+    return isinstance(content[1], bytes) and len(content[1]) < SMALL_FILE
+
+
+def _in_processes(contents: Iterable[Content], views: Sequence[View], *, finds_faces: bool) -> Iterator[Inspected]:
+    """Inspect files in processes of their own.
+
+    joblib's, since Python's own would run a caller's script again that has no guard of its main part.
+
+    Raises:
+        WorkFailedError: if a process is ended from outside.
+    """
+    from joblib import Parallel, delayed  # here, for nothing else needs it
+
+    work = Parallel(_processes(), batch_size=1, return_as="generator", pre_dispatch="3 * n_jobs", idle_worker_timeout=5)
+    inspect = delayed(_inspect_apart)
+    try:
+        for some in work(inspect(each, views, finds_faces) for each in _by(TOGETHER, contents)):
+            yield from some
+    except BrokenProcessPool as error:
+        raise WorkFailedError(
+            "a process that read photos was ended from outside; is memory short? Run it again"
+        ) from error
+
+
+def _by(size: int, items: Iterable[T]) -> Iterator[list[T]]:
+    items = iter(items)
+    while some := list(islice(items, size)):
+        yield some
+
+
+def _inspect_apart(contents: Sequence[Content], views: Sequence[View], finds_faces: bool) -> list[Inspected]:
+    warnings.filterwarnings("ignore", module="PIL")  # as the command does for its own process
+    return _inspected(contents, views, _own_detector() if finds_faces else None)
+
+
+@cache
+def _own_detector() -> FaceDetector:
+    """The one of this process."""
+    return FaceDetector()
 
 
 @dataclass(frozen=True)
@@ -130,7 +190,11 @@ def inspect_together(
 
     What is measured of pictures of one size is measured of all of them at once.
     """
-    opened = [_opened(source, file, views, detector) for file in files]
+    return _inspected([_read(source, file) for file in files], views, detector)
+
+
+def _inspected(contents: Iterable[Content], views: Sequence[View], detector: FaceDetector | None) -> list[Inspected]:
+    opened = [_opened(row, content, views, detector) for row, content in contents]
     pictures = [picture for _, picture in opened if picture is not None]
     for alike in _together(pictures, lambda each: each.survey.grey.size):
         measured = measure([each.survey for each in alike])
@@ -153,10 +217,8 @@ def _together(items: Iterable[T], size: Callable[[T], Any]) -> Iterable[list[T]]
     return of_size.values()
 
 
-def _opened(
-    source: Source, file: SourceFile, views: Sequence[View], detector: FaceDetector | None
-) -> tuple[Inspected, _Measurable | None]:
-    """What one file turned out to be, but for what can be measured of several at once; None where it is no picture."""
+def _read(source: Source, file: SourceFile) -> Content:
+    """What is known of a file, and its bytes; None where they are not to be had, for which the row has the reason."""
     row: dict[str, Any] = {
         "id": f"{source.name}/{file.path}",
         "source": source.name,
@@ -166,11 +228,19 @@ def _opened(
         "given_split": file.split,
     }
     if file.ignored is not None:
-        return Inspected(row | {"status": "ignored", "reason": file.ignored}), None
+        return row | {"status": "ignored", "reason": file.ignored}, None
     try:
-        content = source.read(file)
+        return row, source.read(file)
     except OSError as error:
-        return Inspected(row | {"status": "unreadable", "reason": error.strerror or str(error)}), None
+        return row | {"status": "unreadable", "reason": error.strerror or str(error)}, None
+
+
+def _opened(
+    row: dict[str, Any], content: bytes | None, views: Sequence[View], detector: FaceDetector | None
+) -> tuple[Inspected, _Measurable | None]:
+    """What one file turned out to be, but for what can be measured of several at once; None where it is no picture."""
+    if content is None:
+        return Inspected(row), None
     row |= {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
     try:
         decoded = decode(content, least_side=None if views or detector else SURVEY_SIDE)

@@ -9,13 +9,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
-__all__ = ["read_ahead"]
+__all__ = ["SAMPLE", "TOGETHER", "read_ahead"]
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-SAMPLE, TOGETHER = 8, 64
-"""First items, by which it is told whether all are small; small ones that are worked on at once, without threads."""
+SAMPLE = 8
+"""First items, by which it is told whether all are small."""
+TOGETHER = 64
+"""Small ones that are worked on at once, without threads."""
 
 
 def read_ahead(
