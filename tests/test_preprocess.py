@@ -480,7 +480,7 @@ def many_small_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
     pictures = {f"{i:03d}.png": encoded(pattern(i, (48, 48)).convert("L")) for i in range(150)}
     source = open_images(str(write_files(tmp_path / "set", pictures | {"010.png": b"no picture", "149.png": b""})))
     monkeypatch.setattr(intake, "MANY", 100)
-    monkeypatch.setattr(intake, "_processes", lambda: 2)
+    monkeypatch.setattr(intake, "_cores", lambda: 2)
     return source
 
 
@@ -504,7 +504,7 @@ def test_many_small_files_are_read_in_processes_and_are_the_same(
 def test_a_reading_process_that_is_killed_is_one_line(
     many_small_files: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def killed(*words: object) -> None:
+    def killed(*words: object, **more: object) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     monkeypatch.setattr(intake, "_inspect_apart", killed)

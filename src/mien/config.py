@@ -348,22 +348,25 @@ def _fits(value: Any, hint: Any) -> bool:
     return isinstance(value, hint) and not (hint is int and isinstance(value, bool))
 
 
-def augmentation_parts(text: str) -> tuple[str, ...]:
+def augmentation_parts(text: str, option: str = "augment") -> tuple[str, ...]:
     """The parts of an augmentation, in order.
 
     Args:
         text: a name of ``AUGMENTATIONS``, with ``-PART`` behind it for each part that is left out.
+        option: what to call it where it is none.
 
     Raises:
         ConfigError: if there is no such augmentation, or it has no such part.
     """
     name, *without = text.split("-")
-    check_choice("augment", name, tuple(AUGMENTATIONS))
+    check_choice(option, name, tuple(AUGMENTATIONS))
     parts = AUGMENTATIONS[name]
     for part in without:
         if part not in parts:
             had = ", ".join(parts) or "none"
-            raise ConfigError(f"--augment {text}: {name} has no part {part!r} to leave out; it has {had}")
+            raise ConfigError(f"--{option} {text}: {name} has no part {part!r} to leave out; it has {had}")
+    if len(set(without)) < len(without):
+        raise ConfigError(f"--{option} {text}: leaves a part out twice")
     return tuple(part for part in parts if part not in without)
 
 

@@ -184,7 +184,7 @@ class TrainOptions:
             size=self.size,
             device=self.device,
             budget=Budget(self.epochs, self.updates, self.seconds),
-            augment=cast(Any, self.augment),
+            augment=self.augment,
             precision=cast(Any, self.precision),
             backbone=self.backbone,
             members=self.members,
@@ -228,8 +228,8 @@ class CompareOptions:
         seconds: Compare after equal wall-clock seconds, as well.
         pairs: Pairs of runs under each budget. Default: the fewest that can tell, 6 for one comparison.
         folds: Outer folds that the photos are divided into, again and again.
-        primary: The contrast that matters, by the numbers of its arms, as in 1/2; the others are compared with its
-            second arm. Default: 1/2, or what is left out first against the whole.
+        primary: The contrast that matters, by the numbers of its arms; the others are compared with its second arm.
+            Default: 1/2; with --leave-one-out all are compared with the whole.
         sizes: Shares of the training photos for a learning curve over their number, as in 0.1,0.25,0.5,1.
         jobs: Runs side by side, each with its share of the cores.
         corrections: Table that 'mien audit --out' wrote, with your decisions.

@@ -148,11 +148,11 @@ def estimate(pairs: Sequence[Pair]) -> Estimate:
     differences = np.array([pair.difference for pair in pairs])
     ratio = float(np.mean([pair.ratio for pair in pairs]))
     run_variance = float(differences.var(ddof=1)) / n * (1 + ratio)
-    groups, total, alone = _by_photo(pairs)
+    groups, total, alone, effective = _by_photo(pairs)
     photo_variance = LEARNT_FROM * max(0.0, total - alone)
     variance = run_variance + photo_variance
     mean, error = float(differences.mean()), math.sqrt(variance)
-    df = _freedom(run_variance, n - 1, photo_variance, max(1, groups - 1))
+    df = _freedom(run_variance, n - 1, photo_variance, max(1.0, effective - 1))
     half = float(stdtrit(df, 1 - LEVEL / 2)) * error
     p = float(2 * stdtr(df, -abs(mean) / error)) if error > 0 else float(mean == 0)
     tested = sum(len(np.unique(pair.photos)) for pair in pairs) / max(1, groups)
@@ -202,17 +202,23 @@ def needed(found: Estimate, comparisons: int) -> Needed:
     return Needed(None, photos if found.groups < photos <= 100 * found.groups else None)
 
 
-def _by_photo(pairs: Sequence[Pair]) -> tuple[int, float, float]:
-    """Number of groups; the sum of squares of their influences on the mean; the same with each run by itself."""
+def _by_photo(pairs: Sequence[Pair]) -> tuple[int, float, float, float]:
+    """What the photos' influences on the mean come to.
+
+    Returns:
+        The number of groups; the sum of squares of their influences; the same with each run by itself; and how many
+        groups of equal influence would vary as much as these do, which is few where one class's F1 rests on few.
+    """
     names, group = np.unique(np.concatenate([pair.photos for pair in pairs]), return_inverse=True)
     total, alone, start = np.zeros(len(names)), 0.0, 0
     for pair in pairs:
         of_run = np.bincount(group[start : start + len(pair.photos)], pair.influence / len(pairs), len(names))
         total, alone, start = total + of_run, alone + float((of_run**2).sum()), start + len(pair.photos)
-    return len(names), float((total**2).sum()), alone
+    squares, fourth = float((total**2).sum()), float((total**4).sum())
+    return len(names), squares, alone, squares**2 / fourth if fourth > 0 else 0.0
 
 
-def _freedom(first: float, df_first: int, second: float, df_second: int) -> float:
+def _freedom(first: float, df_first: float, second: float, df_second: float) -> float:
     """Welch and Satterthwaite's degrees of freedom of a sum of two variances."""
     spread = first**2 / df_first + second**2 / df_second
     return (first + second) ** 2 / spread if spread > 0 else float(df_first)

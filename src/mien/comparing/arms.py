@@ -48,7 +48,7 @@ class CompareConfig:
         seconds: another one.
         pairs: runs of each arm under each budget; None takes the fewest that can tell.
         folds: outer folds of each repeat.
-        primary: the contrast that matters, as ``1/2``; None for that, or for the first part that is left out.
+        primary: the contrast that matters, as ``1/2``, which it is by default; not with ``leave_one_out``.
         sizes: shares of the training photos of the learning curve; none for no curve.
         jobs: runs side by side, each with its share of the cores; 1 with ``seconds``, which others would use up.
     """
@@ -92,6 +92,8 @@ class CompareConfig:
         for share in self.sizes:
             if not 0 < share <= 1:
                 raise ConfigError(f"--sizes {share:g}: shares of the training photos lie above 0 and up to 1")
+        if self.leave_one_out and self.primary:
+            raise ConfigError(f"--primary {self.primary}: with --leave-one-out each part is compared with the whole")
         check_range("--jobs", self.jobs, 1, None)
         if self.jobs > 1 and self.seconds is not None:
             raise ConfigError(f"--jobs {self.jobs}: with --seconds runs must not share the machine; give 1")
@@ -107,7 +109,7 @@ class CompareConfig:
         whole = self.leave_one_out
         if whole is None:
             return self.arms
-        parts = augmentation_parts(whole)
+        parts = augmentation_parts(whole, "leave-one-out")
         if not parts:
             raise ConfigError(f"--leave-one-out {whole}: has no parts; give notebook or elsewhere")
         return (f"augment={whole}", *(f"augment={whole}-{part}" for part in parts), *self.arms)

@@ -60,8 +60,9 @@ class _Comparison:
 
     @property
     def pairs(self) -> int:
-        """Pairs asked for, or the fewest that can tell."""
-        return self.config.pairs or fewest_pairs(self.family)
+        """Pairs asked for, or the fewest that can tell; which part of an augmentation helps is asked of each class."""
+        classes = len(self.data.labels) if self.config.leave_one_out else 1
+        return self.config.pairs or fewest_pairs(self.family * classes)
 
     def run(self, arm: Arm, budget: Budget, seed: int) -> RunConfig:
         """The settings of one run."""

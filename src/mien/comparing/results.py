@@ -22,6 +22,9 @@ __all__ = ["Contrast", "Runs", "arm_json", "comparison_json", "curves_json", "si
 Runs = dict[tuple[int, int, int], Finished]
 """(budget, arm, pair) → run."""
 
+LEAST_PICTURES = 10
+"""Tested pictures of a class, copies counted once, from which on a change of its F1 is judged: a few that are all right
+or all wrong do not vary, and would seem certain."""
 POINTS = 40
 """Points of a curve against seconds, whose runs have no common steps."""
 
@@ -98,13 +101,15 @@ def _by_class(
 ) -> list[dict[str, Any]]:
     """For each contrast the difference of each class's F1; Holm's correction is over all of them.
 
-    A fold without photos of a class says nothing of it; None stands where fewer than two have some.
+    A fold without photos of a class says nothing of it. None stands where fewer than two have some, and for a class of
+    fewer pictures than ``LEAST_PICTURES``.
     """
     found: dict[tuple[int, str], Estimate] = {}
-    for i, contrast in enumerate(contrasts):
-        for k, label in enumerate(labels):
-            having = [plan for plan in plans if (plan.split("test")["label"] == label).any()]
-            if len(having) > 1:
+    for k, label in enumerate(labels):
+        tested = [plan.split("test").filter(pl.col("label") == label)["split_group"] for plan in plans]
+        having = [plan for plan, groups in zip(plans, tested, strict=True) if len(groups)]
+        if len(having) > 1 and pl.concat(tested).n_unique() >= LEAST_PICTURES:
+            for i, contrast in enumerate(contrasts):
                 found[i, label] = estimate(_pairs(contrast, runs, having, labels, k))
     corrected = dict(zip(found, holm([each.p for each in found.values()]), strict=True))
     return [

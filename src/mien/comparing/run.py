@@ -8,15 +8,14 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
-from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 import mien
@@ -24,7 +23,8 @@ from mien.comparing.plan import PairPlan
 from mien.config import RunConfig
 from mien.data.pixels import Pixels
 from mien.data.preprocess import View
-from mien.errors import WorkFailedError
+from mien.data.processes import processes
+from mien.data.read_ahead import in_order
 from mien.evaluation.predictions import predict_rows, probabilities, write_predictions
 from mien.recognizer import Recognizer
 from mien.training.history import read_history
@@ -72,9 +72,11 @@ class _TimedPixels(Pixels):
 
 
 def run_all(
-    wanted: Iterable[tuple[RunConfig, PairPlan]], photos: LabelledPhotos, folder: Path, jobs: int
+    wanted: Sequence[tuple[RunConfig, PairPlan]], photos: LabelledPhotos, folder: Path, jobs: int
 ) -> Iterator[Finished]:
-    """Each run in turn, or ``jobs`` of them side by side in processes that share the cores, in their order.
+    """Each run in its order, ``jobs`` of them side by side in processes that share the cores.
+
+    Equal ones, as those of heads under several budgets are, are one.
 
     Args:
         photos, folder: as for ``run_once``.
@@ -85,13 +87,19 @@ def run_all(
     if jobs == 1:
         yield from (run_once(run, plan, photos, folder) for run, plan in wanted)
         return
-    work = Parallel(jobs, backend="loky", batch_size=1, return_as="generator", pre_dispatch="n_jobs")
-    try:
-        yield from work(delayed(run_once)(run, plan, photos, folder) for run, plan in wanted)
-    except BrokenProcessPool as error:
-        raise WorkFailedError(
-            f"one of {jobs} processes was ended from outside; is memory short? Go on with --resume and fewer --jobs"
-        ) from error
+    keys = [_key(run, plan) for run, plan in wanted]
+    first, done = {key: keys.index(key) for key in keys}, dict[str, Finished]()
+    with processes(jobs, "Go on with --resume and fewer --jobs") as pool:
+        finished = in_order(pool, partial(_run_apart, photos, folder), [wanted[i] for i in first.values()], 2 * jobs)
+        for key in keys:
+            while key not in done:
+                run = next(finished)
+                done[run.key] = run
+            yield done[key]
+
+
+def _run_apart(photos: LabelledPhotos, folder: Path, wanted: tuple[RunConfig, PairPlan]) -> Finished:
+    return run_once(*wanted, photos, folder)
 
 
 def run_once(run: RunConfig, plan: PairPlan, photos: LabelledPhotos, folder: Path) -> Finished:

@@ -88,7 +88,7 @@ def class_note(results: Mapping[str, Any]) -> str:
     elif not told:
         text += ": none is"
     if whole := results["config"]["leave_one_out"]:
-        text += f". Each part of {whole} was left out in turn: a minus says that it helped"
+        text += f". Each part of {whole} was left out in turn: a minus with * says that it helped"
     return text + "."
 
 

@@ -13,10 +13,8 @@ import math
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from functools import cache
-from itertools import islice
+from functools import cache, partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -31,10 +29,10 @@ from mien.data.focus import focus, focus_view
 from mien.data.manifest import SCHEMA
 from mien.data.pixels import PixelWriter
 from mien.data.preprocess import Box, UnreadableImageError, View, decode, render
+from mien.data.processes import processes
 from mien.data.properties import SURVEY_SIDE, Survey, measure, survey
-from mien.data.read_ahead import SAMPLE, TOGETHER, read_ahead
+from mien.data.read_ahead import SAMPLE, TOGETHER, in_order, read_ahead
 from mien.data.sources import Source, SourceFile
-from mien.errors import WorkFailedError
 
 __all__ = ["Inspected", "inspect_files", "inspect_together", "take_in"]
 
@@ -115,43 +113,36 @@ def inspect_files(
     def inspect(some: Sequence[SourceFile]) -> list[Inspected]:
         return inspect_together(source, some, views, detector)
 
-    if len(files) >= MANY and _processes() > 1 and all(_is_small(_read(source, file)) for file in files[:SAMPLE]):
+    if len(files) >= MANY and _cores() > 1 and all(_is_small(_read(source, file)) for file in files[:SAMPLE]):
         return _in_processes((_read(source, file) for file in files), views, finds_faces=detector is not None)
     return read_ahead(inspect, files, lambda inspected: inspected.row.get("bytes", 0) < SMALL_FILE, at_once=AT_ONCE)
 
 
-def _processes() -> int:
+def _cores() -> int:
     return min(MOST_PROCESSES, os.cpu_count() or 1)
 
 
 def _is_small(content: Content) -> bool:
-    return isinstance(content[1], bytes) and len(content[1]) < SMALL_FILE
+    return len(content[1] or b"") < SMALL_FILE
 
 
 def _in_processes(contents: Iterable[Content], views: Sequence[View], *, finds_faces: bool) -> Iterator[Inspected]:
-    """Inspect files in processes of their own.
-
-    joblib's, since Python's own would run a caller's script again that has no guard of its main part.
-
-    Raises:
-        WorkFailedError: if a process is ended from outside.
-    """
-    from joblib import Parallel, delayed  # here, for nothing else needs it
-
-    work = Parallel(_processes(), batch_size=1, return_as="generator", pre_dispatch="3 * n_jobs", idle_worker_timeout=5)
-    inspect = delayed(_inspect_apart)
-    try:
-        for some in work(inspect(each, views, finds_faces) for each in _by(TOGETHER, contents)):
+    work = partial(_inspect_apart, views=views, finds_faces=finds_faces)
+    with processes(_cores(), "Run this again with less beside it") as pool:
+        for some in in_order(pool, work, _chunks(contents), 4 * _cores()):
             yield from some
-    except BrokenProcessPool as error:
-        raise WorkFailedError(
-            "a process that read photos was ended from outside; is memory short? Run it again"
-        ) from error
 
 
-def _by(size: int, items: Iterable[T]) -> Iterator[list[T]]:
-    items = iter(items)
-    while some := list(islice(items, size)):
+def _chunks(contents: Iterable[Content]) -> Iterator[list[Content]]:
+    """Files for one process at a time: many small ones, but few where larger ones stand among them."""
+    some, size = list[Content](), 0
+    for content in contents:
+        some.append(content)
+        size += len(content[1] or b"")
+        if len(some) >= TOGETHER or size >= TOGETHER * SMALL_FILE:
+            yield some
+            some, size = [], 0
+    if some:
         yield some
 
 
@@ -190,7 +181,7 @@ def inspect_together(
 
     What is measured of pictures of one size is measured of all of them at once.
     """
-    return _inspected([_read(source, file) for file in files], views, detector)
+    return _inspected((_read(source, file) for file in files), views, detector)
 
 
 def _inspected(contents: Iterable[Content], views: Sequence[View], detector: FaceDetector | None) -> list[Inspected]:

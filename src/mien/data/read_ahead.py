@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
-__all__ = ["SAMPLE", "TOGETHER", "read_ahead"]
+__all__ = ["SAMPLE", "TOGETHER", "in_order", "read_ahead"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -37,20 +37,33 @@ def read_ahead(
         yield result
     if not all(are_small):
         yield from _side_by_side(work, items, at_once)
-    while some := list(islice(items, TOGETHER)):
+    for some in _chunks(items, TOGETHER):
         yield from work(some)
 
 
 def _side_by_side(work: Callable[[Sequence[T]], list[R]], items: Iterable[T], at_once: int) -> Iterator[R]:
-    items = iter(items)
-    pending, workers = deque[Future[list[R]]](), max(1, min(8, os.cpu_count() or 1))
+    workers = max(1, min(8, os.cpu_count() or 1))
     with ThreadPoolExecutor(workers) as pool:
-        try:
-            while some := list(islice(items, at_once)):
-                pending.append(pool.submit(work, some))
-                if len(pending) >= 4 * workers:
-                    yield from pending.popleft().result()
-            while pending:
-                yield from pending.popleft().result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        for some in in_order(pool, work, _chunks(items, at_once), 4 * workers):
+            yield from some
+
+
+def in_order(pool: Executor, work: Callable[[T], R], items: Iterable[T], most: int) -> Iterator[R]:
+    """Results in the order of the items, of which at most so many are under way or wait to be taken."""
+    pending = deque[Future[R]]()
+    try:
+        for item in items:
+            pending.append(pool.submit(work, item))
+            if len(pending) >= most:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        for left in pending:
+            left.cancel()
+
+
+def _chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    items = iter(items)
+    while some := list(islice(items, size)):
+        yield some

@@ -69,7 +69,7 @@ class FeatureCache:
         path = self._folder / f"{backbone.sha256[:12]}-{size}.onnx"
         if not path.exists():
             self._folder.mkdir(parents=True, exist_ok=True)
-            partial = path.with_name(path.name + ".partial")
+            partial = _partial(path)
             onnx.save(to_onnx(backbone.network(), size, "pixels", "features"), str(partial))
             os.replace(partial, path)
         return path
@@ -100,7 +100,12 @@ def _read(path: Path) -> dict[str, Features]:
 
 def _write(known: dict[str, Features], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
+    partial = _partial(path)
     with partial.open("wb") as file:
         np.savez(file, sha256=np.array(list(known)), features=np.stack(list(known.values())))
     os.replace(partial, path)
+
+
+def _partial(path: Path) -> Path:
+    """What is written before it takes its name: of this process alone, since several may share the cache."""
+    return path.with_name(f"{path.name}.{os.getpid()}.partial")
