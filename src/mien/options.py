@@ -231,7 +231,8 @@ class CompareOptions:
         primary: The contrast that matters, by the numbers of its arms; the others are compared with its second arm.
             Default: 1/2; with --leave-one-out all are compared with the whole.
         sizes: Shares of the training photos for a learning curve over their number, as in 0.1,0.25,0.5,1.
-        jobs: Runs side by side, each with its share of the cores.
+        jobs: Runs side by side, each with its share of the cores. Default: one for every four cores; one on a GPU and
+            with --seconds.
         corrections: Table that 'mien audit --out' wrote, with your decisions.
         split: Train/validation/test in per cent, as in 'mien study', whose test photos take no part.
         split_method: What stays together: grouped, series or naive.
@@ -253,7 +254,7 @@ class CompareOptions:
     folds: int = 6
     primary: str | None = None
     sizes: str | None = None
-    jobs: int = 1
+    jobs: int | None = None
     corrections: str | None = None
     split: str = "70/15/15"
     split_method: str = "grouped"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, get_args, get_origin, get_type_hints
@@ -18,7 +19,7 @@ from mien.config import (
     check_range,
 )
 from mien.errors import ConfigError
-from mien.training.recipes import RECIPES, resolve_run
+from mien.training.recipes import RECIPES, device_for, resolve_run
 
 __all__ = ["Arm", "CompareConfig", "budgets", "parse_arms", "primary_contrast", "resolve_arm"]
 
@@ -32,6 +33,8 @@ PLATEAU_KEYS = ("plateau_factor", "plateau_patience")
 BACKBONE_KEYS = ("backbone", "frozen_stages", "backbone_rate")
 """Of recipes that start from one."""
 HEAD_KEYS = ("context", "photo_size", "face_backbone", "face_size")
+CORES_A_RUN = 4
+"""Small networks gain little from more."""
 KEYS = ("name", "recipe", *BACKBONE_KEYS, *NETWORK_KEYS, *HEAD_KEYS)
 
 
@@ -50,7 +53,8 @@ class CompareConfig:
         folds: outer folds of each repeat.
         primary: the contrast that matters, as ``1/2``, which it is by default; not with ``leave_one_out``.
         sizes: shares of the training photos of the learning curve; none for no curve.
-        jobs: runs side by side, each with its share of the cores; 1 with ``seconds``, which others would use up.
+        jobs: runs side by side, each with its share of the cores; None takes one for every four cores, but one on a GPU
+            and with ``seconds``, which others would use up.
     """
 
     data: tuple[str, ...]
@@ -64,7 +68,7 @@ class CompareConfig:
     folds: int = 6
     primary: str | None = None
     sizes: tuple[float, ...] = ()
-    jobs: int = 1
+    jobs: int | None = None
     corrections: str | None = None
     path_column: str | None = None
     label_column: str | None = None
@@ -94,8 +98,9 @@ class CompareConfig:
                 raise ConfigError(f"--sizes {share:g}: shares of the training photos lie above 0 and up to 1")
         if self.leave_one_out and self.primary:
             raise ConfigError(f"--primary {self.primary}: with --leave-one-out each part is compared with the whole")
-        check_range("--jobs", self.jobs, 1, None)
-        if self.jobs > 1 and self.seconds is not None:
+        if self.jobs is not None:
+            check_range("--jobs", self.jobs, 1, None)
+        if self.jobs not in (None, 1) and self.seconds is not None:
             raise ConfigError(f"--jobs {self.jobs}: with --seconds runs must not share the machine; give 1")
         Budget(self.epochs, self.updates, self.seconds)
 
@@ -113,6 +118,14 @@ class CompareConfig:
         if not parts:
             raise ConfigError(f"--leave-one-out {whole}: has no parts; give notebook or elsewhere")
         return (f"augment={whole}", *(f"augment={whole}-{part}" for part in parts), *self.arms)
+
+    @property
+    def side_by_side(self) -> int:
+        """How many runs train at a time."""
+        if self.jobs is not None:
+            return self.jobs
+        alone = self.seconds is not None or device_for(self.device) == "cuda"
+        return 1 if alone else max(1, (os.cpu_count() or 1) // CORES_A_RUN)
 
     @property
     def contrast(self) -> str:

@@ -88,7 +88,7 @@ def run_comparison(config: CompareConfig, folder: Path, *, resume: bool, progres
     wanted = [(asked.run(asked.arms[a], asked.budgets[b], plan.seed), plan) for plan, b, a in order]
     with progress.step("compare", len(wanted), "runs") as advance:
         runs: Runs = {}
-        finished = run_all(wanted, photos, folder / "runs", config.jobs)
+        finished = run_all(wanted, photos, folder / "runs", config.side_by_side)
         for (plan, b, a), run in zip(order, finished, strict=True):
             runs[b, a, plan.number] = run
             advance(1)
@@ -189,7 +189,7 @@ def _by_size(
     wanted = [(asked.run(asked.arms[a], asked.budgets[0], part.seed), part) for _, a, part in order]
     found: dict[tuple[float, int], list[tuple[PairPlan, Finished]]] = {}
     with progress.step("sizes", len(wanted), "runs") as advance:
-        finished = run_all(wanted, photos, folder / "runs", asked.config.jobs)
+        finished = run_all(wanted, photos, folder / "runs", asked.config.side_by_side)
         for (share, a, part), run in zip(order, finished, strict=True):
             found.setdefault((share, a), []).append((part, run))
             advance(1)

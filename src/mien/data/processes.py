@@ -35,7 +35,8 @@ def processes(count: int, advice: str) -> Iterator[Executor]:
     pool = ProcessPoolExecutor(count, env=cores)
     try:
         yield pool
+        pool.shutdown()
     except TerminatedWorkerError as error:
         raise WorkFailedError(f"a process was ended from outside; is memory short? {advice}") from error
     finally:
-        pool.shutdown(kill_workers=True)
+        pool.shutdown(kill_workers=True)  # what was under way when something failed is not waited for
