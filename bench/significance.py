@@ -4,8 +4,9 @@ Each comparison draws a pool of photos, divides it into overlapping folds, and t
 regression) on it. Two arms see different noise of the same photos, so they err on different ones, and each run draws
 its own features and weights, as a seed does. Arms without a gap are equal by symmetry, over pools; nothing is known
 but the pool. Printed for each kind of learner and number of pairs: how often equal arms (a family of two contrasts,
-Holm) get a verdict; how often a true difference of five points does (one contrast); how often the 95 % interval of a
-difference holds the truth; and what the usual paired t-test and Nadeau and Bengio's would say of equal arms.
+Holm) get a verdict, and how often one of their classes does; how often a true difference of five points does (one
+contrast); how often the 95 % interval of a difference holds the truth; and what the usual paired t-test and Nadeau and
+Bengio's would say of equal arms.
 
     python bench/significance.py [COMPARISONS] [PROCESSES]      default: 1000 2; about 10 minutes
 """
@@ -27,16 +28,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr
 
-from mien.significance import Estimate, Pair, estimate, fewest_pairs, holm, paired, verdict
+from mien.significance import Estimate, estimate, fewest_pairs, holm, paired, verdict
 
 Floats = NDArray[np.float64]
 PHOTOS, CLASSES, FOLDS = 850, 6, 6
 PAIRS = (6, 7, 12, 24)
+Tested = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], int, NDArray[np.int64], int]
+"""What ``paired`` takes: truth, both arms' answers, classes, photos, how many were learnt from."""
 SEED = 40_000  # not that of the simulations which LEARNT_FROM was chosen by
 HEADER = """\
-| learner | pairs | wrong verdicts, two contrasts | one contrast | intervals that hold: equal arms, different arms \
+| learner | pairs | wrong verdicts, two contrasts | one contrast | on any class of two contrasts \
+| intervals that hold: equal arms, different arms \
 | true difference, points | power | wrong by the usual t-test | by Nadeau and Bengio's |
-|---|---|---|---|---|---|---|---|---|"""
+|---|---|---|---|---|---|---|---|---|---|"""
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ def folds(rng: np.random.Generator, n: int) -> Iterator[NDArray[np.bool_]]:
         yield part == i % FOLDS
 
 
-def comparison(learner: Learner, n: int, gap: float, seed: tuple[int, int]) -> list[list[Pair]]:
+def comparison(learner: Learner, n: int, gap: float, seed: tuple[int, int]) -> list[list[Tested]]:
     """The pairs of two contrasts of three equal arms, or of the one of a better arm and another."""
     rng = np.random.default_rng(seed)
     mean = centres(learner)
@@ -102,22 +106,39 @@ def comparison(learner: Learner, n: int, gap: float, seed: tuple[int, int]) -> l
     common = rng.standard_normal(shape)
     noise = [hard * (common + rng.standard_normal(shape)) / np.sqrt(2) for _ in range(2 if gap else 3)]
     arms = [mean[y] * (1 + (gap if i == 0 else 0)) + each for i, each in enumerate(noise)]
-    contrasts: list[list[Pair]] = [[] for _ in arms[1:]]
+    contrasts: list[list[Tested]] = [[] for _ in arms[1:]]
     for fold in folds(rng, n):
         said = [answers(x, y, fold, learner, rng) for x in arms]
         for pairs, other in zip(contrasts, said[1:], strict=True):
-            pairs.append(paired(y[fold], said[0], other, CLASSES, np.flatnonzero(fold), int((~fold).sum())))
+            pairs.append((y[fold], said[0], other, CLASSES, np.flatnonzero(fold), int((~fold).sum())))
     return contrasts
 
 
-def judged(learner: Learner, n: int, gap: float, seed: tuple[int, int]) -> tuple[list[Estimate], list[float]]:
-    """Estimates of the contrasts, and p of the usual and the corrected resampled t-test of the first."""
+@dataclass(frozen=True)
+class Judged:
+    """A simulated comparison.
+
+    Attributes:
+        found: estimates of the contrasts.
+        of_classes: those of each class in each contrast; of equal arms.
+        others: p of the usual and the corrected resampled t-test of the first.
+    """
+
+    found: list[Estimate]
+    of_classes: list[Estimate]
+    others: list[float]
+
+
+def judged(learner: Learner, n: int, gap: float, seed: tuple[int, int]) -> Judged:
+    """One comparison, judged in every way."""
     contrasts = comparison(learner, n, gap, seed)
-    found = [estimate(pairs) for pairs in contrasts]
-    values = np.array([pair.difference for pair in contrasts[0]])
+    found = [estimate([paired(*each) for each in tested]) for tested in contrasts]
+    classes = range(0 if gap else CLASSES)
+    of_classes = [estimate([paired(*each, of) for each in tested]) for tested in contrasts for of in classes]
+    values = np.array([paired(*each).difference for each in contrasts[0]])
     variance = values.var(ddof=1)
     errors = (np.sqrt(variance / n), np.sqrt(variance * (1 / n + 1 / (FOLDS - 1))))
-    return found, [float(2 * stdtr(n - 1, -abs(values.mean()) / error)) for error in errors]
+    return Judged(found, of_classes, [float(2 * stdtr(n - 1, -abs(values.mean()) / error)) for error in errors])
 
 
 def family_verdicts(found: list[Estimate]) -> list[str]:
@@ -131,19 +152,25 @@ def row(learner: Learner, n: int, comparisons: int, processes: Workers, seed: in
     seeds = [(SEED + seed, i) for i in range(comparisons)]
     null = processes.map(partial(judged, learner, n, 0.0), seeds, chunksize=20)
     gap = processes.map(partial(judged, learner, n, learner.gap), seeds, chunksize=20)
-    verdicts = [family_verdicts(found) for found, _ in null]
-    wrong = np.mean([any(v != "cannot tell" for v in each) for each in verdicts])
-    first = [found[0] for found, _ in gap]
+    wrong, starred = (
+        np.mean([any(v != "cannot tell" for v in family_verdicts(family)) for family in families])
+        for families in ([each.found for each in null], [each.of_classes for each in null])
+    )
+    first = [each.found[0] for each in gap]
     truth = float(np.mean([each.difference for each in first]))
     covered = np.mean([each.interval.low <= truth <= each.interval.high for each in first])
-    covered_null = np.mean([found[0].interval.low <= 0 <= found[0].interval.high for found, _ in null])
+    covered_null = np.mean([each.found[0].interval.low <= 0 <= each.found[0].interval.high for each in null])
     power = np.mean([verdict(each, each.p, 1) == "better" for each in first])
-    usual, corrected = np.mean([np.array(p) <= 0.05 for _, p in null], axis=0)
-    shown = f"{wrong:.1%}" if n >= fewest_pairs(2) else f"{wrong:.1%} (too few)"
-    return (
-        f"| {learner.name} | {n} | {shown} | {1 - covered_null:.1%} | {covered_null:.1%}, {covered:.1%} | "
-        f"{truth * 100:.1f} | {power:.0%} | {usual:.1%} | {corrected:.1%} |"
-    )
+    usual, corrected = np.mean([np.array(each.others) <= 0.05 for each in null], axis=0)
+    shown = [
+        f"{learner.name} | {n} | {_shown(wrong, n, 2)} | {1 - covered_null:.1%} | {_shown(starred, n, 2 * CLASSES)}",
+        f"{covered_null:.1%}, {covered:.1%} | {truth * 100:.1f} | {power:.0%} | {usual:.1%} | {corrected:.1%}",
+    ]
+    return f"| {' | '.join(shown)} |"
+
+
+def _shown(share: float, n: int, family: int) -> str:
+    return f"{share:.1%}" if n >= fewest_pairs(family) else f"{share:.1%} (too few)"
 
 
 def main() -> None:
