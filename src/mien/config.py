@@ -22,6 +22,7 @@ __all__ = [
     "DEFAULT_RECIPES",
     "Budget",
     "HeadSettings",
+    "Precision",
     "RunConfig",
     "StudyConfig",
     "TrainSettings",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from torch import nn
 
 import mien
 from mien.calibration import fit_temperature
-from mien.config import RunConfig, read_toml, write_toml
+from mien.config import Precision, RunConfig, read_toml, write_toml
 from mien.data.pixels import Pixels
 from mien.errors import ConfigError, WorkFailedError
 from mien.models.artifact import HASH_LENGTH, Contract, Origin, laxest_within, least_promise
@@ -185,10 +186,7 @@ def _linear(weight: NDArray[np.float32], bias: NDArray[np.float32]) -> nn.Linear
 
 
 def _network_run(run: RunConfig, photos: LabelledPhotos, folder: Path, advance: Advance) -> RunConfig:
-    assert run.train is not None
-    if run.train.precision == "auto":
-        precision = faster_precision(fresh_network(run), run.train, len(run.labels), run.device)
-        run = replace(run, train=replace(run.train, precision=precision))
+    run = _with_precision(run)
     write_toml(run, folder / "config.toml")
     assert run.train is not None
     (view,) = views_of(run)
@@ -215,6 +213,22 @@ def _network_run(run: RunConfig, photos: LabelledPhotos, folder: Path, advance: 
     backbones = [load_backbone(run.train.backbone)] if run.train.backbone else []
     export_model(members, _contract(run, photos, backbones, ["train", "val"]), folder)
     return run
+
+
+def _with_precision(run: RunConfig) -> RunConfig:
+    """The settings with their precision decided."""
+    assert run.train is not None
+    if run.train.precision != "auto":
+        return run
+    alike = replace(run, name="", recipe="", seed=0, train=replace(run.train, augment="none", grey_share=0.0))
+    return replace(run, train=replace(run.train, precision=_faster_precision(alike)))
+
+
+@cache
+def _faster_precision(run: RunConfig) -> Precision:
+    """Timed once for all runs of a process that differ in their photos alone: noise must not part what is compared."""
+    assert run.train is not None
+    return faster_precision(fresh_network(run), run.train, len(run.labels), run.device)
 
 
 def _member_seed(seed: int, member: int) -> int:
