@@ -425,6 +425,7 @@ def test_the_terminal_shows_the_verdict(
     arms = [word for arm in ARMS for word in ("--arm", arm)]
     outcome = mien("compare", faces, *arms, "--epochs", "1", "--size", "32", "--pairs", "3", "--folds", "3")
     assert outcome.code == 0, outcome.err
+    assert ("runs shared the machine" in outcome.out) == (CompareConfig(("x",), ARMS).side_by_side > 1)
     assert "With fewer than 6 pairs no verdict" in outcome.out
     assert "cannot tell" in outcome.out
     assert Path("mien-compare-faces/compare.html").exists()

@@ -16,6 +16,7 @@ from mien.comparing.wording import (
     class_note,
     class_rows,
     comparison_rows,
+    cost_note,
     cost_rows,
     doubt_lines,
     growth_lines,
@@ -30,7 +31,7 @@ def comparison_summary(results: Mapping[str, Any]) -> RenderableType:
     parts: list[RenderableType] = [Text(title(results), style="bold"), Text(answer(results))]
     parts += [Text(f"  {line}") for line in arm_lines(results)]
     parts += [Text(), _table(comparison_rows(results)), Text(), _table(class_rows(results)), Text(class_note(results))]
-    parts += [Text(), _table(cost_rows(results)), Text()]
+    parts += [Text(), _table(cost_rows(results)), Text(cost_note(results)), Text()]
     parts += [Text(line) for line in doubt_lines(results)]
     parts += [Text(line) for line in growth_lines(results)]
     parts += [Text(), Text(f"seconds {results['seconds']['total']:.0f}"), Text(f"page    {results['paths']['page']}")]

@@ -34,7 +34,7 @@ BACKBONE_KEYS = ("backbone", "frozen_stages", "backbone_rate")
 """Of recipes that start from one."""
 HEAD_KEYS = ("context", "photo_size", "face_backbone", "face_size")
 CORES_A_RUN = 4
-"""Small networks gain little from more."""
+"""A small network gains little from each: at 32 px a run took 15 s with two, and 19 s with one beside another run."""
 KEYS = ("name", "recipe", *BACKBONE_KEYS, *NETWORK_KEYS, *HEAD_KEYS)
 
 

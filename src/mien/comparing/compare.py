@@ -212,6 +212,7 @@ def _results(asked: _Comparison, pool: Pool, plans: list[PairPlan], runs: Runs) 
         "data": {"name": asked.data.name, "compared": pool.rows.height, "held_back": pool.held_back},
         "pairs": {"number": len(plans), "folds": asked.config.folds, "fewest": fewest_pairs(asked.family)},
         "primary": [names[i] for i in asked.primary],
+        "jobs": asked.config.side_by_side,
         "budgets": shown,
         "arms": {
             arm.name: {

@@ -16,6 +16,7 @@ from mien.comparing.wording import (
     class_note,
     class_rows,
     comparison_rows,
+    cost_note,
     cost_rows,
     doubt_lines,
     growth_lines,
@@ -39,8 +40,7 @@ def write_page(results: Mapping[str, Any], path: Path) -> None:
             ["Curves: macro-F1 on validation, mean over the pairs; the band is one standard deviation."]
         ),
         plain_page.table(cost_rows(results)),
-        *plain_page.paragraphs(["Waiting: the share of the time in which training waited for pixels."]),
-        *plain_page.paragraphs(growth_lines(results)),
+        *plain_page.paragraphs([cost_note(results), *growth_lines(results)]),
     ]
     plain_page.write_page(title(results), parts, path)
 

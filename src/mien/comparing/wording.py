@@ -13,6 +13,7 @@ __all__ = [
     "class_note",
     "class_rows",
     "comparison_rows",
+    "cost_note",
     "cost_rows",
     "doubt_lines",
     "growth_lines",
@@ -133,6 +134,14 @@ def cost_rows(results: Mapping[str, Any]) -> list[list[str]]:
                 ]
             )
     return rows
+
+
+def cost_note(results: Mapping[str, Any]) -> str:
+    """How the rows of the costs are read."""
+    text = "Waiting: the share of the time in which training waited for pixels."
+    if results["jobs"] > 1:
+        text += f" {results['jobs']} runs shared the machine, so that each took longer than it would alone."
+    return text
 
 
 def growth_lines(results: Mapping[str, Any]) -> list[str]:
