@@ -160,7 +160,8 @@ def test_a_bad_arm_is_one_line(mien: Callable[..., Outcome], faces: Path, arm: s
         (["--arm", ARMS[0]], "two or more --arm"),
         (["--leave-one-out", "none"], "has no parts"),
         (["--leave-one-out", "sepia"], "choose one of none, notebook"),
-        (["--leave-one-out", "notebook"], "augment=notebook: given twice"),
+        (["--leave-one-out", "notebook"], "augment=notebook: the same as --arm notebook"),
+        (["--leave-one-out", "notebook", "--primary", "1/2"], "each part is compared with the whole"),
         (["--jobs", "0"], "must be at least 1"),
         (["--jobs", "2", "--seconds", "9"], "must not share the machine"),
         (["--pairs", "1"], "at least 2 pairs"),
@@ -350,11 +351,12 @@ def test_each_part_of_an_augmentation_is_left_out(
     faces: Path, tmp_path: Path, trained: list[tuple[RunConfig, PairPlan]]
 ) -> None:
     results = compare(asked(faces, arms=("augment=none",), leave_one_out="notebook"), tmp_path / "out")
-    without = [f"augment=notebook-{part}" for part in AUGMENTATIONS["notebook"]]
-    assert list(results["arms"]) == ["augment=notebook", *without, "augment=none"]
-    assert results["primary"] == [without[0], "augment=notebook"]
+    without = [f"notebook without {part}" for part in AUGMENTATIONS["notebook"]]
+    assert list(results["arms"]) == ["notebook", *without, "augment=none"]
+    assert results["arms"][without[0]]["settings"] == {"augment": "notebook-crop"}
+    assert results["primary"] == [without[0], "notebook"]
     assert [row["first"] for row in results["comparisons"]] == [*without, "augment=none"]
-    assert {row["second"] for row in results["comparisons"]} == {"augment=notebook"}
+    assert {row["second"] for row in results["comparisons"]} == {"notebook"}
     assert "a minus with * says that it helped" in (tmp_path / "out" / "compare.html").read_text(encoding="utf-8")
 
 

@@ -117,7 +117,8 @@ class CompareConfig:
         parts = augmentation_parts(whole, "leave-one-out")
         if not parts:
             raise ConfigError(f"--leave-one-out {whole}: has no parts; give notebook or elsewhere")
-        return (f"augment={whole}", *(f"augment={whole}-{part}" for part in parts), *self.arms)
+        without = [f"name={whole} without {part},augment={whole}-{part}" for part in parts]
+        return (f"name={whole},augment={whole}", *without, *self.arms)
 
     @property
     def side_by_side(self) -> int:

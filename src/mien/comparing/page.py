@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ from mien.comparing.wording import (
 from mien.reporting import plain_page
 
 __all__ = ["write_page"]
+
+LEGEND_COLUMNS = 3
 
 
 def write_page(results: Mapping[str, Any], path: Path) -> None:
@@ -50,7 +53,8 @@ def _curves(shown: list[dict[str, Any]]) -> Markup:
     if not shown:
         return Markup("")
     said = "Validation macro-F1 of each arm against " + ", ".join(str(curve["axis"]) for curve in shown)
-    return plain_page.drawing(lambda figure: _draw(shown, figure), (4 * len(shown), 3.2), said)
+    height = 3.2 + 0.25 * math.ceil(len(shown[0]["arms"]) / LEGEND_COLUMNS)
+    return plain_page.drawing(lambda figure: _draw(shown, figure), (max(7, 4 * len(shown)), height), said)
 
 
 def _draw(shown: list[dict[str, Any]], figure: Figure) -> None:
@@ -58,7 +62,8 @@ def _draw(shown: list[dict[str, Any]], figure: Figure) -> None:
     for axes, curve in zip(panels, shown, strict=True):
         _panel(axes, curve)
     panels[0].set_ylabel("macro-F1, validation")
-    panels[0].legend(frameon=False, loc="best")
+    handles, names = panels[0].get_legend_handles_labels()
+    figure.legend(handles, names, frameon=False, loc="outside lower left", ncols=LEGEND_COLUMNS)
 
 
 def _panel(axes: Axes, curve: Mapping[str, Any]) -> None:

@@ -23,6 +23,8 @@ __all__ = [
 
 def title(results: Mapping[str, Any]) -> str:
     """``six-emotions: augment=none against augment=notebook``."""
+    if whole := results["config"]["leave_one_out"]:
+        return f"{results['data']['name']}: what the parts of {whole} are worth"
     first, second = results["primary"]
     return f"{results['data']['name']}: {first} against {second}"
 

@@ -44,23 +44,25 @@ def read_ahead(
 def _side_by_side(work: Callable[[Sequence[T]], list[R]], items: Iterable[T], at_once: int) -> Iterator[R]:
     workers = max(1, min(8, os.cpu_count() or 1))
     with ThreadPoolExecutor(workers) as pool:
-        for some in in_order(pool, work, _chunks(items, at_once), 4 * workers):
-            yield from some
+        try:
+            for some in in_order(pool, work, _chunks(items, at_once), 4 * workers):
+                yield from some
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def in_order(pool: Executor, work: Callable[[T], R], items: Iterable[T], most: int) -> Iterator[R]:
-    """Results in the order of the items, of which at most so many are under way or wait to be taken."""
+    """Results in the order of the items, of which at most so many are under way or wait to be taken.
+
+    What is under way when this is left early is the pool's to end.
+    """
     pending = deque[Future[R]]()
-    try:
-        for item in items:
-            pending.append(pool.submit(work, item))
-            if len(pending) >= most:
-                yield pending.popleft().result()
-        while pending:
+    for item in items:
+        pending.append(pool.submit(work, item))
+        if len(pending) >= most:
             yield pending.popleft().result()
-    finally:
-        for left in pending:
-            left.cancel()
+    while pending:
+        yield pending.popleft().result()
 
 
 def _chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
