@@ -357,7 +357,9 @@ def test_each_part_of_an_augmentation_is_left_out(
     assert results["primary"] == [without[0], "notebook"]
     assert [row["first"] for row in results["comparisons"]] == [*without, "augment=none"]
     assert {row["second"] for row in results["comparisons"]} == {"notebook"}
-    assert "a minus with * says that it helped" in (tmp_path / "out" / "compare.html").read_text(encoding="utf-8")
+    page = (tmp_path / "out" / "compare.html").read_text(encoding="utf-8")
+    assert "a minus with * says that it helped" in page
+    assert "notebook without flip / notebook: no difference was seen" in page  # these runs are made up so
 
 
 def test_the_difference_of_each_class_stands_beside(full: dict[str, Any]) -> None:

@@ -185,6 +185,8 @@ def _by_size(
 ) -> dict[tuple[float, int], list[tuple[PairPlan, Finished]]]:
     """Runs of each arm on shares of the training photos, under the first budget."""
     shares = sorted(set(asked.config.sizes))
+    if not shares:
+        return {}
     order = [(share, a, with_share(plan, share)) for plan in plans for share in shares for a in range(len(asked.arms))]
     wanted = [(asked.run(asked.arms[a], asked.budgets[0], part.seed), part) for _, a, part in order]
     found: dict[tuple[float, int], list[tuple[PairPlan, Finished]]] = {}

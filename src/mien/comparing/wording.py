@@ -107,14 +107,17 @@ def doubt_lines(results: Mapping[str, Any]) -> list[str]:
     for entry in results["comparisons"]:
         if entry["verdict"] != "cannot tell":
             continue
+        contrast = f"{_budget(entry['budget'])}, {entry['first']} / {entry['second']}"
+        if entry["macro_f1_difference"] == 0:
+            lines.append(f"{contrast}: no difference was seen")
+            continue
         if entry["pairs_needed"]:
             more = f"at least {entry['pairs_needed'] - entry['pairs']} more pairs would"
         elif entry["pictures_needed"]:
             more = f"about {entry['pictures_needed'] - entry['pictures']} more photos would"
         else:
             more = "no sensible number of pairs or photos would"
-        contrast = f"{entry['first']} / {entry['second']}"
-        lines.append(f"{_budget(entry['budget'])}, {contrast}: {more} tell a difference as large as the one seen")
+        lines.append(f"{contrast}: {more} tell a difference as large as the one seen")
     return lines
 
 
