@@ -24,6 +24,7 @@ from filelock import FileLock
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from mien.data.demo import draw_face
+from watched import listen_to_ctrl_c
 
 CLASSES = ("anger", "happy", "sad")
 PER_CLASS = 20
@@ -110,7 +111,7 @@ def start(cwd: Path, *argv: object) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         env=os.environ | {"COLUMNS": "200"},
         start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a test run in the background ignores it
+        preexec_fn=listen_to_ctrl_c,
     )
 
 

@@ -81,6 +81,11 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
+def listen_to_ctrl_c() -> None:
+    """Of a new process, which inherits deafness to it from a test run in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def watched(folder: Path, *argv: str, before: str = "") -> Iterator[Watched]:
     """Run ``mien app`` until the block ends, then stop it as by Ctrl+C; it must end well.
@@ -101,6 +106,7 @@ def watched(folder: Path, *argv: str, before: str = "") -> Iterator[Watched]:
         cwd=home,
         env=environment,
         stderr=(folder / "stderr").open("wb"),
+        preexec_fn=listen_to_ctrl_c,
     )
     server = Watched(process, home, folder / "notes", f"http://127.0.0.1:{port}/", port)
     try:
