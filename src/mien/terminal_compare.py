@@ -10,30 +10,25 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from mien.comparing.wording import (
-    answer,
-    arm_lines,
-    class_note,
-    class_rows,
-    comparison_rows,
-    cost_note,
-    cost_rows,
-    doubt_lines,
-    growth_lines,
-    title,
-)
+from mien.comparing import wording
 
 __all__ = ["comparison_summary"]
 
 
 def comparison_summary(results: Mapping[str, Any]) -> RenderableType:
     """The verdicts, what they cost, and the path of the page with the curves."""
-    parts: list[RenderableType] = [Text(title(results), style="bold"), Text(answer(results))]
-    parts += [Text(f"  {line}") for line in arm_lines(results)]
-    parts += [Text(), _table(comparison_rows(results)), Text(), _table(class_rows(results)), Text(class_note(results))]
-    parts += [Text(), _table(cost_rows(results)), Text(cost_note(results)), Text()]
-    parts += [Text(line) for line in doubt_lines(results)]
-    parts += [Text(line) for line in growth_lines(results)]
+    parts: list[RenderableType] = [Text(wording.title(results), style="bold"), Text(wording.answer(results))]
+    parts += [Text(f"  {line}") for line in wording.arm_lines(results)]
+    parts += [
+        Text(),
+        _table(wording.comparison_rows(results)),
+        Text(),
+        _table(wording.class_rows(results)),
+        Text(wording.class_note(results)),
+    ]
+    parts += [Text(), _table(wording.cost_rows(results)), Text(wording.cost_note(results)), Text()]
+    parts += [Text(line) for line in wording.doubt_lines(results)]
+    parts += [Text(line) for line in wording.growth_lines(results)]
     parts += [Text(), Text(f"seconds {results['seconds']['total']:.0f}"), Text(f"page    {results['paths']['page']}")]
     return Group(*parts)
 

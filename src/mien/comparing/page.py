@@ -11,18 +11,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mien.comparing.wording import (
-    answer,
-    arm_lines,
-    class_note,
-    class_rows,
-    comparison_rows,
-    cost_note,
-    cost_rows,
-    doubt_lines,
-    growth_lines,
-    title,
-)
+from mien.comparing import wording
 from mien.reporting import plain_page
 
 __all__ = ["write_page"]
@@ -33,19 +22,19 @@ LEGEND_COLUMNS = 3
 def write_page(results: Mapping[str, Any], path: Path) -> None:
     """Write the page, whole or not at all."""
     parts = [
-        *plain_page.paragraphs([answer(results), *arm_lines(results)]),
-        plain_page.table(comparison_rows(results)),
+        *plain_page.paragraphs([wording.answer(results), *wording.arm_lines(results)]),
+        plain_page.table(wording.comparison_rows(results)),
         *plain_page.paragraphs(["Differences are of macro-F1 on the outer folds; p is Holm's over all rows."]),
-        plain_page.table(class_rows(results)),
-        *plain_page.paragraphs([class_note(results), *doubt_lines(results)]),
+        plain_page.table(wording.class_rows(results)),
+        *plain_page.paragraphs([wording.class_note(results), *wording.doubt_lines(results)]),
         _curves([curve for curve in results["curves"] if curve["arms"]]),
         *plain_page.paragraphs(
             ["Curves: macro-F1 on validation, mean over the pairs; the band is one standard deviation."]
         ),
-        plain_page.table(cost_rows(results)),
-        *plain_page.paragraphs([cost_note(results), *growth_lines(results)]),
+        plain_page.table(wording.cost_rows(results)),
+        *plain_page.paragraphs([wording.cost_note(results), *wording.growth_lines(results)]),
     ]
-    plain_page.write_page(title(results), parts, path)
+    plain_page.write_page(wording.title(results), parts, path)
 
 
 def _curves(shown: list[dict[str, Any]]) -> Markup:
