@@ -507,7 +507,7 @@ def test_a_reading_process_that_is_killed_is_one_line(
     def killed(*words: object, **more: object) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
-    monkeypatch.setattr(intake, "_inspect_apart", killed)
+    monkeypatch.setattr(intake, "inspect_apart", killed)
     with pytest.raises(WorkFailedError, match="ended from outside; is memory short"):
         list(intake.inspect_files(many_small_files, many_small_files.files, [], None))
 

@@ -52,10 +52,10 @@ def portrait(size: tuple[int, int] = (300, 300)) -> Image.Image:
 
 def test_the_survey_keeps_small_pictures_and_reduces_large_ones() -> None:
     small = pattern(0, (100, 60))
-    assert (properties.survey(small).rgb == np.asarray(small)).all()
-    assert properties.survey(pattern(0, (1200, 600))).rgb.shape == (128, 256, 3)
-    assert properties.survey(pattern(0, (3000, 6000))).rgb.shape == (256, 128, 3)
-    assert properties.survey(pattern(0, (3000, 2))).rgb.shape == (1, 256, 3)
+    assert (properties.survey(small).colour == np.asarray(small)).all()
+    assert (np.asarray(properties.survey(small).grey) == np.asarray(small.convert("L"))).all()
+    for size, reduced in (((1200, 600), (256, 128)), ((3000, 6000), (128, 256)), ((3000, 2), (256, 1))):
+        assert properties.survey(pattern(0, size)).grey.size == reduced
 
 
 @pytest.mark.parametrize("size", [(640, 427), (2400, 1600), (5000, 3000)])
@@ -63,8 +63,16 @@ def test_the_survey_shows_the_same_picture_as_a_careful_reduction(size: tuple[in
     image = pattern(3, size)
     careful = image.copy()
     careful.thumbnail((256, 256), Image.Resampling.BILINEAR, reducing_gap=None)
-    difference = properties.survey(image).rgb.astype(int) - np.asarray(careful)
+    difference = np.asarray(properties.survey(image).grey, int) - np.asarray(careful.convert("L"))
     assert np.abs(difference).mean() < 1
+
+
+@pytest.mark.parametrize("size", [(300, 200), (640, 427), (5000, 3000)])
+def test_colour_is_that_of_all_pixels_though_some_are_looked_at(size: tuple[int, int]) -> None:
+    image = jpeg(pattern(3, size))
+    pixels = np.asarray(image, int)
+    chroma = pixels.max(2) - pixels.min(2)
+    assert measured(image)["saturation"] == pytest.approx(chroma.sum() / pixels.max(2).sum(), abs=0.01)
 
 
 def test_brightness_and_contrast_are_mean_and_deviation_of_luma() -> None:

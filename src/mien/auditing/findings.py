@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import os
+from collections import defaultdict
+from itertools import groupby
 from pathlib import Path
 
 import polars as pl
@@ -16,6 +18,7 @@ from mien.errors import OutputError
 
 __all__ = ["check_out", "findings_of", "write_findings"]
 
+DOUBT = ("suggested_label", "label_quality", "is_doubtful")
 MOST_NAMED = 3
 """Copies of a photo that its row names."""
 
@@ -26,20 +29,20 @@ def findings_of(manifest: pl.DataFrame) -> pl.DataFrame:
     Returns:
         ``row``, ``findings`` (List(String)) and ``details`` (String).
     """
-    ok = usable(manifest)
+    ok = usable(manifest.select("status", "row", "source", "path", "label", "near_group", *DOUBT))
     flags = face_flags(manifest).drop("id")
-    found: dict[int, list[tuple[str, str]]] = {row: [] for row in ok["row"]}
+    found = defaultdict[int, list[tuple[str, str]]](list)
     for name in flags.columns:
         for row in ok["row"].filter(flags[name]):
             found[row].append((name, ""))
     for row, name, detail in [*_copies(ok), *_doubts(ok)]:
         found[row].append((name, detail))
-    kept = {row: entries for row, entries in found.items() if entries}
+    rows = sorted(found)
     return pl.DataFrame(
         {
-            "row": list(kept),
-            "findings": [[name for name, _ in entries] for entries in kept.values()],
-            "details": ["; ".join(detail for _, detail in entries if detail) for entries in kept.values()],
+            "row": rows,
+            "findings": [[name for name, _ in found[row]] for row in rows],
+            "details": ["; ".join(detail for _, detail in found[row] if detail) for row in rows],
         },
         schema={"row": pl.Int64, "findings": pl.List(pl.String), "details": pl.String},
     )
@@ -94,11 +97,13 @@ def write_findings(manifest: pl.DataFrame, path: Path) -> int:
 def _copies(ok: pl.DataFrame) -> list[tuple[int, str, str]]:
     """Every photo that has copies: ``two_labels`` where their classes differ, else ``copy`` from the second on."""
     entries = []
-    groups = ok.filter(pl.len().over("near_group") > 1).group_by("near_group", maintain_order=True)
-    for _, group in groups:
-        names = [f"{source}/{path}" for source, path in group.select("source", "path").iter_rows()]
-        contradict = group["label"].drop_nulls().n_unique() > 1
-        for i, row in enumerate(group["row"]):
+    several = ok.filter(pl.len().over("near_group") > 1).sort("near_group", maintain_order=True)
+    columns = several.select("near_group", "row", "source", "path", "label").iter_rows()
+    for _, group in groupby(columns, key=lambda photo: photo[0]):
+        photos = list(group)
+        names = [f"{source}/{path}" for _, _, source, path, _ in photos]
+        contradict = len({label for *_, label in photos if label is not None}) > 1
+        for i, (_, row, *_) in enumerate(photos):
             others = names[:i] + names[i + 1 :]
             detail = "same picture as " + ", ".join(others[:MOST_NAMED])
             detail += f" and {len(others) - MOST_NAMED} more" if len(others) > MOST_NAMED else ""

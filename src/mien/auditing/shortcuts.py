@@ -204,7 +204,8 @@ def find_shortcuts(manifest: pl.DataFrame, seed: int) -> Shortcuts:
 
 def _photos(manifest: pl.DataFrame) -> _Photos:
     """The photos that take part, with their properties cut into bins."""
-    rows = usable(manifest).drop_nulls(["label", "near_group", "width", "height", *MEASURED])
+    needed = manifest.select("status", "label", "near_group", "width", "height", *MEASURED, *CATEGORIES)
+    rows = usable(needed).drop_nulls(["label", "near_group", "width", "height", *MEASURED])
     pictures = rows.group_by("label").agg(pl.col("near_group").n_unique())
     enough = pictures.filter(pl.col("near_group") >= LEAST_PICTURES)["label"]
     rows = rows.filter(pl.col("label").is_in(enough.to_list()))

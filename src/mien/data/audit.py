@@ -140,16 +140,15 @@ def audit_json(collection: Collection, found: Audit) -> dict[str, Any]:
 
 
 def _copies(ok: pl.DataFrame, column: str) -> Copies:
-    groups = ok.group_by(column).agg(
-        pl.len(),
+    repeated = ok.filter(pl.len().over(column) > 1)
+    groups = repeated.group_by(column).agg(
         pl.col("label").drop_nulls().n_unique().alias("labels"),
         pl.col("given_split").drop_nulls().unique().sort(descending=True).str.join("+").alias("splits"),
     )
-    repeated = groups.filter(pl.col("len") > 1)
     return Copies(
-        groups=len(repeated),
-        across_labels=len(repeated.filter(pl.col("labels") > 1)),
-        across_splits=_counts(repeated.filter(pl.col("splits").str.contains("+", literal=True))["splits"]),
+        groups=len(groups),
+        across_labels=len(groups.filter(pl.col("labels") > 1)),
+        across_splits=_counts(groups.filter(pl.col("splits").str.contains("+", literal=True))["splits"]),
     )
 
 

@@ -94,31 +94,35 @@ def drawn_statistics(greys: Sequence[Image.Image]) -> FloatArray:
     Returns:
         (N, 2): spikes, from 0 to 2, and texture, from -4.6 to 4.6; NaN for a blank picture or too few middle greys.
     """
-    reduced = np.stack([_reduced(grey) for grey in greys])
+    small = [_reduced(grey) for grey in greys]
+    reduced = np.stack([np.asarray(grey, np.int16) for grey in small])
     inner = reduced[:, :-1, :-1]
     is_middle = (inner >= DARKEST) & (inner <= LIGHTEST)
-    counts = is_middle.sum((1, 2))
+    levels = np.array([_inner(grey).histogram()[DARKEST : LIGHTEST + 1] for grey in small])
+    counts = levels.sum(1)
     is_blank = (counts < LEAST_PIXELS) | (np.ptp(reduced, axis=(1, 2)) < LEAST_RANGE)
     steps = np.maximum(np.abs(reduced[:, :-1, 1:] - inner), np.abs(reduced[:, 1:, :-1] - inner))
     counts = np.maximum(counts, 1)
-    found = np.stack([_spikes(inner, is_middle, counts), _texture(steps, is_middle, counts)], axis=1)
+    found = np.stack([_spikes(levels / counts[:, None]), _texture(steps, is_middle, counts)], axis=1)
     found[is_blank] = math.nan
     return found
 
 
-def _reduced(grey: Image.Image) -> NDArray[np.int16]:
-    """Greys (h, w) with the longer side averaged down to ``SIDE`` px or a little less."""
+def _reduced(grey: Image.Image) -> Image.Image:
+    """A picture (h, w) with the longer side averaged down to ``SIDE`` px or a little less."""
     factor = -(-max(grey.size) // SIDE)
-    return np.asarray(grey.reduce(factor) if factor > 1 else grey, dtype=np.int16)
+    return grey.reduce(factor) if factor > 1 else grey
 
 
-def _spikes(greys: IntArray, is_middle: BoolArray, counts: NDArray[np.int64]) -> FloatArray:
-    """Distances (N,) between the histogram of the middle greys of (N, h, w) and its running mean over five greys."""
-    levels = LIGHTEST - DARKEST + 1
-    places = greys - DARKEST + levels * np.arange(len(greys))[:, None, None]
-    shares = np.bincount(places[is_middle], minlength=levels * len(greys)).reshape(-1, levels) / counts[:, None]
+def _inner(grey: Image.Image) -> Image.Image:
+    """The pixels that have a neighbour to the right and below."""
+    return grey.crop((0, 0, grey.width - 1, grey.height - 1))
+
+
+def _spikes(shares: FloatArray) -> FloatArray:
+    """Distances (N,) between histograms of the middle greys (N, levels) and their running mean over five greys."""
     padded = np.pad(shares, ((0, 0), (2, 2)))
-    running = sum(padded[:, i : i + levels] for i in range(5)) / 5
+    running = sum(padded[:, i : i + shares.shape[1]] for i in range(5)) / 5
     return np.asarray(np.abs(shares - running).sum(1))
 
 

@@ -44,8 +44,11 @@ MIN_CONTRAST = 0.02
 """Flatter pictures have no gradients to compare; only exact copies of them are grouped."""
 MAX_GROUP_SHARE, MIN_GROUP_CAP = 0.02, 24
 """Largest share of all pictures that one group may hold, unless the files are the same, and what it may always hold."""
-BLOCK, DESCRIBED = 512, 1024
-"""Whole pictures or pairs, and descriptors, that are compared at once; they bound the memory."""
+BLOCK, DESCRIBED, COMPARED = 512, 512, 128
+"""Whole pictures, descriptors, and pairs of pictures that are compared at once; they bound the memory."""
+
+STEPS = 127
+"""Steps from 0 to 1 in which descriptors are kept: rounding moves a product of two by some 0.002."""
 
 EDGES = ((0.0, 1.0), (0.0, 0.9), (0.1, 1.0), (0.05, 0.95))
 WINDOWS = np.array([(*rows, *columns) for rows, columns in product(EDGES, EDGES)], np.float32)
@@ -84,11 +87,11 @@ class _Prints:
     def block(self, start: int, end: int) -> NDArray[np.uint8]:
         return self.read(np.arange(start, min(end, self.n)))
 
-    def described(self) -> NDArray[np.float16]:
-        """Descriptors (n, D) of the whole pictures; half precision, since there is one for every picture."""
-        described = np.zeros((self.n, 2 * GRID**2), np.float16)
+    def described(self) -> NDArray[np.int8]:
+        """Descriptors (n, D) of the whole pictures times ``STEPS``; in bytes, since there is one for every picture."""
+        described = np.zeros((self.n, 2 * GRID**2), np.int8)
         for start in range(0, self.n, BLOCK):
-            described[start : start + BLOCK] = descriptors(self.block(start, start + BLOCK))
+            described[start : start + BLOCK] = np.rint(STEPS * descriptors(self.block(start, start + BLOCK)))
         return described
 
 
@@ -119,16 +122,17 @@ def assign_groups(manifest: pl.DataFrame, pixels: Pixels) -> pl.DataFrame:
         pixels: hold the fingerprint of each row.
     """
     ok = usable(manifest).select("row", "source", "path", "sha256", "contrast", "face_kind")
-    rows = ok["row"].to_numpy()
+    n, rows, named = len(ok), ok["row"].to_numpy(), named_alike(ok)
     exact = ok.with_row_index("first").select(pl.col("first").min().over("sha256")).to_series().to_numpy()
-    is_first = exact == np.arange(len(ok))
+    is_first = exact == np.arange(n)
     compared = np.flatnonzero(is_first & (ok["contrast"].to_numpy() >= MIN_CONTRAST))
     is_crop = (ok["face_kind"] == "crop").to_numpy()[compared]
+    del ok  # of many photos some megabytes, while the search needs its own
     found = find_pairs(lambda some: pixels.fingerprints(rows[compared[some]]), is_crop)
     alike = Pairs(compared[found.indices], found.similarity)
-    near = _capped_components(len(ok), alike, max(MIN_GROUP_CAP, round(MAX_GROUP_SHARE * int(is_first.sum()))))[exact]
-    links = [alike.indices, named_alike(ok), np.stack([near, np.arange(len(ok))], axis=1)]
-    series = connected_components(len(ok), np.concatenate(links))
+    near = _capped_components(n, alike, max(MIN_GROUP_CAP, round(MAX_GROUP_SHARE * int(is_first.sum()))))[exact]
+    links = [alike.indices, named, np.stack([near, np.arange(n)], axis=1)]
+    series = connected_components(n, np.concatenate(links))
     groups = pl.DataFrame(
         {"row": rows, "exact_group": rows[exact], "near_group": rows[near], "series": rows[series]},
         schema_overrides=dict.fromkeys(("row", "exact_group", "near_group", "series"), pl.Int64),
@@ -189,7 +193,7 @@ def find_pairs(
     return Pairs(np.array(pairs, np.int64).reshape(-1, 2), np.array([best[pair] for pair in pairs], np.float32))
 
 
-def _near(prints: _Prints, start: int, described: NDArray[np.float16]) -> list[tuple[int, int, float]]:
+def _near(prints: _Prints, start: int, described: NDArray[np.int8]) -> list[tuple[int, int, float]]:
     """Pairs of a whole picture of the block that begins at ``start`` and any other, and how alike they are."""
     near = list[tuple[int, int, float]]()
     for candidates in _coarse(prints, start, described):
@@ -199,8 +203,8 @@ def _near(prints: _Prints, start: int, described: NDArray[np.float16]) -> list[t
     return near
 
 
-def _coarse(prints: _Prints, start: int, described: NDArray[np.float16]) -> Iterator[_Candidates]:
-    """Candidates by their descriptors, each pair with its best window, ``BLOCK`` at a time.
+def _coarse(prints: _Prints, start: int, described: NDArray[np.int8]) -> Iterator[_Candidates]:
+    """Candidates by their descriptors, each pair with its best window, ``COMPARED`` at a time.
 
     Args:
         start: of the block of whole pictures.
@@ -215,15 +219,15 @@ def _coarse(prints: _Prints, start: int, described: NDArray[np.float16]) -> Iter
         waiting = _Candidates(nothing, nothing, WINDOWS[nothing], mirrored)
         # A whole crop is as like another as the other is like it; a window of a photo is not.
         for first in range(0 if is_photos else start, prints.n, DESCRIBED):
-            parts = described[first : first + DESCRIBED].astype(np.float32)
+            parts = np.multiply(described[first : first + DESCRIBED], 1 / STEPS, dtype=np.float32)
             found = _agreeing(wanted, parts, (prints.n_photos - start, prints.n_photos - first))
             found = _Candidates(found.whole + start, found.part + first, found.windows, mirrored)
             is_photo = found.whole < prints.n_photos
             found = found.chosen((found.whole < found.part) | (is_photo & (found.whole != found.part)))
             waiting = waiting.and_then(prints.across(found))
-            while len(waiting.whole) >= BLOCK:
-                yield waiting.chosen(slice(BLOCK))
-                waiting = waiting.chosen(slice(BLOCK, None))
+            while len(waiting.whole) >= COMPARED:
+                yield waiting.chosen(slice(COMPARED))
+                waiting = waiting.chosen(slice(COMPARED, None))
         if len(waiting.whole):
             yield waiting
 
@@ -237,16 +241,29 @@ def _agreeing(seen: Sequence[FloatArray], parts: FloatArray, n_photos: tuple[int
     """
     photos, others = (max(0, n) for n in n_photos)
     best = seen[0] @ parts.T
-    number = np.zeros(best.shape, np.uint8)
-    for i, window in enumerate(seen[1:], start=1):
-        alike = window @ parts[:others].T
-        better = alike > best[:photos, :others]
-        np.copyto(best[:photos, :others], alike, where=better)
-        number[:photos, :others][better] = i
+    in_window = np.empty_like(best[:photos, :others])
+    for window in seen[1:]:
+        np.matmul(window, parts[:others].T, out=in_window)
+        np.maximum(best[:photos, :others], in_window, out=best[:photos, :others])
     agree = best >= COARSE_SIMILARITY
     agree[photos:, others:] &= best[photos:, others:] >= CROP_COARSE_SIMILARITY
     whole, part = np.divmod(np.flatnonzero(agree), len(parts))
-    return _Candidates(whole, part, WINDOWS[number[whole, part]], mirrored=False)
+    number = np.zeros(len(whole), np.int64)
+    among = np.flatnonzero((whole < photos) & (part < others))
+    number[among] = _best_windows(seen, parts, whole[among], part[among])
+    return _Candidates(whole, part, WINDOWS[number], mirrored=False)
+
+
+def _best_windows(seen: Sequence[FloatArray], parts: FloatArray, whole: IntArray, part: IntArray) -> IntArray:
+    """The window (P,) of each whole picture that is most like the part, by its number; few pairs need one."""
+    rows, at_row = np.unique(whole, return_inverse=True)
+    columns, at_column = np.unique(part, return_inverse=True)
+    best, number = np.full(len(whole), -np.inf, np.float32), np.zeros(len(whole), np.int64)
+    for i, window in enumerate(seen):
+        alike = (window[rows] @ parts[columns].T)[at_row, at_column]
+        number[alike > best] = i
+        best = np.maximum(best, alike)
+    return number
 
 
 def _compared(prints: _Prints, candidates: _Candidates) -> FloatArray:
@@ -254,12 +271,16 @@ def _compared(prints: _Prints, candidates: _Candidates) -> FloatArray:
     parts, wholes = (prints.read(some).astype(np.float32) for some in (candidates.part, candidates.whole))
     if candidates.mirrored:
         parts = parts[:, :, ::-1]
-    # The best window by the descriptors may be a wrong one, where something was added to a whole copy.
-    starts = (candidates.windows, np.tile(WINDOWS[0], (len(parts), 1)))
-    found = np.maximum(*(_likeness(parts, look_in(wholes, windows)) for windows in starts))
+    is_moved = (candidates.windows != WINDOWS[0]).any(1)
+    found, moved = _likeness(parts, wholes), np.flatnonzero(is_moved)
+    if len(moved):
+        seen = look_in(wholes[moved], candidates.windows[moved])
+        found[moved] = np.maximum(found[moved], _likeness(parts[moved], seen))
     low, high = ALIGNABLE
-    for windows in starts:
-        rows = np.flatnonzero((found >= low) & (found < high) & (candidates.part < prints.n_photos))
+    # The best window by the descriptors may be a wrong one, where something was added to a whole copy.
+    whole = np.broadcast_to(WINDOWS[0], candidates.windows.shape)
+    for windows, among in ((candidates.windows, candidates.part < prints.n_photos), (whole, is_moved)):
+        rows = np.flatnonzero(among & (found >= low) & (found < high))
         if len(rows):
             aligned = align(parts[rows], wholes[rows], windows[rows])
             found[rows] = np.maximum(found[rows], _likeness(parts[rows], look_in(wholes[rows], aligned)))

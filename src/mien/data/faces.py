@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mien.data.preprocess import Box, is_face_crop
-from mien.data.runtime import onnxruntime
 
 __all__ = ["DETECTOR", "DetectedFace", "FaceDetector", "Finding", "unsearched"]
 
@@ -82,6 +81,8 @@ class FaceDetector:
     """Holds the detector's session; safe to call from several threads."""
 
     def __init__(self) -> None:
+        from mien.data.runtime import onnxruntime  # here, for a process that finds no faces would only carry it
+
         options = onnxruntime.SessionOptions()
         # One thread a call: callers run photos side by side, and the sums do not depend on the machine's cores.
         options.intra_op_num_threads = 1

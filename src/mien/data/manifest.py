@@ -84,5 +84,6 @@ def read_manifest(path: Path) -> pl.DataFrame:
 
 
 def usable(manifest: pl.DataFrame) -> pl.DataFrame:
-    """The rows whose image could be read."""
-    return manifest.filter(pl.col("status") == "ok")
+    """The rows whose image could be read; the table itself where all could, since a copy of a large one takes room."""
+    is_ok = manifest.select(pl.col("status") == "ok").to_series()
+    return manifest if is_ok.all(ignore_nulls=False) else manifest.filter(is_ok)
