@@ -201,6 +201,11 @@ def test_evaluating_and_auditing_need_no_training_library() -> None:
     assert not loaded & {"torch", "torchvision", "sklearn", "lightning", "cv2", "timm", "kornia", "matplotlib"}
 
 
+def test_a_process_that_inspects_files_carries_neither_tables_nor_networks() -> None:
+    loaded = loaded_after("import mien.data.inspection")
+    assert not loaded & {"polars", "onnxruntime", "torch", "sklearn", "scipy"}
+
+
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["study", "--help"]])
 def test_help_starts_without_heavy_libraries(words: list[str]) -> None:
     code = (

@@ -100,6 +100,15 @@ def test_grey_is_told_from_colour_after_jpeg() -> None:
     assert not measured(jpeg(colour))["is_grey"]
 
 
+@pytest.mark.parametrize("size", [(300, 200), (1600, 1200), (2400, 1600)])
+def test_the_noise_of_a_grey_photo_is_no_colour(size: tuple[int, int]) -> None:
+    grey = np.asarray(ImageOps.grayscale(pattern(5, size)).convert("RGB"), float)
+    noisy = grey + np.random.default_rng(0).normal(0, 2, grey.shape)
+    found = measured(Image.fromarray(noisy.clip(0, 255).astype(np.uint8)))
+    assert found["is_grey"]
+    assert found["saturation"] < 0.015
+
+
 def test_sharpness_falls_with_blur_and_looks_at_the_face_only() -> None:
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8))
     image = noise.filter(ImageFilter.GaussianBlur(8))

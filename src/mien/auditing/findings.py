@@ -24,7 +24,7 @@ MOST_NAMED = 3
 
 
 def findings_of(manifest: pl.DataFrame) -> pl.DataFrame:
-    """One row for each usable photo with a finding.
+    """One row for each usable photo with a finding, by ``row``.
 
     Returns:
         ``row``, ``findings`` (List(String)) and ``details`` (String).

@@ -121,17 +121,16 @@ def assign_groups(manifest: pl.DataFrame, pixels: Pixels) -> pl.DataFrame:
     Args:
         pixels: hold the fingerprint of each row.
     """
-    ok = usable(manifest).select("row", "source", "path", "sha256", "contrast", "face_kind")
-    n, rows, named = len(ok), ok["row"].to_numpy(), named_alike(ok)
+    ok = usable(manifest.select("status", "row", "source", "path", "sha256", "contrast", "face_kind"))
+    n, rows = len(ok), ok["row"].to_numpy()
     exact = ok.with_row_index("first").select(pl.col("first").min().over("sha256")).to_series().to_numpy()
     is_first = exact == np.arange(n)
     compared = np.flatnonzero(is_first & (ok["contrast"].to_numpy() >= MIN_CONTRAST))
     is_crop = (ok["face_kind"] == "crop").to_numpy()[compared]
-    del ok  # of many photos some megabytes, while the search needs its own
     found = find_pairs(lambda some: pixels.fingerprints(rows[compared[some]]), is_crop)
     alike = Pairs(compared[found.indices], found.similarity)
     near = _capped_components(n, alike, max(MIN_GROUP_CAP, round(MAX_GROUP_SHARE * int(is_first.sum()))))[exact]
-    links = [alike.indices, named, np.stack([near, np.arange(n)], axis=1)]
+    links = [alike.indices, named_alike(ok), np.stack([near, np.arange(n)], axis=1)]
     series = connected_components(n, np.concatenate(links))
     groups = pl.DataFrame(
         {"row": rows, "exact_group": rows[exact], "near_group": rows[near], "series": rows[series]},
@@ -278,8 +277,9 @@ def _compared(prints: _Prints, candidates: _Candidates) -> FloatArray:
         found[moved] = np.maximum(found[moved], _likeness(parts[moved], seen))
     low, high = ALIGNABLE
     # The best window by the descriptors may be a wrong one, where something was added to a whole copy.
-    whole = np.broadcast_to(WINDOWS[0], candidates.windows.shape)
-    for windows, among in ((candidates.windows, candidates.part < prints.n_photos), (whole, is_moved)):
+    uncropped = np.broadcast_to(WINDOWS[0], candidates.windows.shape)
+    # Only photos are looked for in other windows than the whole, so whatever was moved is one.
+    for windows, among in ((candidates.windows, candidates.part < prints.n_photos), (uncropped, is_moved)):
         rows = np.flatnonzero(among & (found >= low) & (found < high))
         if len(rows):
             aligned = align(parts[rows], wholes[rows], windows[rows])

@@ -28,9 +28,9 @@ __all__ = ["inspect_files", "inspect_together", "take_in"]
 
 SMALL_FILE = 8192
 """Bytes below which a file is small."""
-AT_ONCE = 8
-"""Files that a thread inspects in one go, so that it waits less often for Python's lock. ``TOGETHER`` where neither
-faces nor views are wanted: such are soon done, and little is kept of each."""
+AT_ONCE, MOST_AT_ONCE = 8, 32
+"""Files that a thread inspects in one go, so that it waits less often for Python's lock; at most so many of a large set
+where neither faces nor views are wanted, since then little is kept of each."""
 MANY = 10_000
 """Small files from which on processes pay, which take a second to start."""
 MOST_PROCESSES = 8
@@ -91,7 +91,9 @@ def inspect_files(
 
     if len(files) >= MANY and _cores() > 1 and all(_is_small(_read(source, file)) for file in files[:SAMPLE]):
         return _in_processes((_read(source, file) for file in files), views, finds_faces=detector is not None)
-    at_once = AT_ONCE if views or detector else TOGETHER
+    # Of a large set as many as leave every core enough chunks for all to end together.
+    share = AT_ONCE if views or detector else len(files) // (8 * _cores())
+    at_once = min(MOST_AT_ONCE, max(AT_ONCE, share))
     return read_ahead(work, files, lambda inspected: inspected.row.get("bytes", 0) < SMALL_FILE, at_once=at_once)
 
 

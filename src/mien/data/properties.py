@@ -25,7 +25,7 @@ SURVEY_SIDE = 256
 GREY_CHROMA = 3.0
 """Mean distance between the largest and smallest channel below which a photo counts as grey, of 255."""
 COLOUR_SIDE = 128
-"""Longer side to which a picture is thinned for its colour, in pixels: some ten thousand have the mean of all."""
+"""Longer side of what colour is measured on, in pixels: averaged so far, the noise of single pixels is no colour."""
 SHARPNESS_SIDE = 96
 LUMA = np.arange(256) / 255
 
@@ -47,7 +47,7 @@ class Survey:
 
     Attributes:
         grey: luma (ITU-R 601), mode ``L``, at most ``SURVEY_SIDE`` px; most measurements begin with it.
-        colour: RGB (height, width, 3) of some of its pixels, at most ``COLOUR_SIDE`` a side.
+        colour: RGB (height, width, 3), at most ``COLOUR_SIDE`` px; its shape follows from that of ``grey``.
         detail: luma of the face in full size, of the picture where there is none, at ``SHARPNESS_SIDE`` px.
     """
 
@@ -57,7 +57,7 @@ class Survey:
 
 
 def survey(image: Image.Image, face: Box | None = None) -> Survey:
-    """Reduce an upright RGB picture to at most ``SURVEY_SIDE`` pixels on the longer side; smaller ones stay.
+    """Reduce an upright RGB picture to at most ``SURVEY_SIDE`` pixels on the longer side, its colour further.
 
     A picture of eight times that size or more is first thinned to every n-th pixel: of the hundreds of pixels
     that become one, sixteen give the same mean to within its noise, and memory is read once at most.
@@ -72,7 +72,7 @@ def survey(image: Image.Image, face: Box | None = None) -> Survey:
     if max(image.size) > SURVEY_SIDE:
         grey = grey.resize(_fit(image.size, SURVEY_SIDE), Image.Resampling.BILINEAR, reducing_gap=1.1)
     if max(image.size) > COLOUR_SIDE:
-        image = image.resize(_fit(grey.size, COLOUR_SIDE), Image.Resampling.NEAREST)
+        image = image.resize(_fit(grey.size, COLOUR_SIDE), Image.Resampling.BILINEAR, reducing_gap=1.1)
     side, sharpest = (SHARPNESS_SIDE, SHARPNESS_SIDE), grey if face is None else full
     detail = sharpest.resize(side, Image.Resampling.BILINEAR, box=face, reducing_gap=2.0).convert("L")
     return Survey(grey, np.asarray(image), np.asarray(detail))
@@ -86,8 +86,8 @@ def measure(surveys: Sequence[Survey]) -> dict[str, NDArray[np.float64 | np.bool
         ``brightness``: mean luma (ITU-R 601), 0 to 1.
         ``contrast``: standard deviation of luma, 0 to 0.5.
         ``saturation``: chroma, the largest less the smallest channel, as a share of the largest channel, over
-        all pixels together, 0 to 1. It is the mean of HSV's saturation with each pixel weighted by its value,
-        which keeps the noise of dark pixels out.
+        all pixels of the survey together, 0 to 1. It is the mean of HSV's saturation with each pixel weighted by
+        its value, which keeps the noise of dark pixels out.
         ``is_grey``: whether chroma is below ``GREY_CHROMA`` on average.
         ``border``: share of the picture's area in bars or a frame of one tone, 0 to 1.
         ``banner``: share of the picture's height in strips with text at the upper or lower edge, 0 to 0.5.
