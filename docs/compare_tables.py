@@ -1,7 +1,8 @@
-"""The tables of COMPARE.md, from the stored results of a comparison and the stored output of the simulation.
+"""The tables of COMPARE.md, from the stored results of comparisons and the stored output of the simulation.
 
-python docs/compare_tables.py mien-compare-six-emotions/results.json SIMULATION.md     stores them, and the curves
-python docs/compare_tables.py                                                          writes COMPARE.md's tables
+python docs/compare_tables.py measured mien-compare-six-emotions/results.json    stores a comparison and its curves
+python docs/compare_tables.py simulated SIMULATION.md                            stores bench/significance.py's table
+python docs/compare_tables.py                                                    writes COMPARE.md's tables
 """
 
 from __future__ import annotations
@@ -12,24 +13,24 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mien.comparing.wording import answer, arm_lines, comparison_rows, cost_rows, doubt_lines
+from mien.comparing.wording import answer, arm_lines, class_note, class_rows, comparison_rows, cost_rows, doubt_lines
 
 HERE = Path(__file__).parent
-STORED, SIMULATED, PAGE, CURVES = (
-    HERE / name for name in ("compare.json", "compare-simulated.md", "COMPARE.md", "compare.svg")
-)
-KEPT = ("mien", "data", "pairs", "primary", "budgets", "comparisons", "seconds", "sizes")
+PAGE, SIMULATED = HERE / "COMPARE.md", HERE / "compare-simulated.md"
+COMPARISONS = {"measured": HERE / "compare.json", "longer": HERE / "compare-longer.json"}
+"""Mark in the page → the results of the comparison that stands there; its curves bear the same name."""
+KEPT = ("mien", "data", "labels", "pairs", "primary", "budgets", "comparisons", "seconds", "sizes", "jobs")
 
 
-def store(results: dict[str, Any], simulated: str) -> None:
-    """Keep what the tables are made of, without paths and single runs."""
+def store(results: dict[str, Any], path: Path) -> None:
+    """Keep what the tables are made of, without paths and single runs, and the drawing of the curves."""
     kept = {key: results[key] for key in KEPT}
+    kept["config"] = {"leave_one_out": results["config"]["leave_one_out"]}
     kept["arms"] = {name: {"budgets": arm["budgets"]} for name, arm in results["arms"].items()}
-    STORED.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
-    SIMULATED.write_text(simulated, encoding="utf-8")
+    path.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     page = Path(results["paths"]["page"]).read_text(encoding="utf-8")
     drawing = page[page.index("<svg") : page.index("</svg>") + len("</svg>")]
-    CURVES.write_text(drawing + "\n", encoding="utf-8")
+    path.with_suffix(".svg").write_text(drawing + "\n", encoding="utf-8")
 
 
 def markdown(rows: list[list[str]]) -> str:
@@ -38,16 +39,22 @@ def markdown(rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *body))
 
 
+def measured(results: dict[str, Any]) -> str:
+    """All that is told of one comparison."""
+    notes = [*arm_lines(results), *doubt_lines(results)]
+    side_by_side = f", {jobs} runs at a time" if (jobs := results.get("jobs", 1)) > 1 else ""
+    took = f"It took {results['seconds']['training'] / 60:.0f} minutes of training{side_by_side}."
+    parts = [answer(results), took, markdown(comparison_rows(results)), "\n".join(f"- {note}" for note in notes)]
+    if all("per_class" in entry for entry in results["comparisons"]):  # told since classes are compared as well
+        parts += [markdown(class_rows(results)), class_note(results)]
+    return "\n\n".join([*parts, markdown(cost_rows(results))])
+
+
 def tables() -> dict[str, str]:
     """Mark → what stands under it."""
-    results = json.loads(STORED.read_text(encoding="utf-8"))
-    notes = [*arm_lines(results), *doubt_lines(results)]
-    took = f"It took {results['seconds']['training'] / 60:.0f} minutes of training."
-    measured = [answer(results), took, markdown(comparison_rows(results)), "\n".join(f"- {note}" for note in notes)]
-    return {
-        "measured": "\n\n".join([*measured, markdown(cost_rows(results))]),
-        "simulated": SIMULATED.read_text(encoding="utf-8").strip(),
-    }
+    stored = {mark: json.loads(path.read_text(encoding="utf-8")) for mark, path in COMPARISONS.items()}
+    compared = {mark: measured(results) for mark, results in stored.items()}
+    return compared | {"simulated": SIMULATED.read_text(encoding="utf-8").strip()}
 
 
 def page(text: str) -> str:
@@ -59,7 +66,9 @@ def page(text: str) -> str:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        stored = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-        store(stored, Path(sys.argv[2]).read_text(encoding="utf-8"))
+    match sys.argv[1:]:
+        case ["simulated", printed]:
+            SIMULATED.write_text(Path(printed).read_text(encoding="utf-8"), encoding="utf-8")
+        case [mark, found]:
+            store(json.loads(Path(found).read_text(encoding="utf-8")), COMPARISONS[mark])
     PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
