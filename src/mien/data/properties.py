@@ -72,7 +72,8 @@ def survey(image: Image.Image, face: Box | None = None) -> Survey:
     if max(image.size) > SURVEY_SIDE:
         grey = grey.resize(_fit(image.size, SURVEY_SIDE), Image.Resampling.BILINEAR, reducing_gap=1.1)
     if max(image.size) > COLOUR_SIDE:
-        image = image.resize(_fit(grey.size, COLOUR_SIDE), Image.Resampling.BILINEAR, reducing_gap=1.1)
+        averaged = image.reduce(max(image.size) // COLOUR_SIDE)
+        image = averaged.resize(_fit(grey.size, COLOUR_SIDE), Image.Resampling.NEAREST)
     side, sharpest = (SHARPNESS_SIDE, SHARPNESS_SIDE), grey if face is None else full
     detail = sharpest.resize(side, Image.Resampling.BILINEAR, box=face, reducing_gap=2.0).convert("L")
     return Survey(grey, np.asarray(image), np.asarray(detail))
