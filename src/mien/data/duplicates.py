@@ -123,7 +123,7 @@ def assign_groups(manifest: pl.DataFrame, pixels: Pixels) -> pl.DataFrame:
     """
     ok = usable(manifest.select("status", "row", "source", "path", "sha256", "contrast", "face_kind"))
     n, rows = len(ok), ok["row"].to_numpy()
-    exact = ok.with_row_index("first").select(pl.col("first").min().over("sha256")).to_series().to_numpy()
+    exact = _first_with_same(ok["sha256"])
     is_first = exact == np.arange(n)
     compared = np.flatnonzero(is_first & (ok["contrast"].to_numpy() >= MIN_CONTRAST))
     is_crop = (ok["face_kind"] == "crop").to_numpy()[compared]
@@ -138,6 +138,12 @@ def assign_groups(manifest: pl.DataFrame, pixels: Pixels) -> pl.DataFrame:
     )
     of_rows = manifest.select("row").join(groups, on="row", how="left", maintain_order="left")
     return manifest.with_columns(of_rows.drop("row"))
+
+
+def _first_with_same(values: pl.Series) -> IntArray:
+    """Place (N,) of the first that has the value of each; without Polars, whose windows over texts take more room."""
+    first = dict[str, int]()
+    return np.array([first.setdefault(value, i) for i, value in enumerate(values)], np.int64)
 
 
 def is_copy_of(rows: pl.DataFrame, pixels: Pixels, *, own: pl.DataFrame, own_pixels: Pixels) -> NDArray[np.bool_]:
