@@ -134,9 +134,14 @@ def _photos_tab(page: _Page, *, is_local: bool) -> None:
     explain = gr.Checkbox(label="Show which part the answer rests on (a second or two for each photo)")
     result = gr.HTML(label="Answers", padding=False, elem_id="answers")
     for source in (files, folder):
-        source.upload(page.cards, [source, explain], result, api_visibility="private").then(
-            lambda: None, None, source, api_visibility="private"
-        )
+        # Cleared together with the answers: cleared after them, photos that were dropped in between would be lost.
+        source.upload(
+            lambda paths, explained: (page.cards(paths, explained), None),
+            [source, explain],
+            [result, source],
+            show_progress_on=result,
+            api_visibility="private",
+        ).failure(lambda: None, None, source, api_visibility="private")
 
 
 def _webcam_tab(page: _Page) -> None:
