@@ -19,9 +19,8 @@ from conftest import Outcome, Study, draw_set, snapshot
 from mien.adapting.adapt import run_adaptation
 from mien.adapting.blocks import LastBlocks
 from mien.adapting.features import HeadModel
-from mien.adapting.methods import MOST_WEIGHT, Known, aligned, for_class_shares, new_head, self_trained
-from mien.adapting.scoring import Side, judged, likeliest
-from mien.adapting.settings import WAYS_TO_ADAPT, AdaptConfig
+from mien.adapting.methods import Known
+from mien.adapting.settings import WAYS_TO_ADAPT, WITH_LABELS, AdaptConfig
 from mien.adapting.sides import open_sides, read_target
 from mien.adapting.wording import short_rows
 from mien.config import Budget, RunConfig, StudyConfig
@@ -34,109 +33,10 @@ from mien.models.networks import as_one
 from mien.progress import Silent
 from mien.recognizer import Recognizer
 from mien.study import run_study
-from mien.training.head import Head, fit_heads
 from mien.training.recipes import FINETUNE, RECIPES
 from mien.training.run import fresh_network
 
 Mien = Callable[..., Outcome]
-LABELS = 3
-
-
-def blobs(n: int, seed: int, shift: float = 0.0, spread: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-    """Features of three classes around three corners, moved and stretched."""
-    rng = np.random.default_rng(seed)
-    y = np.arange(n) % LABELS
-    return ((2 * np.eye(LABELS, 6)[y] + rng.normal(0, 0.5, (n, 6))) * spread + shift).astype(np.float32), y
-
-
-def accuracy(head: Head, features: np.ndarray, y: np.ndarray) -> float:
-    weight, bias = head
-    return float(((features @ weight.T + bias).argmax(1) == y).mean())
-
-
-@pytest.fixture(scope="module")
-def known() -> Known:
-    features, y = blobs(300, 0)
-    return Known(features, y, 0.1)
-
-
-@pytest.fixture(scope="module")
-def head(known: Known) -> Head:
-    return fit_heads([known.strength], known.features, known.y)[0]
-
-
-def test_moved_and_stretched_features_are_brought_home(known: Known, head: Head) -> None:
-    features, y = blobs(300, 1, shift=3.0, spread=0.2)
-    assert accuracy(head, features, y) < 0.5
-    assert accuracy(aligned(head, known.features, features), features, y) > 0.9
-
-
-def test_statistics_of_the_source_itself_change_nothing(known: Known, head: Head) -> None:
-    for before, after in zip(head, aligned(head, known.features, known.features), strict=True):
-        assert np.allclose(before, after, atol=1e-5)
-
-
-def test_class_shares_are_found_from_answers(head: Head) -> None:
-    features, y = blobs(3000, 2)
-    kept = (y != 2) | (np.arange(3000) % 30 == 2)
-    features = features[kept] + np.random.default_rng(3).normal(0, 1.2, (kept.sum(), 6)).astype(np.float32)
-    _, bias = for_class_shares(head, 1.0, features, np.full(LABELS, 1 / LABELS))
-    moved = bias - head[1]
-    assert moved[2] < min(moved[0], moved[1]) - 1
-
-
-def test_self_training_learns_what_the_surest_answers_have_in_common(known: Known, head: Head) -> None:
-    features, y = blobs(600, 4)
-    features[y == 0] += np.array([-1.2, 0.3, 0.3, 0, 3, 0], np.float32)  # half unlike, with a mark of its own
-    before = accuracy(head, features, y)
-    assert before < 0.9
-    assert accuracy(self_trained(known, features), features, y) > before + 0.05
-
-
-def test_labels_of_the_target_are_learnt_from_and_those_of_the_source_not_forgotten(known: Known, head: Head) -> None:
-    features, y = blobs(300, 5)
-    features = np.roll(features, 3, axis=1)  # what tells the classes apart at home tells nothing here
-    taught = new_head(known, features[:60], y[:60])
-    assert accuracy(taught, features[60:], y[60:]) > 0.9 > accuracy(head, features[60:], y[60:])
-    assert accuracy(taught, known.features, known.y) > 0.9
-
-
-def test_one_photo_weighs_no_more_than_the_limit(known: Known) -> None:
-    features, y = blobs(3, 6)
-    weights = np.r_[np.ones(300), np.full(3, MOST_WEIGHT)]
-    both = np.concatenate([known.features, features]), np.concatenate([known.y, y])
-    ((weight, bias),) = fit_heads([known.strength], *both, weights=weights)
-    found = new_head(known, features, y)
-    assert np.array_equal(found[0], weight)
-    assert np.array_equal(found[1], bias)
-
-
-def test_scores_are_means_over_draws_and_the_change_is_of_all_of_them(head: Head) -> None:
-    features, y = blobs(300, 7)
-    features += np.random.default_rng(8).normal(0, 1, features.shape).astype(np.float32)
-    noise = np.random.default_rng(9).normal(0, 1, (3, *head[0].shape)).astype(np.float32)
-    heads = [(head[0] + k * noise[k], head[1]) for k in range(3)]
-    side, every = Side(features, y, np.arange(300)), np.arange(LABELS)
-    said, before = (
-        [likeliest(features @ w.T + b, every) for w, b in heads],
-        likeliest(features @ head[0].T + head[1], every),
-    )
-    found, each = (judged(some, before, side, LABELS) for some in (said, said[:1]))
-    scores = [judged([one], before, side, LABELS)["macro_f1"] for one in said]
-    assert found["macro_f1"] == pytest.approx(np.mean(scores))
-    assert (found["lowest"], found["highest"]) == (min(scores), max(scores))
-    assert found["change"] == pytest.approx(found["macro_f1"] - each["macro_f1"], abs=0.01)
-    assert found["interval"][0] < found["change"] < found["interval"][1] < 0
-    assert found["verdict"] == "worse"
-    together = judged(said, before, side, LABELS, family=9)
-    assert together["interval"][0] < found["interval"][0]
-    assert together["interval"][1] > found["interval"][1]
-
-
-def test_answers_are_limited_to_the_shared_classes() -> None:
-    logits = np.array([[1, 0, 9], [0, 1, 9], [-9, -8, -7]], np.float32)
-    assert likeliest(logits, np.array([0, 1])).tolist() == [0, 1, 1]
-    assert likeliest(logits, np.array([0, 2])).tolist() == [2, 2, 2]
 
 
 def learnt_from(adapted: Path, model: Path) -> set[str]:
@@ -166,6 +66,7 @@ def test_adapt_measures_every_way_and_writes_the_one_asked_for(
         ("made alike", 0),
         ("self-training", 0),
         ("labels", 2),
+        ("labels, shares", 2),
     ]
     assert found["too_many_shots"] == [500]
     assert sum(found["pool"].values()) + sum(found["scored"].values()) == 72
@@ -357,22 +258,24 @@ def test_two_parts_of_a_network_answer_as_the_whole(tmp_path: Path, name: str, m
     assert all(torch.equal(value, written[key]) for key, value in as_one(taught).state_dict().items())
 
 
+@pytest.mark.parametrize(("way", "ending"), [("blocks", ""), ("blocks, shares", ", class shares")])
 def test_taught_blocks_are_measured_and_written(
-    mien: Mien, tuned: Path, elsewhere: Path, tmp_path: Path, few_updates: None
+    mien: Mien, tuned: Path, elsewhere: Path, tmp_path: Path, few_updates: None, way: str, ending: str
 ) -> None:
-    out = mien("adapt", tuned, elsewhere, "--shots", "2", "--draws", 1, "--save", "blocks", "--json")
+    out = mien("adapt", tuned, elsewhere, "--shots", "1,2", "--draws", 1, "--save", way, "--json")
     assert out.code == 0, out.err
     ways = [(each["way"], each["shots"]) for each in out.json["ways"]]
-    assert ways[-3:] == [("blocks, self-taught", 0), ("labels", 2), ("blocks", 2)]
+    assert ways[-7:-3] == [("blocks, self-taught", 0), ("labels", 1), ("labels", 2), ("labels, shares", 2)]
+    assert ways[-3:] == [("blocks", 1), ("blocks", 2), ("blocks, shares", 2)]
     written, before = Recognizer(tmp_path / "mien-adapt-elsewhere" / "model.onnx"), Recognizer(tuned)
-    assert written.contract.recipe == "finetune, adapted to elsewhere: 2 labelled photos a class, last blocks"
+    assert written.contract.recipe == "finetune, adapted to elsewhere: 2 labelled photos a class, last blocks" + ending
     assert len(written.contract.training_hashes - before.contract.training_hashes) == 6
     own = photos_of_study(tuned / "model.onnx")
     assert own is not None
     (view,), rows = before.contract.views, own.manifest.filter(pl.col("split") == "val")["row"].to_numpy()
     views = {view.key: own.pixels.read(view, rows)}
     assert np.abs(written.logits(views) - before.logits(views)).max() > 0.01
-    home = next(each for each in out.json["ways"] if each["way"] == "blocks")["home"]
+    home = next(each for each in out.json["ways"] if (each["way"], each["shots"]) == (way, 2))["home"]
     y = own.manifest.filter(pl.col("split") == "val")["label"].to_list()
     said = [written.labels[i] for i in written.logits(views).argmax(1)]
     assert home["accuracy"] == pytest.approx(np.mean([a == b for a, b in zip(said, y, strict=True)]))
@@ -393,8 +296,6 @@ def test_weights_that_are_not_the_runs_are_refused(mien: Mien, tuned: Path, else
 
 def test_table_of_every_way_fits_a_terminal_of_80_columns() -> None:
     side = {"macro_f1": 0.5, "change": -0.08, "interval": [-0.2, 0.05], "lowest": 0.5, "highest": 0.5}
-    ways = [
-        {"way": way, "shots": 20 * (way in ("labels", "blocks")), "target": side, "home": side} for way in WAYS_TO_ADAPT
-    ]
+    ways = [{"way": way, "shots": 20 * (way in WITH_LABELS), "target": side, "home": side} for way in WAYS_TO_ADAPT]
     widths = [max(map(len, column)) for column in zip(*short_rows({"ways": ways}), strict=True)]
     assert sum(widths) + 2 * (len(widths) - 1) <= 80

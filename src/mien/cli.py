@@ -227,8 +227,8 @@ def adapt(
         target: Labelled photos from elsewhere, as for 'mien study'; half of them is only scored.
         shots: Numbers of labelled photos a class to learn from.
         draws: How often these are drawn; scores are means over the draws.
-        save: Write the model of one way: class shares, statistics, made alike, self-training or labels; of finetune
-            also blocks or 'blocks, self-taught'.
+        save: Write the model of one way: class shares, statistics, made alike, self-training, labels or 'labels,
+            shares'; of finetune also 'blocks, self-taught', blocks or 'blocks, shares'.
         labels: File that maps the target's classes, as 'mien evaluate --write-labels' writes it.
         seed: Seed of halves and draws.
         out: Folder to write. Default: mien-adapt-NAME in the current folder.

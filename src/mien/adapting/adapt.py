@@ -8,17 +8,17 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.adapting.blocks import LastBlocks
+from mien.adapting.blocks import LastBlocks, shifted
 from mien.adapting.features import HeadModel, adapted_contract
-from mien.adapting.methods import aligned, for_class_shares, new_head, self_trained
+from mien.adapting.methods import TAUGHT, UNTAUGHT, aligned, new_head, self_trained, shares_shift
 from mien.adapting.page import write_page
 from mien.adapting.scoring import Side, judged, likeliest
-from mien.adapting.settings import IN_BLOCKS, WAYS_TO_ADAPT, AdaptConfig
+from mien.adapting.settings import IN_BLOCKS, SHIFTED, WAYS_TO_ADAPT, WITH_LABELS, AdaptConfig
 from mien.adapting.sides import Sides, Target, open_sides, read_target
 from mien.comparing.run import write_json
 from mien.config import HeadSettings, RunConfig, read_toml
@@ -39,7 +39,7 @@ from mien.training.head import Head
 
 __all__ = ["run_adaptation"]
 
-FITTED_ANEW, WITH_LABELS = ("made alike", "self-training", "labels"), ("labels", "blocks")
+FITTED_ANEW = ("made alike", "self-training", "labels", "labels, shares")
 FINETUNED = HeadSettings(mirrored=True, strength=1e-4)
 """How a new head is fitted to features that were trained: on their own training photos every penalty looks right, so
 a strong one is given. On photos of FER2013's training part it was the best of 1e-4, 1e-3, 1e-2 and 1e-1, by 0.01 to
@@ -79,7 +79,8 @@ def run_adaptation(config: AdaptConfig, folder: Path, *, progress: Progress) -> 
             raise WorkFailedError(f"--save {config.save}: the target has too few photos of a class for any of --shots")
         sides = open_sides(model, recognizer, own, target, settings, progress)
         blocks = (last, open_sides(last, recognizer, own, target, settings, progress)) if last else None
-        adaptation = _Adaptation(config, model, recognizer, target, sides, shots, blocks)
+        is_balanced = run.train is not None and run.train.balance != "none"
+        adaptation = _Adaptation(config, model, recognizer, target, sides, shots, blocks, is_balanced)
         results = adaptation.results(progress)
         if config.save:
             adaptation.save(folder)
@@ -136,6 +137,8 @@ class _Adaptation:
     Attributes:
         shots: those that can be had.
         blocks: the last blocks of a fine-tuned network and what the others make of both sides; None for other models.
+        is_balanced: whether the model learnt as if every class had as many photos.
+        said: way, shots and draw → logits (N, K) of the photos of each side, once they are there.
     """
 
     config: AdaptConfig
@@ -145,6 +148,8 @@ class _Adaptation:
     sides: Sides
     shots: list[int]
     blocks: tuple[LastBlocks, Sides] | None
+    is_balanced: bool
+    said: dict[tuple[str, int, int], dict[str, NDArray[np.float32]]] = dataclasses.field(default_factory=dict)
 
     @property
     def _name(self) -> str:
@@ -152,6 +157,9 @@ class _Adaptation:
 
     def _made(self, way: str, shots: int, draw: int) -> Head | list[PhotoNetwork]:
         """The head, or the networks, that one way comes to."""
+        if way in SHIFTED:
+            made, shift = self._made(SHIFTED[way], shots, draw), self._shift(way, shots, draw)
+            return shifted(made, shift) if isinstance(made, list) else (made[0], made[1] + shift)
         if way in IN_BLOCKS:
             assert self.blocks is not None
             blocks, sides = self.blocks
@@ -159,11 +167,10 @@ class _Adaptation:
                 return blocks.self_taught(sides.known, sides.pool.features, np.unique(self.target.y), self.config.seed)
             chosen = _drawn(sides.pool, shots, self.config.seed, draw)
             return blocks.taught(sides.known, sides.pool.features[chosen], sides.pool.y[chosen], draw)
-        head, sides, temperature = self.model.heads[self._name], self.sides, self.recognizer.contract.temperature
+        head, sides = self.model.heads[self._name], self.sides
         chosen, pool = _drawn(sides.pool, shots, self.config.seed, draw), sides.pool.features
         ways: dict[str, Callable[[], Head]] = {
             "as it is": lambda: head,
-            "class shares": lambda: for_class_shares(head, temperature, pool, sides.had),
             "statistics": lambda: aligned(head, sides.own, pool),
             "made alike": lambda: new_head(sides.known, pool[:0], sides.pool.y[:0]),
             "self-training": lambda: self_trained(sides.known, pool),
@@ -171,8 +178,31 @@ class _Adaptation:
         }
         return ways[way]()
 
-    def _logits(self, made: Head | list[PhotoNetwork], side: Literal["target", "home"]) -> NDArray[np.float32]:
-        """Logits (N, K) of the scored photos of one side."""
+    def _shift(self, way: str, shots: int, draw: int) -> NDArray[np.float32]:
+        """What a way adds to the logits (K,) of the one that it goes on from."""
+        had, even = self.sides.had, np.full(len(self.sides.had), 1 / len(self.sides.had))
+        temperature, prior = 1.0, TAUGHT  # what is taught needs no temperature, and half of it is the target's, evenly
+        had_then = (had + even) / 2
+        if not shots:
+            temperature, prior = self.recognizer.contract.temperature, UNTAUGHT
+            had_then = even if self.is_balanced else had
+        logits = self._logits(SHIFTED[way], shots, draw)["pool"] / temperature
+        return temperature * shares_shift(logits, had_then, np.unique(self.target.y), prior)
+
+    def _logits(self, way: str, shots: int, draw: int) -> dict[str, NDArray[np.float32]]:
+        """Logits (N, K) of the scored photos of each side, and of the pool's where another way goes on from them."""
+        key = (way, shots, draw)
+        if way in SHIFTED:
+            shift = self._shift(way, shots, draw)
+            return {side: each + shift for side, each in self._logits(SHIFTED[way], shots, draw).items()}
+        if key not in self.said:
+            made = self._made(way, shots, draw)
+            is_last = way in SHIFTED.values() and shots in (0, *self.shots[-1:])
+            sides = ("target", "home", "pool") if is_last else ("target", "home")
+            self.said[key] = {side: self._logits_by(made, side) for side in sides}
+        return self.said[key]
+
+    def _logits_by(self, made: Head | list[PhotoNetwork], side: str) -> NDArray[np.float32]:
         if isinstance(made, list):
             assert self.blocks is not None
             blocks, sides = self.blocks
@@ -184,8 +214,9 @@ class _Adaptation:
     def _ways(self) -> list[tuple[str, int]]:
         """Every way with its labelled photos a class, the model as it is first."""
         able = [way for way in WAYS_TO_ADAPT if self.blocks or way not in IN_BLOCKS]
-        with_labels = [way for way in able if way in WITH_LABELS]
-        return [(way, 0) for way in able if way not in with_labels] + [(w, k) for w in with_labels for k in self.shots]
+        without = [(way, 0) for way in able if way not in WITH_LABELS]
+        shots = {way: self.shots[-1:] if way in SHIFTED else self.shots for way in able if way in WITH_LABELS}
+        return without + [(way, k) for way, numbers in shots.items() for k in numbers]
 
     def _measured(self, advance: Advance) -> list[dict[str, Any]]:
         """Every way with its scores on both sides."""
@@ -195,9 +226,9 @@ class _Adaptation:
         for way, shots in ways:
             said: dict[str, list[NDArray[np.int64]]] = {"target": [], "home": []}
             for draw in range(self.config.draws if shots else 1):
-                made = self._made(way, shots, draw)
-                for side in ("target", "home"):
-                    said[side].append(likeliest(self._logits(made, side), classes[side]))
+                logits = self._logits(way, shots, draw)
+                for side in said:
+                    said[side].append(likeliest(logits[side], classes[side]))
                 advance(1)
             before = before or {side: answers[0] for side, answers in said.items()}
             scores = {
@@ -238,8 +269,10 @@ class _Adaptation:
         shots = self.shots[-1] if asked in WITH_LABELS else 0
         if shots:
             seen = seen.gather(_drawn(self.sides.pool, shots, self.config.seed, 0))
-        learnt_from = f"{shots} labelled photos a class"
-        way = {"labels": learnt_from, "blocks": f"{learnt_from}, last blocks"}.get(asked, asked)
+        way = asked
+        if shots:
+            ends = (", last blocks" * (asked in IN_BLOCKS), ", class shares" * (asked in SHIFTED))
+            way = f"{shots} labelled photos a class{''.join(ends)}"
         contract = adapted_contract(self.recognizer.contract, way, self.target.name, seen)
         made = self._made(asked, shots, 0)
         if isinstance(made, list):

@@ -29,7 +29,7 @@ from mien.training.finetune import FineTuned
 from mien.training.recipes import views_of
 from mien.training.run import fresh_network
 
-__all__ = ["LastBlocks"]
+__all__ = ["LastBlocks", "shifted"]
 
 STAGES = 2
 """How many of the backbone's stages learn, with what follows them."""
@@ -149,6 +149,14 @@ class LastBlocks:
         size = math.prod(self._shape)
         both = torch.from_numpy(features)
         return _body(network).upper(both[:, :size].reshape(-1, *self._shape), both[:, size:], self._split)
+
+
+def shifted(networks: Sequence[PhotoNetwork], shift: FloatArray) -> list[PhotoNetwork]:
+    """Networks whose logits have so much (K,) added."""
+    moved = [copy.deepcopy(network) for network in networks]
+    for network in moved:
+        _body(network).head.bias.data += torch.from_numpy(shift)
+    return moved
 
 
 def _body(network: PhotoNetwork) -> FineTuned:

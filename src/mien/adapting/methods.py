@@ -13,12 +13,25 @@ from numpy.typing import NDArray
 from mien.recognizer import softmax
 from mien.training.head import Head, fit_heads, floored
 
-__all__ = ["MOST_WEIGHT", "Known", "aligned", "believed", "for_class_shares", "new_head", "self_trained"]
+__all__ = [
+    "MOST_WEIGHT",
+    "TAUGHT",
+    "UNTAUGHT",
+    "Known",
+    "aligned",
+    "believed",
+    "new_head",
+    "self_trained",
+    "shares_shift",
+]
 
 ROUNDS = 100
 """Steps in which the class shares are estimated; they stand still after some ten."""
-LEAST_SHARE = 1e-3
-"""A class is never taken to be rarer than this, so that it can be found again."""
+UNTAUGHT = 0.5
+TAUGHT = 0.2
+"""How much the class shares that a model had weigh against those that its answers suggest, before and after it saw
+labels of the target: on photos of FER2013's training part a weight of 0.2 took 0.02 of macro-F1 from a model without
+labels, and gave one with 20 a class the same; 0.5 neither took nor gave, and accuracy rose by 0.02."""
 BELIEVED = 0.5
 """Share of the photos given a class that are believed, the surest first."""
 MOST_WEIGHT = 10.0
@@ -43,24 +56,30 @@ class Known:
     strength: float
 
 
-def for_class_shares(head: Head, temperature: float, features: FloatArray, had: NDArray[np.float64]) -> Head:
-    """The head for a target with other class shares, which are estimated from its answers.
+def shares_shift(logits: FloatArray, had: NDArray[np.float64], classes: IntArray, prior: float) -> FloatArray:
+    """What to add to logits for photos with other class shares, which are estimated from the answers to them.
 
     Expectation maximisation of Saerens, Latinne and Decaestecker, "Adjusting the outputs of a classifier to new a
-    priori probabilities", 2002. A change of shares is a change of the bias.
+    priori probabilities", 2002, towards the likeliest shares under a Dirichlet prior around those that it had: answers
+    about photos from elsewhere are too unsure for the shares that explain them best.
 
     Args:
-        features: (M, D) of unlabelled target photos.
+        logits: (M, K) of unlabelled target photos, divided by the temperature.
         had: (K,) shares of the classes in training.
+        classes: those that the target has.
+        prior: weight of the shares it had, where that of the target's photos together is 1; more than 0.
+
+    Returns:
+        (K,), 0 for the classes that the target does not have.
     """
-    weight, bias = head
-    probs = softmax((features @ weight.T + bias) / temperature)
+    probs, had = softmax(logits[:, classes]), had[classes] / had[classes].sum()
     shares = had
     for _ in range(ROUNDS):
         told = probs * (shares / had)
-        shares = np.maximum((told / told.sum(1, keepdims=True)).mean(0), LEAST_SHARE)
-        shares = shares / shares.sum()
-    return weight, bias + (temperature * np.log(shares / had)).astype(np.float32)
+        shares = ((told / told.sum(1, keepdims=True)).mean(0) + prior * had) / (1 + prior)
+    shift = np.zeros(logits.shape[1], np.float32)
+    shift[classes] = np.log(shares / had)
+    return shift
 
 
 def aligned(head: Head, source: FloatArray, target: FloatArray) -> Head:

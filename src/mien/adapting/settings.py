@@ -7,11 +7,23 @@ from dataclasses import dataclass
 from mien.config import check_choice, check_range
 from mien.errors import ConfigError
 
-__all__ = ["IN_BLOCKS", "WAYS_TO_ADAPT", "AdaptConfig"]
+__all__ = ["IN_BLOCKS", "SHIFTED", "WAYS_TO_ADAPT", "WITH_LABELS", "AdaptConfig"]
 
-IN_BLOCKS = ("blocks, self-taught", "blocks")
+IN_BLOCKS = ("blocks, self-taught", "blocks", "blocks, shares")
 """Ways to adapt that only a fine-tuned network has: its last blocks learn on."""
-WAYS_TO_ADAPT = ("as it is", "class shares", "statistics", "made alike", "self-training", "labels", *IN_BLOCKS)
+WITH_LABELS = ("labels", "labels, shares", "blocks", "blocks, shares")
+"""Ways to adapt that learn from labelled photos of the target."""
+SHIFTED = {"class shares": "as it is", "labels, shares": "labels", "blocks, shares": "blocks"}
+"""Ways that move another's answers to the class shares that these suggest."""
+WAYS_TO_ADAPT = (
+    "as it is",
+    "class shares",
+    "statistics",
+    "made alike",
+    "self-training",
+    "blocks, self-taught",
+    *WITH_LABELS,
+)
 
 
 @dataclass(frozen=True)

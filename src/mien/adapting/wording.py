@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mien.adapting.settings import SHIFTED
 from mien.reporting.numerals import count, number_word, plural, score, signed
 
 __all__ = ["MEANING", "division", "doubts", "name_of", "short_rows", "title", "verdicts", "way_rows"]
 
 MEANING = {
     "as it is": "the model unchanged",
-    "class shares": "biases moved to the class shares that its answers suggest (Saerens and others, 2002)",
+    "class shares": "biases moved towards the class shares that its answers suggest (Saerens and others, 2002)",
     "statistics": "each feature moved to the mean and spread that it has at home",
     "made alike": "a new head, fitted to the study's training photos made like the target's",
     "self-training": "the same, fitted to the surest half of its own answers as well",
     "labels": "the same, fitted to labelled photos of the target as well",
+    "labels, shares": "after the most labels, biases moved towards the class shares that its answers then suggest",
     "blocks, self-taught": "the last blocks of the network taught on, half by the study's training photos made like "
     "the target's, half by the surest half of its own answers",
     "blocks": "the same, by labelled photos of the target in place of its own answers",
+    "blocks, shares": "after the most labels, biases moved likewise",
 }
 
 
@@ -39,8 +42,11 @@ def division(results: Mapping[str, Any]) -> str:
 
 
 def name_of(entry: Mapping[str, Any]) -> str:
-    """``made alike``, or ``labels: 5 a class``."""
-    return f"{entry['way']}: {entry['shots']} a class" if entry["shots"] else str(entry["way"])
+    """``made alike``, ``labels: 5 a class``, or ``labels: 20, shares``."""
+    way, shots = str(entry["way"]), entry["shots"]
+    if not shots:
+        return way
+    return f"{SHIFTED[way]}: {shots}, shares" if way in SHIFTED else f"{way}: {shots} a class"
 
 
 def way_rows(results: Mapping[str, Any]) -> list[list[str]]:
