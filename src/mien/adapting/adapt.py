@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mien.adapting.blocks import LastBlocks, shifted
 from mien.adapting.features import HeadModel, adapted_contract
-from mien.adapting.methods import TAUGHT, UNTAUGHT, aligned, new_head, self_trained, shares_shift
+from mien.adapting.methods import PRIOR, PRIOR_OF_BLOCKS, aligned, new_head, self_trained, shares_shift
 from mien.adapting.page import write_page
 from mien.adapting.scoring import Side, judged, likeliest
 from mien.adapting.settings import IN_BLOCKS, SHIFTED, WAYS_TO_ADAPT, WITH_LABELS, AdaptConfig
@@ -180,14 +180,15 @@ class _Adaptation:
 
     def _shift(self, way: str, shots: int, draw: int) -> NDArray[np.float32]:
         """What a way adds to the logits (K,) of the one that it goes on from."""
-        had, even = self.sides.had, np.full(len(self.sides.had), 1 / len(self.sides.had))
-        temperature, prior = 1.0, TAUGHT  # what is taught needs no temperature, and half of it is the target's, evenly
-        had_then = (had + even) / 2
-        if not shots:
-            temperature, prior = self.recognizer.contract.temperature, UNTAUGHT
-            had_then = even if self.is_balanced else had
+        had, temperature = self.sides.had, 1.0
+        even = np.full(len(had), 1 / len(had))
+        if shots:  # fitted without a temperature, and half to the target, evenly
+            had = (had + even) / 2
+        else:
+            had, temperature = even if self.is_balanced else had, self.recognizer.contract.temperature
         logits = self._logits(SHIFTED[way], shots, draw)["pool"] / temperature
-        return temperature * shares_shift(logits, had_then, np.unique(self.target.y), prior)
+        prior = PRIOR_OF_BLOCKS if way in IN_BLOCKS else PRIOR
+        return temperature * shares_shift(logits, had, np.unique(self.target.y), prior)
 
     def _logits(self, way: str, shots: int, draw: int) -> dict[str, NDArray[np.float32]]:
         """Logits (N, K) of the scored photos of each side, and of the pool's where another way goes on from them."""
@@ -267,7 +268,7 @@ class _Adaptation:
         """Write the model of one way; that with labels learns from the most shots, in their first draw."""
         asked, seen = str(self.config.save), self.target.pool["sha256"]
         shots = self.shots[-1] if asked in WITH_LABELS else 0
-        if shots:
+        if shots and asked not in SHIFTED:  # shares are told by the whole pool
             seen = seen.gather(_drawn(self.sides.pool, shots, self.config.seed, 0))
         way = asked
         if shots:
