@@ -17,7 +17,7 @@ from PIL import Image
 
 from conftest import Outcome, Study, draw_set, snapshot
 from mien.adapting.adapt import run_adaptation
-from mien.adapting.blocks import LastBlocks
+from mien.adapting.blocks import LastBlocks, shifted
 from mien.adapting.features import HeadModel
 from mien.adapting.methods import Known
 from mien.adapting.settings import WAYS_TO_ADAPT, WITH_LABELS, AdaptConfig
@@ -51,12 +51,13 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return draw_set(tmp_path_factory.mktemp("adapt") / "elsewhere", folders, 24, style="grey", first=400)
 
 
+@pytest.mark.parametrize("save", ["labels", "labels, shares"])
 def test_adapt_measures_every_way_and_writes_the_one_asked_for(
-    mien: Mien, small_study: Study, elsewhere: Path, tmp_path: Path
+    mien: Mien, small_study: Study, elsewhere: Path, tmp_path: Path, save: str
 ) -> None:
     before = snapshot(small_study.folder)
     model = small_study.folder / "runs" / "two-stream"
-    out = mien("adapt", model, elsewhere, "--shots", "0,2,500", "--draws", 2, "--save", "labels", "--json")
+    out = mien("adapt", model, elsewhere, "--shots", "0,2,500", "--draws", 2, "--save", save, "--json")
     assert out.code == 0, out.err
     found, folder = out.json, tmp_path / "mien-adapt-elsewhere"
     assert [(each["way"], each["shots"]) for each in found["ways"]] == [
@@ -73,10 +74,12 @@ def test_adapt_measures_every_way_and_writes_the_one_asked_for(
     assert snapshot(small_study.folder) == before
     assert {path.name for path in folder.iterdir()} == {"adapt.html", "model.onnx", "results.json"}
     old, new = Recognizer(model).contract, Recognizer(folder / "model.onnx").contract
-    assert new.recipe == "two-stream, adapted to elsewhere: 2 labelled photos a class"
+    is_shifted = save == "labels, shares"
+    ending = ", class shares" * is_shifted
+    assert new.recipe == f"two-stream, adapted to elsewhere: 2 labelled photos a class{ending}"
     assert (new.thresholds, new.measured, new.max_error) == ((), None, None)
     assert new.collections == (*old.collections, "elsewhere")
-    assert len(new.training_hashes - old.training_hashes) == 6
+    assert len(new.training_hashes - old.training_hashes) == (sum(found["pool"].values()) if is_shifted else 6)
     assert new.labels == old.labels
     assert "<script" not in (folder / "adapt.html").read_text(encoding="utf-8")
 
@@ -102,6 +105,26 @@ def test_written_model_answers_with_the_head_that_was_measured(
     assert np.allclose(Recognizer(written).logits(views), head.features(views) @ weight.T + bias, atol=1e-3)
     for other in set(head.heads) - {name}:
         assert np.array_equal(after.heads[other][0], head.heads[other][0])
+
+
+@pytest.mark.parametrize(("recipe", "way"), [("two-stream", "labels, shares"), ("probe", "class shares")])
+def test_written_model_has_moved_to_the_class_shares_of_the_pool(
+    small_study: Study, tmp_path: Path, recipe: str, way: str
+) -> None:
+    folders = {"anger": "anger", "happy": "happy", "sad": "sad"}
+    target = draw_set(tmp_path / "set", folders, 24, style="grey", first=700)
+    for path in sorted((target / "sad").iterdir())[12:]:
+        path.unlink()
+    path = small_study.folder / "runs" / recipe / "model.onnx"
+    plain = path if way == "class shares" else adapted(path, target, tmp_path / "plain")
+    moved = adapted(path, target, tmp_path / "moved", save=way)
+    after, before = (HeadModel(each, Recognizer(each).contract).heads for each in (moved, plain))
+    name, labels = "face_head" if recipe == "two-stream" else "head", Recognizer(path).labels
+    assert np.array_equal(after[name][0], before[name][0])
+    shift = dict(zip(labels, after[name][1] - before[name][1], strict=True))
+    assert shift["sad"] < -0.02
+    assert max(shift["anger"], shift["happy"]) > 0
+    assert {label for label, each in shift.items() if each == 0} == set(labels) - folders.keys()
 
 
 def adapted(model: Path, target: Path, out: Path, **changes: Any) -> Path:
@@ -250,9 +273,14 @@ def test_two_parts_of_a_network_answer_as_the_whole(tmp_path: Path, name: str, m
     taught = blocks.taught(known, features, y, seed=1)
     changed = {key for key, value in as_one(taught).state_dict().items() if not torch.equal(value, before[key])}
     assert not [key for key in changed if "running" in key or "conv_stem" in key or "blocks.4." in key]
-    assert [key for key in changed if "blocks.5." in key]
+    assert [key for key in changed if "blocks.5." in key and "conv_pw." in key]
+    assert not [key for key in changed if "conv_dw" in key]
     assert [key for key in changed if "conv_head" in key]
     assert (blocks.logits(taught, features).argmax(1) == least).all() > (said.argmax(1) == least).any()
+    shift = np.array([0.5, 0, -2], np.float32)
+    assert np.allclose(
+        blocks.logits(shifted(taught, shift), features), blocks.logits(taught, features) + shift, atol=1e-5
+    )
     again = blocks.taught(known, features, y, seed=1)
     written = as_one(again).state_dict()
     assert all(torch.equal(value, written[key]) for key, value in as_one(taught).state_dict().items())

@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 
 from mien.adapting.blocks import LastBlocks, shifted
 from mien.adapting.features import HeadModel, adapted_contract
-from mien.adapting.methods import PRIOR, PRIOR_OF_BLOCKS, aligned, new_head, self_trained, shares_shift
+from mien.adapting.methods import (
+    PRIOR,
+    PRIOR_OF_BLOCKS,
+    aligned,
+    new_head,
+    self_trained,
+    shares_shift,
+    weight_of_target,
+)
 from mien.adapting.page import write_page
 from mien.adapting.scoring import Side, judged, likeliest
 from mien.adapting.settings import IN_BLOCKS, SHIFTED, WAYS_TO_ADAPT, WITH_LABELS, AdaptConfig
@@ -39,7 +47,7 @@ from mien.training.head import Head
 
 __all__ = ["run_adaptation"]
 
-FITTED_ANEW = ("made alike", "self-training", "labels", "labels, shares")
+FITTED_ANEW = ("made alike", "self-training", "labels")
 FINETUNED = HeadSettings(mirrored=True, strength=1e-4)
 """How a new head is fitted to features that were trained: on their own training photos every penalty looks right, so
 a strong one is given. On photos of FER2013's training part it was the best of 1e-4, 1e-3, 1e-2 and 1e-1, by 0.01 to
@@ -138,7 +146,7 @@ class _Adaptation:
         shots: those that can be had.
         blocks: the last blocks of a fine-tuned network and what the others make of both sides; None for other models.
         is_balanced: whether the model learnt as if every class had as many photos.
-        said: way, shots and draw → logits (N, K) of the photos of each side, once they are there.
+        cached: way, shots and draw → logits (N, K) of the photos of each side, once they are there.
     """
 
     config: AdaptConfig
@@ -149,7 +157,7 @@ class _Adaptation:
     shots: list[int]
     blocks: tuple[LastBlocks, Sides] | None
     is_balanced: bool
-    said: dict[tuple[str, int, int], dict[str, NDArray[np.float32]]] = dataclasses.field(default_factory=dict)
+    cached: dict[tuple[str, int, int], dict[str, NDArray[np.float32]]] = dataclasses.field(default_factory=dict)
 
     @property
     def _name(self) -> str:
@@ -180,15 +188,16 @@ class _Adaptation:
 
     def _shift(self, way: str, shots: int, draw: int) -> NDArray[np.float32]:
         """What a way adds to the logits (K,) of the one that it goes on from."""
-        had, temperature = self.sides.had, 1.0
-        even = np.full(len(had), 1 / len(had))
-        if shots:  # fitted without a temperature, and half to the target, evenly
-            had = (had + even) / 2
+        classes, had = np.unique(self.target.y), self.sides.had
+        if shots:  # learnt without a temperature, from as many photos of each class of the target
+            temperature, weight = 1.0, weight_of_target(len(self.sides.known.y), shots * len(classes))
+            had = (1 - weight) * had + weight * np.isin(np.arange(len(had)), classes) / len(classes)
         else:
-            had, temperature = even if self.is_balanced else had, self.recognizer.contract.temperature
+            temperature = self.recognizer.contract.temperature
+            had = np.full(len(had), 1 / len(had)) if self.is_balanced else had
         logits = self._logits(SHIFTED[way], shots, draw)["pool"] / temperature
         prior = PRIOR_OF_BLOCKS if way in IN_BLOCKS else PRIOR
-        return temperature * shares_shift(logits, had, np.unique(self.target.y), prior)
+        return temperature * shares_shift(logits, had, classes, prior)
 
     def _logits(self, way: str, shots: int, draw: int) -> dict[str, NDArray[np.float32]]:
         """Logits (N, K) of the scored photos of each side, and of the pool's where another way goes on from them."""
@@ -196,12 +205,12 @@ class _Adaptation:
         if way in SHIFTED:
             shift = self._shift(way, shots, draw)
             return {side: each + shift for side, each in self._logits(SHIFTED[way], shots, draw).items()}
-        if key not in self.said:
+        if key not in self.cached:
             made = self._made(way, shots, draw)
-            is_last = way in SHIFTED.values() and shots in (0, *self.shots[-1:])
-            sides = ("target", "home", "pool") if is_last else ("target", "home")
-            self.said[key] = {side: self._logits_by(made, side) for side in sides}
-        return self.said[key]
+            goes_on = way in SHIFTED.values() and shots in (0, *self.shots[-1:])
+            sides = ("target", "home", "pool") if goes_on else ("target", "home")
+            self.cached[key] = {side: self._logits_by(made, side) for side in sides}
+        return self.cached[key]
 
     def _logits_by(self, made: Head | list[PhotoNetwork], side: str) -> NDArray[np.float32]:
         if isinstance(made, list):
@@ -279,7 +288,7 @@ class _Adaptation:
         if isinstance(made, list):
             export_model(made, contract, folder)
             return
-        if asked in FITTED_ANEW:  # needs no temperature, but the file divides by the one it has
+        if SHIFTED.get(asked, asked) in FITTED_ANEW:  # needs no temperature, but the file divides by the one it has
             temperature = np.float32(self.recognizer.contract.temperature)
             made = made[0] * temperature, made[1] * temperature
         self.model.save(self._name, made, contract, folder)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from mien.adapting.methods import MOST_WEIGHT, Known, believed
+from mien.adapting.methods import Known, believed, weight_of_target
 from mien.config import RunConfig
 from mien.errors import ModelError
 from mien.models.networks import PhotoNetwork, as_one
@@ -130,8 +130,8 @@ class LastBlocks:
         network = copy.deepcopy(network).requires_grad_(False).eval()  # normalisation stays, too
         learning = _body(network).learn_from(self._split)
         optimizer = torch.optim.AdamW(learning, lr=RATE, weight_decay=1e-2, fused=True)
-        share = min(0.5, MOST_WEIGHT * len(y) / (len(known.y) + MOST_WEIGHT * len(y)))
-        ours, members = round(share * BATCH), [np.flatnonzero(y == label) for label in np.unique(y)]
+        ours = round(weight_of_target(len(known.y), len(y)) * BATCH)
+        members = [np.flatnonzero(y == label) for label in np.unique(y)]
         for update in range(UPDATES):
             old = rng.choice(len(known.y), BATCH - ours)
             new = np.array([rng.choice(members[(update * ours + i) % len(members)]) for i in range(ours)], np.int64)

@@ -1,6 +1,7 @@
 """Ways to fit a head to photos from elsewhere, without their labels or with a few: pure functions of features.
 
-A head is one linear layer, and every way gives another one, so that what was measured is what can be written.
+A head is one linear layer, and every way gives another one or another bias, so that what was measured is what can be
+written.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ __all__ = [
     "new_head",
     "self_trained",
     "shares_shift",
+    "weight_of_target",
 ]
 
 ROUNDS = 100
@@ -65,7 +67,7 @@ def shares_shift(logits: FloatArray, had: NDArray[np.float64], classes: IntArray
     about photos from elsewhere are too unsure for the shares that explain them best.
 
     Args:
-        logits: (M, K) of unlabelled target photos, divided by the temperature.
+        logits: (M, K) of the target's photos, whose labels are not asked, divided by the temperature.
         had: (K,) shares of the classes in training.
         classes: those that the target has.
         prior: weight of the shares it had, where that of the target's photos together is 1; more than 0.
@@ -121,6 +123,13 @@ def believed(probs: NDArray[np.float64]) -> NDArray[np.bool_]:
         its = np.flatnonzero(answers == label)
         chosen[its[np.argsort(-sureness[its], kind="stable")[: round(BELIEVED * len(its))]]] = True
     return chosen
+
+
+def weight_of_target(known: int, target: int) -> float:
+    """Share of what is learnt from so many photos of each side that the target's have: a half, if none weighs more
+    than ``MOST_WEIGHT``.
+    """
+    return min(0.5, MOST_WEIGHT * target / (known + MOST_WEIGHT * target))
 
 
 def new_head(known: Known, target: FloatArray, y: IntArray) -> Head:

@@ -16,12 +16,12 @@ MEANING = {
     "statistics": "each feature moved to the mean and spread that it has at home",
     "made alike": "a new head, fitted to the study's training photos made like the target's",
     "self-training": "the same, fitted to the surest half of its own answers as well",
-    "labels": "the same, fitted to labelled photos of the target as well",
+    "labels": "a new head, fitted to the study's photos made like the target's and to labelled photos of the target",
     "labels, shares": "after the most labels, biases moved towards the class shares that its answers then suggest",
     "blocks, self-taught": "the last blocks of the network taught on, half by the study's training photos made like "
     "the target's, half by the surest half of its own answers",
-    "blocks": "the same, by labelled photos of the target in place of its own answers",
-    "blocks, shares": "after the most labels, biases moved likewise",
+    "blocks": "the last blocks of the network taught on, half by the same, half by labelled photos of the target",
+    "blocks, shares": "after the most labels, biases moved towards the class shares that its answers then suggest",
 }
 
 
