@@ -51,13 +51,12 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return draw_set(tmp_path_factory.mktemp("adapt") / "elsewhere", folders, 24, style="grey", first=400)
 
 
-@pytest.mark.parametrize("save", ["labels", "labels, shares"])
 def test_adapt_measures_every_way_and_writes_the_one_asked_for(
-    mien: Mien, small_study: Study, elsewhere: Path, tmp_path: Path, save: str
+    mien: Mien, small_study: Study, elsewhere: Path, tmp_path: Path
 ) -> None:
     before = snapshot(small_study.folder)
     model = small_study.folder / "runs" / "two-stream"
-    out = mien("adapt", model, elsewhere, "--shots", "0,2,500", "--draws", 2, "--save", save, "--json")
+    out = mien("adapt", model, elsewhere, "--shots", "0,2,500", "--draws", 2, "--save", "labels, shares", "--json")
     assert out.code == 0, out.err
     found, folder = out.json, tmp_path / "mien-adapt-elsewhere"
     assert [(each["way"], each["shots"]) for each in found["ways"]] == [
@@ -74,12 +73,10 @@ def test_adapt_measures_every_way_and_writes_the_one_asked_for(
     assert snapshot(small_study.folder) == before
     assert {path.name for path in folder.iterdir()} == {"adapt.html", "model.onnx", "results.json"}
     old, new = Recognizer(model).contract, Recognizer(folder / "model.onnx").contract
-    is_shifted = save == "labels, shares"
-    ending = ", class shares" * is_shifted
-    assert new.recipe == f"two-stream, adapted to elsewhere: 2 labelled photos a class{ending}"
+    assert new.recipe == "two-stream, adapted to elsewhere: 2 labelled photos a class, class shares"
     assert (new.thresholds, new.measured, new.max_error) == ((), None, None)
     assert new.collections == (*old.collections, "elsewhere")
-    assert len(new.training_hashes - old.training_hashes) == (sum(found["pool"].values()) if is_shifted else 6)
+    assert len(new.training_hashes - old.training_hashes) == sum(found["pool"].values())
     assert new.labels == old.labels
     assert "<script" not in (folder / "adapt.html").read_text(encoding="utf-8")
 
@@ -121,6 +118,7 @@ def test_written_model_has_moved_to_the_class_shares_of_the_pool(
     after, before = (HeadModel(each, Recognizer(each).contract).heads for each in (moved, plain))
     name, labels = "face_head" if recipe == "two-stream" else "head", Recognizer(path).labels
     assert np.array_equal(after[name][0], before[name][0])
+    assert len(learnt_from(plain.parent, path.parent)) == (0 if way == "class shares" else 9)
     shift = dict(zip(labels, after[name][1] - before[name][1], strict=True))
     assert shift["sad"] < -0.02
     assert max(shift["anger"], shift["happy"]) > 0
@@ -286,19 +284,22 @@ def test_two_parts_of_a_network_answer_as_the_whole(tmp_path: Path, name: str, m
     assert all(torch.equal(value, written[key]) for key, value in as_one(taught).state_dict().items())
 
 
-@pytest.mark.parametrize(("way", "ending"), [("blocks", ""), ("blocks, shares", ", class shares")])
 def test_taught_blocks_are_measured_and_written(
-    mien: Mien, tuned: Path, elsewhere: Path, tmp_path: Path, few_updates: None, way: str, ending: str
+    mien: Mien, tuned: Path, elsewhere: Path, tmp_path: Path, few_updates: None
 ) -> None:
-    out = mien("adapt", tuned, elsewhere, "--shots", "1,2", "--draws", 1, "--save", way, "--json")
+    way, shots = "blocks, shares", "1,2"
+    out = mien("adapt", tuned, elsewhere, "--shots", shots, "--draws", 1, "--save", way, "--json")
     assert out.code == 0, out.err
     ways = [(each["way"], each["shots"]) for each in out.json["ways"]]
     assert ways[-7:-3] == [("blocks, self-taught", 0), ("labels", 1), ("labels", 2), ("labels, shares", 2)]
     assert ways[-3:] == [("blocks", 1), ("blocks", 2), ("blocks, shares", 2)]
     written, before = Recognizer(tmp_path / "mien-adapt-elsewhere" / "model.onnx"), Recognizer(tuned)
-    assert written.contract.recipe == "finetune, adapted to elsewhere: 2 labelled photos a class, last blocks" + ending
-    learnt = 6 if way == "blocks" else sum(out.json["pool"].values())
-    assert len(written.contract.training_hashes - before.contract.training_hashes) == learnt
+    assert (
+        written.contract.recipe
+        == "finetune, adapted to elsewhere: 2 labelled photos a class, last blocks, class shares"
+    )
+    learnt = written.contract.training_hashes - before.contract.training_hashes
+    assert len(learnt) == sum(out.json["pool"].values())
     own = photos_of_study(tuned / "model.onnx")
     assert own is not None
     (view,), rows = before.contract.views, own.manifest.filter(pl.col("split") == "val")["row"].to_numpy()
