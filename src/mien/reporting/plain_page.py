@@ -25,7 +25,9 @@ _HEAD = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
 <style>
 body{{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#111;background:#fff}}
-table{{border-collapse:collapse;margin:1rem 0;display:block;overflow-x:auto}} svg{{max-width:100%;height:auto}}
+table{{border-collapse:collapse;margin:1rem 0;display:block;overflow-x:auto}}
+table{{font-size:.875rem;font-variant-numeric:tabular-nums}}
+svg{{max-width:100%;height:auto}}
 td,th{{text-align:left;padding:.2rem .9rem .2rem 0;border-bottom:1px solid #ccc;vertical-align:top}}
 figure{{margin:1rem 0}}
 </style><h1>{title}</h1>"""
