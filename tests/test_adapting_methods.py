@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mien.adapting.methods import MOST_WEIGHT, Known, aligned, new_head, self_trained, shares_shift
+from mien.adapting.methods import MOST_WEIGHT, Known, aligned, new_head, self_trained, shares_shift, weight_of_target
 from mien.adapting.scoring import Side, judged, likeliest
 from mien.training.head import Head, fit_heads
 
@@ -93,6 +93,11 @@ def test_one_photo_weighs_no_more_than_the_limit(known: Known) -> None:
     found = new_head(known, features, y)
     assert np.array_equal(found[0], weight)
     assert np.array_equal(found[1], bias)
+
+
+@pytest.mark.parametrize(("known", "target", "share"), [(300, 3, 30 / 330), (300, 100, 0.5), (300, 0, 0.0)])
+def test_target_weighs_as_much_as_the_source_unless_it_is_small(known: int, target: int, share: float) -> None:
+    assert weight_of_target(known, target) == share
 
 
 def test_scores_are_means_over_draws_and_the_change_is_of_all_of_them(head: Head) -> None:

@@ -20,7 +20,8 @@ MEANING = {
     "labels, shares": "after the most labels, biases moved towards the class shares that its answers then suggest",
     "blocks, self-taught": "the last blocks of the network taught on, half by the study's training photos made like "
     "the target's, half by the surest half of its own answers",
-    "blocks": "the last blocks of the network taught on, half by the same, half by labelled photos of the target",
+    "blocks": "the last blocks of the network taught on, by the study's training photos made like the target's and by "
+    "labelled photos of the target",
     "blocks, shares": "after the most labels, biases moved towards the class shares that its answers then suggest",
 }
 
