@@ -1,24 +1,32 @@
 """mien: a folder of labelled face photos in, a facial-expression recogniser to trust out.
 
-Importing this touches no file, no network and no global state. ``Recognizer`` is loaded when first asked for.
+Importing this touches no file, no network and no global state. What is public is loaded when first asked for.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mien.recognizer import Prediction as Prediction
     from mien.recognizer import Recognizer as Recognizer
+    from mien.results.reading import open_results as open_results
 
-__all__ = ["Prediction", "Recognizer", "__version__"]
+__all__ = ["Prediction", "Recognizer", "__version__", "open_results"]
 
 __version__ = "0.1.0"
 
 
-def __getattr__(name: str) -> Any:
-    if name in ("Prediction", "Recognizer"):
-        from mien import recognizer
+_PLACES = {
+    "Prediction": "mien.recognizer",
+    "Recognizer": "mien.recognizer",
+    "open_results": "mien.results.reading",
+}
+"""Public name → the module that has it."""
 
-        return getattr(recognizer, name)
+
+def __getattr__(name: str) -> Any:
+    if name in _PLACES:
+        return getattr(import_module(_PLACES[name]), name)
     raise AttributeError(f"module 'mien' has no attribute {name!r}")

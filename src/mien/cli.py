@@ -26,6 +26,7 @@ from mien.options import (
 
 if TYPE_CHECKING:
     from mien.config import StudyConfig
+    from mien.results.study import StudyResults, TrainResults
 
 __all__ = ["app", "main"]
 
@@ -387,7 +388,7 @@ def main() -> None:
 
 
 def _run_in_folder(
-    work: Callable[..., dict[str, Any]], config: StudyConfig, training: TrainOptions, *, json: bool
+    work: Callable[..., StudyResults | TrainResults], config: StudyConfig, training: TrainOptions, *, json: bool
 ) -> None:
     from mien.terminal import TerminalProgress, study_summary
 

@@ -6,17 +6,22 @@ user can mend; 130 interrupted.
 
 from __future__ import annotations
 
-import json as json_format
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from cyclopts import CycloptsError
 
-from mien import __version__
 from mien.errors import MienError, MissingExtraError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from mien.results.document import Document
+
+D = TypeVar("D", bound="Document")
 
 __all__ = ["extra", "finish", "plain_ending"]
 
@@ -57,10 +62,12 @@ def extra(name: str, what: str) -> Iterator[None]:
         ) from error
 
 
-def finish(results: dict[str, Any], summary: Callable[[dict[str, Any]], Any], *, json: bool) -> None:
+def finish(results: D, summary: Callable[[D], RenderableType], *, json: bool) -> None:
     """Print results, as one JSON object or as a summary for people."""
     if json:
-        print(json_format.dumps({"mien": __version__} | results, ensure_ascii=False))
+        from mien.results.document import encode
+
+        print(encode(results))
         return
     from rich.console import Console
 

@@ -7,6 +7,7 @@
     ├── SplitError            too few photos to divide as asked
     ├── ConfigError           a setting out of range, or settings that contradict each other
     ├── ModelError            a file that is no mien model, or one that cannot be used here
+    ├── ResultsError          results that cannot be read back
     ├── OutputError           a run folder that exists, or a place that cannot be written
     ├── MissingExtraError     a part of mien that was not installed (``pip install 'mien[train]'``)
     └── WorkFailedError       the work itself failed, for instance a loss that is no number; exit 1
@@ -24,6 +25,7 @@ __all__ = [
     "MissingExtraError",
     "ModelError",
     "OutputError",
+    "ResultsError",
     "SourceError",
     "SplitError",
     "WorkFailedError",
@@ -58,6 +60,10 @@ class ConfigError(MienError):
 
 class ModelError(MienError):
     """A file is no mien model, or it cannot be used here."""
+
+
+class ResultsError(MienError):
+    """Results are damaged, of another version, or not there."""
 
 
 class OutputError(MienError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ __all__ = [
     "Difference",
     "Interval",
     "Scores",
+    "Verdict",
     "balance_difference",
     "confusion_matrix",
     "expected_calibration_error",
@@ -23,6 +25,8 @@ __all__ = [
     "wilson",
 ]
 
+Verdict = Literal["better", "worse", "cannot tell"]
+
 IntArray = NDArray[np.integer]
 FloatArray = NDArray[np.floating]
 
@@ -30,9 +34,8 @@ RESAMPLES = 2000
 """Bootstrap resamples behind each interval."""
 
 
-@dataclass(frozen=True)
-class Interval:
-    """A 95 % interval; both ends in [0, 1] for a score, in [-1, 1] for a difference."""
+class Interval(NamedTuple):
+    """A 95 % interval; both ends in [0, 1] for a score, in [-1, 1] for a difference. In JSON a list of two."""
 
     low: float
     high: float
@@ -87,7 +90,7 @@ class Difference:
 
     value: float
     interval: Interval
-    verdict: str
+    verdict: Verdict
 
 
 def confusion_matrix(y_true: IntArray, y_pred: IntArray, n_classes: int) -> IntArray:
@@ -219,7 +222,7 @@ def balance_difference(
 
 def _judged(value: float, resampled: FloatArray, groups: IntArray | None, family: int = 1) -> Difference:
     interval = _percentiles(resampled, family)
-    verdict = "better" if interval.low > 0 else "worse" if interval.high < 0 else "cannot tell"
+    verdict: Verdict = "better" if interval.low > 0 else "worse" if interval.high < 0 else "cannot tell"
     if groups is not None and len(np.unique(groups)) < 2:  # copies of one picture say nothing of others
         verdict = "cannot tell"
     return Difference(value, interval, verdict)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
-from mien.metrics import Interval, confusion_matrix
+from mien.metrics import Interval, Verdict, confusion_matrix
 
 __all__ = [
     "LEVEL",
@@ -178,7 +178,7 @@ def fewest_pairs(comparisons: int) -> int:
     return math.ceil(1 + math.log2(comparisons / LEVEL))
 
 
-def verdict(found: Estimate, corrected_p: float, comparisons: int) -> str:
+def verdict(found: Estimate, corrected_p: float, comparisons: int) -> Verdict:
     """``better``, ``worse`` or ``cannot tell``; the last always where the pairs are too few for the family."""
     if found.pairs < fewest_pairs(comparisons) or corrected_p > LEVEL:
         return "cannot tell"

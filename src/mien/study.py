@@ -6,25 +6,24 @@ Stages meet in the files of the study folder, so an interrupted study goes on wh
 from __future__ import annotations
 
 import dataclasses
-import json
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import polars as pl
+from msgspec.structs import asdict, replace
 
-import mien
 from mien.auditing.examine import Examined, examine, judges_labels
 from mien.auditing.features import PHOTO, VIEWS
 from mien.config import RunConfig, StudyConfig, read_toml, write_toml
-from mien.data.audit import audit, audit_json
+from mien.data.audit import count_audit
 from mien.data.collection import Collection, open_collection
 from mien.data.corrections import Corrections, read_corrections
+from mien.data.duplicates import COPY_SIMILARITY, FINE_SIMILARITY, KIN_SIMILARITY, MAX_GROUP_SHARE, MIN_GROUP_CAP
+from mien.data.fingerprints import SIDE
 from mien.data.label_file import check_named, read_label_file
 from mien.data.manifest import read_manifest, write_manifest
 from mien.data.prepare import Prepared, prepare
@@ -32,19 +31,38 @@ from mien.data.sources import TableColumns
 from mien.data.splits import assign_splits, count_moved, parse_shares
 from mien.errors import MienError, OutputError
 from mien.evaluation.attention import explained
-from mien.evaluation.compare import comparisons_json, select
-from mien.evaluation.covered import covered_json
-from mien.evaluation.elsewhere import elsewhere_json
-from mien.evaluation.mistakes import confident_mistakes, error_rates_json, mistakes_json
-from mien.evaluation.overfitting import fit_verdict
-from mien.evaluation.predictions import predict_rows, score_rows, scores_json, write_predictions
-from mien.evaluation.robustness import robustness_json
-from mien.evaluation.shift import target_json
-from mien.evaluation.sureness import sureness_json
+from mien.evaluation.compare import compare_runs, select
+from mien.evaluation.covered import score_covered
+from mien.evaluation.elsewhere import describe_target
+from mien.evaluation.exhibits import exhibits
+from mien.evaluation.mistakes import confident_mistakes, error_rates
+from mien.evaluation.overfitting import fit_verdict, stopped_early
+from mien.evaluation.predictions import predict_rows, score_rows, write_predictions
+from mien.evaluation.robustness import measure_robustness
+from mien.evaluation.shift import score_target
+from mien.evaluation.sureness import measure_sureness
 from mien.labels import NOTHING_CHOSEN, LabelChoices, match_labels
+from mien.metrics import RESAMPLES
 from mien.progress import Progress
 from mien.recognizer import Recognizer
 from mien.reporting.report import write_report
+from mien.results.audit import ExaminedAudit
+from mien.results.behaviour import Mistake
+from mien.results.document import THUMBNAILS, write_exhibits, write_results
+from mien.results.exhibits import Exhibits
+from mien.results.study import (
+    CopyThresholds,
+    Epoch,
+    Methods,
+    Run,
+    Splits,
+    StudyPaths,
+    StudyResults,
+    TestedRun,
+    TrainResults,
+    Weights,
+)
+from mien.results.target import TargetResults
 from mien.training.history import read_history
 from mien.training.recipes import resolve_run, views_of
 from mien.training.run import LabelledPhotos, train_run
@@ -63,6 +81,10 @@ class _Clock:
         start = time.monotonic()
         yield
         self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - start, 3)
+
+    def total(self) -> dict[str, float]:
+        """The seconds of each stage, and of all."""
+        return self.seconds | {"total": round(sum(self.seconds.values()), 3)}
 
 
 @dataclass(frozen=True)
@@ -85,7 +107,7 @@ class _Study:
         return self.folder / "runs" / run.name
 
 
-def run_study(config: StudyConfig, folder: Path, *, resume: bool, progress: Progress) -> dict[str, Any]:
+def run_study(config: StudyConfig, folder: Path, *, resume: bool, progress: Progress) -> StudyResults:
     """Do the main job and write its folder.
 
     Args:
@@ -93,32 +115,32 @@ def run_study(config: StudyConfig, folder: Path, *, resume: bool, progress: Prog
         resume: go on in a folder that exists.
 
     Returns:
-        The documented results, as they stand in ``results.json``.
+        What stands in ``results.json``.
     """
     _unjudged(config, 0)  # refused now rather than after the training
     study = _begin(config, folder, resume=resume, progress=progress, with_audit=True)
     _train_all(study)
-    results = _selection(study)
-    _final_scores(study, results)
+    trained = _selection(study)
     with study.clock.stage("audit"):
         examined = _examined(study)
-        results["data"] |= examined.results
-        results["data"] |= audit_json(study.data, audit(examined.manifest))
+    results = _final_scores(study, trained, examined.audit(study.data))
     with study.clock.stage("report"):
         others = study.prepared.manifest.filter(~pl.col("source").is_in(study.data.names))
         manifest = pl.concat([examined.manifest, others])
         write_manifest(manifest, folder / "manifest.parquet")
-        write_report(folder, results, manifest, study.prepared.pixels)
-    _write_results(study, results)
+        shown = _exhibits(study, results, manifest)
+        write_report(folder, results, shown)
+    results = replace(results, seconds=study.clock.total())
+    write_results(results, folder)
     return results
 
 
-def run_training(config: StudyConfig, folder: Path, *, resume: bool, progress: Progress) -> dict[str, Any]:
+def run_training(config: StudyConfig, folder: Path, *, resume: bool, progress: Progress) -> TrainResults:
     """Train and validate the recipes; the test split stays unread."""
     study = _begin(config, folder, resume=resume, progress=progress)
     _train_all(study)
-    results = _selection(study)
-    _write_results(study, results)
+    results = replace(_selection(study), seconds=study.clock.total())
+    write_results(results, folder)
     return results
 
 
@@ -252,93 +274,141 @@ def _predict(study: _Study, run: RunConfig, splits: Sequence[str], manifest: pl.
     return predictions
 
 
-def _selection(study: _Study) -> dict[str, Any]:
+def _selection(study: _Study) -> TrainResults:
     """Score train and validation, select by validation, compare the selected run with the others."""
     labels = study.data.labels
-    runs: dict[str, Any] = {}
+    runs: dict[str, Run] = {}
     val: dict[str, pl.DataFrame] = {}
     for run in study.runs:
         predictions = _predict(study, run, ["train", "val"], study.photos.manifest)
         val[run.name] = predictions.filter(pl.col("split") == "val")
-        train = predictions.filter(pl.col("split") == "train")
-        scores = {
-            "train": scores_json(score_rows(train, labels)),
-            "val": scores_json(score_rows(val[run.name], labels)),
-        }
-        history = read_history(study.run_folder(run) / "history.csv")
-        resolved = read_toml(RunConfig, study.run_folder(run) / "config.toml")
-        runs[run.name] = scores | {
-            "config": dataclasses.asdict(resolved),
-            "fit": fit_verdict(scores["train"], scores["val"], history),
-            "history": history,
-            "backbones": [dataclasses.asdict(each) for each in Recognizer(study.run_folder(run)).contract.backbones],
-        }
-    selected = select({name: run["val"]["macro_f1"] for name, run in runs.items()})
+        runs[run.name] = _trained(study, run, predictions)
+    selected = select({name: run.val.macro_f1 or 0.0 for name, run in runs.items()})
     pairs = [(selected, name) for name in runs if name != selected]
     pairs += [(name, plain) for name in runs if (plain := f"{name}-no-augmentation") in runs and name != selected]
-    return {
-        "mien": mien.__version__,
-        "config": dataclasses.asdict(study.config),
-        "data": audit_json(study.data, audit(study.photos.manifest)),
-        "labels": list(labels),
-        "corrections": study.corrections.record if study.corrections else None,
-        "splits": _split_counts(study),
-        "selected": selected,
-        "runs": runs,
-        "comparisons": comparisons_json(val, labels, pairs),
-        "seconds": study.clock.seconds,
-        "paths": {
-            "report": None,
-            "run": str(study.folder),
-            "model": str(study.folder / "runs" / selected / "model.onnx"),
-        },
-    }
+    return TrainResults(
+        config=study.config,
+        data=count_audit(study.data, study.photos.manifest),
+        labels=labels,
+        corrections=study.corrections.record if study.corrections else None,
+        splits=_splits(study),
+        methods=_methods(),
+        selected=selected,
+        runs=runs,
+        comparisons=compare_runs(val, labels, pairs),
+        seconds=study.clock.seconds,
+        paths=StudyPaths(run=str(study.folder), model=str(study.folder / "runs" / selected / "model.onnx")),
+    )
 
 
-def _final_scores(study: _Study, results: dict[str, Any]) -> None:
+def _trained(study: _Study, run: RunConfig, predictions: pl.DataFrame) -> Run:
+    """A run with its scores on training and validation photos."""
+    folder = study.run_folder(run)
+    train, val = (
+        score_rows(predictions.filter(pl.col("split") == split), study.data.labels) for split in ("train", "val")
+    )
+    config = read_toml(RunConfig, folder / "config.toml")
+    history = tuple(Epoch(**row) for row in read_history(folder / "history.csv"))
+    return Run(
+        train=train,
+        val=val,
+        config=config,
+        fit=fit_verdict(train, val, history, stopped_early=stopped_early(config, history)),
+        history=history,
+        backbones=tuple(Weights(**dataclasses.asdict(each)) for each in Recognizer(folder).contract.backbones),
+    )
+
+
+def _methods() -> Methods:
+    """Numbers of the procedure, as they are today."""
+    return Methods(
+        resamples=RESAMPLES,
+        copies=CopyThresholds(
+            side=SIDE,
+            similarity=COPY_SIMILARITY,
+            fine_similarity=FINE_SIMILARITY,
+            series_similarity=KIN_SIMILARITY,
+            most_pictures=MIN_GROUP_CAP,
+            most_share=MAX_GROUP_SHARE,
+        ),
+    )
+
+
+def _final_scores(study: _Study, trained: TrainResults, data: ExaminedAudit) -> StudyResults:
     """Read the test split and the target, now that the selection stands."""
-    labels = study.data.labels
-    selected = results["selected"]
+    labels, selected = study.data.labels, trained.selected
+    runs: dict[str, TestedRun] = {}
+    answers: dict[str, pl.DataFrame] = {}
     for run in study.runs:
-        test = _predict(study, run, ["test"], study.photos.manifest)
-        results["runs"][run.name]["test"] = scores_json(score_rows(test, labels))
-        if run.name == selected:
-            results["mistakes"] = mistakes_json(confident_mistakes(test, labels))
-            results["error_rates"] = error_rates_json(test, study.prepared.manifest, labels)
-            recognizer = Recognizer(study.run_folder(run))
-            results["sureness"] = sureness_json(recognizer.contract, test)
-            photos = (recognizer, study.prepared.pixels, study.photos.split("test"))
-            results["covered"] = covered_json(*photos)
-            with study.clock.stage("robustness"), study.progress.step("make test photos worse", None, "photos"):
-                results["robustness"] = robustness_json(*photos)
-        if study.target is None:
-            continue
-        predictions = _predict(study, run, ["target"], study.prepared.of(study.target))
-        scored = target_json(predictions, labels, results["runs"][run.name]["test"], study.choices)
-        results["runs"][run.name]["target"] = scored
-        if run.name == selected:
-            results["target"] = {"recurring_groups": _recurring(study)} | elsewhere_json(
-                scored,
-                recognizer,
-                predictions,
-                test=results["runs"][run.name]["test"],
-                collection=study.target,
-                target=dataclasses.replace(study.prepared, manifest=study.prepared.of(study.target)),
-                own=dataclasses.replace(study.prepared, manifest=study.photos.manifest),
-            )
-    results["paths"]["report"] = str(study.folder / "report.html")
-    if study.config.explain_mistakes:
-        _explain(study, results)
+        answers[run.name] = _predict(study, run, ["test"], study.photos.manifest)
+        test = score_rows(answers[run.name], labels)
+        elsewhere = _target_predictions(study, run)
+        target = score_target(elsewhere, labels, test, study.choices) if elsewhere is not None else None
+        runs[run.name] = TestedRun(**asdict(trained.runs[run.name]), test=test, target=target)
+    recognizer, answered = Recognizer(study.folder / "runs" / selected), answers[selected]
+    photos = (recognizer, study.prepared.pixels, study.photos.split("test"))
+    with study.clock.stage("robustness"), study.progress.step("make test photos worse", None, "photos"):
+        robustness = measure_robustness(*photos)
+    kept = asdict(trained) | {
+        "data": data,
+        "runs": runs,
+        "paths": replace(trained.paths, report=str(study.folder / "report.html")),
+    }
+    results = StudyResults(
+        **kept,
+        mistakes=confident_mistakes(answered, labels),
+        error_rates=error_rates(answered, study.prepared.manifest, labels),
+        sureness=measure_sureness(recognizer.contract, answered),
+        covered=score_covered(*photos, runs[selected].test.chance_macro_f1),
+        robustness=robustness,
+        target=_target(study, recognizer, runs[selected]),
+    )
+    return _explained(study, results, recognizer) if study.config.explain_mistakes else results
 
 
-def _explain(study: _Study, results: dict[str, Any]) -> None:
+def _exhibits(study: _Study, results: StudyResults, manifest: pl.DataFrame) -> Exhibits | None:
+    """Keep the photos that the report shows; None, and no file, where it may show none."""
+    if not study.config.photos:
+        (study.folder / THUMBNAILS).unlink(missing_ok=True)
+        return None
+    elsewhere = results.target.mistakes if results.target else ()
+    shown = exhibits(results.data, results.mistakes, elsewhere, manifest, study.prepared.pixels, seed=study.config.seed)
+    write_exhibits(shown, study.folder)
+    return shown
+
+
+def _target_predictions(study: _Study, run: RunConfig) -> pl.DataFrame | None:
+    return _predict(study, run, ["target"], study.prepared.of(study.target)) if study.target else None
+
+
+def _target(study: _Study, recognizer: Recognizer, run: TestedRun) -> TargetResults | None:
+    """Everything that is known of the selected run on the target; None without one."""
+    if study.target is None or run.target is None:
+        return None
+    return describe_target(
+        run.target,
+        recognizer,
+        _predict(study, run.config, ["target"], study.prepared.of(study.target)),
+        test=run.test,
+        collection=study.target,
+        target=dataclasses.replace(study.prepared, manifest=study.prepared.of(study.target)),
+        own=dataclasses.replace(study.prepared, manifest=study.photos.manifest),
+        recurring_groups=_recurring(study),
+    )
+
+
+def _explained(study: _Study, results: StudyResults, recognizer: Recognizer) -> StudyResults:
     """Find out on which part of each photo the mistakes rest that the report shows."""
-    recognizer = Recognizer(study.folder / "runs" / results["selected"])
-    for collection, scored in ((study.data, results), (study.target, results.get("target"))):
-        if collection is not None and scored is not None:
-            manifest, title = study.prepared.of(collection), f"explain mistakes: {collection.name}"
-            with study.clock.stage("explain"), study.progress.step(title, len(scored["mistakes"]), "photos") as advance:
-                scored["mistakes"] = explained(scored["mistakes"], recognizer, collection, manifest, advance)
+
+    def rest_on(mistakes: tuple[Mistake, ...], collection: Collection) -> tuple[Mistake, ...]:
+        manifest, title = study.prepared.of(collection), f"explain mistakes: {collection.name}"
+        with study.clock.stage("explain"), study.progress.step(title, len(mistakes), "photos") as advance:
+            return explained(mistakes, recognizer, collection, manifest, advance)
+
+    results = replace(results, mistakes=rest_on(results.mistakes, study.data))
+    if study.target is None or results.target is None:
+        return results
+    return replace(results, target=replace(results.target, mistakes=rest_on(results.target.mistakes, study.target)))
 
 
 def _examined(study: _Study) -> Examined:
@@ -359,7 +429,7 @@ def _unjudged(config: StudyConfig, n_photos: int) -> str | None:
     return judges_labels(config.leak_premium or config.check_labels, n_photos)
 
 
-def _split_counts(study: _Study) -> dict[str, Any]:
+def _splits(study: _Study) -> Splits:
     """Photos of each class in each split, and those left out with their reason."""
     manifest = study.photos.manifest
     counts = {
@@ -367,14 +437,14 @@ def _split_counts(study: _Study) -> dict[str, Any]:
         for split in ("train", "val", "test")
     }
     left_out = manifest.filter(pl.col("split_reason").is_not_null())
-    return {
-        "counts": counts,
-        "given": study.data.is_divided,
-        "method": study.config.split_method,
-        "groups": manifest["group"].drop_nulls().n_unique(),
-        "moved": _moved(study),
-        "left_out": dict(zip(left_out["path"], left_out["split_reason"], strict=True)),
-    }
+    return Splits(
+        counts=counts,
+        given=study.data.is_divided,
+        method=study.config.split_method,
+        groups=manifest["group"].drop_nulls().n_unique(),
+        moved=_moved(study),
+        left_out=dict(zip(left_out["path"], left_out["split_reason"], strict=True)),
+    )
 
 
 def _moved(study: _Study) -> int | None:
@@ -389,11 +459,3 @@ def _recurring(study: _Study) -> int:
     is_data = pl.col("source").is_in(study.data.names)
     groups = study.prepared.manifest.filter(pl.col("status") == "ok").group_by("near_group").agg(is_data.mean())
     return int(((groups["source"] > 0) & (groups["source"] < 1)).sum())
-
-
-def _write_results(study: _Study, results: dict[str, Any]) -> None:
-    study.clock.seconds["total"] = round(sum(v for k, v in study.clock.seconds.items() if k != "total"), 3)
-    path = study.folder / "results.json"
-    partial = path.with_name("results.json.partial")
-    partial.write_text(json.dumps(results, indent=1, ensure_ascii=False), encoding="utf-8")
-    os.replace(partial, path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
@@ -14,7 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from mien.progress import Advance
-from mien.reporting.numerals import interval, signed
+from mien.reporting.numerals import interval, score, signed
+from mien.results.audit import DoubtfulLabels, ExaminedAudit, Leakage, Shortcuts
+from mien.results.commands import AuditResults, ExportResults
+from mien.results.scores import RunComparison
+from mien.results.study import StudyResults, TestedRun, TrainResults
 from mien.terminal_target import data_line, score_text, target_lines
 
 __all__ = [
@@ -27,7 +30,6 @@ __all__ = [
 MOST_LISTED = 10
 MOST_SHOWN, MOST_COPIES, MOST_DRAWN = 3, 2, 6
 LONGEST_NAME = 34
-SHORTCUT_LEVEL = 0.01  # of auditing/shortcuts.py, which brings more than a terminal needs
 
 
 class _Rate(ProgressColumn):
@@ -68,131 +70,130 @@ class TerminalProgress:
                 bars.update(task, total=bars.tasks[0].completed)
 
 
-def study_summary(results: Mapping[str, Any]) -> RenderableType:
+def study_summary(results: StudyResults | TrainResults) -> RenderableType:
     """Runs, the selected one, the target and the path of the report."""
-    parts: list[RenderableType] = [data_line(results["data"])]
-    if "shortcuts" in results["data"]:  # training alone does without this part of the audit
-        parts += [Text(f"  {paragraph[0].rstrip(':')}") for paragraph in _paragraphs(results["data"])]
+    parts: list[RenderableType] = [data_line(results.data)]
+    if isinstance(results, StudyResults):
+        parts += [Text(f"  {paragraph[0].rstrip(':')}") for paragraph in _paragraphs(results.data)]
     parts += [Text(), _runs_table(results)]
-    parts += [Text(_comparison(c)) for c in results["comparisons"]]
-    if "target" in results:
-        parts += [Text(), *target_lines(results["target"], results["config"]["target"])]
-    paths = results["paths"]
+    parts += [Text(_comparison(c)) for c in results.comparisons]
+    if isinstance(results, StudyResults) and results.target:
+        parts += [Text(), *target_lines(results.target, results.config.target)]
+    paths = results.paths
     parts.append(Text())
-    for each in results["runs"][results["selected"]]["backbones"]:
-        parts.append(Text(f"weights {each['name']}, {each['licence']}, sha256 {each['sha256'][:12]}…"))
-    parts += [Text(f"model   {paths['model']}"), Text(f"seconds {results['seconds']['total']:.0f}")]
-    if paths["report"]:
-        parts.append(Text(f"report  {paths['report']}"))
+    for each in results.runs[results.selected].backbones:
+        parts.append(Text(f"weights {each.name}, {each.licence}, sha256 {each.sha256[:12]}…"))
+    parts += [Text(f"model   {paths.model}"), Text(f"seconds {results.seconds['total']:.0f}")]
+    if paths.report:
+        parts.append(Text(f"report  {paths.report}"))
     return Group(*parts)
 
 
-def audit_summary(results: Mapping[str, Any]) -> RenderableType:
+def audit_summary(results: AuditResults) -> RenderableType:
     """What needs a look, the most harmful first; then the counts."""
-    data = results["data"]
+    data = results.data
     table = Table("class", "photos", "share", box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for label, n in data["classes"].items():
-        table.add_row(escape(label), str(n), f"{n / data['images']:.1%}")
-    low, middle, high = data["sizes"]
+    for label, n in data.classes.items():
+        table.add_row(escape(label), str(n), f"{n / data.images:.1%}")
     parts: list[RenderableType] = [data_line(data), Text(), *_concerns(data), Text(), table, Text()]
-    parts.append(Text(f"{data['imbalance']:.2f} photos of the largest class for one of the smallest"))
-    parts.append(Text(f"longer side {low} to {high} px, median {middle}; grey {data['grey_share']:.1%}"))
-    parts.append(Text("by content " + ", ".join(f"{k} {n}" for k, n in data["formats"].items())))
-    if len(data["sources"]) > 1:
-        parts.append(Text("by source " + ", ".join(f"{k} {n}" for k, n in data["sources"].items())))
-    parts += [Text(f"{name}: {a} counted as {b}") for name, pairs in data["renamed"].items() for a, b in pairs.items()]
-    parts += _listed("unreadable", data["unreadable_files"])
-    parts += _listed("ignored", data["ignored_files"])
-    written = results["paths"]["findings"]
+    parts.append(Text(f"{data.imbalance:.2f} photos of the largest class for one of the smallest"))
+    if data.sizes:
+        low, middle, high = data.sizes
+        parts.append(Text(f"longer side {low} to {high} px, median {middle}; grey {data.grey_share:.1%}"))
+    parts.append(Text("by content " + ", ".join(f"{k} {n}" for k, n in data.formats.items())))
+    if len(data.sources) > 1:
+        parts.append(Text("by source " + ", ".join(f"{k} {n}" for k, n in data.sources.items())))
+    parts += [Text(f"{name}: {a} counted as {b}") for name, pairs in data.renamed.items() for a, b in pairs.items()]
+    parts += _listed("unreadable", data.unreadable_files)
+    parts += _listed("ignored", data.ignored_files)
+    written = results.paths.findings
     where = f"see {written}" if written else "with --out findings.csv"
-    parts.append(Text(f"{data['findings']} photos have a finding; photo by photo {where}"))
+    parts.append(Text(f"{data.findings} photos have a finding; photo by photo {where}"))
     return Group(*parts)
 
 
-def _concerns(data: Mapping[str, Any]) -> list[RenderableType]:
+def _concerns(data: ExaminedAudit) -> list[RenderableType]:
     """What needs a look, each kind with its first examples."""
     lines = [Text(line, style="red" if i == 0 else "") for p in _paragraphs(data) for i, line in enumerate(p)]
     return list(lines) or [Text("nothing that needs a look was found")]
 
 
-def _paragraphs(data: Mapping[str, Any]) -> list[list[str]]:
+def _paragraphs(data: ExaminedAudit) -> list[list[str]]:
     """One short paragraph for each kind of trouble that was found, the most harmful first."""
     paragraphs = [
         _contradictions(data),
-        _shortcuts(data["shortcuts"]),
+        _shortcuts(data.shortcuts),
         _drawings(data),
         _copies(data),
         _faces(data),
-        _doubts(data["doubtful_labels"]),
-        _premium(data["leakage"]),
+        _doubts(data.doubtful_labels),
+        _premium(data.leakage),
     ]
     return [paragraph for paragraph in paragraphs if paragraph]
 
 
-def _contradictions(data: Mapping[str, Any]) -> list[str]:
-    conflicts = data["conflicts"]
+def _contradictions(data: ExaminedAudit) -> list[str]:
+    conflicts = data.conflicts
     if not conflicts:
         return []
     lines = [f"under two labels: {_number(len(conflicts), 'picture')}"]
     for conflict in conflicts[:MOST_SHOWN]:
-        left = len(conflict["paths"]) - MOST_COPIES
-        shown = " = ".join(_short(path) for path in conflict["paths"][:MOST_COPIES])
+        left = len(conflict.paths) - MOST_COPIES
+        shown = " = ".join(_short(path) for path in conflict.paths[:MOST_COPIES])
         lines.append(f"  {shown}" + (f" +{left}" if left > 0 else ""))
     return lines + _more(len(conflicts))
 
 
-def _shortcuts(found: Mapping[str, Any]) -> list[str]:
-    if not found["found"]:
-        reason = found.get("reason")
-        return [f"shortcuts: not looked for, {reason}"] if reason else []
+def _shortcuts(found: Shortcuts) -> list[str]:
+    if not found.found:
+        return [f"shortcuts: not looked for, {found.reason}"] if found.reason else []
     lines = [
-        f"shortcut: file and light alone predict the class, macro-F1 {found['macro_f1']:.2f} "
-        f"(by chance {found['chance']:.2f})"
-        if found["p"] is not None and found["p"] <= SHORTCUT_LEVEL
+        f"shortcut: file and light alone predict the class, macro-F1 {found.macro_f1:.2f} "
+        f"(by chance {found.chance:.2f})"
+        if found.tells_classes
         else "shortcut: a property gives a class away"
     ]
-    for culprit in found["culprits"][:MOST_SHOWN]:
-        name = culprit["property"].replace("_", " ").removeprefix("is ")
-        what = "" if culprit["what"] in ("any", name) else f" {culprit['what']}"
+    for culprit in found.culprits[:MOST_SHOWN]:
+        name = culprit.property.replace("_", " ").removeprefix("is ")
+        what = "" if culprit.what in ("any", name) else f" {culprit.what}"
         lines.append(
-            f"  {name}{what}: {culprit['count']} of {culprit['of']} are {culprit['label']} "
-            f"({culprit['expected']:.0%} of all)"
+            f"  {name}{what}: {culprit.count} of {culprit.of} are {culprit.label} ({culprit.expected:.0%} of all)"
         )
-    return lines + _more(len(found["culprits"]))
+    return lines + _more(len(found.culprits))
 
 
-def _drawings(data: Mapping[str, Any]) -> list[str]:
-    drawn, perhaps = data["flags"]["drawn"], data["flags"]["perhaps_drawn"]
+def _drawings(data: ExaminedAudit) -> list[str]:
+    drawn, perhaps = data.flags["drawn"], data.flags["perhaps_drawn"]
     if not drawn and not perhaps:
         return []
     n = sum(drawn.values())
     lines = [f"drawn, not photographed: {n}{_by_label(drawn)}"] if n else []
     if perhaps:
         lines.append(f"perhaps drawn: {sum(perhaps.values())}{_by_label(perhaps)}")
-    shown = [f"{_short(path)} ({p:.2f})" for path, p in list(data["drawn_files"].items())[:MOST_DRAWN]]
+    shown = [f"{_short(path)} ({p:.2f})" for path, p in list(data.drawn_files.items())[:MOST_DRAWN]]
     return lines + [f"  {name}" for name in shown] + _more(n, MOST_DRAWN)
 
 
-def _copies(data: Mapping[str, Any]) -> list[str]:
-    near, exact = data["copies"]["near"], data["copies"]["exact"]
-    if not near["groups"]:
+def _copies(data: ExaminedAudit) -> list[str]:
+    near, exact = data.copies.near, data.copies.exact
+    if not near.groups:
         return []
     lines = [
-        f"copies: {_number(near['groups'], 'picture')} more than once, {_number(data['duplicate_files'], 'file')} "
-        f"too many ({exact['groups']} byte for byte)"
+        f"copies: {_number(near.groups, 'picture')} more than once, {_number(data.duplicate_files, 'file')} "
+        f"too many ({exact.groups} byte for byte)"
     ]
-    for splits, n in near["across_splits"].items():
-        same = exact["across_splits"].get(splits, 0)
+    for splits, n in near.across_splits.items():
+        same = exact.across_splits.get(splits, 0)
         lines.append(f"  {n} stand in {splits.replace('+', ' and ')} ({same} byte for byte)")
-    if near["across_labels"]:
-        lines.append(f"  {near['across_labels']} stand under several labels ({exact['across_labels']} byte for byte)")
-    groups, photos = data["series"]
+    if near.across_labels:
+        lines.append(f"  {near.across_labels} stand under several labels ({exact.across_labels} byte for byte)")
+    groups, photos = data.series
     if groups:
         lines.append(f"  beside them {groups} series, perhaps of one shoot ({photos} photos)")
     return lines
 
 
-def _faces(data: Mapping[str, Any]) -> list[str]:
+def _faces(data: ExaminedAudit) -> list[str]:
     titles = {
         "no_face": "none",
         "several_faces": "several",
@@ -200,34 +201,34 @@ def _faces(data: Mapping[str, Any]) -> list[str]:
         "cut_face": "cut off",
         "blurred_face": "blurred",
     }
-    if not data.get("faces_searched", True):
+    if not data.faces_searched:
         return ["faces: not looked for"]
-    counts = {title: sum(data["flags"][flag].values()) for flag, title in titles.items()}
+    counts = {title: sum(data.flags[flag].values()) for flag, title in titles.items()}
     found = [f"{title} {n}" for title, n in counts.items() if n]
-    blank = sum(data["flags"]["blank"].values())
+    blank = sum(data.flags["blank"].values())
     lines = ["faces: " + ", ".join(found)] if found else []
     return lines + ([f"blank pictures: {blank}"] if blank else [])
 
 
-def _doubts(found: Mapping[str, Any]) -> list[str]:
-    if found["reason"]:
-        return [f"doubtful labels: {found['reason']}"]
-    if not found["found"]:
+def _doubts(found: DoubtfulLabels) -> list[str]:
+    if found.reason:
+        return [f"doubtful labels: {found.reason}"]
+    if not found.found:
         return []
-    lines = [f"doubtful labels: {found['found']} by a probe that agrees with {found['accuracy']:.0%} of all"]
-    lines += [f"  {_short(entry['path'])}: {entry['suggested_label']}?" for entry in found["list"][:MOST_SHOWN]]
+    lines = [f"doubtful labels: {found.found} by a probe that agrees with {found.accuracy:.0%} of all"]
+    lines += [f"  {_short(entry.path)}: {entry.suggested_label}?" for entry in found.list[:MOST_SHOWN]]
     return lines
 
 
-def _premium(found: Mapping[str, Any] | None) -> list[str]:
+def _premium(found: Leakage | None) -> list[str]:
     if not found:
         return []
-    if found["reason"]:
-        return [f"leak premium: {found['reason']}"]
+    if found.reason:
+        return [f"leak premium: {found.reason}"]
     return [
-        f"leak premium, naive less {method} split: macro-F1 {signed(premium['value'], 3)} "
-        f"({interval(premium['interval'], 'signed', 3)})"
-        for method, premium in found["premium"].items()
+        f"leak premium, naive less {method} split: macro-F1 {signed(premium.value, 3)} "
+        f"({interval(premium.interval, 'signed', 3)})"
+        for method, premium in found.premium.items()
     ]
 
 
@@ -251,38 +252,42 @@ def _more(n: int, shown: int | None = None) -> list[str]:
     return [f"  and {left} more"] if left > 0 else []
 
 
-def export_summary(results: Mapping[str, Any]) -> RenderableType:
+def export_summary(results: ExportResults) -> RenderableType:
     """What was written, and what it lost."""
-    before, after = (results[name] / 1e6 for name in ("bytes_before", "bytes"))
-    lines = [f"{results['out']}: {results['precision']}, {after:.1f} MB (the model has {before:.1f} MB)"]
-    if lost := results["validation"]:
+    before, after = (n / 1e6 for n in (results.bytes_before, results.bytes))
+    lines = [f"{results.out}: {results.precision}, {after:.1f} MB (the model has {before:.1f} MB)"]
+    if lost := results.validation:
         lines.append(
-            f"on {lost['images']} validation photos: macro-F1 {lost['macro_f1']:.3f} "
-            f"(before {lost['macro_f1_before']:.3f}), the same label for {lost['same_label']:.1%}, "
-            f"{lost['speed']:.2f} times as fast"
+            f"on {lost.images} validation photos: macro-F1 {lost.macro_f1:.3f} "
+            f"(before {lost.macro_f1_before:.3f}), the same label for {lost.same_label:.1%}, "
+            f"{lost.speed:.2f} times as fast"
         )
     else:
         lines.append("what it loses was not measured: the photos of its study are not beside the model")
     return Text("\n".join(lines))
 
 
-def _runs_table(results: Mapping[str, Any]) -> Table:
+def _runs_table(results: StudyResults | TrainResults) -> Table:
     table = Table(box=None, header_style="bold")
     for title in ("  run (→ selected)", "val macro-F1", "test macro-F1", "accuracy"):
         table.add_column(title, no_wrap=True)
-    for name, run in results["runs"].items():
-        is_selected = name == results["selected"]
-        test = (score_text(run["test"]), f"{run['test']['accuracy']:.2f}") if "test" in run else ("not read", "")
+    for name, run in results.runs.items():
+        is_selected = name == results.selected
+        test = (
+            (score_text(run.test.macro_f1, run.test.interval), score(run.test.accuracy))
+            if isinstance(run, TestedRun)
+            else ("not read", "")
+        )
         title = ("→ " if is_selected else "  ") + escape(name)
-        table.add_row(title, score_text(run["val"]), *test, style="bold" if is_selected else "")
+        table.add_row(title, score_text(run.val.macro_f1, run.val.interval), *test, style="bold" if is_selected else "")
     return table
 
 
-def _comparison(entry: Mapping[str, Any]) -> str:
-    ends = interval(entry["interval"], "signed")
+def _comparison(entry: RunComparison) -> str:
+    ends = interval(entry.interval, "signed")
     return (
-        f"{entry['first']} against {entry['second']} on validation: {entry['verdict']} "
-        f"({signed(entry['macro_f1_difference'], 3)}, {ends}, one seed each)"
+        f"{entry.first} against {entry.second} on validation: {entry.verdict} "
+        f"({signed(entry.macro_f1_difference, 3)}, {ends}, one seed each)"
     )
 
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from mien.adapting.wording import division, doubts, short_rows, title, verdicts
+from mien.results.adaptation import AdaptResults
 
 __all__ = ["adaptation_summary"]
 
 
-def adaptation_summary(results: Mapping[str, Any]) -> RenderableType:
+def adaptation_summary(results: AdaptResults) -> RenderableType:
     """What each way gains and costs, and where the page is."""
     head, *body = short_rows(results)
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
@@ -26,6 +24,6 @@ def adaptation_summary(results: Mapping[str, Any]) -> RenderableType:
     parts: list[RenderableType] = [Text(title(results), style="bold"), Text(division(results)), Text(), table, Text()]
     parts += [Text(line) for line in verdicts(results)]
     parts += [Text(line, style="dim") for line in doubts(results)]
-    paths = {name: path for name, path in results["paths"].items() if path and name != "run"}
-    parts += [Text(), *(Text(f"{name:<7} {path}") for name, path in paths.items())]
+    paths = {"model": results.paths.model, "page": results.paths.page}
+    parts += [Text(), *(Text(f"{name:<7} {path}") for name, path in paths.items() if path)]
     return Group(*parts)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from mien.comparing import wording
+from mien.results.comparison import CompareResults
 
 __all__ = ["comparison_summary"]
 
 
-def comparison_summary(results: Mapping[str, Any]) -> RenderableType:
+def comparison_summary(results: CompareResults) -> RenderableType:
     """The verdicts, what they cost, and the path of the page with the curves."""
     parts: list[RenderableType] = [Text(wording.title(results), style="bold"), Text(wording.answer(results))]
     parts += [Text(f"  {line}") for line in wording.arm_lines(results)]
@@ -29,7 +27,7 @@ def comparison_summary(results: Mapping[str, Any]) -> RenderableType:
     parts += [Text(), _table(wording.cost_rows(results)), Text(wording.cost_note(results)), Text()]
     parts += [Text(line) for line in wording.doubt_lines(results)]
     parts += [Text(line) for line in wording.growth_lines(results)]
-    parts += [Text(), Text(f"seconds {results['seconds']['total']:.0f}"), Text(f"page    {results['paths']['page']}")]
+    parts += [Text(), Text(f"seconds {results.seconds.total:.0f}"), Text(f"page    {results.paths.page}")]
     return Group(*parts)
 
 

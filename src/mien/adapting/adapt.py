@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +27,6 @@ from mien.adapting.page import write_page
 from mien.adapting.scoring import Side, judged, likeliest
 from mien.adapting.settings import IN_BLOCKS, SHIFTED, WAYS_TO_ADAPT, WITH_LABELS, AdaptConfig
 from mien.adapting.sides import Sides, Target, open_sides, read_target
-from mien.comparing.run import write_json
 from mien.config import HeadSettings, RunConfig, read_toml
 from mien.data.collection import Collection, open_collection
 from mien.data.label_file import check_named, read_label_file
@@ -43,6 +41,8 @@ from mien.models.export import export_model
 from mien.models.networks import PhotoNetwork
 from mien.progress import Advance, Progress
 from mien.recognizer import Recognizer
+from mien.results.adaptation import AdaptPaths, AdaptResults, LeftOut, Way
+from mien.results.document import write_results
 from mien.training.head import Head
 
 __all__ = ["run_adaptation"]
@@ -54,14 +54,11 @@ a strong one is given. On photos of FER2013's training part it was the best of 1
 0.02 of macro-F1."""
 
 
-def run_adaptation(config: AdaptConfig, folder: Path, *, progress: Progress) -> dict[str, Any]:
+def run_adaptation(config: AdaptConfig, folder: Path, *, progress: Progress) -> AdaptResults:
     """Measure every way, and write the model of one of them where asked.
 
     Args:
         folder: gets ``results.json``, ``adapt.html``, and with ``config.save`` ``model.onnx``; must not exist.
-
-    Returns:
-        The documented results.
 
     Raises:
         ModelError: if the model does not lie in its study, or has no head that could be exchanged.
@@ -89,13 +86,13 @@ def run_adaptation(config: AdaptConfig, folder: Path, *, progress: Progress) -> 
         blocks = (last, open_sides(last, recognizer, own, target, settings, progress)) if last else None
         is_balanced = run.train is not None and run.train.balance != "none"
         adaptation = _Adaptation(config, model, recognizer, target, sides, shots, blocks, is_balanced)
-        results = adaptation.results(progress)
+        model_file = str(folder / "model.onnx") if config.save else None
+        paths = AdaptPaths(run=str(folder), page=str(folder / "adapt.html"), model=model_file)
+        results = adaptation.results(paths, progress)
         if config.save:
             adaptation.save(folder)
-            results["paths"]["model"] = str(folder / "model.onnx")
-        results["paths"] |= {"run": str(folder), "page": str(folder / "adapt.html")}
         write_page(results, folder / "adapt.html")
-        write_json(results, folder / "results.json")
+        write_results(results, folder)
     return results
 
 
@@ -228,7 +225,7 @@ class _Adaptation:
         shots = {way: self.shots[-1:] if way in SHIFTED else self.shots for way in able if way in WITH_LABELS}
         return without + [(way, k) for way, numbers in shots.items() for k in numbers]
 
-    def _measured(self, advance: Advance) -> list[dict[str, Any]]:
+    def _measured(self, advance: Advance) -> tuple[Way, ...]:
         """Every way with its scores on both sides."""
         ways, k = self._ways(), len(self.sides.had)
         classes = {"target": np.unique(self.target.y), "home": np.arange(k)}
@@ -244,11 +241,11 @@ class _Adaptation:
             scores = {
                 side: judged(said[side], before[side], getattr(self.sides, side), k, len(ways) - 1) for side in said
             }
-            measured.append({"way": way, "shots": shots, "draws": len(said["home"])} | scores)
-        return measured
+            measured.append(Way(way=way, shots=shots, draws=len(said["home"]), **scores))
+        return tuple(measured)
 
-    def results(self, progress: Progress) -> dict[str, Any]:
-        """The documented results, but for the paths."""
+    def results(self, paths: AdaptPaths, progress: Progress) -> AdaptResults:
+        """Everything that was measured."""
         labels, target = self.recognizer.labels, self.target
         pool, scored = (
             dict(zip(labels, np.bincount(target.y[part], minlength=len(labels)).tolist(), strict=True))
@@ -256,22 +253,22 @@ class _Adaptation:
         )
         with progress.step("adapt", sum(self.config.draws if k else 1 for _, k in self._ways()), "models") as advance:
             measured = self._measured(advance)
-        return {
-            "config": dataclasses.asdict(self.config),
-            "labels": list(labels),
-            "recipe": self.recognizer.contract.recipe,
-            "target": target.name,
-            "known_collections": known_collections(self.recognizer.contract, (target.name,)),
-            "shared": [labels[i] for i in np.unique(target.y)],
-            "pool": pool,
-            "scored": scored,
-            "home_images": len(self.sides.home.y),
-            "are_crops": target.are_crops,
-            "left_out": {"copies": target.copies, "other_kind": target.others},
-            "too_many_shots": [k for k in self.config.shots if k and k not in self.shots],
-            "ways": measured,
-            "paths": {"run": None, "model": None, "page": None},
-        }
+        return AdaptResults(
+            config=self.config,
+            labels=labels,
+            recipe=self.recognizer.contract.recipe,
+            target=target.name,
+            known_collections=tuple(known_collections(self.recognizer.contract, (target.name,))),
+            shared=tuple(labels[i] for i in np.unique(target.y)),
+            pool=pool,
+            scored=scored,
+            home_images=len(self.sides.home.y),
+            are_crops=target.are_crops,
+            left_out=LeftOut(copies=target.copies, other_kind=target.others),
+            too_many_shots=tuple(k for k in self.config.shots if k and k not in self.shots),
+            ways=measured,
+            paths=paths,
+        )
 
     def save(self, folder: Path) -> None:
         """Write the model of one way; that with labels learns from the most shots, in their first draw."""

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from mien.adapting.wording import MEANING, division, doubts, name_of, title, verdicts, way_rows
 from mien.reporting import plain_page
+from mien.results.adaptation import AdaptResults, SideScores
 
 __all__ = ["write_page"]
 
 
-def write_page(results: Mapping[str, Any], path: Path) -> None:
+def write_page(results: AdaptResults, path: Path) -> None:
     """Write the page, whole or not at all."""
-    seen = dict.fromkeys(entry["way"] for entry in results["ways"])
+    seen = dict.fromkeys(entry.way for entry in results.ways)
     said = "The gain of each way on the target against its gain at home; the numbers stand in the table"
     parts = [
         *(Markup("<p><strong>{}</strong></p>").format(line) for line in verdicts(results)),
@@ -32,16 +31,16 @@ def write_page(results: Mapping[str, Any], path: Path) -> None:
     plain_page.write_page(title(results), parts, path)
 
 
-def _draw(results: Mapping[str, Any], figure: Figure) -> None:
+def _draw(results: AdaptResults, figure: Figure) -> None:
     """Change on the target, to the right, against change at home, upwards."""
     axes = figure.subplots()
     axes.axhline(0, color="#888", linewidth=0.8)
     axes.axvline(0, color="#888", linewidth=0.8)
-    for number, entry in enumerate(e for e in results["ways"] if e["way"] != "as it is"):
-        there, home = entry["target"], entry["home"]
+    for number, entry in enumerate(e for e in results.ways if e.way != "as it is"):
+        there, home = entry.target, entry.home
         axes.errorbar(
-            there["change"],
-            home["change"],
+            there.change,
+            home.change,
             xerr=_arms(there),
             yerr=_arms(home),
             fmt="os^Dv<>phX"[number % 10],
@@ -54,7 +53,7 @@ def _draw(results: Mapping[str, Any], figure: Figure) -> None:
     figure.legend(loc="outside right center", frameon=False)
 
 
-def _arms(side: Mapping[str, Any]) -> list[list[float]]:
+def _arms(side: SideScores) -> list[list[float]]:
     """Lengths of the bars to both sides; a percentile interval may leave its own value out."""
-    low, high = side["interval"]
-    return [[max(side["change"] - low, 0.0)], [max(high - side["change"], 0.0)]]
+    low, high = side.interval
+    return [[max(side.change - low, 0.0)], [max(high - side.change, 0.0)]]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.metrics import confusion_matrix, macro_f1, paired_difference
+from mien.results.adaptation import SideScores
 
 __all__ = ["Side", "judged", "likeliest"]
 
@@ -35,7 +35,7 @@ class Side:
         return Side(self.features[chosen], self.y[chosen], self.groups[chosen])
 
 
-def judged(said: Sequence[IntArray], before: IntArray, side: Side, n_classes: int, family: int = 1) -> dict[str, Any]:
+def judged(said: Sequence[IntArray], before: IntArray, side: Side, n_classes: int, family: int = 1) -> SideScores:
     """Scores of the answers of several draws, and the change from the model before.
 
     Args:
@@ -44,23 +44,22 @@ def judged(said: Sequence[IntArray], before: IntArray, side: Side, n_classes: in
         family: how many changes are looked at; their intervals hold together.
 
     Returns:
-        ``macro_f1`` and ``accuracy``: means over the draws; ``lowest`` and ``highest`` macro-F1 of a draw; ``change``
-        of macro-F1, its ``interval`` and ``verdict``: of the answers of all draws together, paired photo by photo. The
-        interval speaks of other photos; how much draws differ is told by the lowest and the highest.
+        Means over the draws, and the change of the answers of all draws together, paired photo by photo. Its interval
+        speaks of other photos; how much draws differ is told by the lowest and the highest.
     """
     draws = len(said)
     scores = [float(macro_f1(confusion_matrix(side.y, each, n_classes))) for each in said]
     y, groups, unchanged = (np.tile(each, draws) for each in (side.y, side.groups, before))
     change = paired_difference(y, np.concatenate(said), unchanged, n_classes, groups=groups, family=family)
-    return {
-        "macro_f1": float(np.mean(scores)),
-        "accuracy": float(np.mean([(each == side.y).mean() for each in said])),
-        "lowest": min(scores),
-        "highest": max(scores),
-        "change": change.value,
-        "interval": [change.interval.low, change.interval.high],
-        "verdict": change.verdict,
-    }
+    return SideScores(
+        macro_f1=float(np.mean(scores)),
+        accuracy=float(np.mean([(each == side.y).mean() for each in said])),
+        lowest=min(scores),
+        highest=max(scores),
+        change=change.value,
+        interval=change.interval,
+        verdict=change.verdict,
+    )
 
 
 def likeliest(logits: NDArray[np.floating], classes: IntArray) -> IntArray:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
+from msgspec.structs import asdict
 from numpy.typing import NDArray
 
+from mien.data.audit import count_audit
+from mien.data.collection import Collection
 from mien.data.pixels import Pixels
 from mien.errors import MissingExtraError
 from mien.progress import Progress
+from mien.results.audit import DoubtfulLabel, DoubtfulLabels, ExaminedAudit, Leakage, Shortcuts
 
 __all__ = ["MOST_JUDGED", "Examined", "examine", "judges_labels"]
 
@@ -30,11 +33,25 @@ class Examined:
 
     Attributes:
         manifest: with ``suggested_label``, ``label_quality``, ``is_doubtful`` and ``drawn`` filled in where asked.
-        results: ``shortcuts``, ``doubtful_labels`` and ``leakage``, as documented for the JSON.
+        shortcuts: whether file and light predict the class.
+        doubtful_labels: what a probe says of the labels.
+        leakage: what copies across a split are worth; None unless asked for.
     """
 
     manifest: pl.DataFrame
-    results: dict[str, Any]
+    shortcuts: Shortcuts
+    doubtful_labels: DoubtfulLabels
+    leakage: Leakage | None
+
+    def audit(self, collection: Collection, *, faces_searched: bool = True) -> ExaminedAudit:
+        """The counts of a collection, with what was found."""
+        return ExaminedAudit(
+            **asdict(count_audit(collection, self.manifest)),
+            shortcuts=self.shortcuts,
+            doubtful_labels=self.doubtful_labels,
+            leakage=self.leakage,
+            faces_searched=faces_searched,
+        )
 
 
 def judges_labels(wanted: bool | None, n_photos: int) -> str | None:
@@ -75,10 +92,10 @@ def examine(
         labels_unjudged: why labels are not judged, as ``judges_labels`` gave it.
         leak_premium: whether to score divisions that leak against ones that do not; needs labels to be judged.
     """
-    results: dict[str, Any] = {"shortcuts": _shortcuts(manifest, seed, progress)}
+    shortcuts = _shortcuts(manifest, seed, progress)
     if labels_unjudged is not None:
-        unmeasured = {"reason": labels_unjudged, "macro_f1": {}, "premium": {}} if leak_premium else None
-        return Examined(manifest, results | {"doubtful_labels": {"reason": labels_unjudged}, "leakage": unmeasured})
+        leakage = Leakage(reason=labels_unjudged) if leak_premium else None
+        return Examined(manifest, shortcuts, DoubtfulLabels(reason=labels_unjudged), leakage)
     from mien.auditing.drawings import drawn_by_look
     from mien.auditing.features import photo_features
 
@@ -90,27 +107,27 @@ def examine(
     manifest = manifest.with_columns(pl.coalesce("by_look", "drawn").alias("drawn")).drop("by_look")
     manifest, doubtful = _with_doubts(manifest, photos, features, seed, progress)
     leakage = _leakage(photos, features, seed, progress) if leak_premium else None
-    return Examined(manifest, results | {"doubtful_labels": doubtful, "leakage": leakage})
+    return Examined(manifest, shortcuts, doubtful, leakage)
 
 
-def _shortcuts(manifest: pl.DataFrame, seed: int, progress: Progress) -> dict[str, Any]:
+def _shortcuts(manifest: pl.DataFrame, seed: int, progress: Progress) -> Shortcuts:
     if not find_spec("scipy"):
-        return {"found": False, "reason": NOT_INSTALLED, "culprits": [], "macro_f1": None}
+        return Shortcuts(reason=NOT_INSTALLED)
     from mien.auditing.shortcuts import find_shortcuts
 
     with progress.step("look for shortcuts", None, "properties"):
-        return asdict(find_shortcuts(manifest, seed))
+        return find_shortcuts(manifest, seed)
 
 
 def _with_doubts(
     manifest: pl.DataFrame, photos: pl.DataFrame, features: NDArray[np.float32], seed: int, progress: Progress
-) -> tuple[pl.DataFrame, dict[str, Any]]:
-    from mien.auditing.doubts import doubt_labels
+) -> tuple[pl.DataFrame, DoubtfulLabels]:
+    from mien.auditing.doubts import FOLDS, doubt_labels
 
     labels = sorted(set(photos["label"]))
     y = photos["label"].replace_strict({name: i for i, name in enumerate(labels)}, return_dtype=pl.Int64).to_numpy()
     if reason := _too_few(photos, "near_group"):
-        return manifest, {"reason": reason}
+        return manifest, DoubtfulLabels(reason=reason)
     with progress.step("judge labels", None, "folds"):
         doubts = doubt_labels(features, y, photos["near_group"].to_numpy(), seed=seed)
     columns = {
@@ -123,20 +140,21 @@ def _with_doubts(
     order = manifest.columns
     manifest = manifest.drop(judged.columns[1:]).join(judged, on="row", how="left", maintain_order="left").select(order)
     listed = manifest.filter("is_doubtful").sort("label_quality").head(MOST_LISTED)
-    return manifest, {
-        "reason": None,
-        "judged": len(photos),
-        "found": int(doubts.is_doubtful.sum()),
-        "accuracy": doubts.accuracy,
-        "list": listed.select("id", "path", "row", "label", "suggested_label", "label_quality").to_dicts(),
-    }
+    columns_told = ("id", "path", "row", "label", "suggested_label", "label_quality")
+    return manifest, DoubtfulLabels(
+        judged=len(photos),
+        found=int(doubts.is_doubtful.sum()),
+        accuracy=doubts.accuracy,
+        folds=FOLDS,
+        list=tuple(DoubtfulLabel(**row) for row in listed.select(columns_told).iter_rows(named=True)),
+    )
 
 
-def _leakage(photos: pl.DataFrame, features: NDArray[np.float32], seed: int, progress: Progress) -> dict[str, Any]:
+def _leakage(photos: pl.DataFrame, features: NDArray[np.float32], seed: int, progress: Progress) -> Leakage:
     from mien.auditing.leakage import leak_premium
 
     if reason := _too_few(photos, "near_group") or _too_few(photos, "series"):
-        return {"reason": reason, "macro_f1": {}, "premium": {}}
+        return Leakage(reason=reason)
     y = photos["label"].rank("dense").cast(pl.Int64).to_numpy() - 1
     groups = {
         "naive": photos["row"].to_numpy(),
@@ -144,12 +162,7 @@ def _leakage(photos: pl.DataFrame, features: NDArray[np.float32], seed: int, pro
         "series": photos["series"].to_numpy(),
     }
     with progress.step("measure the leak premium", None, "folds"):
-        found = leak_premium(features, y, groups, seed=seed)
-    premiums = {
-        method: {"value": premium.value, "interval": [premium.interval.low, premium.interval.high]}
-        for method, premium in found.premium.items()
-    }
-    return {"macro_f1": found.macro_f1, "premium": premiums, "reason": None}
+        return leak_premium(features, y, groups, seed=seed)
 
 
 def _too_few(photos: pl.DataFrame, column: str) -> str | None:

@@ -8,42 +8,21 @@ are averaged over repeated divisions: it speaks of other photos of the same kind
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.data.folds import kfold
 from mien.metrics import RESAMPLES, Interval, macro_f1
+from mien.results.audit import Leakage, Premium
 from mien.training.head import out_of_fold
 
-__all__ = ["FOLDS", "REPEATS", "Leakage", "Premium", "leak_premium"]
+__all__ = ["leak_premium"]
 
 FOLDS = 5
 REPEATS = 3
 
 IntArray = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Premium:
-    """Macro-F1 under the naive division less that under a stricter one; positive where the naive one flatters."""
-
-    value: float
-    interval: Interval
-
-
-@dataclass(frozen=True)
-class Leakage:
-    """Scores of the same probe on the same photos, divided in different ways.
-
-    Attributes:
-        macro_f1: method → mean over repeats, in [0, 1].
-        premium: stricter method → what the naive division adds.
-    """
-
-    macro_f1: dict[str, float]
-    premium: dict[str, Premium]
 
 
 def leak_premium(features: NDArray[np.float32], y: IntArray, groups: Mapping[str, IntArray], *, seed: int) -> Leakage:
@@ -72,11 +51,16 @@ def leak_premium(features: NDArray[np.float32], y: IntArray, groups: Mapping[str
             [macro_f1((weights @ c).reshape(RESAMPLES, n_classes, n_classes)) for c in repeats], axis=0
         )
     premiums = {
-        method: Premium(scores["naive"] - scores[method], _interval(resampled["naive"] - resampled[method]))
+        method: _premium(scores["naive"] - scores[method], _interval(resampled["naive"] - resampled[method]))
         for method in groups
         if method != "naive"
     }
-    return Leakage(scores, premiums)
+    return Leakage(macro_f1=scores, premium=premiums, folds=FOLDS, repeats=REPEATS, resamples=RESAMPLES)
+
+
+def _premium(value: float, interval: Interval) -> Premium:
+    verdict = "naive flatters" if interval.low > 0 else "naive scores lower" if interval.high < 0 else "cannot tell"
+    return Premium(value=value, interval=interval, verdict=verdict)
 
 
 def _confusions(features: NDArray[np.float32], y: IntArray, folds: IntArray, units: IntArray) -> IntArray:

@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
+import msgspec
 import polars as pl
 
 from mien.auditing.examine import examine, judges_labels
 from mien.auditing.features import VIEWS
 from mien.auditing.findings import check_out, findings_of, write_findings
-from mien.data.audit import audit, audit_json
 from mien.data.collection import open_collection
 from mien.data.corrections import read_corrections
 from mien.data.prepare import prepare
 from mien.data.sources import TableColumns
 from mien.progress import Progress
+from mien.results.commands import AuditedData, AuditPaths, AuditResults
 
 __all__ = ["AuditOptions", "run_audit"]
 
@@ -46,12 +46,8 @@ class AuditOptions:
     seed: int = 42
 
 
-def run_audit(specs: Sequence[str], options: AuditOptions, progress: Progress) -> dict[str, Any]:
-    """Audit one or more labelled sources as one set.
-
-    Returns:
-        The documented object, with the audit under ``data``.
-    """
+def run_audit(specs: Sequence[str], options: AuditOptions, progress: Progress) -> AuditResults:
+    """Audit one or more labelled sources as one set."""
     if options.out is not None:
         check_out(options.out)
     corrections = read_corrections(options.corrections) if options.corrections else None
@@ -76,13 +72,14 @@ def run_audit(specs: Sequence[str], options: AuditOptions, progress: Progress) -
             seed=options.seed,
             progress=progress,
         )
-    data = audit_json(collection, audit(found.manifest)) | found.results
-    data["corrections"] = corrections.record if corrections else None
-    data["findings"] = len(findings_of(found.manifest))
-    data["faces_searched"] = options.find_faces
+    data = AuditedData(
+        **msgspec.structs.asdict(found.audit(collection, faces_searched=options.find_faces)),
+        corrections=corrections.record if corrections else None,
+        findings=len(findings_of(found.manifest)),
+    )
     if options.out is not None:
         write_findings(found.manifest, options.out)
-    return {"data": data, "paths": {"findings": str(options.out) if options.out else None}}
+    return AuditResults(data=data, paths=AuditPaths(findings=str(options.out) if options.out else None))
 
 
 def _without_faces(manifest: pl.DataFrame) -> pl.DataFrame:

@@ -25,8 +25,9 @@ from scipy.special import bdtrc
 
 from mien.data.manifest import usable
 from mien.metrics import macro_f1, wilson
+from mien.results.audit import Culprit, PropertyScore, Shortcuts
 
-__all__ = ["Culprit", "PropertyScore", "Shortcuts", "find_shortcuts"]
+__all__ = ["find_shortcuts"]
 
 MAX_SCORED = 4000
 """Pictures that are scored, drawn at random from a larger set; culprits are counted over all."""
@@ -58,77 +59,6 @@ NUMBERS = {
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class PropertyScore:
-    """How well one property alone predicts the class.
-
-    Attributes:
-        property: its name.
-        macro_f1: cross-validated, in [0, 1].
-        chance: mean of the same on permuted labels.
-        p: share of permutations that score as high, corrected for the number of properties (Holm 1979).
-    """
-
-    property: str
-    macro_f1: float
-    chance: float
-    p: float
-
-
-@dataclass(frozen=True)
-class Culprit:
-    """A value or range of one property in which one label is too frequent to be chance.
-
-    Attributes:
-        property: as in ``PropertyScore``.
-        what: the value or range in words, e.g. ``WEBP``, ``up to 300 px`` or ``any``.
-        label: the class it gives away.
-        count: photos with this value that stand under the label.
-        of: photos with this value.
-        expected: share of the label among all photos looked at, in [0, 1].
-        p: one-sided exact binomial probability over distinct pictures, corrected for every value, range and
-            label looked at (Holm 1979).
-    """
-
-    property: str
-    what: str
-    label: str
-    count: int
-    of: int
-    expected: float
-    p: float
-
-
-@dataclass(frozen=True)
-class Shortcuts:
-    """Whether anything but the picture's content predicts the class.
-
-    Attributes:
-        found: whether all properties together beat chance, or a culprit was named; false in error at most
-            once in fifty sets without shortcuts.
-        macro_f1: of the tiny model on all properties, cross-validated over distinct pictures; None if not scored.
-        chance: mean of the same on permuted labels.
-        chance_high: its 95 % quantile.
-        p: share of permutations that score as high.
-        pictures: distinct pictures that were scored.
-        photos: photos the culprits were counted over.
-        properties: each alone, best above chance first; those with one value only are left out.
-        culprits: the strongest first.
-        reason: why nothing was scored, or None.
-    """
-
-    found: bool = False
-    macro_f1: float | None = None
-    chance: float | None = None
-    chance_high: float | None = None
-    p: float | None = None
-    pictures: int = 0
-    photos: int = 0
-    properties: tuple[PropertyScore, ...] = ()
-    culprits: tuple[Culprit, ...] = ()
-    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -187,10 +117,16 @@ def find_shortcuts(manifest: pl.DataFrame, seed: int) -> Shortcuts:
     real, null = _scores(photos, scored, rng)
     p = (1 + (null >= real).sum(0)) / (1 + len(null))
     alone = zip(photos.binned, real[1:], null[:, 1:].mean(0), _holm(p[1:]), strict=True)
-    scores = (PropertyScore(b.name, float(f1), float(chance), float(q)) for b, f1, chance, q in alone)
+    scores = (
+        PropertyScore(property=b.name, macro_f1=float(f1), chance=float(chance), p=float(q))
+        for b, f1, chance, q in alone
+    )
     culprits = tuple(_culprits(photos))
+    tells_classes = bool(p[0] <= LEVEL)
     return Shortcuts(
-        found=bool(p[0] <= LEVEL or culprits),
+        level=LEVEL,
+        found=tells_classes or bool(culprits),
+        tells_classes=tells_classes,
         macro_f1=float(real[0]),
         chance=float(null[:, 0].mean()),
         chance_high=float(np.quantile(null[:, 0], 0.95)),
@@ -355,7 +291,15 @@ def _culprits(photos: _Photos) -> Iterator[Culprit]:
         if (hits & named).sum() <= MAX_OVERLAP * hits.sum():
             named |= hits
             label, of = photos.labels[k], int(inside.sum())
-            yield Culprit(binned.name, what, label, int(hits.sum()), of, float(expected[k]), p)
+            yield Culprit(
+                property=binned.name,
+                what=what,
+                label=label,
+                count=int(hits.sum()),
+                of=of,
+                expected=float(expected[k]),
+                p=p,
+            )
 
 
 def _too_frequent(photos: _Photos) -> list[tuple[int, int, float]]:

@@ -9,14 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
 
-import mien
 from mien.comparing.arms import Arm, CompareConfig, budgets, parse_arms, primary_contrast, resolve_arm
 from mien.comparing.page import write_page
 from mien.comparing.plan import PairPlan, Pool, make_pool, plan_pairs, with_share
-from mien.comparing.results import Contrast, Runs, arm_json, comparison_json, curves_json, sizes_json
-from mien.comparing.run import Finished, run_all, write_json
+from mien.comparing.results import Pairing, Runs, arm_scores, contrast_results, curves, size_curves
+from mien.comparing.run import Finished, run_all
 from mien.config import Budget, RunConfig, StudyConfig, read_toml, write_toml
 from mien.data.collection import Collection, open_collection
 from mien.data.corrections import Corrections, read_corrections
@@ -25,6 +23,9 @@ from mien.data.sources import TableColumns
 from mien.data.splits import parse_shares
 from mien.errors import ConfigError, MienError, OutputError
 from mien.progress import Progress
+from mien.results import comparison as results
+from mien.results.comparison import Axis, Compared, ComparePaths, CompareResults, CompareSeconds, Pairs, SizeCurve
+from mien.results.document import write_results
 from mien.significance import fewest_pairs
 from mien.training.recipes import views_of
 from mien.training.run import LabelledPhotos
@@ -69,7 +70,7 @@ class _Comparison:
         return resolve_arm(arm, self.config, self.data.labels, budget, seed)
 
 
-def run_comparison(config: CompareConfig, folder: Path, *, resume: bool, progress: Progress) -> dict[str, Any]:
+def run_comparison(config: CompareConfig, folder: Path, *, resume: bool, progress: Progress) -> CompareResults:
     """Train every arm on every pair under every budget, and say what that tells.
 
     Args:
@@ -77,7 +78,7 @@ def run_comparison(config: CompareConfig, folder: Path, *, resume: bool, progres
         resume: go on in a folder of the same photos; pairs, arms and budgets may be others, and runs are used again.
 
     Returns:
-        The documented results, as they stand in ``results.json``.
+        What stands in ``results.json``.
     """
     start = time.monotonic()
     asked = _checked(config)
@@ -92,13 +93,11 @@ def run_comparison(config: CompareConfig, folder: Path, *, resume: bool, progres
         for (plan, b, a), run in zip(order, finished, strict=True):
             runs[b, a, plan.number] = run
             advance(1)
-    results = _results(asked, pool, plans, runs)
-    results["sizes"] = sizes_json(_by_size(asked, plans, photos, folder, progress), asked.arms, asked.data.labels)
-    results["seconds"] = {"total": round(time.monotonic() - start, 3), "training": _training_seconds(runs)}
-    results["paths"] = {"run": str(folder), "page": str(folder / "compare.html")}
-    write_page(results, folder / "compare.html")
-    write_json(results, folder / "results.json")
-    return results
+    sizes = size_curves(_by_size(asked, plans, photos, folder, progress), asked.arms, asked.data.labels)
+    found = _results(asked, pool, plans, runs, sizes, folder, start)
+    write_page(found, folder / "compare.html")
+    write_results(found, folder)
+    return found
 
 
 def _checked(config: CompareConfig) -> _Comparison:
@@ -198,40 +197,50 @@ def _by_size(
     return found
 
 
-def _results(asked: _Comparison, pool: Pool, plans: list[PairPlan], runs: Runs) -> dict[str, Any]:
+def _results(
+    asked: _Comparison,
+    pool: Pool,
+    plans: list[PairPlan],
+    runs: Runs,
+    sizes: dict[str, SizeCurve] | None,
+    folder: Path,
+    start: float,
+) -> CompareResults:
     labels, names = asked.data.labels, [arm.name for arm in asked.arms]
-    contrasts = [
-        Contrast(b, first, second, is_primary=(first, second) == asked.primary)
+    pairings = [
+        Pairing(b, first, second, is_primary=(first, second) == asked.primary)
         for b in range(len(asked.budgets))
         for first, second in asked.contrasts
     ]
-    shown = [_budget_json(budget) for budget in asked.budgets]
-    return {
-        "mien": mien.__version__,
-        "config": dataclasses.asdict(asked.config),
-        "corrections": asked.corrections.record if asked.corrections else None,
-        "labels": list(labels),
-        "data": {"name": asked.data.name, "compared": pool.rows.height, "held_back": pool.held_back},
-        "pairs": {"number": len(plans), "folds": asked.config.folds, "fewest": fewest_pairs(asked.family)},
-        "primary": [names[i] for i in asked.primary],
-        "jobs": asked.config.side_by_side,
-        "budgets": shown,
-        "arms": {
-            arm.name: {
-                "settings": arm.settings,
-                "config": dataclasses.asdict(asked.run(arm, asked.budgets[0], asked.config.seed)),
-                "budgets": [arm_json(runs, b, a, plans, labels) for b in range(len(shown))],
-            }
+    axes = tuple(_axis(budget) for budget in asked.budgets)
+    return CompareResults(
+        config=asked.config,
+        corrections=asked.corrections.record if asked.corrections else None,
+        labels=labels,
+        data=Compared(name=asked.data.name, compared=pool.rows.height, held_back=pool.held_back),
+        pairs=Pairs(number=len(plans), folds=asked.config.folds, fewest=fewest_pairs(asked.family)),
+        primary=(names[asked.primary[0]], names[asked.primary[1]]),
+        jobs=asked.config.side_by_side,
+        budgets=axes,
+        arms={
+            arm.name: results.Arm(
+                settings=arm.settings,
+                config=asked.run(arm, asked.budgets[0], asked.config.seed),
+                budgets=tuple(arm_scores(runs, b, a, plans, labels) for b in range(len(axes))),
+            )
             for a, arm in enumerate(asked.arms)
         },
-        "comparisons": comparison_json(contrasts, runs, plans, labels, names, shown),
-        "curves": curves_json(runs, names, cast(Any, shown), len(plans)),
-    }
+        comparisons=contrast_results(pairings, runs, plans, labels, names, axes),
+        curves=curves(runs, names, axes, len(plans)),
+        sizes=sizes,
+        seconds=CompareSeconds(total=round(time.monotonic() - start, 3), training=_training_seconds(runs)),
+        paths=ComparePaths(run=str(folder), page=str(folder / "compare.html")),
+    )
 
 
-def _budget_json(budget: Budget) -> dict[str, Any]:
+def _axis(budget: Budget) -> Axis:
     values = {name: value for name, value in dataclasses.asdict(budget).items() if value is not None}
-    return {"axis": next(iter(values), "epochs"), "value": next(iter(values.values()), None)}
+    return Axis(axis=next(iter(values), "epochs"), value=next(iter(values.values()), None))
 
 
 def _training_seconds(runs: Runs) -> float:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mien.metrics import Interval
+from mien.results.comparison import Forecast, Growth, SizePoint
 
 __all__ = ["extrapolated"]
 
@@ -20,22 +22,22 @@ FEWEST = 3
 """Sizes that a law of three numbers needs."""
 
 
-def extrapolated(points: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+def extrapolated(points: Sequence[SizePoint]) -> Growth | None:
     """Macro-F1 at twice and four times the photos by the law ``ceiling - b·n^-c``, with 95 % intervals.
 
     The fit is least squares over a grid of c, with a ceiling of 1 at most. Intervals are percentiles over resampled
     pairs (the same pairs at every size), so they hold what runs and folds vary, not whether a power law is right.
 
     Args:
-        points: a size each, with ``photos`` and ``by_pair``.
+        points: a size each.
 
     Returns:
-        ``ceiling``, ``exponent``, and ``at``: photos, macro-F1 and interval. None with fewer than three sizes.
+        None with fewer than three sizes.
     """
-    if len({point["photos"] for point in points}) < FEWEST:
+    if len({point.photos for point in points}) < FEWEST:
         return None
-    n = np.array([point["photos"] for point in points], np.float64)
-    scores = np.array([point["by_pair"] for point in points], np.float64)  # (sizes, pairs)
+    n = np.array([point.photos for point in points], np.float64)
+    scores = np.array([point.by_pair for point in points], np.float64)  # (sizes, pairs)
     ahead = n.max() * np.array(FACTORS)
     ceiling, slope, exponent = _fitted(n, scores.mean(axis=1))
     rng = np.random.default_rng(0)
@@ -45,11 +47,11 @@ def extrapolated(points: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
         drawn.append(_law(_fitted(n, scores[:, chosen].mean(axis=1)), ahead))
     low, high = np.percentile(np.array(drawn), [2.5, 97.5], axis=0)
     value = _law((ceiling, slope, exponent), ahead)
-    at = [
-        {"photos": float(x), "macro_f1": float(y), "interval": [float(a), float(b)]}
+    at = tuple(
+        Forecast(photos=float(x), macro_f1=float(y), interval=Interval(float(a), float(b)))
         for x, y, a, b in zip(ahead, value, low, high, strict=True)
-    ]
-    return {"ceiling": ceiling, "exponent": exponent, "at": at}
+    )
+    return Growth(ceiling=ceiling, exponent=exponent, at=at)
 
 
 def _law(fitted: tuple[float, float, float], n: Floats) -> Floats:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -15,9 +14,10 @@ from mien.comparing.growth import extrapolated
 from mien.comparing.plan import PairPlan
 from mien.comparing.run import Finished
 from mien.metrics import confusion_matrix, macro_f1
+from mien.results.comparison import ArmScores, Axis, ClassChange, Contrast, Curve, Curves, SizeCurve, SizePoint
 from mien.significance import Estimate, Pair, estimate, holm, needed, paired, verdict
 
-__all__ = ["Contrast", "Runs", "arm_json", "comparison_json", "curves_json", "sizes_json"]
+__all__ = ["Pairing", "Runs", "arm_scores", "contrast_results", "curves", "size_curves"]
 
 Runs = dict[tuple[int, int, int], Finished]
 """(budget, arm, pair) → run."""
@@ -30,7 +30,7 @@ POINTS = 40
 
 
 @dataclass(frozen=True)
-class Contrast:
+class Pairing:
     """A first arm against a second one under one budget; places in their lists."""
 
     budget: int
@@ -39,32 +39,32 @@ class Contrast:
     is_primary: bool
 
 
-def arm_json(runs: Runs, budget: int, arm: int, plans: Sequence[PairPlan], labels: Sequence[str]) -> dict[str, Any]:
+def arm_scores(runs: Runs, budget: int, arm: int, plans: Sequence[PairPlan], labels: Sequence[str]) -> ArmScores:
     """Scores and costs of an arm under a budget, pair by pair and on average."""
     finished = [runs[budget, arm, plan.number] for plan in plans]
     scores = [_macro_f1(run, plan, labels) for run, plan in zip(finished, plans, strict=True)]
     cost = {name: float(np.sum([run.cost[name] for run in finished])) for name in finished[0].cost}
-    return {
-        "macro_f1": float(np.mean(scores)),
-        "spread": float(np.std(scores, ddof=1)),
-        "by_pair": scores,
-        "runs": [run.key for run in finished],
-        "seconds_a_run": cost["seconds"] / len(plans),
-        "images_a_second": cost["images"] / cost["seconds"] if cost["seconds"] else None,
-        "waiting_share": cost["waiting"] / cost["seconds"] if cost["seconds"] else None,
-        "updates_a_run": cost["updates"] / len(plans),
-        "epochs_a_run": float(np.mean([len(run.history) for run in finished])),
-    }
+    return ArmScores(
+        macro_f1=float(np.mean(scores)),
+        spread=float(np.std(scores, ddof=1)),
+        by_pair=tuple(scores),
+        runs=tuple(run.key for run in finished),
+        seconds_a_run=cost["seconds"] / len(plans),
+        images_a_second=cost["images"] / cost["seconds"] if cost["seconds"] else None,
+        waiting_share=cost["waiting"] / cost["seconds"] if cost["seconds"] else None,
+        updates_a_run=cost["updates"] / len(plans),
+        epochs_a_run=float(np.mean([len(run.history) for run in finished])),
+    )
 
 
-def comparison_json(
-    contrasts: Sequence[Contrast],
+def contrast_results(
+    contrasts: Sequence[Pairing],
     runs: Runs,
     plans: Sequence[PairPlan],
     labels: Sequence[str],
     names: Sequence[str],
-    budgets: Sequence[Mapping[str, Any]],
-) -> list[dict[str, Any]]:
+    budgets: Sequence[Axis],
+) -> tuple[Contrast, ...]:
     """Every contrast with its difference, interval, p before and after Holm's correction, and verdict."""
     found = [estimate(_pairs(each, runs, plans, labels)) for each in contrasts]
     corrected = holm([each.p for each in found])
@@ -74,31 +74,31 @@ def comparison_json(
         judged = verdict(got, p, len(found))
         more = needed(got, len(found)) if judged == "cannot tell" else None
         entries.append(
-            {
-                "first": names[contrast.first],
-                "second": names[contrast.second],
-                "is_primary": contrast.is_primary,
-                "budget": dict(budgets[contrast.budget]),
-                "macro_f1_difference": got.difference,
-                "interval": [got.interval.low, got.interval.high],
-                "standard_error": got.standard_error,
-                "df": got.df,
-                "p": got.p,
-                "p_holm": p,
-                "pairs": got.pairs,
-                "pictures": got.groups,
-                "verdict": judged,
-                "pairs_needed": more.pairs if more else None,
-                "pictures_needed": more.photos if more else None,
-                "per_class": of_classes,
-            }
+            Contrast(
+                first=names[contrast.first],
+                second=names[contrast.second],
+                is_primary=contrast.is_primary,
+                budget=budgets[contrast.budget],
+                macro_f1_difference=got.difference,
+                interval=got.interval,
+                standard_error=got.standard_error,
+                df=got.df,
+                p=got.p,
+                p_holm=p,
+                pairs=got.pairs,
+                pictures=got.groups,
+                verdict=judged,
+                pairs_needed=more.pairs if more else None,
+                pictures_needed=more.photos if more else None,
+                per_class=of_classes,
+            )
         )
-    return entries
+    return tuple(entries)
 
 
 def _by_class(
-    contrasts: Sequence[Contrast], runs: Runs, plans: Sequence[PairPlan], labels: Sequence[str]
-) -> list[dict[str, Any]]:
+    contrasts: Sequence[Pairing], runs: Runs, plans: Sequence[PairPlan], labels: Sequence[str]
+) -> list[dict[str, ClassChange | None]]:
     """For each contrast the difference of each class's F1; Holm's correction is over all of them.
 
     A fold without photos of a class says nothing of it. None stands where fewer than two have some, and for a class of
@@ -113,24 +113,19 @@ def _by_class(
                 found[i, label] = estimate(_pairs(contrast, runs, having, labels, k))
     corrected = dict(zip(found, holm([each.p for each in found.values()]), strict=True))
     return [
-        {label: _class_json(found.get((i, label)), corrected.get((i, label), 1.0), len(found)) for label in labels}
+        {label: _class_change(found.get((i, label)), corrected.get((i, label), 1.0), len(found)) for label in labels}
         for i in range(len(contrasts))
     ]
 
 
-def _class_json(got: Estimate | None, p: float, family: int) -> dict[str, Any] | None:
+def _class_change(got: Estimate | None, p: float, family: int) -> ClassChange | None:
     if got is None:
         return None
-    return {
-        "f1_difference": got.difference,
-        "interval": [got.interval.low, got.interval.high],
-        "p_holm": p,
-        "verdict": verdict(got, p, family),
-    }
+    return ClassChange(f1_difference=got.difference, interval=got.interval, p_holm=p, verdict=verdict(got, p, family))
 
 
 def _pairs(
-    contrast: Contrast, runs: Runs, plans: Sequence[PairPlan], labels: Sequence[str], of: int | None = None
+    contrast: Pairing, runs: Runs, plans: Sequence[PairPlan], labels: Sequence[str], of: int | None = None
 ) -> list[Pair]:
     return [
         paired(
@@ -155,19 +150,17 @@ def _macro_f1(run: Finished, plan: PairPlan, labels: Sequence[str]) -> float:
     return float(macro_f1(confusion_matrix(_truth(plan, labels), run.answers(labels), len(labels))))
 
 
-def curves_json(
-    runs: Runs, names: Sequence[str], budgets: Sequence[Mapping[str, Any]], n_pairs: int
-) -> list[dict[str, Any]]:
+def curves(runs: Runs, names: Sequence[str], budgets: Sequence[Axis], n_pairs: int) -> tuple[Curves, ...]:
     """For each budget, the validation macro-F1 of each arm along the budget's axis: mean and spread over the pairs."""
-    curves = []
+    found = []
     for b, budget in enumerate(budgets):
         arms = {}
         for a, name in enumerate(names):
-            lines = [_line(runs[b, a, i].history, budget["axis"]) for i in range(n_pairs)]
+            lines = [_line(runs[b, a, i].history, budget.axis) for i in range(n_pairs)]
             if all(len(x) for x, _ in lines):
                 arms[name] = _mean_line(lines)
-        curves.append({"axis": budget["axis"], "arms": arms})
-    return curves
+        found.append(Curves(axis=budget.axis, arms=arms))
+    return tuple(found)
 
 
 def _line(history: Sequence[Mapping[str, float]], axis: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -176,23 +169,24 @@ def _line(history: Sequence[Mapping[str, float]], axis: str) -> tuple[NDArray[np
     return (np.cumsum(x) if axis == "seconds" else x), y
 
 
-def _mean_line(lines: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]]) -> dict[str, list[float]]:
+def _mean_line(lines: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]]) -> Curve:
     """At the steps of all runs where these are common, else at even steps that all runs reach."""
     low, high = max(x[0] for x, _ in lines), min(x[-1] for x, _ in lines)
     common = lines[0][0] if all(np.array_equal(x, lines[0][0]) for x, _ in lines) else None
     grid = common if common is not None else np.linspace(low, max(low, high), POINTS)
     values = np.stack([np.interp(grid, x, y) for x, y in lines])
     spread = values.std(axis=0, ddof=1) if len(lines) > 1 else np.zeros(len(grid))
-    return {"x": grid.tolist(), "macro_f1": values.mean(axis=0).tolist(), "spread": spread.tolist()}
+    x, mean, deviation = (tuple(each.tolist()) for each in (grid, values.mean(axis=0), spread))
+    return Curve(x=x, macro_f1=mean, spread=deviation)
 
 
-def sizes_json(
+def size_curves(
     found: Mapping[tuple[float, int], Sequence[tuple[PairPlan, Finished]]], arms: Sequence[Arm], labels: Sequence[str]
-) -> dict[str, Any] | None:
+) -> dict[str, SizeCurve] | None:
     """For each arm, macro-F1 by the number of photos learnt from, and what more photos would give; None unasked."""
     if not found:
         return None
-    curves: dict[str, Any] = {}
+    by_arm = {}
     for a, arm in enumerate(arms):
         points = []
         for share in sorted({share for share, place in found if place == a}):
@@ -200,6 +194,6 @@ def sizes_json(
             learnt = float(
                 np.mean([plan.rows.filter(pl.col("split") == "train").height for plan, _ in found[share, a]])
             )
-            points.append({"share": share, "photos": learnt, "macro_f1": float(np.mean(scores)), "by_pair": scores})
-        curves[arm.name] = {"points": points, "growth": extrapolated(points)}
-    return curves
+            points.append(SizePoint(share=share, photos=learnt, macro_f1=float(np.mean(scores)), by_pair=tuple(scores)))
+        by_arm[arm.name] = SizeCurve(points=tuple(points), growth=extrapolated(points))
+    return by_arm

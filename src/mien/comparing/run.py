@@ -5,14 +5,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -26,11 +24,12 @@ from mien.data.preprocess import View
 from mien.data.processes import processes
 from mien.data.read_ahead import in_order
 from mien.evaluation.predictions import predict_rows, probabilities, write_predictions
+from mien.files import write_text
 from mien.recognizer import Recognizer
 from mien.training.history import read_history
 from mien.training.run import LabelledPhotos, train_run
 
-__all__ = ["Finished", "run_all", "run_once", "write_json"]
+__all__ = ["Finished", "run_all", "run_once"]
 
 Row = dict[str, float]
 
@@ -131,7 +130,7 @@ def _train(run: RunConfig, plan: PairPlan, photos: LabelledPhotos, place: Path) 
         shutil.rmtree(place / leftover, ignore_errors=True)
     for model in ("model.onnx", "model.onnx.data", "model.safetensors"):
         (place / model).unlink(missing_ok=True)
-    write_json(cost, place / "cost.json")
+    write_text(json.dumps(cost, indent=1), place / "cost.json")
 
 
 def _cost(run: RunConfig, history: list[Row], n: int, seconds: float, waiting: float) -> dict[str, float]:
@@ -152,10 +151,3 @@ def _key(run: RunConfig, plan: PairPlan) -> str:
     }
     text = json.dumps([mien.__version__, dataclasses.asdict(run), photos], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def write_json(values: Any, path: Path) -> None:
-    """Write an object, whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(values, indent=1, ensure_ascii=False), encoding="utf-8")
-    os.replace(partial, path)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from mien.results.comparison import Axis, ClassChange, CompareResults, Contrast
 from mien.significance import fewest_pairs
 
 __all__ = [
@@ -21,144 +19,144 @@ __all__ = [
 ]
 
 
-def title(results: Mapping[str, Any]) -> str:
+def title(results: CompareResults) -> str:
     """``six-emotions: augment=none against augment=notebook``."""
-    if whole := results["config"]["leave_one_out"]:
-        return f"{results['data']['name']}: what the parts of {whole} are worth"
-    first, second = results["primary"]
-    return f"{results['data']['name']}: {first} against {second}"
+    if whole := results.config.leave_one_out:
+        return f"{results.data.name}: what the parts of {whole} are worth"
+    first, second = results.primary
+    return f"{results.data.name}: {first} against {second}"
 
 
-def answer(results: Mapping[str, Any]) -> str:
+def answer(results: CompareResults) -> str:
     """What was compared on what, and whether the pairs could tell."""
-    pairs, data = results["pairs"], results["data"]
+    pairs, data = results.pairs, results.data
     text = (
-        f"{pairs['number']} pairs of runs over {pairs['folds']} grouped folds of {data['compared']} photos; the "
-        f"{data['held_back']} photos that a study would test on took no part."
+        f"{pairs.number} pairs of runs over {pairs.folds} grouped folds of {data.compared} photos; the "
+        f"{data.held_back} photos that a study would test on took no part."
     )
-    if pairs["number"] < pairs["fewest"]:
-        text += f" With fewer than {pairs['fewest']} pairs no verdict can be given on so many comparisons."
+    if pairs.number < pairs.fewest:
+        text += f" With fewer than {pairs.fewest} pairs no verdict can be given on so many comparisons."
     return text
 
 
-def arm_lines(results: Mapping[str, Any]) -> list[str]:
+def arm_lines(results: CompareResults) -> list[str]:
     """The numbers that the tables call the arms by."""
-    return [f"{number}: {name}" for number, name in enumerate(results["arms"], 1)]
+    return [f"{number}: {name}" for number, name in enumerate(results.arms, 1)]
 
 
-def comparison_rows(results: Mapping[str, Any]) -> list[list[str]]:
+def comparison_rows(results: CompareResults) -> list[list[str]]:
     """A header and a row for each contrast under each budget."""
     rows = [["equal", "arms", "macro-F1", "difference [95 %]", "p", "the first is"]]
-    for entry in results["comparisons"]:
-        place = results["budgets"].index(entry["budget"])
-        names = entry["first"], entry["second"]
-        scores = [results["arms"][name]["budgets"][place]["macro_f1"] for name in names]
-        low, high = entry["interval"]
+    for entry in results.comparisons:
+        place = results.budgets.index(entry.budget)
+        names = entry.first, entry.second
+        scores = [results.arms[name].budgets[place].macro_f1 for name in names]
+        low, high = entry.interval
         rows.append(
             [
-                _budget(entry["budget"]),
+                _budget(entry.budget),
                 _numbers(results, entry),
                 ", ".join(f"{score:.3f}" for score in scores),
-                f"{entry['macro_f1_difference']:+.3f} [{low:+.3f}, {high:+.3f}]",
-                f"{entry['p_holm']:.3f}" if entry["p_holm"] >= 0.001 else "<0.001",
-                entry["verdict"],
+                f"{entry.macro_f1_difference:+.3f} [{low:+.3f}, {high:+.3f}]",
+                f"{entry.p_holm:.3f}" if entry.p_holm >= 0.001 else "<0.001",
+                entry.verdict,
             ]
         )
     return rows
 
 
-def class_rows(results: Mapping[str, Any]) -> list[list[str]]:
+def class_rows(results: CompareResults) -> list[list[str]]:
     """A header and a row for each contrast under each budget, with what it changes of each class's F1."""
-    rows = [["equal", "arms", *results["labels"]]]
-    for entry in results["comparisons"]:
-        rows.append([_budget(entry["budget"]), _numbers(results, entry), *map(_change, entry["per_class"].values())])
+    rows = [["equal", "arms", *results.labels]]
+    for entry in results.comparisons:
+        rows.append([_budget(entry.budget), _numbers(results, entry), *map(_change, entry.per_class.values())])
     return rows
 
 
-def _change(entry: Mapping[str, Any] | None) -> str:
+def _change(entry: ClassChange | None) -> str:
     if entry is None:
         return "—"
-    return f"{entry['f1_difference']:+.2f}{'*' if entry['verdict'] != 'cannot tell' else ''}"
+    return f"{entry.f1_difference:+.2f}{'*' if entry.verdict != 'cannot tell' else ''}"
 
 
-def class_note(results: Mapping[str, Any]) -> str:
+def class_note(results: CompareResults) -> str:
     """How the rows of the classes are read."""
-    classes = [each for entry in results["comparisons"] for each in entry["per_class"].values() if each]
-    fewest, told = fewest_pairs(max(1, len(classes))), any(each["verdict"] != "cannot tell" for each in classes)
+    classes = [each for entry in results.comparisons for each in entry.per_class.values() if each]
+    fewest, told = fewest_pairs(max(1, len(classes))), any(each.verdict != "cannot tell" for each in classes)
     text = "Change of each class's F1, first arm less second; * where it is told from chance, by Holm over all of them"
-    if results["pairs"]["number"] < fewest:
+    if results.pairs.number < fewest:
         text += f" (of so many, fewer than {fewest} pairs can tell none)"
     elif not told:
         text += ": none is"
-    if whole := results["config"]["leave_one_out"]:
+    if whole := results.config.leave_one_out:
         text += f". Each part of {whole} was left out in turn: a minus with * says that it helped"
     return text + "."
 
 
-def _numbers(results: Mapping[str, Any], entry: Mapping[str, Any]) -> str:
+def _numbers(results: CompareResults, entry: Contrast) -> str:
     """``2/1``: the arms of a contrast by their numbers."""
-    numbers = {name: str(number) for number, name in enumerate(results["arms"], 1)}
-    return f"{numbers[entry['first']]}/{numbers[entry['second']]}"
+    numbers = {name: str(number) for number, name in enumerate(results.arms, 1)}
+    return f"{numbers[entry.first]}/{numbers[entry.second]}"
 
 
-def doubt_lines(results: Mapping[str, Any]) -> list[str]:
+def doubt_lines(results: CompareResults) -> list[str]:
     """For each contrast that cannot be told, how much more of what would tell a difference as large as the one seen."""
     lines = []
-    for entry in results["comparisons"]:
-        if entry["verdict"] != "cannot tell":
+    for entry in results.comparisons:
+        if entry.verdict != "cannot tell":
             continue
-        contrast = f"{_budget(entry['budget'])}, {entry['first']} / {entry['second']}"
-        if entry["macro_f1_difference"] == 0:
+        contrast = f"{_budget(entry.budget)}, {entry.first} / {entry.second}"
+        if entry.macro_f1_difference == 0:
             lines.append(f"{contrast}: no difference was seen")
             continue
-        if entry["pairs_needed"]:
-            more = f"at least {entry['pairs_needed'] - entry['pairs']} more pairs would"
-        elif entry["pictures_needed"]:
-            more = f"about {entry['pictures_needed'] - entry['pictures']} more photos would"
+        if entry.pairs_needed:
+            more = f"at least {entry.pairs_needed - entry.pairs} more pairs would"
+        elif entry.pictures_needed:
+            more = f"about {entry.pictures_needed - entry.pictures} more photos would"
         else:
             more = "no sensible number of pairs or photos would"
         lines.append(f"{contrast}: {more} tell a difference as large as the one seen")
     return lines
 
 
-def cost_rows(results: Mapping[str, Any]) -> list[list[str]]:
+def cost_rows(results: CompareResults) -> list[list[str]]:
     """A header and a row for the cost of each arm under each budget."""
     rows = [["equal", "arm", "seconds a run", "images/s", "waiting", "epochs", "updates"]]
-    for place, budget in enumerate(results["budgets"]):
-        for number, arm in enumerate(results["arms"].values(), 1):
-            cost = arm["budgets"][place]
+    for place, budget in enumerate(results.budgets):
+        for number, arm in enumerate(results.arms.values(), 1):
+            cost = arm.budgets[place]
             rows.append(
                 [
                     _budget(budget),
                     str(number),
-                    f"{cost['seconds_a_run']:.1f}",
-                    _number(cost["images_a_second"], ".0f"),
-                    _number(cost["waiting_share"], ".1%"),
-                    f"{cost['epochs_a_run']:.1f}",
-                    f"{cost['updates_a_run']:.0f}",
+                    f"{cost.seconds_a_run:.1f}",
+                    _number(cost.images_a_second, ".0f"),
+                    _number(cost.waiting_share, ".1%"),
+                    f"{cost.epochs_a_run:.1f}",
+                    f"{cost.updates_a_run:.0f}",
                 ]
             )
     return rows
 
 
-def cost_note(results: Mapping[str, Any]) -> str:
+def cost_note(results: CompareResults) -> str:
     """How the rows of the costs are read."""
     text = "Waiting: the share of the time in which training waited for pixels."
-    if results["jobs"] > 1:
-        text += f" {results['jobs']} runs shared the machine, so that each took longer than it would alone."
+    if results.jobs > 1:
+        text += f" {results.jobs} runs shared the machine, so that each took longer than it would alone."
     return text
 
 
-def growth_lines(results: Mapping[str, Any]) -> list[str]:
+def growth_lines(results: CompareResults) -> list[str]:
     """What each arm reached by the photos it learnt from, and what more of them would give."""
     lines = []
-    for name, curve in (results["sizes"] or {}).items():
-        reached = ", ".join(f"{point['photos']:.0f}: {point['macro_f1']:.3f}" for point in curve["points"])
+    for name, curve in (results.sizes or {}).items():
+        reached = ", ".join(f"{point.photos:.0f}: {point.macro_f1:.3f}" for point in curve.points)
         text = f"{name}, macro-F1 by photos learnt from: {reached}"
-        if curve["growth"]:
+        if curve.growth:
             ahead = ", ".join(
-                f"{at['photos']:.0f}: {at['macro_f1']:.2f} [{at['interval'][0]:.2f}, {at['interval'][1]:.2f}]"
-                for at in curve["growth"]["at"]
+                f"{at.photos:.0f}: {at.macro_f1:.2f} [{at.interval[0]:.2f}, {at.interval[1]:.2f}]"
+                for at in curve.growth.at
             )
             text += f"; by a power law {ahead}"
         else:
@@ -167,9 +165,9 @@ def growth_lines(results: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _budget(budget: Mapping[str, Any]) -> str:
-    value = budget["value"]
-    return "recipe's own" if value is None else f"{budget['axis']} {value:g}"
+def _budget(budget: Axis) -> str:
+    value = budget.value
+    return "recipe's own" if value is None else f"{budget.axis} {value:g}"
 
 
 def _number(value: float | None, form: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import polars as pl
@@ -11,81 +10,12 @@ import polars as pl
 from mien.data.collection import Collection
 from mien.data.face_audit import FLAGS, face_flags
 from mien.data.manifest import usable
+from mien.results.audit import Audit, Copies, CopiesFound, LabelConflict
 
-__all__ = ["Audit", "Copies", "LabelConflict", "audit", "audit_json"]
-
-
-@dataclass(frozen=True)
-class LabelConflict:
-    """One picture that stands under several labels."""
-
-    labels: tuple[str, ...]
-    paths: tuple[str, ...]
-    exact: bool
+__all__ = ["count_audit"]
 
 
-@dataclass(frozen=True)
-class Copies:
-    """Groups of two or more files that are copies of one another.
-
-    Attributes:
-        across_labels: groups with several labels.
-        across_splits: groups in several of the splits that the folders gave; ``train+test`` → groups.
-    """
-
-    groups: int
-    across_labels: int
-    across_splits: dict[str, int]
-
-
-@dataclass(frozen=True)
-class Audit:
-    """What a set holds; every count is of files or of groups.
-
-    Attributes:
-        files: all files that take part: ``images`` + ``unreadable`` + ``dropped``. Ignored files are listed apart.
-        dropped: files that corrections took out.
-        relabelled: images whose class corrections changed.
-        classes: label → usable images, sorted by label.
-        sources: name → usable images.
-        imbalance: images of the largest class per image of the smallest.
-        unreadable_files: path → reason.
-        ignored_files: path → reason.
-        sizes: smallest, median and largest longer side, in pixels; None without images.
-        exact: copies with the same bytes.
-        near: copies that show the same picture, exact ones included.
-        duplicate_files: files that are a further copy of a picture.
-        series: groups of photos that may be of one shoot, copies apart, and photos in them.
-        faces: kind → images: found, crop, none.
-        flags: what the face audit found: flag → label → images.
-        drawn_files: path → probability of a drawing, the surest first.
-    """
-
-    files: int
-    images: int
-    unreadable: int
-    dropped: int
-    relabelled: int
-    classes: dict[str, int]
-    sources: dict[str, int]
-    imbalance: float | None
-    unreadable_files: dict[str, str]
-    ignored_files: dict[str, str]
-    notes: dict[str, str]
-    formats: dict[str, int]
-    sizes: tuple[int, int, int] | None
-    grey_share: float | None
-    exact: Copies
-    near: Copies
-    duplicate_files: int
-    conflicting_labels: tuple[LabelConflict, ...]
-    series: tuple[int, int]
-    faces: dict[str, int]
-    flags: dict[str, dict[str, int]]
-    drawn_files: dict[str, float]
-
-
-def audit(manifest: pl.DataFrame) -> Audit:
+def count_audit(collection: Collection, manifest: pl.DataFrame) -> Audit:
     """Count what a manifest with groups holds."""
     ok = usable(manifest)
     unreadable = manifest.filter(pl.col("status") == "unreadable")
@@ -93,12 +23,18 @@ def audit(manifest: pl.DataFrame) -> Audit:
     dropped = manifest.filter(pl.col("status") == "dropped")
     classes = dict(sorted(ok["label"].drop_nulls().value_counts().iter_rows()))
     flags = face_flags(manifest).join(ok.select("id", "label", "path", "drawn"), on="id")
+    exact, near, conflicts = _copies(ok, "exact_group"), _copies(ok, "near_group"), _conflicts(ok)
     return Audit(
+        source=collection.spec,
+        name=collection.name,
+        names=collection.names,
+        renamed=collection.renamed,
         files=len(ok) + len(unreadable) + len(dropped),
         images=len(ok),
         unreadable=len(unreadable),
         dropped=len(dropped),
         relabelled=len(ok.filter(pl.col("given_label").is_not_null())),
+        ignored=len(ignored),
         classes=classes,
         sources=_counts(ok["source"]),
         imbalance=max(classes.values()) / min(classes.values()) if classes else None,
@@ -108,10 +44,12 @@ def audit(manifest: pl.DataFrame) -> Audit:
         formats=_counts(ok["format"]),
         sizes=_sizes(ok.select(pl.max_horizontal("width", "height")).to_series()),
         grey_share=float(ok["is_grey"].mean()) if len(ok) else None,  # type: ignore[arg-type]
-        exact=_copies(ok, "exact_group"),
-        near=_copies(ok, "near_group"),
+        copies=CopiesFound(exact=exact, near=near),
+        exact_duplicate_groups=exact.groups,
+        near_duplicate_groups=near.groups,
         duplicate_files=len(ok) - ok["near_group"].n_unique(),
-        conflicting_labels=_conflicts(ok),
+        conflicting_labels=len(conflicts),
+        conflicts=conflicts,
         series=_series(ok),
         faces=_counts(ok["face_kind"]),
         flags={name: _counts(flags.filter(name)["label"]) for name in FLAGS},
@@ -119,24 +57,6 @@ def audit(manifest: pl.DataFrame) -> Audit:
             flags.filter("drawn").sort("drawn_right", "path", descending=[True, False]), "drawn_right"
         ),
     )
-
-
-def audit_json(collection: Collection, found: Audit) -> dict[str, Any]:
-    """An audit as the documented JSON object."""
-    counted = asdict(found)
-    copies = {"exact": counted.pop("exact"), "near": counted.pop("near")}
-    return counted | {
-        "copies": copies,
-        "exact_duplicate_groups": found.exact.groups,
-        "near_duplicate_groups": found.near.groups,
-        "source": collection.spec,
-        "name": collection.name,
-        "names": list(collection.names),
-        "renamed": collection.renamed,
-        "conflicting_labels": len(found.conflicting_labels),
-        "conflicts": [asdict(conflict) for conflict in found.conflicting_labels],
-        "ignored": len(found.ignored_files),
-    }
 
 
 def _copies(ok: pl.DataFrame, column: str) -> Copies:
@@ -160,7 +80,7 @@ def _conflicts(ok: pl.DataFrame) -> tuple[LabelConflict, ...]:
         .filter(pl.col("n") > 1)
     )
     return tuple(
-        LabelConflict(tuple(sorted(set(row["label"]))), tuple(row["path"]), _same_bytes(row))
+        LabelConflict(labels=tuple(sorted(set(row["label"]))), paths=tuple(row["path"]), exact=_same_bytes(row))
         for row in mixed.iter_rows(named=True)
     )
 

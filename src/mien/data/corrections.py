@@ -13,6 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from mien.errors import CorrectionsError
+from mien.results.audit import CorrectionsRecord
 
 __all__ = ["COLUMNS", "Correction", "Corrections", "apply_corrections", "read_corrections"]
 
@@ -54,9 +55,9 @@ class Corrections:
     entries: tuple[Correction, ...]
 
     @property
-    def record(self) -> dict[str, str]:
+    def record(self) -> CorrectionsRecord:
         """What results say of it."""
-        return {"file": self.file, "sha256": self.sha256}
+        return CorrectionsRecord(file=self.file, sha256=self.sha256)
 
 
 def read_corrections(path: Path) -> Corrections:

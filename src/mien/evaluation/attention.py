@@ -5,9 +5,9 @@ Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks" (2014)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Sequence
 
+import msgspec
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from mien.data.collection import Collection
 from mien.data.preprocess import Box, UnreadableImageError, decode, render
 from mien.progress import Advance
 from mien.recognizer import Recognizer
+from mien.results.behaviour import Mistake
 
 __all__ = ["explained", "occlusion_map", "with_heat"]
 
@@ -48,36 +49,34 @@ def occlusion_map(
 
 
 def explained(
-    mistakes: Iterable[Mapping[str, Any]],
+    mistakes: Sequence[Mistake],
     recognizer: Recognizer,
     collection: Collection,
     manifest: pl.DataFrame,
     advance: Advance,
-) -> list[dict[str, Any]]:
-    """Mistakes with ``rests_on``: the map of each as lists, or None if its file can no longer be read.
+) -> tuple[Mistake, ...]:
+    """Mistakes with ``rests_on`` filled in, unless the file can no longer be read.
 
     Args:
-        mistakes: as ``mistakes_json`` gives them.
         collection: which the photos are of.
         manifest: of that collection.
     """
     files = {f"{source.name}/{file.path}": (source, file) for source in collection.sources for file in source.files}
-    mistakes = list(mistakes)
-    about = manifest.filter(pl.col("id").is_in([mistake["id"] for mistake in mistakes]))
+    about = manifest.filter(pl.col("id").is_in([mistake.id for mistake in mistakes]))
     rows, told = {row["id"]: row for row in about.iter_rows(named=True)}, []
     for mistake in mistakes:
-        source, file = files[mistake["id"]]
-        left, top, right, bottom = (rows[mistake["id"]][f"face_{side}"] for side in ("left", "top", "right", "bottom"))
+        source, file = files[mistake.id]
+        left, top, right, bottom = (rows[mistake.id][f"face_{side}"] for side in ("left", "top", "right", "bottom"))
         face = None if left is None else (left, top, right, bottom)
         try:
             image = decode(source.read(file)).image
         except (OSError, UnreadableImageError):
-            told.append({**mistake, "rests_on": None})
+            told.append(mistake)
         else:
-            falls = occlusion_map(recognizer, image, face, mistake["predicted"])
-            told.append({**mistake, "rests_on": falls.round(4).tolist()})
+            falls = occlusion_map(recognizer, image, face, mistake.predicted).round(4)
+            told.append(msgspec.structs.replace(mistake, rests_on=tuple(tuple(row) for row in falls.tolist())))
         advance(1)
-    return told
+    return tuple(told)
 
 
 def with_heat(image: Image.Image, falls: NDArray[np.float64]) -> Image.Image:

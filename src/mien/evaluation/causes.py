@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import polars as pl
@@ -19,10 +19,11 @@ from mien.data.pixels import Pixels
 from mien.data.preprocess import View
 from mien.evaluation.altering import Views, resized, saved_as_jpeg
 from mien.evaluation.predictions import view_batches
-from mien.metrics import Difference, balance_difference, confusion_matrix, macro_f1, paired_difference
+from mien.metrics import Difference, Interval, balance_difference, confusion_matrix, macro_f1, paired_difference
 from mien.recognizer import Recognizer
+from mien.results.target import Causes, Effect, JpegQuality, Move, TargetScores
 
-__all__ = ["causes_json", "like_the_target"]
+__all__ = ["find_causes", "like_the_target"]
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 LEAST_PHOTOS = 20
@@ -49,30 +50,26 @@ class _Setting:
     is_coarse: bool = False
 
 
-Move = Callable[[Views, pl.DataFrame, _Setting], None]
+Mover = Callable[[Views, pl.DataFrame, _Setting], None]
 
 
-def causes_json(
-    recognizer: Recognizer, pixels: Pixels, test: pl.DataFrame, target: pl.DataFrame, scored: Mapping[str, Any]
-) -> dict[str, Any] | None:
+def find_causes(
+    recognizer: Recognizer, pixels: Pixels, test: pl.DataFrame, target: pl.DataFrame, scored: TargetScores
+) -> Causes | None:
     """Score the test photos of the shared classes as they are, and made like the target's.
 
     Args:
         test: labelled rows of the test split, with their properties.
         target: rows of the target.
-        scored: the target's scores, as ``target_json`` gives them.
+        scored: the target's scores.
 
     Returns:
-        ``images``; ``macro_f1`` over the shared classes as they are; ``moved``: for each property that differs its
-        ``property``, the ``macro_f1`` then, and the ``change`` with its ``interval``; ``together`` likewise, all moved
-        at once; ``reached``: macro-F1 on the target, and ``unexplained``: that less ``together``; ``jpeg``: the share
-        of the target's files that are JPEGs, and the median quality of those and of the ``test`` photos that are. None
-        where there are too few photos.
+        None where there are too few photos.
     """
-    names = scored["labels"]["matched"]
+    names, reached = scored.labels.matched, scored.shared.macro_f1
     shared = target.filter(pl.col("label").is_in(list(names)))
     rows = test.filter(pl.col("label").is_in(sorted({*names.values()})))
-    if len(rows) < LEAST_PHOTOS or shared.is_empty():
+    if len(rows) < LEAST_PHOTOS or shared.is_empty() or reached is None:
         return None
     setting = _Setting(recognizer.contract.views, _domain(rows), _domain(shared))
     labels = list(recognizer.labels)
@@ -87,27 +84,40 @@ def causes_json(
     changes["class_balance"] = balance_difference(y, plain, plain, shares, groups=groups)
     base = float(macro_f1(confusion_matrix(y, plain, k)))
     all_at_once = balance_difference(y, together, plain, shares, groups=groups)
-    return {
-        "images": len(rows),
-        "macro_f1": base,
-        "moved": [{"property": name, **_change_json(base, change)} for name, change in changes.items()],
-        "together": _change_json(base, all_at_once),
-        "reached": scored["shared"]["macro_f1"],
-        "unexplained": scored["shared"]["macro_f1"] - base - all_at_once.value,
-        "jpeg": _jpeg_json(setting),
-    }
+    return Causes(
+        images=len(rows),
+        macro_f1=base,
+        moved=tuple(Move(property=name, **_effect(base, change)) for name, change in changes.items()),
+        together=Effect(**_effect(base, all_at_once)),
+        reached=reached,
+        unexplained=reached - base - all_at_once.value,
+        jpeg=_jpeg_quality(setting),
+    )
 
 
-def _jpeg_json(setting: _Setting) -> dict[str, Any]:
+def _jpeg_quality(setting: _Setting) -> JpegQuality:
     own, there = (domain.quantiles["jpeg_quality"] for domain in (setting.own, setting.target))
-    medians = {"test": float(np.median(own)) if len(own) else None}
-    medians["target"] = float(np.median(there)) if len(there) else None
-    return {"share": setting.target.jpegs} | medians
+    return JpegQuality(
+        share=setting.target.jpegs,
+        test=float(np.median(own)) if len(own) else None,
+        target=float(np.median(there)) if len(there) else None,
+    )
 
 
-def _change_json(base: float, change: Difference) -> dict[str, Any]:
-    ends = [change.interval.low, change.interval.high]
-    return {"macro_f1": base + change.value, "change": change.value, "interval": ends}
+class _Change(TypedDict):
+    macro_f1: float
+    change: float
+    interval: Interval
+    lowers: bool
+
+
+def _effect(base: float, change: Difference) -> _Change:
+    return {
+        "macro_f1": base + change.value,
+        "change": change.value,
+        "interval": change.interval,
+        "lowers": change.interval.high < 0,
+    }
 
 
 def like_the_target(
@@ -126,7 +136,7 @@ def like_the_target(
 
 
 def _moved(
-    recognizer: Recognizer, pixels: Pixels, rows: pl.DataFrame, setting: _Setting, moves: list[Move]
+    recognizer: Recognizer, pixels: Pixels, rows: pl.DataFrame, setting: _Setting, moves: list[Mover]
 ) -> Iterator[Views]:
     setting = replace(setting, is_coarse=_resolution in moves)
     for batch, views in view_batches(recognizer, pixels, rows):
@@ -136,7 +146,7 @@ def _moved(
 
 
 def _answers(
-    recognizer: Recognizer, pixels: Pixels, rows: pl.DataFrame, setting: _Setting, moves: list[Move]
+    recognizer: Recognizer, pixels: Pixels, rows: pl.DataFrame, setting: _Setting, moves: list[Mover]
 ) -> NDArray[np.int64]:
     """The class (N,) that the model answers once the photos were moved."""
     moved = _moved(recognizer, pixels, rows, setting, moves)
@@ -262,7 +272,7 @@ def _side(photo: Mapping[str, Any], view: View, setting: _Setting) -> float:
     return float(max(1, side if wanted is None else min(side, wanted)))
 
 
-MOVES: dict[str, Move] = {
+MOVES: dict[str, Mover] = {
     "crop": _crop,
     "resolution": _resolution,
     "grey": _grey,

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import polars as pl
 
 from mien.evaluation.predictions import probabilities
 from mien.metrics import Difference, paired_difference
+from mien.results.scores import RunComparison
 
-__all__ = ["comparisons_json", "select"]
+__all__ = ["compare_runs", "select"]
 
 
 def select(val_macro_f1: Mapping[str, float]) -> str:
@@ -19,16 +19,16 @@ def select(val_macro_f1: Mapping[str, float]) -> str:
     return max(val_macro_f1, key=lambda name: val_macro_f1[name])
 
 
-def comparisons_json(
+def compare_runs(
     val: Mapping[str, pl.DataFrame], labels: Sequence[str], pairs: Sequence[tuple[str, str]]
-) -> list[dict[str, Any]]:
+) -> tuple[RunComparison, ...]:
     """Compare pairs of runs on the same validation photos.
 
     Args:
         val: run → its predictions of the validation split, in the same order.
         pairs: first and second run; a positive difference speaks for the first.
     """
-    return [_as_json(first, second, _difference(val[first], val[second], labels)) for first, second in pairs]
+    return tuple(_compared(first, second, _difference(val[first], val[second], labels)) for first, second in pairs)
 
 
 def _difference(first: pl.DataFrame, second: pl.DataFrame, labels: Sequence[str]) -> Difference:
@@ -42,12 +42,12 @@ def _difference(first: pl.DataFrame, second: pl.DataFrame, labels: Sequence[str]
     )
 
 
-def _as_json(first: str, second: str, difference: Difference) -> dict[str, Any]:
-    return {
-        "first": first,
-        "second": second,
-        "split": "val",
-        "macro_f1_difference": difference.value,
-        "interval": [difference.interval.low, difference.interval.high],
-        "verdict": difference.verdict,
-    }
+def _compared(first: str, second: str, difference: Difference) -> RunComparison:
+    return RunComparison(
+        first=first,
+        second=second,
+        split="val",
+        macro_f1_difference=difference.value,
+        interval=difference.interval,
+        verdict=difference.verdict,
+    )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -13,8 +11,9 @@ from mien.data.preprocess import View
 from mien.evaluation.predictions import view_batches
 from mien.metrics import score
 from mien.recognizer import Recognizer
+from mien.results.behaviour import Covered, IntervalScore
 
-__all__ = ["covered_json"]
+__all__ = ["GREY", "score_covered"]
 
 GREY = 127
 """What is painted over: the middle of the range, where the inputs of networks are near 0."""
@@ -22,31 +21,35 @@ WIDER = 0.15
 """Share of a face's sides by which the cover reaches beyond its box, for hair and chin say something too."""
 
 
-def covered_json(recognizer: Recognizer, pixels: Pixels, rows: pl.DataFrame) -> dict[str, Any] | None:
+def score_covered(recognizer: Recognizer, pixels: Pixels, rows: pl.DataFrame, chance: float | None) -> Covered | None:
     """Score photos in which a face was found as they are, with the face covered, and with all but the face covered.
 
     The model was fitted with both in sight: what one fitted to the background alone would reach is another question.
 
     Args:
         rows: labelled rows of a manifest.
+        chance: macro-F1 by chance on these photos.
 
     Returns:
-        ``images``, and ``whole``, ``background`` and ``face``: each macro-F1 with its interval; ``face`` is null for a
-        model that looks at no face by itself. None where no face was found in any.
+        None where no face was found in any.
     """
     found = rows.filter(pl.col("face_kind") == "found")
     if found.is_empty():
         return None
     has_face = any(view.name == "face" for view in recognizer.contract.views)
-    return {
-        "images": len(found),
-        "whole": _score(recognizer, pixels, found, ()),
-        "background": _score(recognizer, pixels, found, ("face",)),
-        "face": _score(recognizer, pixels, found, ("scene",)) if has_face else None,
-    }
+    background = _score(recognizer, pixels, found, ("face",))
+    low = background.interval.low if background.interval else None
+    return Covered(
+        images=len(found),
+        whole=_score(recognizer, pixels, found, ()),
+        background=background,
+        face=_score(recognizer, pixels, found, ("scene",)) if has_face else None,
+        chance=chance,
+        tells_without_face=low is not None and chance is not None and low > chance,
+    )
 
 
-def _score(recognizer: Recognizer, pixels: Pixels, rows: pl.DataFrame, covers: tuple[str, ...]) -> dict[str, Any]:
+def _score(recognizer: Recognizer, pixels: Pixels, rows: pl.DataFrame, covers: tuple[str, ...]) -> IntervalScore:
     labels = list(recognizer.labels)
     y = np.array([labels.index(label) for label in rows["label"]], dtype=np.int64)
     answers = []
@@ -55,8 +58,7 @@ def _score(recognizer: Recognizer, pixels: Pixels, rows: pl.DataFrame, covers: t
             _cover(views[view.key], view, batch, covers)
         answers.append(recognizer.logits(views).argmax(1))
     scores = score(y, np.concatenate(answers), labels, groups=rows["split_group"].to_numpy())
-    ends = scores.macro_f1_interval
-    return {"macro_f1": scores.macro_f1, "interval": [ends.low, ends.high] if ends else None}
+    return IntervalScore(macro_f1=scores.macro_f1, interval=scores.macro_f1_interval)
 
 
 def _cover(images: NDArray[np.uint8], view: View, rows: pl.DataFrame, covers: tuple[str, ...]) -> None:

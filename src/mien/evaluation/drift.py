@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from itertools import permutations
 from math import hypot
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from mien.metrics import Interval, wilson
+from mien.results.scores import Scores
+from mien.results.target import ConfusionChange, Counted, Drift, LabelShare, PropertyDrift, Spread
 
-__all__ = ["confusion_changes", "drift_json"]
+__all__ = ["confusion_changes", "measure_drift"]
 
 BINS = 24
 OUTSIDE = 0.005
@@ -47,31 +48,25 @@ PROPERTIES = (
 )
 
 
-def drift_json(own: pl.DataFrame, target: pl.DataFrame, names: Mapping[str, str]) -> dict[str, Any]:
+def measure_drift(own: pl.DataFrame, target: pl.DataFrame, names: Mapping[str, str]) -> Drift:
     """Compare the properties and the labels of two sets.
 
     Args:
         own: usable rows of the photos that the model was made with.
         target: usable rows of the target.
         names: class of the target → class of the model; the labels of others are not compared.
-
-    Returns:
-        ``properties``, those that differ most first: ``property``, ``overlap`` (1 less the Kolmogorov-Smirnov
-        distance: 0 where one cut tells the sets apart, 1 where they are alike), ``edges`` of the bins, and of ``own``
-        and ``target`` the ``photos`` that have the property, their ``median``, and the ``shares`` in the bins.
-        ``labels``: for each shared class its share of the photos of shared classes, ``own`` and ``target``.
     """
     found = [_compared(each, own, target) for each in PROPERTIES]
     shared = list(dict.fromkeys(names.values()))
     theirs = target["label"].replace_strict(dict(names), default=None, return_dtype=pl.String)
-    shares = {"own": _shares(own["label"], shared), "target": _shares(theirs, shared)}
-    return {
-        "properties": sorted((each for each in found if each), key=lambda each: each["overlap"]),
-        "labels": {label: {side: found[label] for side, found in shares.items()} for label in shared},
-    }
+    ours, there = _shares(own["label"], shared), _shares(theirs, shared)
+    return Drift(
+        properties=tuple(sorted((each for each in found if each), key=lambda each: each.overlap)),
+        labels={label: LabelShare(own=ours[label], target=there[label]) for label in shared},
+    )
 
 
-def _compared(kind: _Property, own: pl.DataFrame, target: pl.DataFrame) -> dict[str, Any] | None:
+def _compared(kind: _Property, own: pl.DataFrame, target: pl.DataFrame) -> PropertyDrift | None:
     """None where a set has no photo with the property, or all have the same."""
     sides = {"own": _values(own, kind), "target": _values(target, kind)}
     if not all(map(len, sides.values())):
@@ -82,15 +77,17 @@ def _compared(kind: _Property, own: pl.DataFrame, target: pl.DataFrame) -> dict[
     if low == high:
         return None
     edges = np.geomspace(low, high, BINS + 1) if kind.is_ratio else np.linspace(low, high, BINS + 1)
-    shares = {side: _in_bins(values, edges) for side, values in sides.items()}
-    return {
-        "property": kind.name,
-        "overlap": 1 - _distance(*sides.values()),
-        "edges": edges.tolist(),
-    } | {
-        side: {"photos": len(values), "median": float(np.median(values)), "shares": shares[side].tolist()}
-        for side, values in sides.items()
-    }
+    return PropertyDrift(
+        property=kind.name,
+        overlap=1 - _distance(*sides.values()),
+        edges=tuple(edges.tolist()),
+        own=_spread(sides["own"], edges),
+        target=_spread(sides["target"], edges),
+    )
+
+
+def _spread(values: FloatArray, edges: FloatArray) -> Spread:
+    return Spread(photos=len(values), median=float(np.median(values)), shares=tuple(_in_bins(values, edges).tolist()))
 
 
 def _values(rows: pl.DataFrame, kind: _Property) -> FloatArray:
@@ -115,7 +112,7 @@ def _shares(labels: pl.Series, shared: list[str]) -> dict[str, float]:
     return {label: n / max(1, sum(counts.values())) for label, n in counts.items()}
 
 
-def confusion_changes(test: Mapping[str, Any], target: Mapping[str, Any]) -> list[dict[str, Any]]:
+def confusion_changes(test: Scores, target: Scores) -> tuple[ConfusionChange, ...]:
     """What is taken for what far more, or far less, often than on the test photos; the greatest changes first.
 
     Args:
@@ -123,31 +120,31 @@ def confusion_changes(test: Mapping[str, Any], target: Mapping[str, Any]) -> lis
         target: scores of the target over the shared classes, with the model's classes.
 
     Returns:
-        ``true`` and ``predicted`` class, how often ``test`` and ``target`` have it (``count`` of ``of``), the
-        ``change`` of that share, and its ``interval`` by Newcombe (1998, method 10), which holds for all pairs
-        together (Bonferroni).
+        At most ``MOST_CHANGES``, with intervals by Newcombe (1998, method 10) that hold for all pairs together
+        (Bonferroni).
     """
-    labels = [label for label in target["labels"] if target["support"][label] and test["support"].get(label)]
-    pairs = [(true, other) for true, other in permutations(target["labels"], 2) if true in labels]
+    labels = [label for label in target.labels if target.support[label] and test.support.get(label)]
+    pairs = [(true, other) for true, other in permutations(target.labels, 2) if true in labels]
     z = NormalDist().inv_cdf(1 - 0.025 / max(1, len(pairs)))
     changes = [_change(true, other, (test, target), z) for true, other in pairs]
-    return sorted(changes, key=lambda change: -abs(change["change"]))[:MOST_CHANGES]
+    return tuple(sorted(changes, key=lambda change: -abs(change.change))[:MOST_CHANGES])
 
 
-def _change(true: str, predicted: str, scores: tuple[Mapping[str, Any], Mapping[str, Any]], z: float) -> dict[str, Any]:
-    counts = [each["confusion"][each["labels"].index(true)][each["labels"].index(predicted)] for each in scores]
-    totals = [each["support"][true] for each in scores]
+def _change(true: str, predicted: str, scores: tuple[Scores, Scores], z: float) -> ConfusionChange:
+    counts = [each.row(true)[each.labels.index(predicted)] for each in scores]
+    totals = [each.support[true] for each in scores]
     before, after = (n / of for n, of in zip(counts, totals, strict=True))
     first, second = (wilson(n, of, z) or Interval(0, 1) for n, of in zip(counts, totals, strict=True))
     change = after - before
-    return {
-        "true": true,
-        "predicted": predicted,
-        "test": {"count": counts[0], "of": totals[0]},
-        "target": {"count": counts[1], "of": totals[1]},
-        "change": change,
-        "interval": [
-            change - hypot(after - second.low, first.high - before),
-            change + hypot(second.high - after, before - first.low),
-        ],
-    }
+    interval = Interval(
+        change - hypot(after - second.low, first.high - before), change + hypot(second.high - after, before - first.low)
+    )
+    return ConfusionChange(
+        true=true,
+        predicted=predicted,
+        test=Counted(count=counts[0], of=totals[0]),
+        target=Counted(count=counts[1], of=totals[1]),
+        change=change,
+        interval=interval,
+        is_clear=not interval.low <= 0 <= interval.high,
+    )

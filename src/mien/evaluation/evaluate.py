@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
@@ -15,13 +14,14 @@ from mien.data.label_file import check_named, write_label_file
 from mien.data.manifest import usable
 from mien.data.prepare import Prepared, prepare
 from mien.data.sources import TableColumns
-from mien.evaluation.elsewhere import elsewhere_json
+from mien.evaluation.elsewhere import describe_target
 from mien.evaluation.predictions import photos_of_study, predict_rows, scores_of_test_split
-from mien.evaluation.shift import target_json
+from mien.evaluation.shift import score_target
 from mien.labels import NOTHING_CHOSEN, LabelChoices, match_labels, usual_choices
 from mien.models.artifact import model_path
 from mien.progress import Progress
 from mien.recognizer import Recognizer
+from mien.results.commands import ClassMap, ClassMapPaths, ClassMapResults, EvaluateResults
 
 __all__ = ["Evaluation", "evaluate", "write_mapping"]
 
@@ -41,11 +41,8 @@ class Evaluation:
     choices: LabelChoices = NOTHING_CHOSEN
 
 
-def write_mapping(model: str, specs: Sequence[str], path: Path, columns: TableColumns) -> dict[str, Any]:
+def write_mapping(model: str, specs: Sequence[str], path: Path, columns: TableColumns) -> ClassMapResults:
     """Write how the targets' classes are matched to the model's as a file to edit; nothing is scored.
-
-    Returns:
-        ``model``, its ``labels``, the ``mapping`` of the targets' classes, and ``paths.labels``, the file.
 
     Raises:
         OutputError: if the file exists or cannot be written.
@@ -53,22 +50,23 @@ def write_mapping(model: str, specs: Sequence[str], path: Path, columns: TableCo
     labels = Recognizer(model_path(model)).labels
     choices = usual_choices(labels, _labels([_open(spec, columns) for spec in specs]))
     write_label_file(path, labels, choices)
-    mapping = {"classes": choices.classes, "drop": list(choices.drop), "unknown": list(choices.unknown)}
-    return {"model": model, "labels": list(labels), "mapping": mapping, "paths": {"labels": str(path)}}
+    return ClassMapResults(
+        model=model,
+        labels=labels,
+        mapping=ClassMap(classes=choices.classes, drop=choices.drop, unknown=choices.unknown),
+        paths=ClassMapPaths(labels=str(path)),
+    )
 
 
 def evaluate(
     model: str, specs: Sequence[str], folder: Path, *, options: Evaluation, progress: Progress
-) -> dict[str, Any]:
+) -> EvaluateResults:
     """Score a model on labelled sources.
 
     Args:
         model: run folder, study folder or model file.
         specs: labelled sources; all are checked before the first is read.
         folder: an empty folder to work in.
-
-    Returns:
-        The documented object; ``target`` repeats the first of ``targets``.
 
     Raises:
         ModelError: if the model is none.
@@ -85,17 +83,17 @@ def evaluate(
     for i, source in enumerate(sources):
         target = _read(recognizer, source, folder / str(i), options, progress)
         predictions = _predict(recognizer, target, source.name, progress)
-        scored = target_json(predictions, recognizer.labels, test, options.choices)
-        targets[source.spec] = elsewhere_json(
+        scored = score_target(predictions, recognizer.labels, test, options.choices)
+        targets[source.spec] = describe_target(
             scored, recognizer, predictions, test=test, collection=source, target=target, own=own
         )
-    return {
-        "model": model,
-        "labels": list(recognizer.labels),
-        "corrections": options.corrections.record if options.corrections else None,
-        "target": targets[sources[0].spec],
-        "targets": targets,
-    }
+    return EvaluateResults(
+        model=model,
+        labels=recognizer.labels,
+        corrections=options.corrections.record if options.corrections else None,
+        target=targets[sources[0].spec],
+        targets=targets,
+    )
 
 
 def _open(spec: str, columns: TableColumns) -> Collection:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -18,13 +18,14 @@ from mien.evaluation.predictions import photos_of_study, view_batches
 from mien.metrics import score
 from mien.models.artifact import model_path
 from mien.recognizer import Recognizer
+from mien.results.commands import ExportResults, Lost
 
 __all__ = ["Width", "export"]
 
 Width = Literal["fp32", "fp16", "int8"]
 
 
-def export(model: str, out: Path, precision: Width) -> dict[str, Any]:
+def export(model: str, out: Path, precision: Width) -> ExportResults:
     """Write a model file with its contract.
 
     Args:
@@ -33,7 +34,7 @@ def export(model: str, out: Path, precision: Width) -> dict[str, Any]:
         precision: ``fp32`` as trained; ``fp16`` or ``int8`` with weights of half or a quarter of the size.
 
     Returns:
-        The documented object: sizes, and where the study's photos are still there, scores before and after.
+        Sizes, and where the study's photos are still there, scores before and after.
 
     Raises:
         ModelError: if there is no such model.
@@ -55,24 +56,29 @@ def export(model: str, out: Path, precision: Width) -> dict[str, Any]:
         os.replace(partial, out)
     except OSError as error:
         raise OutputError(f"{out}: cannot be written ({error.strerror}); give another --out") from error
-    sizes = {"bytes_before": path.stat().st_size, "bytes": out.stat().st_size}
-    lost = _compared(recognizer, Recognizer(out), photos) if photos else None
-    return {"model": str(path), "out": str(out), "precision": precision, **sizes, "validation": lost}
+    return ExportResults(
+        model=str(path),
+        out=str(out),
+        precision=precision,
+        bytes_before=path.stat().st_size,
+        bytes=out.stat().st_size,
+        validation=_compared(recognizer, Recognizer(out), photos) if photos else None,
+    )
 
 
-def _compared(before: Recognizer, after: Recognizer, photos: Prepared) -> dict[str, Any]:
+def _compared(before: Recognizer, after: Recognizer, photos: Prepared) -> Lost:
     labels, rows = list(before.labels), photos.manifest.filter(pl.col("split") == "val").sort("sha256")
     y = np.array([labels.index(label) for label in rows["label"]], dtype=np.int64)
     logits, seconds = zip(*(_timed(each, rows, photos.pixels) for each in (before, after)), strict=True)
     scores = [score(y, each.argmax(1), labels, groups=rows["split_group"].to_numpy()) for each in logits]
-    return {
-        "images": len(y),
-        "macro_f1_before": scores[0].macro_f1,
-        "macro_f1": scores[1].macro_f1,
-        "same_label": float((logits[0].argmax(1) == logits[1].argmax(1)).mean()),
-        "largest_difference": float(np.abs(logits[0] - logits[1]).max()),
-        "speed": seconds[0] / seconds[1],
-    }
+    return Lost(
+        images=len(y),
+        macro_f1_before=scores[0].macro_f1,
+        macro_f1=scores[1].macro_f1,
+        same_label=float((logits[0].argmax(1) == logits[1].argmax(1)).mean()),
+        largest_difference=float(np.abs(logits[0] - logits[1]).max()),
+        speed=seconds[0] / seconds[1],
+    )
 
 
 def _timed(recognizer: Recognizer, rows: pl.DataFrame, pixels: Pixels) -> tuple[NDArray[np.float32], float]:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from mien.evaluation.predictions import probabilities
-from mien.metrics import wilson
+from mien.metrics import Interval, wilson
+from mien.results.behaviour import ErrorRate, ErrorRates, Mistake
 
-__all__ = ["Mistake", "confident_mistakes", "error_rates_json", "mistakes_json"]
+__all__ = ["confident_mistakes", "error_rates"]
 
 PROPERTIES = {
     "brightness": "brightness (mean luma, 0 to 1)",
@@ -25,21 +24,9 @@ PROPERTIES = {
 BINS = 3
 
 
-@dataclass(frozen=True)
-class Mistake:
-    """One wrong answer."""
-
-    id: str
-    path: str
-    row: int
-    true: str
-    predicted: str
-    probability: float
-
-
 def confident_mistakes(
     predictions: pl.DataFrame, labels: Sequence[str], names: Mapping[str, str] | None = None, most: int = 24
-) -> list[Mistake]:
+) -> tuple[Mistake, ...]:
     """The wrong answers with the highest probability, most confident first.
 
     Args:
@@ -47,27 +34,29 @@ def confident_mistakes(
     """
     rows = predictions.filter(pl.col("label").is_in(list(names))) if names is not None else predictions
     if rows.is_empty():
-        return []
+        return ()
     truth, answer, confidence = _answers(rows, labels, names)
     order = np.argsort(-confidence, kind="stable")
     wrong = [int(i) for i in order if truth[i] != answer[i]][:most]
     kept = rows.select("id", "path", "row").rows(named=True)
-    return [Mistake(**kept[i], true=truth[i], predicted=answer[i], probability=float(confidence[i])) for i in wrong]
+    return tuple(
+        Mistake(**kept[i], true=truth[i], predicted=answer[i], probability=float(confidence[i])) for i in wrong
+    )
 
 
-def error_rates_json(
+def error_rates(
     predictions: pl.DataFrame,
     manifest: pl.DataFrame,
     labels: Sequence[str],
     names: Mapping[str, str] | None = None,
-) -> list[dict[str, Any]]:
+) -> tuple[ErrorRates, ...]:
     """Error rate with its Wilson interval by brightness, blur, face size, grey and kind of face.
 
     Numbers are cut at their terciles. A property that does not vary is left out.
     """
     rows = predictions.filter(pl.col("label").is_in(list(names))) if names is not None else predictions
     if rows.is_empty():
-        return []
+        return ()
     truth, answer, _ = _answers(rows, labels, names)
     wrong = np.array([t != a for t, a in zip(truth, answer, strict=True)])
     photos = rows.select("row").join(manifest.select("row", *PROPERTIES), on="row", how="left", maintain_order="left")
@@ -75,13 +64,8 @@ def error_rates_json(
     for name, title in PROPERTIES.items():
         bins = _bins(photos[name])
         if len(bins) > 1:
-            found.append({"property": name, "title": title, "bins": [_rate(b, m, wrong) for b, m in bins]})
-    return found
-
-
-def mistakes_json(mistakes: Sequence[Mistake]) -> list[dict[str, Any]]:
-    """Mistakes as JSON objects."""
-    return [asdict(mistake) for mistake in mistakes]
+            found.append(ErrorRates(property=name, title=title, bins=tuple(_rate(b, m, wrong) for b, m in bins)))
+    return tuple(found)
 
 
 def _answers(
@@ -113,12 +97,7 @@ def _bins(values: pl.Series) -> list[tuple[str, NDArray[np.bool_]]]:
     return list(zip(names, members, strict=True))
 
 
-def _rate(name: str, members: NDArray[np.bool_], wrong: NDArray[np.bool_]) -> dict[str, Any]:
+def _rate(name: str, members: NDArray[np.bool_], wrong: NDArray[np.bool_]) -> ErrorRate:
+    """Of a bin, none of which is empty."""
     n, errors = int(members.sum()), int(wrong[members].sum())
-    interval = wilson(errors, n)
-    return {
-        "bin": name,
-        "images": n,
-        "error_rate": errors / n if n else None,
-        "interval": None if interval is None else [interval.low, interval.high],
-    }
+    return ErrorRate(bin=name, images=n, error_rate=errors / n, interval=wilson(errors, n) or Interval(0, 1))

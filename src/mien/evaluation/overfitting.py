@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-__all__ = ["fit_verdict"]
+from mien.config import RunConfig
+from mien.results.scores import Scores
+from mien.results.study import Epoch, Fit
+
+__all__ = ["fit_verdict", "stopped_early"]
 
 GAP = 0.15
 """Train macro-F1 above validation macro-F1 by more than this counts as overfitting."""
@@ -15,38 +18,37 @@ RISING = 0.01
 """Mean gain of validation macro-F1 an epoch over the last third that counts as still rising."""
 
 
-def fit_verdict(
-    train: Mapping[str, Any], val: Mapping[str, Any], history: Sequence[Mapping[str, float]]
-) -> dict[str, Any]:
+def fit_verdict(train: Scores, val: Scores, history: Sequence[Epoch], *, stopped_early: bool) -> Fit:
     """Judge a run.
 
     Args:
         train: scores of the training photos as predicted by the final model, without augmentation or dropout.
         val: scores of the validation photos.
         history: the epochs; empty for a head on frozen features, which has none.
+        stopped_early: whether early stopping ended the training, and not its budget.
 
-    Returns:
-        ``verdict`` (``overfits``, ``underfits``, ``both`` or ``balanced``), ``gap``, the two scores, whether
-        validation was ``still_rising`` at the end (null without history) and a sentence.
+    Raises:
+        ValueError: if one of the splits is empty.
     """
-    gap = train["macro_f1"] - val["macro_f1"]
-    over, under = gap > GAP, train["macro_f1"] < LOW
-    verdict = "both" if over and under else "overfits" if over else "underfits" if under else "balanced"
-    rising = _still_rising([row["val_macro_f1"] for row in history])
-    return {
-        "verdict": verdict,
-        "gap": gap,
-        "train_macro_f1": train["macro_f1"],
-        "val_macro_f1": val["macro_f1"],
-        "still_rising": rising,
-        "sentence": _sentence(verdict, train["macro_f1"], val["macro_f1"], rising, is_frozen=not history),
-    }
+    if train.macro_f1 is None or val.macro_f1 is None:
+        raise ValueError("a run without training or validation photos cannot be judged")
+    gap = train.macro_f1 - val.macro_f1
+    over, under = gap > GAP, train.macro_f1 < LOW
+    rising = not stopped_early and _still_rising([epoch.val_macro_f1 for epoch in history])
+    return Fit(
+        verdict="both" if over and under else "overfits" if over else "underfits" if under else "balanced",
+        gap=gap,
+        train_macro_f1=train.macro_f1,
+        val_macro_f1=val.macro_f1,
+        most_gap=GAP,
+        least_train=LOW,
+        stopped_early=stopped_early if history else None,
+        still_rising=rising if history else None,
+    )
 
 
-def _still_rising(scores: Sequence[float]) -> bool | None:
+def _still_rising(scores: Sequence[float]) -> bool:
     """Whether the least-squares slope over the last third (at least three epochs) is above ``RISING``."""
-    if not scores:
-        return None
     last = scores[-max(3, len(scores) // 3) :]
     if len(last) < 3:
         return False
@@ -56,16 +58,9 @@ def _still_rising(scores: Sequence[float]) -> bool | None:
     return sum((i - centre) * (s - mean) for i, s in enumerate(last)) / spread > RISING
 
 
-def _sentence(verdict: str, train: float, val: float, rising: bool | None, *, is_frozen: bool) -> str:
-    scores = f"macro-F1 {train:.2f} on its training photos against {val:.2f} on validation"
-    remedy = "" if is_frozen else ", augmentation, or a stronger penalty"
-    larger = "A larger backbone" if is_frozen else "A larger network, pretrained features, or longer training"
-    told = {
-        "overfits": f"Overfits: {scores}. More or more varied photos{remedy} may help.",
-        "underfits": f"Underfits: {scores}. {larger} may help.",
-        "both": f"Learns its photos poorly and generalises worse: {scores}. {larger} may help.",
-        "balanced": f"Balanced: {scores}.",
-    }[verdict]
-    if rising:
-        told += " Validation was still rising when training ended: a larger budget may help."
-    return told
+def stopped_early(config: RunConfig, history: Sequence[Epoch]) -> bool:
+    """Whether a network's training ended because validation no longer rose, before its budget was spent."""
+    if config.train is None or config.train.stop_patience is None or not history:
+        return False
+    scores = [epoch.val_accuracy if config.train.monitor == "accuracy" else epoch.val_macro_f1 for epoch in history]
+    return len(scores) - 1 - scores.index(max(scores)) >= config.train.stop_patience

@@ -5,25 +5,25 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from mien import metrics
 from mien.data.manifest import read_manifest
 from mien.data.pixels import Pixels
 from mien.data.prepare import Prepared
-from mien.metrics import ClassScore, Interval, Scores, score
+from mien.metrics import score
 from mien.progress import Advance
 from mien.recognizer import BATCH, Recognizer
+from mien.results.scores import ClassScores, Scores
 
 __all__ = [
     "photos_of_study",
     "predict_rows",
     "probabilities",
     "score_rows",
-    "scores_json",
     "scores_of_test_split",
     "view_batches",
     "write_predictions",
@@ -41,13 +41,13 @@ def photos_of_study(model: Path) -> Prepared | None:
     return Prepared(read_manifest(study / "manifest.parquet"), Pixels(study / "pixels"))
 
 
-def scores_of_test_split(model: Path, labels: Sequence[str]) -> dict[str, Any] | None:
+def scores_of_test_split(model: Path, labels: Sequence[str]) -> Scores | None:
     """Scores of the test split, from the predictions that lie beside a model file; None where there are none."""
     path = model.parent / "predictions.parquet"
     if not path.exists():
         return None
     test = pl.read_parquet(path, glob=False).filter(pl.col("split") == "test")
-    return None if test.is_empty() else scores_json(score_rows(test, labels))
+    return None if test.is_empty() else score_rows(test, labels)
 
 
 def predict_rows(recognizer: Recognizer, pixels: Pixels, rows: pl.DataFrame, advance: Advance) -> pl.DataFrame:
@@ -107,29 +107,25 @@ def score_rows(
     y_true = np.array([place[(names or {}).get(name, name)] for name in predictions["label"]], dtype=np.int64)
     best = probabilities(predictions, answers).argmax(1) if len(predictions) else np.zeros(0, np.int64)
     y_pred = np.array([place[label] for label in answers], dtype=np.int64)[best]
-    return score(y_true, y_pred, every, groups=predictions["split_group"].to_numpy())
+    return _as_results(score(y_true, y_pred, every, groups=predictions["split_group"].to_numpy()))
 
 
-def scores_json(scores: Scores) -> dict[str, Any]:
-    """Scores as the documented JSON object; null where there is no score."""
-    return {
-        "macro_f1": scores.macro_f1,
-        "accuracy": scores.accuracy,
-        "interval": _pair(scores.macro_f1_interval),
-        "accuracy_interval": _pair(scores.accuracy_interval),
-        "per_class": {c.label: _class_json(c) for c in scores.per_class},
-        "confusion": scores.confusion.tolist(),
-        "labels": list(scores.labels),
-        "support": {c.label: c.support for c in scores.per_class},
-        "images": scores.n,
-        "chance_macro_f1": scores.chance,
-        "majority_accuracy": scores.majority,
-    }
-
-
-def _pair(interval: Interval | None) -> list[float] | None:
-    return None if interval is None else [interval.low, interval.high]
-
-
-def _class_json(entry: ClassScore) -> dict[str, Any]:
-    return {"precision": entry.precision, "recall": entry.recall, "f1": entry.f1, "support": entry.support}
+def _as_results(found: metrics.Scores) -> Scores:
+    interval, chance = found.macro_f1_interval, found.chance
+    return Scores(
+        macro_f1=found.macro_f1,
+        interval=interval,
+        accuracy=found.accuracy,
+        accuracy_interval=found.accuracy_interval,
+        per_class={
+            c.label: ClassScores(precision=c.precision, recall=c.recall, f1=c.f1, support=c.support)
+            for c in found.per_class
+        },
+        confusion=tuple(tuple(row) for row in found.confusion.tolist()),
+        labels=found.labels,
+        support={c.label: c.support for c in found.per_class},
+        images=found.n,
+        chance_macro_f1=chance,
+        majority_accuracy=found.majority,
+        beats_chance=interval is not None and chance is not None and interval.low > chance,
+    )

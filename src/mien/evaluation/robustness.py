@@ -22,8 +22,10 @@ from mien.evaluation.covered import GREY
 from mien.evaluation.predictions import view_batches
 from mien.metrics import confusion_matrix, macro_f1, paired_difference
 from mien.recognizer import Recognizer
+from mien.results import behaviour as results
+from mien.results.behaviour import CorruptionLevel, Robustness
 
-__all__ = ["CORRUPTIONS", "robustness_json"]
+__all__ = ["CORRUPTIONS", "measure_robustness"]
 
 LEAST_PHOTOS = 20
 """Test photos below which nothing is said."""
@@ -52,16 +54,14 @@ class Corruption:
     apply: Corrupt
 
 
-def robustness_json(recognizer: Recognizer, pixels: Pixels, test: pl.DataFrame) -> dict[str, Any] | None:
+def measure_robustness(recognizer: Recognizer, pixels: Pixels, test: pl.DataFrame) -> Robustness | None:
     """Score the test photos as they are, and corrupted by degrees.
 
     Args:
         test: labelled rows of the test split.
 
     Returns:
-        ``images`` scored, ``of`` so many test photos; ``macro_f1`` as they are; ``curves``: for each ``corruption`` its
-        ``title``, ``unit`` and ``points`` (``level``, its ``value``, ``macro_f1`` then, the ``change`` and its
-        ``interval``). None where there are too few photos.
+        None where there are too few photos.
     """
     if len(test) < LEAST_PHOTOS:
         return None
@@ -71,28 +71,28 @@ def robustness_json(recognizer: Recognizer, pixels: Pixels, test: pl.DataFrame) 
     plain = _answers(recognizer, pixels, rows, lambda image, view, photo: image)
     base = float(macro_f1(confusion_matrix(y, plain, len(labels))))
 
-    def point(kind: Corruption, level: str, value: float) -> dict[str, Any]:
+    def point(kind: Corruption, level: str, value: float) -> CorruptionLevel:
         answers = _answers(recognizer, pixels, rows, lambda image, view, photo: kind.apply(image, view, photo, value))
         change = paired_difference(y, answers, plain, len(labels), groups=rows["split_group"].to_numpy())
-        ends = [change.interval.low, change.interval.high]
-        return {
-            "level": level,
-            "value": value,
-            "macro_f1": base + change.value,
-            "change": change.value,
-            "interval": ends,
-        }
+        return CorruptionLevel(
+            level=level,
+            value=value,
+            macro_f1=base + change.value,
+            change=change.value,
+            interval=change.interval,
+            lowers=change.interval.high < 0,
+        )
 
-    curves = [
-        {
-            "corruption": name,
-            "title": kind.title,
-            "unit": kind.unit,
-            "points": [point(kind, level, value) for level, value in kind.levels.items()],
-        }
+    curves = tuple(
+        results.Corruption(
+            corruption=name,
+            title=kind.title,
+            unit=kind.unit,
+            points=tuple(point(kind, level, value) for level, value in kind.levels.items()),
+        )
         for name, kind in CORRUPTIONS.items()
-    ]
-    return {"images": len(rows), "of": len(test), "macro_f1": base, "curves": curves}
+    )
+    return Robustness(images=len(rows), of=len(test), macro_f1=base, curves=curves)
 
 
 def _some(test: pl.DataFrame, views: tuple[View, ...]) -> pl.DataFrame:

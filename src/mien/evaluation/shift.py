@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import polars as pl
 
 from mien.data.sources.layout import as_split
-from mien.evaluation.predictions import score_rows, scores_json
-from mien.labels import NOTHING_CHOSEN, LabelChoices, LabelMap, match_labels
+from mien.evaluation.predictions import score_rows
+from mien.labels import NOTHING_CHOSEN, LabelChoices, match_labels
 from mien.models.artifact import HASH_LENGTH, Contract
+from mien.results.scores import Scores
+from mien.results.target import Change, LabelMatching, Reference, TargetScores
 
-__all__ = ["REFERENCES", "known_collections", "reference_for", "seen_in_training", "target_json"]
+__all__ = ["REFERENCES", "known_collections", "reference_for", "score_target", "seen_in_training"]
 
-REFERENCES: dict[tuple[tuple[str, int], ...], dict[str, Any]] = {
-    (("anger", 958), ("disgust", 111), ("fear", 1024), ("happy", 1774), ("sad", 1247)): {
-        "what": "the course notebook that mien grew from, on the same photos (test half of FER2013)",
-        "accuracy": 0.216,
-        "macro_f1": 0.111,
-    },
+REFERENCES: dict[tuple[tuple[str, int], ...], Reference] = {
+    (("anger", 958), ("disgust", 111), ("fear", 1024), ("happy", 1774), ("sad", 1247)): Reference(
+        what="the course notebook that mien grew from, on the same photos (test half of FER2013)",
+        accuracy=0.216,
+        macro_f1=0.111,
+    ),
 }
 """Published results that a user will want to see beside theirs, by the true images of each shared class."""
 
 
-def target_json(
+def score_target(
     predictions: pl.DataFrame,
     labels: Sequence[str],
-    test: Mapping[str, Any] | None,
+    test: Scores | None,
     choices: LabelChoices = NOTHING_CHOSEN,
-) -> dict[str, Any]:
+) -> TargetScores:
     """Score a target set three ways, and compare with the test split.
 
     ``all`` counts every image but those of classes that a person dropped: classes the model does not know are always
@@ -50,25 +52,24 @@ def target_json(
     names = label_map.matched
     shared_rows = predictions.filter(pl.col("label").is_in(list(names)))
     shared = [label for label in labels if label in label_map.shared]
-    result: dict[str, Any] = {
-        "labels": _labels_json(label_map),
-        "all": scores_json(score_rows(predictions, labels, names=names, extra=label_map.extra)),
-        "shared": scores_json(score_rows(shared_rows, labels, names=names)),
-        "shared_limited": scores_json(score_rows(shared_rows, shared, names=names, limit=shared)),
-    }
-    result["reference"] = reference_for(result["shared"]["support"])
-    if test is not None:
-        result["change_from_test"] = _change(test, result["shared"])
-    return result
+    scores = score_rows(shared_rows, labels, names=names)
+    return TargetScores(
+        labels=LabelMatching(**dataclasses.asdict(label_map)),
+        all=score_rows(predictions, labels, names=names, extra=label_map.extra),
+        shared=scores,
+        shared_limited=score_rows(shared_rows, shared, names=names, limit=shared),
+        reference=reference_for(scores.support),
+        change_from_test=_change(test, scores) if test is not None else None,
+    )
 
 
-def reference_for(support: Mapping[str, int]) -> dict[str, Any] | None:
+def reference_for(support: Mapping[str, int]) -> Reference | None:
     """A published result on exactly these photos, if one is known."""
     return REFERENCES.get(tuple(sorted((label, n) for label, n in support.items() if n)))
 
 
 def seen_in_training(contract: Contract, manifest: pl.DataFrame) -> int:
-    """How many images the model has seen in training, byte for byte."""
+    """How many images the model or its backbone was trained on, byte for byte."""
     hashes = manifest["sha256"].drop_nulls().str.slice(0, HASH_LENGTH)
     return int(hashes.is_in(list(contract.training_hashes)).sum())
 
@@ -85,28 +86,15 @@ def _without_part(name: str) -> str:
     return _without_part(whole) if mark and (last.isdigit() or as_split(last)) else name
 
 
-def _change(test: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, float | None]:
+def _change(test: Scores, shared: Scores) -> Change:
     """Target less test, over the classes that the target has.
 
     F1 depends on the other classes too, so this says what a user will see, not why.
     """
-    present = [label for label, n in shared["support"].items() if n]
-    in_domain = [test["per_class"][label]["f1"] for label in present]
-    if not present or any(f1 is None for f1 in in_domain):
-        return {"macro_f1": None, "accuracy": None}
-    right = sum(test["confusion"][i][i] for i, label in enumerate(test["labels"]) if label in present)
-    n = sum(test["support"][label] for label in present)
-    return {
-        "macro_f1": shared["macro_f1"] - sum(in_domain) / len(in_domain),
-        "accuracy": shared["accuracy"] - right / n,
-    }
-
-
-def _labels_json(label_map: LabelMap) -> dict[str, Any]:
-    return {
-        "matched": label_map.matched,
-        "kinds": label_map.kinds,
-        "extra": list(label_map.extra),
-        "missing": list(label_map.missing),
-        "dropped": list(label_map.dropped),
-    }
+    present = [label for label, n in shared.support.items() if n]
+    in_domain = [f1 for label in present if (f1 := test.per_class[label].f1) is not None]
+    if not present or len(in_domain) < len(present) or shared.macro_f1 is None or shared.accuracy is None:
+        return Change(macro_f1=None, accuracy=None)
+    right = sum(test.confusion[i][i] for i, label in enumerate(test.labels) if label in present)
+    n = sum(test.support[label] for label in present)
+    return Change(macro_f1=shared.macro_f1 - sum(in_domain) / len(in_domain), accuracy=shared.accuracy - right / n)

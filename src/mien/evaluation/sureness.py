@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from mien.calibration import reliability, risk_coverage
 from mien.evaluation.predictions import probabilities
 from mien.metrics import expected_calibration_error, wilson
 from mien.models.artifact import Contract, Threshold, laxest_within
+from mien.results.behaviour import Promise, ReliabilityBin, RiskCoverage, Sureness
 
-__all__ = ["sureness_json"]
+__all__ = ["measure_sureness"]
 
 USUAL_ERROR = 0.1
 """Wrong answers among those given that the report speaks of where none was asked for."""
 
 
-def sureness_json(
-    contract: Contract, predictions: pl.DataFrame, names: Mapping[str, str] | None = None
-) -> dict[str, Any]:
+def measure_sureness(contract: Contract, predictions: pl.DataFrame, names: Mapping[str, str] | None = None) -> Sureness:
     """Calibration, and what becomes of the promised error.
 
     Args:
         predictions: of photos that the model was neither fitted to nor selected on.
         names: class of the table → class of the model; photos of other classes are left out. Equal names where None.
-
-    Returns:
-        The documented object.
     """
     labels = list(contract.labels)
     known = names if names is not None else {label: label for label in labels}
@@ -39,13 +35,13 @@ def sureness_json(
     y = np.array([labels.index(known[label]) for label in rows["label"]], dtype=np.int64)
     curve = risk_coverage(probs, y)
     threshold = _threshold(contract)
-    return {
-        "images": len(y),
-        "ece": expected_calibration_error(probs, y),
-        "reliability": [asdict(part) for part in reliability(probs, y)],
-        "risk_coverage": asdict(curve) if curve else None,
-        "promise": _promise(threshold, probs, y) if threshold else None,
-    }
+    return Sureness(
+        images=len(y),
+        ece=expected_calibration_error(probs, y),
+        reliability=tuple(ReliabilityBin(**asdict(part)) for part in reliability(probs, y)),
+        risk_coverage=RiskCoverage(**asdict(curve)) if curve else None,
+        promise=_promise(threshold, probs, y) if threshold else None,
+    )
 
 
 def _threshold(contract: Contract) -> Threshold | None:
@@ -54,15 +50,16 @@ def _threshold(contract: Contract) -> Threshold | None:
     return kept or next(iter(contract.thresholds), None)
 
 
-def _promise(threshold: Threshold, probs: Any, y: Sequence[int] | Any) -> dict[str, Any]:
+def _promise(threshold: Threshold, probs: NDArray[np.floating], y: NDArray[np.int64]) -> Promise:
     answered = probs.max(1) >= threshold.probability
     wrong = int((probs.argmax(1) != y)[answered].sum())
     n = int(answered.sum())
     interval = wilson(wrong, n)
-    return {
-        "max_error": threshold.max_error,
-        "probability": threshold.probability,
-        "answered": n,
-        "wrong": wrong,
-        "interval": [interval.low, interval.high] if interval else None,
-    }
+    return Promise(
+        max_error=threshold.max_error,
+        probability=threshold.probability,
+        answered=n,
+        wrong=wrong,
+        interval=interval,
+        kept=interval.low <= threshold.max_error if interval else None,
+    )

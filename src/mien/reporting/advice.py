@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from mien.reporting.concerns import culprit_words
 from mien.reporting.numerals import count, interval, percent, plural, score, signed
 from mien.reporting.tables import frequent_confusions
-from mien.reporting.wording import beats_chance, error_sentences
+from mien.reporting.wording import error_sentences
+from mien.results.audit import DoubtfulLabels
+from mien.results.study import StudyResults, TestedRun
+from mien.results.target import TargetResults
 
 __all__ = ["DROP", "Advice", "advise", "take_out"]
 
@@ -18,10 +20,10 @@ WIDE = 0.03
 UNEVEN = 1.5
 """Images of the largest class per image of the smallest above which the imbalance is worth a word."""
 MANY_WITHOUT_FACE = 0.02
+TRUSTED_PROBE = 0.6
+"""Share of all labels that a probe must agree with before its doubts are worth a look; below, they are its mistakes."""
 DROP = -0.05
 """Change of macro-F1 from the test photos to those from elsewhere that is worth a word."""
-
-Results = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -32,42 +34,41 @@ class Advice:
     reason: str
 
 
-def advise(results: Results) -> list[Advice]:
+def advise(results: StudyResults) -> list[Advice]:
     """The steps in the order in which they pay."""
     found = [rule(results) for rule in _RULES]
     return [advice for advice in found if advice is not None]
 
 
-def _not_above_chance(results: Results) -> Advice | None:
-    test = _test(results)
-    if beats_chance(test):
+def _not_above_chance(results: StudyResults) -> Advice | None:
+    test = results.test
+    if test.beats_chance:
         return None
     return Advice(
         "Do not use this model yet.",
-        f"Its interval on the test photos, {interval(test['interval'])}, reaches down to chance "
-        f"({score(test['chance_macro_f1'])}).",
+        f"Its interval on the test photos, {interval(test.interval)}, reaches down to chance "
+        f"({score(test.chance_macro_f1)}).",
     )
 
 
-def _overlap(results: Results) -> Advice | None:
-    return take_out(results.get("target", {}))
+def _overlap(results: StudyResults) -> Advice | None:
+    return take_out(results.target) if results.target else None
 
 
-def take_out(target: Results) -> Advice | None:
+def take_out(target: TargetResults) -> Advice | None:
     """What to do about photos from elsewhere that are not; None where there are none."""
-    seen, near = target.get("seen_in_training", 0), target.get("near_copies") or 0
-    recurring = target.get("recurring_groups", 0)
+    seen, near, recurring = target.seen_in_training, target.near_copies or 0, target.recurring_groups
     if not seen and not near and not recurring:
         return None
     return Advice(
         "Take the overlap out of the photos from elsewhere.",
-        f"Seen in training byte for byte: {count(seen)}; copies of training photos, re-encoded ones included: "
-        f"{count(near)}; pictures in both sets, test photos included: {count(recurring)}.",
+        f"Trained on by the model or its backbone, byte for byte: {count(seen)}; copies of training photos, re-encoded "
+        f"ones included: {count(near)}; pictures in both sets, test photos included: {count(recurring)}.",
     )
 
 
-def _conflicts(results: Results) -> Advice | None:
-    n = results["data"]["conflicting_labels"]
+def _conflicts(results: StudyResults) -> Advice | None:
+    n = results.data.conflicting_labels
     if not n:
         return None
     return Advice(
@@ -77,8 +78,8 @@ def _conflicts(results: Results) -> Advice | None:
     )
 
 
-def _naive(results: Results) -> Advice | None:
-    if results["splits"]["method"] != "naive":
+def _naive(results: StudyResults) -> Advice | None:
+    if results.splits.method != "naive":
         return None
     return Advice(
         "Divide the photos again before believing a score.",
@@ -87,26 +88,24 @@ def _naive(results: Results) -> Advice | None:
     )
 
 
-def _shortcut(results: Results) -> Advice | None:
-    found = results["data"]["shortcuts"]
-    if not found["found"]:
+def _shortcut(results: StudyResults) -> Advice | None:
+    found = results.data.shortcuts
+    if not found.found:
         return None
-    if not found["culprits"]:
-        reason = (
-            f"File and light alone reach a macro-F1 of {score(found['macro_f1'])}, by chance {score(found['chance'])}."
-        )
+    if not found.culprits:
+        reason = f"File and light alone reach a macro-F1 of {score(found.macro_f1)}, by chance {score(found.chance)}."
         return Advice("Collect the classes in one and the same way.", reason)
-    first = found["culprits"][0]
+    first = found.culprits[0]
     return Advice(
         f"Even out “{culprit_words(first)}” between the classes.",
-        f"{count(first['count'])} of {plural(first['of'], 'such photo')} are “{first['label']}”, which "
-        f"{percent(first['expected'])} of all photos are. A recogniser can learn that instead of the face; add such "
+        f"{count(first.count)} of {plural(first.of, 'such photo')} are “{first.label}”, which "
+        f"{percent(first.expected)} of all photos are. A recogniser can learn that instead of the face; add such "
         "photos of other classes, and trust only a score on photos from elsewhere.",
     )
 
 
-def _drawings(results: Results) -> Advice | None:
-    drawn, perhaps = (sum(results["data"]["flags"][name].values()) for name in ("drawn", "perhaps_drawn"))
+def _drawings(results: StudyResults) -> Advice | None:
+    drawn, perhaps = (sum(results.data.flags[name].values()) for name in ("drawn", "perhaps_drawn"))
     if not drawn:
         return None
     more = f", and at {count(perhaps)} that perhaps are" if perhaps else ""
@@ -116,22 +115,27 @@ def _drawings(results: Results) -> Advice | None:
     )
 
 
-def _doubts(results: Results) -> Advice | None:
-    found = results["data"]["doubtful_labels"]
-    if found["reason"] or not found["found"]:
+def _doubts(results: StudyResults) -> Advice | None:
+    found = results.data.doubtful_labels
+    if not _worth_a_look(found):
         return None
     return Advice(
-        f"Look again at {plural(found['found'], 'doubtful label')}, the most doubtful first.",
-        f"A probe would not have given them. It agrees with {percent(found['accuracy'])} of all labels, so change only "
+        f"Look again at {plural(found.found, 'doubtful label')}, the most doubtful first.",
+        f"A probe would not have given them. It agrees with {percent(found.accuracy)} of all labels, so change only "
         "what you see to be wrong.",
     )
 
 
-def _given_division(results: Results) -> Advice | None:
-    across = results["data"]["copies"]["near"]["across_splits"]
+def _worth_a_look(found: DoubtfulLabels) -> bool:
+    """Whether there are doubts, of a probe that knows enough to have some."""
+    return bool(found.found) and found.accuracy is not None and found.accuracy >= TRUSTED_PROBE
+
+
+def _given_division(results: StudyResults) -> Advice | None:
+    across = results.data.copies.near.across_splits
     if not across:
         return None
-    n, left = sum(across.values()), len(results["splits"]["left_out"])
+    n, left = sum(across.values()), len(results.splits.left_out)
     out = f" {plural(left, 'photo')} {'was' if left == 1 else 'were'} left out for it here." if left else ""
     return Advice(
         f"Mend the division that the data came with: {plural(n, 'picture')} {'stands' if n == 1 else 'stand'} in "
@@ -140,17 +144,17 @@ def _given_division(results: Results) -> Advice | None:
     )
 
 
-def _decide(results: Results) -> Advice | None:
-    data = results["data"]
-    if results["corrections"] is not None:
+def _decide(results: StudyResults) -> Advice | None:
+    data = results.data
+    if results.corrections is not None:
         return Advice(
             "Pass the table of corrections on with the model.",
-            f"{plural(data['dropped'], 'photo')} dropped and {plural(data['relabelled'], 'photo')} relabelled: the "
+            f"{plural(data.dropped, 'photo')} dropped and {plural(data.relabelled, 'photo')} relabelled: the "
             f"scores hold for the data as corrected by the table whose SHA-256 begins with "
-            f"{results['corrections']['sha256'][:12]}.",
+            f"{results.corrections.sha256[:12]}.",
         )
-    flagged = sum(data["flags"]["drawn"].values())
-    if not data["conflicting_labels"] and not data["doubtful_labels"].get("found") and not flagged:
+    flagged = sum(data.flags["drawn"].values())
+    if not data.conflicting_labels and not _worth_a_look(data.doubtful_labels) and not flagged:
         return None
     return Advice(
         "Write your decisions on single photos into a table.",
@@ -159,23 +163,23 @@ def _decide(results: Results) -> Advice | None:
     )
 
 
-def _series(results: Results) -> Advice | None:
-    leakage = results["data"]["leakage"]
-    if not leakage or leakage["reason"] or results["splits"]["method"] == "series":
+def _series(results: StudyResults) -> Advice | None:
+    leakage = results.data.leakage
+    if not leakage or leakage.reason or results.splits.method == "series":
         return None
-    series, grouped = (leakage["premium"][method] for method in ("series", "grouped"))
-    if series["interval"][0] <= 0 or series["value"] <= grouped["value"]:
+    series, grouped = (leakage.premium[method] for method in ("series", "grouped"))
+    if series.interval.low <= 0 or series.value <= grouped.value:
         return None
     return Advice(
         "Divide by series: --split-method series.",
-        f"Photo by photo, a probe scores {signed(series['value'], 3)} in macro-F1 against series kept together, and "
-        f"{signed(grouped['value'], 3)} against copies kept together; between the two lie photos of one shoot, met "
+        f"Photo by photo, a probe scores {signed(series.value, 3)} in macro-F1 against series kept together, and "
+        f"{signed(grouped.value, 3)} against copies kept together; between the two lie photos of one shoot, met "
         "again.",
     )
 
 
-def _unreadable(results: Results) -> Advice | None:
-    n = results["data"]["unreadable"]
+def _unreadable(results: StudyResults) -> Advice | None:
+    n = results.data.unreadable
     if not n:
         return None
     return Advice(
@@ -183,19 +187,17 @@ def _unreadable(results: Results) -> Advice | None:
     )
 
 
-def _weakest_class(results: Results) -> Advice | None:
-    test = _test(results)
-    known = {label: entry for label, entry in test["per_class"].items() if entry["recall"] is not None}
+def _weakest_class(results: StudyResults) -> Advice | None:
+    test = results.test
+    known = {label: entry.recall for label, entry in test.per_class.items() if entry.recall is not None}
     if len(known) < 2:
         return None
-    label = min(known, key=lambda name: known[name]["recall"])
-    entry = known[label]
+    label = min(known, key=lambda name: known[name])
+    entry = test.per_class[label]
     pairs = [pair for pair in frequent_confusions(test, most=len(known) ** 2) if pair[0] == label]
     if not pairs:
         return None
-    told = (
-        f"{percent(entry['recall'])} of its {plural(entry['support'], 'test photo')} are recognised, the least of all"
-    )
+    told = f"{percent(entry.recall)} of its {plural(entry.support, 'test photo')} are recognised, the least of all"
     return Advice(
         f"Look at “{label}” first, beside “{pairs[0][1]}”.",
         f"{told}; {count(pairs[0][2])} are taken for “{pairs[0][1]}”. Check the labels of both and add "
@@ -203,38 +205,55 @@ def _weakest_class(results: Results) -> Advice | None:
     )
 
 
-def _fit(results: Results) -> Advice | None:
-    run = results["runs"][results["selected"]]
-    fit = run["fit"]
-    scores = f"Macro-F1 {score(fit['train_macro_f1'])} on training photos, {score(fit['val_macro_f1'])} on validation."
-    penalty = "a stronger penalty" if run["config"]["head"] else "augmentation, more dropout or weight decay"
+def _fit(results: StudyResults) -> Advice | None:
+    run = results.run
+    fit = run.fit
+    scores = f"Macro-F1 {score(fit.train_macro_f1)} on training photos, {score(fit.val_macro_f1)} on validation."
+    more, other = _more_room(run), _other_augmentation(run)
     step = {
-        "overfits": f"Add more varied photos, or try {penalty}: the selected recipe overfits.",
-        "underfits": "Give the model more room: pretrained features, a larger network or a longer training.",
-        "both": "Start from pretrained features: the selected recipe learns its own photos poorly.",
-    }.get(fit["verdict"])
-    if fit["still_rising"]:
+        "overfits": f"Add more varied photos{other}: the selected recipe overfits.",
+        "underfits": f"Give the model more room: {more}.",
+        "both": f"Add photos, and give the model more room: {more}. The selected recipe learns even its own poorly.",
+    }.get(fit.verdict)
+    if fit.still_rising:
         scores += " Validation was still rising when training ended, so a larger budget may help."
         step = step or "Train longer."
     return Advice(step, scores) if step else None
 
 
-def _sample_size(results: Results) -> Advice | None:
-    test = _test(results)
-    if test["interval"] is None:
+def _more_room(run: TestedRun) -> str:
+    """What of a run's kind can be larger, by its option."""
+    if run.config.head:
+        return "a larger --backbone"
+    if run.config.train and run.config.train.backbone:
+        return "a larger --backbone, or longer training (--epochs)"
+    return "pretrained features (--recipe two-stream or finetune), or longer training (--epochs)"
+
+
+def _other_augmentation(run: TestedRun) -> str:
+    """An augmentation that a network was not trained with; frozen features know none."""
+    train = run.config.train
+    if train is None or train.augment.startswith("elsewhere"):
+        return ""
+    return f", or train with --augment {'notebook' if train.augment == 'none' else 'elsewhere'}"
+
+
+def _sample_size(results: StudyResults) -> Advice | None:
+    test = results.test
+    if test.interval is None:
         return None
-    half = (test["interval"][1] - test["interval"][0]) / 2
+    half = (test.interval.high - test.interval.low) / 2
     if half <= WIDE:
         return None
     return Advice(
         "Hold back more test photos, if you need a sharper answer.",
-        f"With {plural(test['images'], 'test photo')} the interval is about ±{score(half)}. Halving it "
-        f"takes about four times as many, {count(4 * test['images'])}.",
+        f"With {plural(test.images, 'test photo')} the interval is about ±{score(half)}. Halving it "
+        f"takes about four times as many, {count(4 * test.images)}.",
     )
 
 
-def _target_missing(results: Results) -> Advice | None:
-    if "target" in results:
+def _target_missing(results: StudyResults) -> Advice | None:
+    if results.target:
         return None
     return Advice(
         "Test on photos from elsewhere before relying on it.",
@@ -242,8 +261,8 @@ def _target_missing(results: Results) -> Advice | None:
     )
 
 
-def _target_drop(results: Results) -> Advice | None:
-    change = (results.get("target", {}).get("change_from_test") or {}).get("macro_f1")
+def _target_drop(results: StudyResults) -> Advice | None:
+    change = results.target.macro_f1_change if results.target else None
     if change is None or change > DROP:
         return None
     return Advice(
@@ -253,48 +272,46 @@ def _target_drop(results: Results) -> Advice | None:
     )
 
 
-def _target_extra(results: Results) -> Advice | None:
-    if "target" not in results or not results["target"]["labels"]["extra"]:
+def _target_extra(results: StudyResults) -> Advice | None:
+    if results.target is None or not results.target.labels.extra:
         return None
-    extra = results["target"]["labels"]["extra"]
-    every = results["target"]["all"]
-    n = sum(every["support"][label] for label in extra)
+    extra = results.target.labels.extra
+    every = results.target.all
+    n = sum(every.support[label] for label in extra)
     return Advice(
         f"Add {' and '.join(f'“{label}”' for label in extra)} to the training photos, or keep such photos "
         "away from the model.",
-        f"{count(n)} of {plural(every['images'], 'photo')} from elsewhere show "
+        f"{count(n)} of {plural(every.images, 'photo')} from elsewhere show "
         f"{'it' if len(extra) == 1 else 'them'}, and the model can only answer something else.",
     )
 
 
-def _undecided(results: Results) -> Advice | None:
-    selected = results["selected"]
-    pairs = [
-        c for c in results["comparisons"] if c["verdict"] == "cannot tell" and selected in (c["first"], c["second"])
-    ]
+def _undecided(results: StudyResults) -> Advice | None:
+    selected = results.selected
+    pairs = [c for c in results.comparisons if c.verdict == "cannot tell" and selected in (c.first, c.second)]
     if not pairs:
         return None
-    names = " and ".join(c["second"] if c["first"] == selected else c["first"] for c in pairs)
-    n = results["runs"][selected]["val"]["images"]
+    names = " and ".join(c.second if c.first == selected else c.first for c in pairs)
+    n = results.run.val.images
     return Advice(
         f"Do not take {selected} for better than {names}.",
         f"{plural(n, 'validation photo')} cannot tell them apart. More photos and several seeds would.",
     )
 
 
-def _imbalance(results: Results) -> Advice | None:
-    data = results["data"]
-    if not data["imbalance"] or data["imbalance"] < UNEVEN:
+def _imbalance(results: StudyResults) -> Advice | None:
+    data = results.data
+    if not data.imbalance or data.imbalance < UNEVEN:
         return None
-    fewest = min(data["classes"], key=lambda label: data["classes"][label])
+    fewest = min(data.classes, key=lambda label: data.classes[label])
     return Advice(
         f"Add photos of “{fewest}”.",
-        f"It has {count(data['classes'][fewest])}; the largest class has {data['imbalance']:.1f} times as many.",
+        f"It has {count(data.classes[fewest])}; the largest class has {data.imbalance:.1f} times as many.",
     )
 
 
-def _faces(results: Results) -> Advice | None:
-    n, images = results["data"]["faces"].get("none", 0), results["data"]["images"]
+def _faces(results: StudyResults) -> Advice | None:
+    n, images = results.data.faces.get("none", 0), results.data.images
     if n <= MANY_WITHOUT_FACE * images:
         return None
     return Advice(
@@ -303,19 +320,14 @@ def _faces(results: Results) -> Advice | None:
     )
 
 
-def _hard_photos(results: Results) -> Advice | None:
-    told = error_sentences(results["error_rates"])
+def _hard_photos(results: StudyResults) -> Advice | None:
+    told = error_sentences(results.error_rates)
     if not told:
         return None
     return Advice("Add training photos of the kind it gets wrong more often.", " ".join(told))
 
 
-def _test(results: Results) -> Mapping[str, Any]:
-    scores: Mapping[str, Any] = results["runs"][results["selected"]]["test"]
-    return scores
-
-
-_RULES: tuple[Callable[[Results], Advice | None], ...] = (
+_RULES: tuple[Callable[[StudyResults], Advice | None], ...] = (
     _not_above_chance,
     _naive,
     _overlap,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from mien.metrics import Interval
 from mien.reporting.numerals import interval, plural, signed
-from mien.reporting.tables import Dot, difference_dots
+from mien.reporting.tables import Dot, change_dots
+from mien.results.audit import Leakage, Premium
+from mien.results.study import StudyResults
 
 __all__ = [
     "DivisionRow",
@@ -18,11 +19,8 @@ __all__ = [
     "kept_together",
     "premium_dots",
     "premium_sentences",
-    "premium_verdict",
     "where_people_stand",
 ]
-
-Results = Mapping[str, Any]
 
 DIGITS = 3
 """Of a premium, which is small."""
@@ -46,23 +44,23 @@ class DivisionRow:
     name: str
     keeps: str
     macro_f1: float
-    premium: tuple[float, tuple[float, float]] | None
+    premium: tuple[float, Interval] | None
     verdict: str
 
 
-def keeps_groups(results: Results) -> bool:
+def keeps_groups(results: StudyResults) -> bool:
     """Whether the user's own groups, such as people, stood together."""
-    return bool(results["splits"]["groups"]) and results["splits"]["method"] != "naive"
+    return bool(results.splits.groups) and results.splits.method != "naive"
 
 
-def kept_together(results: Results) -> str:
+def kept_together(results: StudyResults) -> str:
     """What stood together in the division, as the units of a bootstrap."""
     units = {"naive": "single photos", "grouped": "near-duplicate groups", "series": "series of photos"}
-    told = units[results["splits"]["method"]]
+    told = units[results.splits.method]
     return f"{told}, joined with the groups given" if keeps_groups(results) else told
 
 
-def where_people_stand(results: Results) -> str:
+def where_people_stand(results: StudyResults) -> str:
     """Whether the division tells new people from known ones."""
     if keeps_groups(results):
         return (
@@ -72,14 +70,14 @@ def where_people_stand(results: Results) -> str:
     return "The division is by photo, not by person."
 
 
-def _groups(results: Results) -> str:
-    column = results["config"]["group_column"]
-    return plural(results["splits"]["groups"], "group") + (f", column “{column}”" if column else "")
+def _groups(results: StudyResults) -> str:
+    column = results.config.group_column
+    return plural(results.splits.groups, "group") + (f", column “{column}”" if column else "")
 
 
-def division_sentences(results: Results) -> list[str]:
+def division_sentences(results: StudyResults) -> list[str]:
     """The method in words."""
-    splits, config = results["splits"], results["config"]
+    splits, config = results.splits, results.config
     together = {
         "naive": [],
         "grouped": ["Copies of a picture that were found stand together, so none is met again in another part."],
@@ -88,14 +86,14 @@ def division_sentences(results: Results) -> list[str]:
             "met again in another part."
         ],
     }
-    by = "each class and source by its share" if len(results["data"]["sources"]) > 1 else "each class by its share"
+    by = "each class and source by its share" if len(results.data.sources) > 1 else "each class by its share"
     told = (
         "The folders, or the column, that came with the data decide who stands where; a part that did not come with "
         "it was drawn from the training photos."
-        if splits["given"]
-        else f"Photos were divided {config['split']} per cent, {by} (seed {config['seed']})."
+        if splits.given
+        else f"Photos were divided {config.split} per cent, {by} (seed {config.seed})."
     )
-    return [told, *together[splits["method"]], where_people_stand(results), *_moved(splits["moved"])]
+    return [told, *together[splits.method], where_people_stand(results), *_moved(splits.moved)]
 
 
 def _moved(n: int | None) -> list[str]:
@@ -105,9 +103,9 @@ def _moved(n: int | None) -> list[str]:
     return [f"The parts of an earlier study were kept; {told}."]
 
 
-def division_warning(results: Results) -> str | None:
+def division_warning(results: StudyResults) -> str | None:
     """A warning where the division was for comparison only."""
-    if results.get("splits", {}).get("method") != "naive":
+    if results.splits.method != "naive":
         return None
     return (
         "The photos were divided one by one, for comparison only: copies of a picture may stand in training and test "
@@ -115,62 +113,44 @@ def division_warning(results: Results) -> str | None:
     )
 
 
-def division_rows(leakage: Results) -> list[DivisionRow]:
+def division_rows(leakage: Leakage) -> list[DivisionRow]:
     """The same probe under each division."""
     rows = []
-    for method, value in leakage["macro_f1"].items():
-        premium = leakage["premium"].get(method)
+    for method, value in leakage.macro_f1.items():
+        premium = leakage.premium.get(method)
         name, keeps = DIVISIONS[method]
-        ends = _ends(premium) if premium else None
-        told = (premium["value"], ends) if premium and ends else None
-        rows.append(DivisionRow(name, keeps, value, told, premium_verdict(ends) if ends else ""))
+        told = (premium.value, premium.interval) if premium else None
+        rows.append(DivisionRow(name, keeps, value, told, premium.verdict if premium else ""))
     return rows
 
 
-def premium_verdict(ends: tuple[float, float]) -> str:
-    """What the interval of a premium says."""
-    if ends[0] > 0:
-        return "naive flatters"
-    return "naive scores lower" if ends[1] < 0 else "cannot tell"
-
-
-def premium_dots(leakage: Results) -> tuple[list[Dot], float]:
+def premium_dots(leakage: Leakage) -> tuple[list[Dot], float]:
     """The premiums on a line whose middle is zero, and the value at its right end."""
-    entries = [
-        {
-            "first": DIVISIONS["naive"][0],
-            "second": DIVISIONS[method][0].lower(),
-            "verdict": premium_verdict(_ends(premium)),
-            "macro_f1_difference": premium["value"],
-            "interval": _ends(premium),
-        }
-        for method, premium in leakage["premium"].items()
+    naive = DIVISIONS["naive"][0]
+    rows = [
+        (f"{naive} − {DIVISIONS[method][0].lower()}", premium.verdict, premium.value, premium.interval)
+        for method, premium in leakage.premium.items()
     ]
-    return difference_dots(entries, digits=DIGITS)
+    return change_dots(rows, digits=DIGITS)
 
 
-def premium_sentences(results: Results) -> list[str]:
+def premium_sentences(results: StudyResults) -> list[str]:
     """What the naive division adds, and how sure that is."""
-    leakage = results["data"]["leakage"]
+    leakage = results.data.leakage
     what = "What copies on both sides of a division would add to the score was not measured"
     if leakage is None:
-        reason = results["data"]["doubtful_labels"]["reason"] if results["config"]["leak_premium"] else None
+        reason = results.data.doubtful_labels.reason if results.config.leak_premium else None
         return [f"{what}: {reason}." if reason else f"{what}; ask with --leak-premium."]
-    if leakage["reason"]:
-        return [f"{what}: {leakage['reason']}."]
-    return [_premium(method, premium) for method, premium in leakage["premium"].items()]
+    if leakage.reason:
+        return [f"{what}: {leakage.reason}."]
+    return [_premium(method, premium) for method, premium in leakage.premium.items()]
 
 
-def _premium(method: str, premium: Results) -> str:
-    ends = _ends(premium)
-    by = f"{signed(premium['value'], DIGITS)} ({interval(ends, 'signed', DIGITS)})"
+def _premium(method: str, premium: Premium) -> str:
+    by = f"{signed(premium.value, DIGITS)} ({interval(premium.interval, 'signed', DIGITS)})"
     against = f"Photo by photo against {DIVISIONS[method][0].lower()}"
     return {
         "naive flatters": f"{against}: macro-F1 {by}. So much of the naive score is known photos met again.",
         "naive scores lower": f"{against}: macro-F1 {by}. The naive division scores lower, which leaks do not explain.",
         "cannot tell": f"{against}: cannot tell. The difference is {by}, and its interval includes zero.",
-    }[premium_verdict(ends)]
-
-
-def _ends(premium: Results) -> tuple[float, float]:
-    return premium["interval"][0], premium["interval"][1]
+    }[premium.verdict]

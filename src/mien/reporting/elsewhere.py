@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from mien.reporting.advice import DROP, Advice, take_out
 from mien.reporting.causes import TITLES
 from mien.reporting.numerals import count, interval, percent, plural, score, signed
-from mien.reporting.wording import one_sided
+from mien.reporting.wording import met_before, one_sided
+from mien.results.target import Causes, Counted, TargetResults
 
-__all__ = ["confusion_sentence", "in_short", "is_new", "next_steps", "novelty_sentences"]
+__all__ = ["confusion_sentence", "in_short", "next_steps", "novelty_sentences"]
 
 MOST_STEPS = 3
 UNCERTAIN = 0.10
@@ -19,37 +19,20 @@ WORTH_A_STEP = -0.03
 """Change of macro-F1 from one cause that is worth mending."""
 LIMITING_HELPS = 0.03
 
-Target = Mapping[str, Any]
 
-
-def is_new(target: Target) -> bool:
-    """Whether nothing says that the model knows these photos or their like."""
-    return not (target["near_copies"] or target["seen_in_training"] or target["known_collections"])
-
-
-def novelty_sentences(target: Target) -> list[str]:
+def novelty_sentences(target: TargetResults) -> list[str]:
     """Is it new at all? As far as it can be told."""
     told = []
-    if n := target["near_copies"]:
-        told.append(
-            f"Not all of it is new: {plural(n, 'photo')} of {count(target['data']['images'])} "
-            f"{'is a copy' if n == 1 else 'are copies'}, byte for byte or re-encoded, resized or cropped, of photos "
-            "that the model was trained or selected on. The score is too high."
-        )
-    elif n := target["seen_in_training"]:
-        told.append(
-            f"Not all of it is new: {plural(n, 'photo')} of {count(target['data']['images'])} "
-            f"{'is' if n == 1 else 'are'}, byte for byte, among the photos that the model or its backbone was trained "
-            "on. The score is too high."
-        )
-    if names := target["known_collections"]:
+    if met := met_before(target):
+        told.append(f"Not all of it is new. {met} The score is too high.")
+    if names := target.known_collections:
         told.append(
             f"It is no new domain: the model or its backbone was trained on other photos of {' and '.join(names)}. The "
             "score says little of photos from elsewhere."
         )
     if told:
         return told
-    if target["near_copies"] is None:
+    if target.near_copies is None:
         return ["Whether it holds copies of training photos was not looked for: the model lies in no study."]
     return [
         "As far as can be told it is new: none of its photos is a copy of one that the model was trained or selected "
@@ -57,52 +40,47 @@ def novelty_sentences(target: Target) -> list[str]:
     ]
 
 
-def in_short(results: Mapping[str, Any]) -> list[str]:
+def in_short(target: TargetResults) -> list[str]:
     """What happened, in at most four sentences."""
-    target, change = results["target"], (results["target"].get("change_from_test") or {}).get("macro_f1")
-    shared = target["shared"]
-    told = [f"Macro-F1 over the shared classes is {score(shared['macro_f1'])} ({interval(shared['interval'])})"]
-    if causes := target["causes"]:
-        told[0] += f"; on the test photos of these classes it is {score(causes['macro_f1'])}."
-        told += [_explained(causes)] if causes["reached"] - causes["macro_f1"] <= DROP else []
+    shared, change = target.shared, target.macro_f1_change
+    told = [f"Macro-F1 over the shared classes is {score(shared.macro_f1)} ({interval(shared.interval)})"]
+    if causes := target.causes:
+        told[0] += f"; on the test photos of these classes it is {score(causes.macro_f1)}."
+        told += [_explained(causes)] if causes.reached - causes.macro_f1 <= DROP else []
     else:
         told[0] += f", {signed(change)} against the test photos." if change is not None else "."
     told += filter(None, [confusion_sentence(target), one_sided(shared)])
     return told
 
 
-def _explained(causes: Mapping[str, Any]) -> str:
-    fall, made = causes["reached"] - causes["macro_f1"], causes["together"]["change"]
+def _explained(causes: Causes) -> str:
+    fall, made = causes.reached - causes.macro_f1, causes.together.change
     return (
         f"Of this difference, {signed(fall)}, {signed(made)} comes with how the pictures are made; "
-        f"{signed(causes['unexplained'])} does not: other people, or other ways to show or to label an expression."
+        f"{signed(causes.unexplained)} does not: other people, or other ways to show or to label an expression."
     )
 
 
-def confusion_sentence(target: Target) -> str | None:
+def confusion_sentence(target: TargetResults) -> str | None:
     """The confusion that changed most; None where there is none to speak of."""
-    changes = target["confusion_changes"]
+    changes = target.confusion_changes
     if not changes:
         return None
     first = changes[0]
     told = (
-        f"“{first['true']}” is taken for “{first['predicted']}” in {_share(first['target'])}, on the test photos in "
-        f"{_share(first['test'])}"
+        f"“{first.true}” is taken for “{first.predicted}” in {_share(first.target)}, on the test photos in "
+        f"{_share(first.test)}"
     )
-    if _is_clear(first):
+    if first.is_clear:
         return f"The confusion that changed most: {told}."
     return f"No confusion changed by more than these photos can tell from chance; the most: {told}."
 
 
-def _share(part: Mapping[str, int]) -> str:
-    return f"{percent(part['count'] / part['of'])} ({count(part['count'])} of {count(part['of'])})"
+def _share(part: Counted) -> str:
+    return f"{percent(part.count / part.of)} ({count(part.count)} of {count(part.of)})"
 
 
-def _is_clear(change: Mapping[str, Any]) -> bool:
-    return not change["interval"][0] <= 0 <= change["interval"][1]
-
-
-def next_steps(target: Target) -> list[Advice]:
+def next_steps(target: TargetResults) -> list[Advice]:
     """What to do next about photos like these, the most urgent first; three at most."""
     found = [rule(target) for rule in _RULES]
     steps = [step for step in found if step is not None][:MOST_STEPS]
@@ -111,26 +89,26 @@ def next_steps(target: Target) -> list[Advice]:
     return [Advice("Go on.", "On these photos nothing was found that calls for a step.")]
 
 
-def _other_photos(target: Target) -> Advice | None:
-    if not target["known_collections"]:
+def _other_photos(target: TargetResults) -> Advice | None:
+    if not target.known_collections:
         return None
     return Advice(
         "Test on photos of another collection before you rely on this score.",
-        f"Photos of {' and '.join(target['known_collections'])} helped to make the model.",
+        f"Photos of {' and '.join(target.known_collections)} helped to make the model.",
     )
 
 
-def _label_more(target: Target) -> Advice | None:
-    shared = target["shared"]
-    if shared["interval"] is None:
+def _label_more(target: TargetResults) -> Advice | None:
+    shared = target.shared
+    if shared.interval is None:
         return None
-    half = (shared["interval"][1] - shared["interval"][0]) / 2
+    half = (shared.interval.high - shared.interval.low) / 2
     if half <= UNCERTAIN:
         return None
     return Advice(
         "Label more of these photos first.",
-        f"With {plural(shared['images'], 'photo')} the score may be anywhere in {interval(shared['interval'])}: too "
-        f"few to build on. Halving that takes about {count(4 * shared['images'])}.",
+        f"With {plural(shared.images, 'photo')} the score may be anywhere in {interval(shared.interval)}: too "
+        f"few to build on. Halving that takes about {count(4 * shared.images)}.",
     )
 
 
@@ -144,40 +122,40 @@ _MENDS = {
 """Property → what mends it; nothing mends how frequent the classes are."""
 
 
-def _mend_the_cause(target: Target) -> Advice | None:
-    moved = [move for move in (target["causes"] or {}).get("moved", []) if move["property"] in _MENDS]
-    worst = min(moved, key=lambda move: float(move["change"]), default=None)
-    if worst is None:
+def _mend_the_cause(target: TargetResults) -> Advice | None:
+    moved = [move for move in (target.causes.moved if target.causes else ()) if move.property in _MENDS]
+    worst = min(moved, key=lambda move: move.change, default=None)
+    if worst is None or target.causes is None:
         return None
-    if worst["change"] > WORTH_A_STEP or worst["interval"][1] >= 0:
-        return _mend_all(target["causes"], [TITLES[move["property"]] for move in moved])
-    ends = interval(worst["interval"], "signed")
+    if worst.change > WORTH_A_STEP or not worst.lowers:
+        return _mend_all(target.causes, [TITLES[move.property] for move in moved])
+    ends = interval(worst.interval, "signed")
     return Advice(
-        _MENDS[worst["property"]],
-        f"That alone moves the test photos by {signed(worst['change'])} ({ends}), more than any other property of the "
+        _MENDS[worst.property],
+        f"That alone moves the test photos by {signed(worst.change)} ({ends}), more than any other property of the "
         "pictures.",
     )
 
 
-def _mend_all(causes: Mapping[str, Any], made: Sequence[str]) -> Advice | None:
+def _mend_all(causes: Causes, made: Sequence[str]) -> Advice | None:
     """Where it takes more than one property to lower the score."""
-    together = causes["together"]
-    if together["change"] > WORTH_A_STEP or together["interval"][1] >= 0:
+    together = causes.together
+    if together.change > WORTH_A_STEP or not together.lowers:
         return None
-    ends = interval(together["interval"], "signed")
+    ends = interval(together.interval, "signed")
     return Advice(
         f"Train on photos made like these: {', '.join(made)}.",
-        f"None of it alone lowers the score for sure, all at once move it by {signed(together['change'])} ({ends}).",
+        f"None of it alone lowers the score for sure, all at once move it by {signed(together.change)} ({ends}).",
     )
 
 
-def _train_on_them(target: Target) -> Advice | None:
-    change = (target.get("change_from_test") or {}).get("macro_f1")
+def _train_on_them(target: TargetResults) -> Advice | None:
+    change = target.macro_f1_change
     if change is None or change > DROP:
         return None
-    causes = target["causes"]
+    causes = target.causes
     why = (
-        f"{signed(causes['unexplained'])} is not in how the pictures are made."
+        f"{signed(causes.unexplained)} is not in how the pictures are made."
         if causes
         else f"Over the shared classes macro-F1 is lower by {score(-change)} than on the test photos."
     )
@@ -187,29 +165,29 @@ def _train_on_them(target: Target) -> Advice | None:
     )
 
 
-def _look_at_labels(target: Target) -> Advice | None:
-    clear = [change for change in target["confusion_changes"] or [] if _is_clear(change) and change["change"] > 0]
+def _look_at_labels(target: TargetResults) -> Advice | None:
+    clear = [change for change in target.confusion_changes or [] if change.is_clear and change.change > 0]
     if not clear:
         return None
     first = clear[0]
     return Advice(
-        f"Look at some of its photos labelled “{first['true']}” beside your own of “{first['predicted']}”.",
-        f"{_share(first['target'])} are taken for it, {_share(first['test'])} of the test photos: the two collections "
+        f"Look at some of its photos labelled “{first.true}” beside your own of “{first.predicted}”.",
+        f"{_share(first.target)} are taken for it, {_share(first.test)} of the test photos: the two collections "
         "may not mean the same by these words. If they do not, map or drop the class in a file of classes.",
     )
 
 
-def _fewer_classes(target: Target) -> Advice | None:
-    free, limited = target["shared"]["macro_f1"], target["shared_limited"]["macro_f1"]
+def _fewer_classes(target: TargetResults) -> Advice | None:
+    free, limited = target.shared.macro_f1, target.shared_limited.macro_f1
     if free is None or limited is None or limited - free < LIMITING_HELPS:
         return None
     return Advice(
-        f"Train on the shared classes alone, if {' and '.join(target['labels']['missing'])} cannot occur there.",
+        f"Train on the shared classes alone, if {' and '.join(target.labels.missing)} cannot occur there.",
         f"With its answers limited to them, this model reaches {score(limited)} instead of {score(free)}.",
     )
 
 
-_RULES: tuple[Callable[[Target], Advice | None], ...] = (
+_RULES: tuple[Callable[[TargetResults], Advice | None], ...] = (
     take_out,
     _other_photos,
     _label_more,

@@ -15,6 +15,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from mien.results.behaviour import ReliabilityBin, RiskCoverage
+from mien.results.study import Epoch
+
 __all__ = ["Curve", "inline", "kept_epoch", "learning_curves", "page_style", "sureness_curves"]
 
 INK, MUTED, RULE, TRAIN, VAL = "#101010", "#202020", "#303030", "#404040", "#505050"
@@ -64,14 +67,14 @@ def page_style(name: str) -> AbstractContextManager[None]:
     return matplotlib.rc_context(_STYLE | {"svg.hashsalt": name})
 
 
-def kept_epoch(history: Sequence[Mapping[str, float]], monitor: str) -> int:
+def kept_epoch(history: Sequence[Epoch], monitor: str) -> int:
     """The epoch whose weights were kept: the first with the highest monitored validation score."""
-    scores = [row[f"val_{monitor}"] for row in history]
-    return int(history[scores.index(max(scores))]["epoch"])
+    scores = [epoch.val_accuracy if monitor == "accuracy" else epoch.val_macro_f1 for epoch in history]
+    return int(history[scores.index(max(scores))].epoch)
 
 
 def learning_curves(
-    run: str, history: Sequence[Mapping[str, float]], monitor: str, levels: Mapping[str, tuple[str, float]]
+    run: str, history: Sequence[Epoch], monitor: str, levels: Mapping[str, tuple[str, float]]
 ) -> list[Curve]:
     """Draw loss, accuracy and macro-F1 over the epochs, training beside validation.
 
@@ -82,22 +85,31 @@ def learning_curves(
         levels: quantity → name and height of a level to compare with, e.g. chance.
     """
     kept = kept_epoch(history, monitor)
-    panels = (("loss", "Loss (cross-entropy)"), ("accuracy", "Accuracy"), ("macro_f1", "Macro-F1"))
+    epochs = [each.epoch for each in history]
+    panels = {
+        "loss": ("Loss (cross-entropy)", [(each.train_loss, each.val_loss) for each in history]),
+        "accuracy": ("Accuracy", [(each.train_accuracy, each.val_accuracy) for each in history]),
+        "macro_f1": ("Macro-F1", [(each.train_macro_f1, each.val_macro_f1) for each in history]),
+    }
     curves = []
-    for name, title in panels:
+    for name, (title, scores) in panels.items():
         with page_style(f"{run} {name}"):
-            curves.append(Curve(title, _panel(history, name, title, kept, levels.get(name))))
+            top = 1.0 if name != "loss" else 1.12 * max(max(pair) for pair in scores)
+            curves.append(Curve(title, _panel(epochs, scores, title, kept, top, levels.get(name))))
     return curves
 
 
 def _panel(
-    history: Sequence[Mapping[str, float]], name: str, title: str, kept: int, level: tuple[str, float] | None
+    epochs: Sequence[float],
+    scores: Sequence[tuple[float, float]],
+    title: str,
+    kept: int,
+    top: float,
+    level: tuple[str, float] | None,
 ) -> Markup:
-    epochs = [row["epoch"] for row in history]
-    train, val = ([row[f"{part}_{name}"] for row in history] for part in ("train", "val"))
+    train, val = ([pair[place] for pair in scores] for place in (0, 1))
     figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72))
     axes = figure.add_axes(PLOT)
-    top = 1.0 if name != "loss" else 1.12 * max(*train, *val)
     _frame(axes, epochs, top)
     _kept_line(axes, kept, epochs, top)
     if level is not None:
@@ -110,41 +122,37 @@ def _panel(
     return inline(figure, _alt(title, epochs, train, val, kept))
 
 
-def sureness_curves(sureness: Mapping[str, Any]) -> list[Curve]:
-    """Draw how often answers are right that say how sure they are, and what is wrong among the surest.
-
-    Args:
-        sureness: as ``evaluation.sureness`` makes it, of at least one photo.
-    """
+def sureness_curves(bins: Sequence[ReliabilityBin], curve: RiskCoverage) -> list[Curve]:
+    """Draw how often answers are right that say how sure they are, and what is wrong among the surest."""
     with page_style("sureness"):
         return [
-            Curve("Right, by the probability given", _reliability(sureness["reliability"])),
-            Curve("Wrong, by the share of photos answered", _risk(sureness["risk_coverage"])),
+            Curve("Right, by the probability given", _reliability(bins)),
+            Curve("Wrong, by the share of photos answered", _risk(curve)),
         ]
 
 
-def _reliability(bins: Sequence[Mapping[str, float]]) -> Markup:
+def _reliability(bins: Sequence[ReliabilityBin]) -> Markup:
     figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72))
     axes = figure.add_axes(PLOT)
     _square(axes, "probability of the answer", 1.0)
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (1, 2)))
     _beside(axes, 1.0, "as it says", MUTED)
     for part in bins:
-        axes.plot([part["confidence"]] * 2, [part["low"], part["high"]], color=VAL, linewidth=1)
-    axes.plot([part["confidence"] for part in bins], [part["accuracy"] for part in bins], "o", color=VAL, markersize=5)
-    told = "; ".join(f"at {part['confidence']:.2f} {part['accuracy']:.2f}" for part in bins)
+        axes.plot([part.confidence] * 2, [part.low, part.high], color=VAL, linewidth=1)
+    axes.plot([part.confidence for part in bins], [part.accuracy for part in bins], "o", color=VAL, markersize=5)
+    told = "; ".join(f"at {part.confidence:.2f} {part.accuracy:.2f}" for part in bins)
     return inline(figure, f"Share of right answers by the probability given: {told}.")
 
 
-def _risk(curve: Mapping[str, Sequence[float]]) -> Markup:
+def _risk(curve: RiskCoverage) -> Markup:
     figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72))
     axes = figure.add_axes(PLOT)
-    top = max(0.1, 1.15 * max(curve["risk"]))
+    top = max(0.1, 1.15 * max(curve.risk))
     _square(axes, "share of photos answered", top)
-    axes.plot(curve["coverage"], curve["risk"], color=VAL, linewidth=1.8, clip_on=False)
-    _beside(axes, curve["risk"][-1], "all answered", MUTED)
-    middle = min(range(len(curve["coverage"])), key=lambda i: abs(curve["coverage"][i] - 0.5))
-    told = f"{curve['risk'][middle]:.2f} for the surest half, {curve['risk'][-1]:.2f} for all photos"
+    axes.plot(curve.coverage, curve.risk, color=VAL, linewidth=1.8, clip_on=False)
+    _beside(axes, curve.risk[-1], "all answered", MUTED)
+    middle = min(range(len(curve.coverage)), key=lambda i: abs(curve.coverage[i] - 0.5))
+    told = f"{curve.risk[middle]:.2f} for the surest half, {curve.risk[-1]:.2f} for all photos"
     return inline(figure, f"Share of wrong answers by the share of photos answered: {told}.")
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from mien.metrics import wilson
+from mien.metrics import Interval, wilson
 from mien.reporting import numerals
+from mien.results.behaviour import ErrorRate
+from mien.results.scores import RunComparison, Scores
 
 __all__ = [
     "Cell",
@@ -60,7 +61,7 @@ class ClassRow:
     label: str
     precision: float | None
     recall: float | None
-    recall_interval: tuple[float, float] | None
+    recall_interval: Interval | None
     f1: float | None
     support: int
 
@@ -91,18 +92,18 @@ class Confusion:
     rows: tuple[ConfusionRow, ...]
 
 
-def score_dot(label: str, note: str, scores: Mapping[str, Any], kind: str) -> Dot:
+def score_dot(label: str, note: str, scores: Scores, kind: str) -> Dot:
     """Macro-F1 on a line from 0 to 1, with chance as the mark."""
-    value, ends = scores["macro_f1"], scores["interval"]
+    value, ends = scores.macro_f1, scores.interval
     text = numerals.score(value) + (f" ({numerals.interval(ends)})" if ends else "")
-    return _dot(label, note, text, kind, (value, ends, scores["chance_macro_f1"]))
+    return _dot(label, note, text, kind, (value, ends, scores.chance_macro_f1))
 
 
-def error_dot(entry: Mapping[str, Any], overall: float | None) -> Dot:
+def error_dot(entry: ErrorRate, overall: float | None) -> Dot:
     """Error rate of one bin on a line from 0 to 1, with the overall rate as the mark."""
-    rate, ends = entry["error_rate"], entry["interval"]
+    rate, ends = entry.error_rate, entry.interval
     text = numerals.percent(rate) + (f" ({numerals.interval(ends, 'percent')})" if ends else "")
-    return _dot(entry["bin"], numerals.plural(entry["images"], "photo"), text, "error", (rate, ends, overall))
+    return _dot(entry.bin, numerals.plural(entry.images, "photo"), text, "error", (rate, ends, overall))
 
 
 def heading(label: str) -> Dot:
@@ -110,16 +111,16 @@ def heading(label: str) -> Dot:
     return Dot(label, "", "", "head", None)
 
 
-def difference_dots(comparisons: Sequence[Mapping[str, Any]], *, digits: int = 2) -> tuple[list[Dot], float]:
+def difference_dots(comparisons: Sequence[RunComparison], *, digits: int = 2) -> tuple[list[Dot], float]:
     """Differences of macro-F1 between two models; see ``change_dots``."""
     rows = [
-        (f"{entry['first']} − {entry['second']}", entry["verdict"], entry["macro_f1_difference"], entry["interval"])
+        (f"{entry.first} − {entry.second}", entry.verdict, entry.macro_f1_difference, entry.interval)
         for entry in comparisons
     ]
     return change_dots(rows, digits=digits)
 
 
-def change_dots(rows: Sequence[tuple[str, str, float, Sequence[float]]], *, digits: int = 2) -> tuple[list[Dot], float]:
+def change_dots(rows: Sequence[tuple[str, str, float, Interval]], *, digits: int = 2) -> tuple[list[Dot], float]:
     """Changes on a line whose middle is zero, and the value at its right end.
 
     Args:
@@ -146,39 +147,38 @@ def change_dots(rows: Sequence[tuple[str, str, float, Sequence[float]]], *, digi
     return dots, reach
 
 
-def class_rows(scores: Mapping[str, Any], labels: Sequence[str]) -> list[ClassRow]:
+def class_rows(scores: Scores, labels: Sequence[str]) -> list[ClassRow]:
     """One row for each of the classes; classes without photos have no scores."""
     rows = []
     for label in labels:
-        entry = scores["per_class"][label]
-        i = scores["labels"].index(label)
-        found = wilson(scores["confusion"][i][i], entry["support"])
-        ends = None if found is None else (found.low, found.high)
-        rows.append(ClassRow(label, entry["precision"], entry["recall"], ends, entry["f1"], entry["support"]))
+        entry = scores.per_class[label]
+        i = scores.labels.index(label)
+        ends = wilson(scores.confusion[i][i], entry.support)
+        rows.append(ClassRow(label, entry.precision, entry.recall, ends, entry.f1, entry.support))
     return rows
 
 
-def confusion_table(scores: Mapping[str, Any], answers: Sequence[str]) -> Confusion:
+def confusion_table(scores: Scores, answers: Sequence[str]) -> Confusion:
     """The confusion matrix with shares of each row.
 
     Args:
         answers: the classes the model could answer, in order.
     """
-    columns = [scores["labels"].index(label) for label in answers]
+    columns = [scores.labels.index(label) for label in answers]
     rows = []
-    for i, label in enumerate(scores["labels"]):
-        counts = [scores["confusion"][i][j] for j in columns]
-        n = scores["support"][label]
+    for i, label in enumerate(scores.labels):
+        counts = [scores.confusion[i][j] for j in columns]
+        n = scores.support[label]
         cells = (Cell(c, c / n if n else None, i == j) for c, j in zip(counts, columns, strict=True))
         rows.append(ConfusionRow(label, n, tuple(cells)))
     return Confusion(tuple(answers), tuple(rows))
 
 
-def frequent_confusions(scores: Mapping[str, Any], most: int = 5) -> list[tuple[str, str, int, int]]:
+def frequent_confusions(scores: Scores, most: int = 5) -> list[tuple[str, str, int, int]]:
     """True class, wrong answer, how often, and of how many; the most frequent first."""
-    labels, confusion = scores["labels"], scores["confusion"]
+    labels, confusion = scores.labels, scores.confusion
     pairs = [
-        (labels[i], labels[j], confusion[i][j], scores["support"][labels[i]])
+        (labels[i], labels[j], confusion[i][j], scores.support[labels[i]])
         for i in range(len(labels))
         for j in range(len(labels))
         if i != j and confusion[i][j]

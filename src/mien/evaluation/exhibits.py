@@ -1,9 +1,8 @@
-"""Which photos the report shows, and what is said below each."""
+"""Which photos a report shows, and what is said below each."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,10 +11,12 @@ import polars as pl
 from mien.data.face_audit import face_flags
 from mien.data.manifest import usable
 from mien.data.pixels import Pixels
-from mien.reporting.numerals import count, percent, score
-from mien.reporting.photos import Album, Photo
+from mien.evaluation.thumbnails import Album
+from mien.results.audit import DoubtfulLabels, ExaminedAudit
+from mien.results.behaviour import Mistake
+from mien.results.exhibits import Exhibit, ExhibitGroup, Exhibits, Thumbnail
 
-__all__ = ["Exhibit", "Group", "galleries"]
+__all__ = ["exhibits"]
 
 SAMPLE = 16
 MOST_CONFLICTS = 24
@@ -26,67 +27,54 @@ MOST_FLAGGED = 4
 MOST_DOUBTS = 24
 
 FLAGGED = {
-    "no_face": "No face found",
-    "tiny_face": "Tiny face",
-    "cut_face": "Cut off by the frame",
-    "blurred_face": "Blurred face",
-}
-"""Flags that are shown by examples → heading."""
-WORST_FIRST = {
     "no_face": pl.col("row"),
     "tiny_face": pl.col("face_side"),
     "cut_face": -pl.col("face_cut"),
     "blurred_face": pl.col("face_focus"),
 }
+"""Flags that are shown by examples → what the worst have least of."""
 
 
-@dataclass(frozen=True)
-class Exhibit:
-    """A photo and what is said of it, in a few words; empty for nothing."""
-
-    photo: Photo
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Group:
-    """Photos to be seen side by side, and how many more there are."""
-
-    exhibits: tuple[Exhibit, ...]
-    more: int
-
-
-def galleries(results: Mapping[str, Any], manifest: pl.DataFrame, pixels: Pixels) -> dict[str, Any]:
+def exhibits(
+    data: ExaminedAudit,
+    mistakes: Sequence[Mistake],
+    target_mistakes: Sequence[Mistake],
+    manifest: pl.DataFrame,
+    pixels: Pixels,
+    *,
+    seed: int,
+) -> Exhibits:
     """The photos of every gallery.
 
     Args:
         manifest: every file of the data and of the target.
         pixels: the decoded photos of the study.
+        seed: of the sample.
     """
     view, face_view = pixels.largest("photo"), pixels.largest("face")
-    assert view is not None  # a study keeps the photos themselves for the report
+    if view is None:
+        raise ValueError("whole photos were not decoded, so none can be shown")
     album = Album(manifest, pixels, view)
     faces = Album(manifest, pixels, face_view) if face_view else album
-    data = usable(manifest).filter(pl.col("source").is_in(results["data"]["names"]))
-    flags = face_flags(data)
-    target = results.get("target", {})
-    return {
-        "sample": album.photos(_sample(data, results["config"]["seed"])),
-        "conflicts": _conflicts(data, album),
-        "drawn": _drawn(data.filter(flags["drawn"]), album),
-        "perhaps_drawn": _drawn(data.filter(flags["perhaps_drawn"]), album),
-        "copies": _copies(data, album),
-        "series": _series(data, album),
-        "faces": {name: _flagged(data.filter(flags[name]), name, (album, faces)) for name in FLAGGED},
-        "doubts": _doubts(results["data"]["doubtful_labels"], album),
-        "test": _mistakes(results["mistakes"], album),
-        "target": _mistakes(target.get("mistakes", []), album),
-    }
+    rows = usable(manifest).filter(pl.col("source").is_in(data.names))
+    flags = face_flags(rows)
+    return Exhibits(
+        sample=album.photos(_sample(rows, seed)),
+        conflicts=_conflicts(rows, album),
+        drawn=_drawn(rows.filter(flags["drawn"]), album),
+        perhaps_drawn=_drawn(rows.filter(flags["perhaps_drawn"]), album),
+        copies=_copies(rows, album),
+        series=_series(rows, album),
+        faces={name: _flagged(rows.filter(flags[name]), name, (album, faces)) for name in FLAGGED},
+        doubts=_doubts(data.doubtful_labels, album),
+        test=_mistakes(mistakes, album),
+        target=_mistakes(target_mistakes, album),
+    )
 
 
-def _mistakes(mistakes: Sequence[Mapping[str, Any]], album: Album) -> list[Photo]:
+def _mistakes(mistakes: Sequence[Mistake], album: Album) -> tuple[Thumbnail, ...]:
     """In the order of the results, with what each rests on where that was asked for."""
-    return album.photos([each["row"] for each in mistakes], [each.get("rests_on") for each in mistakes])
+    return album.photos([each.row for each in mistakes], [each.rests_on for each in mistakes])
 
 
 def _sample(data: pl.DataFrame, seed: int) -> list[int]:
@@ -99,7 +87,7 @@ def _sample(data: pl.DataFrame, seed: int) -> list[int]:
     return drawn[:SAMPLE]
 
 
-def _conflicts(data: pl.DataFrame, album: Album) -> list[Group]:
+def _conflicts(data: pl.DataFrame, album: Album) -> tuple[ExhibitGroup, ...]:
     """The copies of each picture that stands under several labels, one of each label first."""
     labelled = data.filter(pl.col("label").is_not_null())
     mixed = labelled.filter(pl.col("label").n_unique().over("near_group") > 1)
@@ -107,17 +95,18 @@ def _conflicts(data: pl.DataFrame, album: Album) -> list[Group]:
     for part in mixed.partition_by("near_group", maintain_order=True)[:MOST_CONFLICTS]:
         turns = part.sort(pl.int_range(pl.len()).over("label"), "label", maintain_order=True)
         shown = turns["row"].head(max(MOST_COPIES, turns["label"].n_unique())).to_list()
-        groups.append(Group(tuple(_exhibits(album, shown, [""] * len(shown))), len(turns) - len(shown)))
-    return groups
+        exhibits = _exhibits(album, shown, [""] * len(shown))
+        groups.append(ExhibitGroup(exhibits=exhibits, more=len(turns) - len(shown)))
+    return tuple(groups)
 
 
-def _drawn(drawn: pl.DataFrame, album: Album) -> list[Exhibit]:
+def _drawn(drawn: pl.DataFrame, album: Album) -> tuple[Exhibit, ...]:
     """The surest first, with the probability of a drawing."""
     rows = drawn.sort("drawn", "path", descending=[True, False]).head(MOST_DRAWN)
-    return _exhibits(album, rows["row"].to_list(), [score(p) for p in rows["drawn"]])
+    return _exhibits(album, rows["row"].to_list(), [f"{p:.2f}" for p in rows["drawn"]])
 
 
-def _copies(data: pl.DataFrame, album: Album) -> list[Group]:
+def _copies(data: pl.DataFrame, album: Album) -> tuple[ExhibitGroup, ...]:
     """Copies that are not the same file, those in several given splits first; what has several labels stands above."""
     distinct = data.unique("exact_group", keep="first", maintain_order=True)
     agree, several = pl.col("label").n_unique().over("near_group") == 1, pl.len().over("near_group") > 1
@@ -126,44 +115,53 @@ def _copies(data: pl.DataFrame, album: Album) -> list[Group]:
     return _groups(shown.partition_by("near_group", maintain_order=True), album)
 
 
-def _series(data: pl.DataFrame, album: Album) -> list[Group]:
+def _series(data: pl.DataFrame, album: Album) -> tuple[ExhibitGroup, ...]:
     """Photos of one shoot, perhaps; one for each picture."""
     pictures = data.unique("near_group", keep="first", maintain_order=True)
     several = pictures.filter(pl.len().over("series") > 1).sort("series", "row")
     return _groups(several.partition_by("series", maintain_order=True), album)
 
 
-def _groups(parts: Sequence[pl.DataFrame], album: Album) -> list[Group]:
+def _groups(parts: Sequence[pl.DataFrame], album: Album) -> tuple[ExhibitGroup, ...]:
     groups = []
     for part in parts[:MOST_GROUPS]:
         shown = part.head(MOST_COPIES)
         notes = [_file(row) for row in shown.iter_rows(named=True)]
-        groups.append(Group(tuple(_exhibits(album, shown["row"].to_list(), notes)), len(part) - len(shown)))
-    return groups
+        exhibits = _exhibits(album, shown["row"].to_list(), notes)
+        groups.append(ExhibitGroup(exhibits=exhibits, more=len(part) - len(shown)))
+    return tuple(groups)
 
 
 def _file(row: Mapping[str, Any]) -> str:
     """What tells copies apart: size, format and, where the data came with one, the split."""
     given = f", {row['given_split']}" if row["given_split"] else ""
-    return f"{count(row['width'])} × {count(row['height'])} {row['format']}{given}"
+    return f"{row['width']:,} × {row['height']:,} {row['format']}{given}"
 
 
-def _flagged(flagged: pl.DataFrame, name: str, albums: tuple[Album, Album]) -> list[Exhibit]:
+def _flagged(flagged: pl.DataFrame, name: str, albums: tuple[Album, Album]) -> tuple[Exhibit, ...]:
     """The worst ones; blur is judged by the face, all else by the whole photo."""
     whole, faces = albums
-    rows = flagged.sort(WORST_FIRST[name], "row").head(MOST_FLAGGED)
-    notes = {
-        "tiny_face": [f"{count(side)} px" for side in rows["face_side"]],
-        "cut_face": [f"{percent(share)} outside" for share in rows["face_cut"]],
-    }.get(name, [""] * len(rows))
+    rows = flagged.sort(FLAGGED[name], "row").head(MOST_FLAGGED)
+    notes = [_how_far(name, row) for row in rows.iter_rows(named=True)]
     return _exhibits(faces if name == "blurred_face" else whole, rows["row"].to_list(), notes)
 
 
-def _doubts(doubtful: Mapping[str, Any], album: Album) -> list[Exhibit]:
+def _how_far(name: str, row: Mapping[str, Any]) -> str:
+    """How far a flag applies, where a number tells it."""
+    if name == "tiny_face":
+        return f"{row['face_side']:,.0f} px"
+    return f"{_percent(row['face_cut'])} outside" if name == "cut_face" else ""
+
+
+def _doubts(doubtful: DoubtfulLabels, album: Album) -> tuple[Exhibit, ...]:
     """In the order of the results, the most doubtful first."""
-    entries = doubtful.get("list", [])[:MOST_DOUBTS]
-    return _exhibits(album, [entry["row"] for entry in entries], [percent(e["label_quality"]) for e in entries])
+    entries = doubtful.list[:MOST_DOUBTS]
+    return _exhibits(album, [entry.row for entry in entries], [_percent(entry.label_quality) for entry in entries])
 
 
-def _exhibits(album: Album, rows: Sequence[int], notes: Sequence[str]) -> list[Exhibit]:
-    return [Exhibit(photo, note) for photo, note in zip(album.photos(rows), notes, strict=True)]
+def _exhibits(album: Album, rows: Sequence[int], notes: Sequence[str]) -> tuple[Exhibit, ...]:
+    return tuple(Exhibit(photo=photo, note=note) for photo, note in zip(album.photos(rows), notes, strict=True))
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f}\N{NO-BREAK SPACE}%"

@@ -1,8 +1,7 @@
-"""Small copies of photos for the report, made of the decoded pixels alone: nothing else of the file is in them."""
+"""Small copies of photos for a report, made of the decoded pixels alone: nothing else of the file is in them."""
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,47 +9,22 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from PIL import Image
 
 from mien.data.pixels import Pixels
 from mien.data.preprocess import View
 from mien.evaluation.attention import with_heat
+from mien.results.exhibits import Thumbnail
 
-__all__ = ["Album", "Photo"]
+__all__ = ["Album"]
+
+Falls = tuple[tuple[float, ...], ...]
+"""How far an answer's probability falls by patch, in rows."""
 
 LONGER_SIDE = 160
 """Longer side of an embedded photo, px; a smaller original is not enlarged."""
 QUALITY = 70
-
-
-@dataclass(frozen=True)
-class Photo:
-    """A photo to show.
-
-    Attributes:
-        uri: the JPEG as a data URI.
-        width: px.
-        height: px.
-        focus: where the face is, as CSS ``object-position`` of a square cut-out.
-        face: left, top, width and height of the face as per cent of the photo, cut at its edges, or None.
-        path: inside its source.
-        label: its class.
-        heat: the photo with what an answer rests on in red, as a data URI, or None.
-    """
-
-    uri: str
-    width: int
-    height: int
-    focus: str
-    face: tuple[float, float, float, float] | None
-    path: str
-    label: str
-    heat: str | None = None
-
-    @property
-    def name(self) -> str:
-        """File name, without its folders."""
-        return self.path.rsplit("/", 1)[-1]
 
 
 @dataclass(frozen=True)
@@ -67,33 +41,42 @@ class Album:
     pixels: Pixels
     view: View
 
-    def photos(self, rows: Sequence[int], falls: Sequence[Any] | None = None) -> list[Photo]:
+    def photos(self, rows: Sequence[int], falls: Sequence[Falls | None] | None = None) -> tuple[Thumbnail, ...]:
         """The photos of the given rows, in their order.
 
         Args:
             falls: what an answer rests on in each photo, as rows of patches; None where that is not known.
         """
         if not rows:
-            return []
+            return ()
         wanted = self.manifest.filter(pl.col("row").is_in(list(rows)))
         about = {row["row"]: row for row in wanted.iter_rows(named=True)}
         squares = self.pixels.read(self.view, rows)
         falls = falls or [None] * len(rows)
-        return [_photo(about[r], square, self.view, f) for r, square, f in zip(rows, squares, falls, strict=True)]
+        return tuple(
+            _thumbnail(about[r], square, self.view, f) for r, square, f in zip(rows, squares, falls, strict=True)
+        )
 
 
-def _photo(row: Mapping[str, Any], square: np.ndarray[Any, np.dtype[np.uint8]], view: View, falls: Any) -> Photo:
+def _thumbnail(row: Mapping[str, Any], square: NDArray[np.uint8], view: View, falls: Falls | None) -> Thumbnail:
     image = Image.fromarray(square).resize(_size(row, view), Image.Resampling.BICUBIC)
-    heat = _uri(with_heat(image, np.array(falls))) if falls else None
     is_whole = view.name == "photo"
-    focus, face = (_focus(row), _face(row)) if is_whole else ("50% 50%", None)
-    return Photo(_uri(image), *image.size, focus, face, row["path"], row["label"] or "", heat)
+    return Thumbnail(
+        jpeg=_jpeg(image),
+        width=image.width,
+        height=image.height,
+        focus=_focus(row) if is_whole else "50% 50%",
+        face=_face(row) if is_whole else None,
+        path=row["path"],
+        label=row["label"] or "",
+        heat_jpeg=_jpeg(with_heat(image, np.array(falls))) if falls else None,
+    )
 
 
-def _uri(image: Image.Image) -> str:
+def _jpeg(image: Image.Image) -> bytes:
     content = io.BytesIO()
     image.save(content, "JPEG", quality=QUALITY, optimize=True)
-    return "data:image/jpeg;base64," + base64.b64encode(content.getvalue()).decode("ascii")
+    return content.getvalue()
 
 
 def _size(row: Mapping[str, Any], view: View) -> tuple[int, int]:

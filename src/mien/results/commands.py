@@ -1,0 +1,97 @@
+"""The results of ``mien audit``, ``mien evaluate`` and ``mien export``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from mien.results.audit import CorrectionsRecord, ExaminedAudit
+from mien.results.document import Document
+from mien.results.record import Record, about
+from mien.results.target import TargetResults
+
+__all__ = [
+    "AuditPaths",
+    "AuditResults",
+    "AuditedData",
+    "ClassMap",
+    "ClassMapPaths",
+    "ClassMapResults",
+    "EvaluateResults",
+    "ExportResults",
+    "Lost",
+]
+
+
+class AuditPaths(Record):
+    """Where things are."""
+
+    findings: Annotated[str | None, about("The table that `--out` wrote.")]
+
+
+class AuditedData(ExaminedAudit):
+    """What the photos hold, and what the audit made of it."""
+
+    corrections: Annotated[CorrectionsRecord | None, about("The table of decisions that was applied.")]
+    findings: Annotated[int, about("Photos with a finding.")]
+
+
+class AuditResults(Document, tag="audit"):
+    """What `mien audit` found."""
+
+    data: Annotated[AuditedData, about("What the photos hold.")]
+    paths: Annotated[AuditPaths, about("Where things are.")]
+
+
+class EvaluateResults(Document, tag="evaluate"):
+    """What `mien evaluate` found."""
+
+    model: Annotated[str, about("What was given.")]
+    labels: Annotated[tuple[str, ...], about("The classes in the model's order.")]
+    corrections: Annotated[CorrectionsRecord | None, about("The table of decisions that was applied.")]
+    target: Annotated[TargetResults, about("The first of `targets`.")]
+    targets: Annotated[dict[str, TargetResults], about("What was given → its results.")]
+
+
+class ClassMap(Record):
+    """Which class of the photos answers to which of the model."""
+
+    classes: Annotated[dict[str, str], about("Class of the photos → class of the model.")]
+    drop: Annotated[tuple[str, ...], about("Classes to leave out.")]
+    unknown: Annotated[tuple[str, ...], about("Classes that the model does not know.")]
+
+
+class ClassMapPaths(Record):
+    """Where things are."""
+
+    labels: Annotated[str, about("The class map that was written.")]
+
+
+class ClassMapResults(Document, tag="class map"):
+    """What `mien evaluate --write-class-map` wrote; nothing is scored."""
+
+    model: Annotated[str, about("What was given.")]
+    labels: Annotated[tuple[str, ...], about("The classes in the model's order.")]
+    mapping: Annotated[ClassMap, about("As it stands in the file.")]
+    paths: Annotated[ClassMapPaths, about("Where things are.")]
+
+
+class Lost(Record):
+    """What a smaller file costs, on the validation photos of the model's study."""
+
+    images: Annotated[int, about("Photos.")]
+    macro_f1_before: Annotated[float | None, about("Of the model.")]
+    macro_f1: Annotated[float | None, about("Of the file that was written.")]
+    same_label: Annotated[float, about("Share of photos with the same answer.")]
+    largest_difference: Annotated[float, about("Of the logits.")]
+    speed: Annotated[float, about("As a multiple of what it was.")]
+
+
+class ExportResults(Document, tag="export"):
+    """What `mien export` wrote."""
+
+    model: Annotated[str, about("The model file.")]
+    out: Annotated[str, about("The file that was written.")]
+    precision: Annotated[str, about("`fp32`, `fp16` or `int8`.")]
+    bytes_before: Annotated[int, about("Size of the model file.")]
+    bytes: Annotated[int, about("Size of the file that was written.")]
+    validation: Annotated[Lost | None, about("Null where the photos of the study are not beside the model.")]

@@ -1,0 +1,84 @@
+"""The door of ``results.json``: what goes out is checked against its type; what comes in and differs is refused.
+
+Numbers are Python's own: a NumPy scalar is refused when a result is encoded, and NaN becomes null, which the check
+then refuses wherever a number must be.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import msgspec
+
+import mien
+from mien.files import whole_file, write_text
+from mien.results.exhibits import Exhibits
+from mien.results.record import Record, about
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "THUMBNAILS",
+    "Document",
+    "decode",
+    "encode",
+    "read_exhibits",
+    "write_exhibits",
+    "write_results",
+]
+
+SCHEMA_VERSION = 2
+"""Of all documents; raised by every change that a reader of the version before would stumble over."""
+
+THUMBNAILS = "thumbnails.msgpack"
+
+D = TypeVar("D", bound="Document")
+
+
+class Document(Record, tag_field="command"):
+    """The results of one command."""
+
+    schema_version: Annotated[int, about("Of this layout.")] = SCHEMA_VERSION
+    mien: Annotated[str, about("Version that wrote it.")] = mien.__version__
+
+
+def encode(document: Document) -> str:
+    """A document as JSON in one line.
+
+    Raises:
+        TypeError: if it holds what is no plain data, such as a NumPy scalar.
+        msgspec.ValidationError: if a value is not of the type of its field.
+    """
+    content = msgspec.json.encode(document)
+    msgspec.json.decode(content, type=type(document))
+    return content.decode()
+
+
+def decode(kind: type[D], content: str | bytes) -> D:
+    """A document of the given kind.
+
+    Raises:
+        msgspec.MsgspecError: if the JSON is damaged, or of another layout.
+    """
+    return msgspec.json.decode(content, type=kind)
+
+
+def write_results(document: Document, folder: Path) -> None:
+    """Write a document as ``results.json`` into a folder, whole or not at all, a line for each field."""
+    write_text(msgspec.json.format(encode(document), indent=1), folder / "results.json")
+
+
+def write_exhibits(exhibits: Exhibits, folder: Path) -> None:
+    """Write the photos of a report as ``thumbnails.msgpack`` into a folder, whole or not at all."""
+    with whole_file(folder / THUMBNAILS) as partial:
+        partial.write_bytes(msgspec.msgpack.encode(exhibits))
+
+
+def read_exhibits(folder: Path) -> Exhibits | None:
+    """The photos of a report; None where none were kept.
+
+    Raises:
+        msgspec.MsgspecError: if the file is damaged.
+    """
+    path = folder / THUMBNAILS
+    return msgspec.msgpack.decode(path.read_bytes(), type=Exhibits) if path.exists() else None

@@ -1,0 +1,78 @@
+"""Results are read back as what they were written as."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from mien.errors import ResultsError
+from mien.results.adaptation import AdaptResults
+from mien.results.commands import AuditResults, ClassMapResults, EvaluateResults, ExportResults
+from mien.results.comparison import CompareResults
+from mien.results.document import SCHEMA_VERSION
+from mien.results.study import StudyResults, TrainResults
+
+__all__ = ["DOCUMENTS", "AnyResults", "open_results"]
+
+AnyResults = (
+    StudyResults
+    | TrainResults
+    | AuditResults
+    | EvaluateResults
+    | ClassMapResults
+    | CompareResults
+    | AdaptResults
+    | ExportResults
+)
+DOCUMENTS = (
+    StudyResults,
+    TrainResults,
+    CompareResults,
+    AdaptResults,
+    AuditResults,
+    EvaluateResults,
+    ClassMapResults,
+    ExportResults,
+)
+"""Every kind of results, in the order in which they are documented."""
+
+
+class _Header(msgspec.Struct):
+    """What tells versions apart; the other keys are not looked at."""
+
+    schema_version: int | None = None
+    mien: str | None = None
+
+
+def open_results(path: str | Path) -> AnyResults:
+    """Read the results of a command: the ``results.json`` of a folder, or a file that ``--json`` was saved to.
+
+    Args:
+        path: a folder that a command wrote, or the file itself.
+
+    Returns:
+        The typed results, as the command had them.
+
+    Raises:
+        ResultsError: if there are none, or if they are damaged or of another version of mien.
+    """
+    file = Path(path).expanduser()
+    file = file / "results.json" if file.is_dir() else file
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise ResultsError(
+            f"{file}: cannot be read ({error.strerror}); give a folder that mien has finished"
+        ) from error
+    try:
+        header = msgspec.json.decode(content, type=_Header)
+        if header.schema_version != SCHEMA_VERSION:
+            raise ResultsError(
+                f"{file}: written by mien {header.mien or 'of unknown version'}, whose results this version does not "
+                "read; run the command again"
+            )
+        found: AnyResults = msgspec.json.decode(content, type=AnyResults)
+    except msgspec.MsgspecError as error:
+        raise ResultsError(f"{file}: no results of mien that can be read ({error})") from error
+    return found

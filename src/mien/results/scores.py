@@ -1,0 +1,58 @@
+"""Scores of one set of predictions, and how two runs compare."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from mien.metrics import Interval, Verdict
+from mien.results.record import Record, about
+
+__all__ = ["ClassScores", "RunComparison", "Scores"]
+
+
+class ClassScores(Record):
+    """Scores of one class."""
+
+    precision: Annotated[float | None, about("Share of right answers among those that name the class.")]
+    recall: Annotated[float | None, about("Share of the class's images that are recognised.")]
+    f1: Annotated[float | None, about("Harmonic mean of precision and recall.")]
+    support: Annotated[int, about("True images of the class.")]
+
+
+class Scores(Record):
+    """Scores of one set of predictions; null where there is no score, never 0."""
+
+    macro_f1: Annotated[float | None, about("Mean F1 over the classes that have images.")]
+    interval: Annotated[Interval | None, about("Of `macro_f1`: 95 % bootstrap over what belongs together.")]
+    accuracy: Annotated[float | None, about("Share of right answers.")]
+    accuracy_interval: Annotated[Interval | None, about("Of `accuracy`, likewise.")]
+    per_class: Annotated[dict[str, ClassScores], about("Class → its scores.")]
+    confusion: Annotated[
+        tuple[tuple[int, ...], ...], about("Rows true, columns predicted, both in the order of `labels`.")
+    ]
+    labels: Annotated[tuple[str, ...], about("The classes that were scored, in order.")]
+    support: Annotated[dict[str, int], about("Class → true images.")]
+    images: Annotated[int, about("Images that were scored.")]
+    chance_macro_f1: Annotated[float | None, about("Macro-F1 of answers drawn by the class shares.")]
+    majority_accuracy: Annotated[float | None, about("Accuracy of always naming the most frequent class.")]
+    beats_chance: Annotated[bool, about("Whether the whole `interval` lies above `chance_macro_f1`.")]
+
+    def row(self, label: str) -> tuple[int, ...]:
+        """The answers given to the images of one true class, in the order of ``labels``."""
+        return self.confusion[self.labels.index(label)]
+
+    @property
+    def right(self) -> int:
+        """Images that were answered rightly."""
+        return sum(row[i] for i, row in enumerate(self.confusion))
+
+
+class RunComparison(Record):
+    """Two runs on the same images; a positive difference speaks for the first."""
+
+    first: Annotated[str, about("Name of a run.")]
+    second: Annotated[str, about("Name of another.")]
+    split: Annotated[str, about("The split that both answered.")]
+    macro_f1_difference: Annotated[float, about("First less second.")]
+    interval: Annotated[Interval, about("Of the difference: 95 % paired bootstrap.")]
+    verdict: Annotated[Verdict, about("`better` or `worse` where the interval leaves out 0, else `cannot tell`.")]

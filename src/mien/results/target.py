@@ -1,0 +1,193 @@
+"""Photos from elsewhere: how a model scores on them, whether they are new, and why the score differs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from mien.metrics import Interval
+from mien.results.audit import Audit
+from mien.results.behaviour import ErrorRates, Mistake, Sureness
+from mien.results.record import Record, about
+from mien.results.scores import Scores
+
+__all__ = [
+    "Causes",
+    "Change",
+    "ConfusionChange",
+    "Counted",
+    "Drift",
+    "Effect",
+    "JpegQuality",
+    "LabelMatching",
+    "LabelShare",
+    "Move",
+    "PropertyDrift",
+    "Reference",
+    "Spread",
+    "TargetResults",
+    "TargetScores",
+]
+
+
+class LabelMatching(Record):
+    """How the target's classes answer to the model's."""
+
+    matched: Annotated[dict[str, str], about("Class of the target → class of the model.")]
+    kinds: Annotated[
+        dict[str, str],
+        about("Class of the target → `exact`, `synonym`, `given` by the class map, or `merged` with another."),
+    ]
+    extra: Annotated[tuple[str, ...], about("Classes that the model does not know.")]
+    missing: Annotated[tuple[str, ...], about("Classes of the model that the target lacks.")]
+    dropped: Annotated[tuple[str, ...], about("Classes that the class map leaves out.")]
+
+
+class Reference(Record):
+    """A published result on exactly these photos."""
+
+    what: Annotated[str, about("Whose it is.")]
+    accuracy: Annotated[float, about("In [0, 1].")]
+    macro_f1: Annotated[float, about("In [0, 1].")]
+
+
+class Change(Record):
+    """`shared` less the test split, over the same classes."""
+
+    macro_f1: Annotated[float | None, about("Null where a class has no test photo.")]
+    accuracy: Annotated[float | None, about("Likewise.")]
+
+
+class TargetScores(Record):
+    """How one run scores on the target."""
+
+    labels: Annotated[LabelMatching, about("How classes were matched.")]
+    all: Annotated[Scores, about("All images but those of dropped classes; unknown classes are always wrong.")]
+    shared: Annotated[Scores, about("Images of shared classes; any answer is allowed.")]
+    shared_limited: Annotated[Scores, about("The same, answers limited to the shared classes.")]
+    reference: Annotated[Reference | None, about("A published result on exactly these photos.")]
+    change_from_test: Annotated[Change | None, about("Null without test scores.")] = None
+
+    @property
+    def macro_f1_change(self) -> float | None:
+        """Change of macro-F1 from the test photos; None where it is not known."""
+        return self.change_from_test.macro_f1 if self.change_from_test else None
+
+
+class Effect(Record):
+    """What the test photos score once they are changed."""
+
+    macro_f1: Annotated[float, about("Then.")]
+    change: Annotated[float, about("From the photos as they are.")]
+    interval: Annotated[Interval, about("Of the change: 95 % paired bootstrap.")]
+    lowers: Annotated[bool, about("Whether the whole interval lies below 0.")]
+
+
+class Move(Effect):
+    """What they score once one property is as in the target."""
+
+    property: Annotated[str, about("`crop`, `resolution`, `grey`, `light`, `compression` or `class_balance`.")]
+
+
+class JpegQuality(Record):
+    """How strongly files are compressed."""
+
+    share: Annotated[float, about("Share of the target's files that are JPEGs.")]
+    test: Annotated[float | None, about("Median quality (1 to 100) of the test photos that are; null without one.")]
+    target: Annotated[float | None, about("Likewise of the target's.")]
+
+
+class Causes(Record):
+    """Why the target scores otherwise: the test photos of the shared classes made like the target's."""
+
+    images: Annotated[int, about("Test photos that were changed.")]
+    macro_f1: Annotated[float, about("As they are.")]
+    moved: Annotated[tuple[Move, ...], about("One property at a time.")]
+    together: Annotated[Effect, about("All of them.")]
+    reached: Annotated[float, about("Macro-F1 on the target.")]
+    unexplained: Annotated[float, about("`reached` less `together.macro_f1`.")]
+    jpeg: Annotated[JpegQuality, about("`compression` is moved where `share` is not 0.")]
+
+
+class Spread(Record):
+    """How the photos of one set are spread over a property."""
+
+    photos: Annotated[int, about("Photos that have the property.")]
+    median: Annotated[float, about("Of their values.")]
+    shares: Annotated[tuple[float, ...], about("In each bin; the outer ones hold what lies beyond.")]
+
+
+class PropertyDrift(Record):
+    """How two sets differ in one property."""
+
+    property: Annotated[str, about("Its name.")]
+    overlap: Annotated[float, about("1 less the Kolmogorov-Smirnov distance: 1 where the sets are alike.")]
+    edges: Annotated[tuple[float, ...], about("Of the bins.")]
+    own: Annotated[Spread, about("All photos in a split.")]
+    target: Annotated[Spread, about("Photos of the target.")]
+
+
+class LabelShare(Record):
+    """Share of one class among the photos of shared classes."""
+
+    own: Annotated[float, about("In the model's photos.")]
+    target: Annotated[float, about("In the target.")]
+
+
+class Drift(Record):
+    """How the target differs from the model's photos."""
+
+    properties: Annotated[tuple[PropertyDrift, ...], about("Those that differ most first.")]
+    labels: Annotated[dict[str, LabelShare], about("Shared class → its shares.")]
+
+
+class Counted(Record):
+    """So many of so many."""
+
+    count: Annotated[int, about("How many.")]
+    of: Annotated[int, about("Of how many.")]
+
+
+class ConfusionChange(Record):
+    """A confusion that is more, or less, frequent on the target."""
+
+    true: Annotated[str, about("True class.")]
+    predicted: Annotated[str, about("Answer.")]
+    test: Annotated[Counted, about("On the test photos.")]
+    target: Annotated[Counted, about("On the target.")]
+    change: Annotated[float, about("Of the share.")]
+    interval: Annotated[Interval, about("Of the change (Newcombe, 1998); holds for all pairs together.")]
+    is_clear: Annotated[bool, about("Whether the interval leaves out 0.")]
+
+
+class TargetResults(TargetScores):
+    """Everything that is known of the selected run on the target."""
+
+    data: Annotated[Audit, about("What the target holds.")]
+    seen_in_training: Annotated[int, about("Images that the model or its backbone was trained on, byte for byte.")]
+    near_copies: Annotated[
+        int | None,
+        about(
+            "Images that are copies, byte for byte or near, of photos that the model was trained or selected on; null "
+            "of a model that lies in no study."
+        ),
+    ]
+    known_collections: Annotated[
+        tuple[str, ...],
+        about("Collections that the model or its backbone was trained on and the target is part of, by name."),
+    ]
+    recurring_groups: Annotated[
+        int, about("Pictures that stand in data and target, perhaps re-encoded; 0 of `mien evaluate`.")
+    ] = 0
+    is_new: Annotated[
+        bool, about("Whether none of `near_copies`, `seen_in_training` and `known_collections` speaks against it.")
+    ]
+    causes: Annotated[
+        Causes | None, about("Null with fewer than 20 such test photos, or of a model that lies in no study.")
+    ]
+    drift: Annotated[Drift | None, about("Null of a model that lies in no study.")]
+    confusion_changes: Annotated[
+        tuple[ConfusionChange, ...] | None, about("The three that changed most; null without test scores.")
+    ]
+    sureness: Annotated[Sureness, about("On the shared classes.")]
+    mistakes: Annotated[tuple[Mistake, ...], about("The most confident first.")]
+    error_rates: Annotated[tuple[ErrorRates, ...], about("By property of the photo.")]
