@@ -20,11 +20,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from mien.settings.budget import Budget
+from mien.settings.training import TrainSettings
 from torch import nn
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
 
-from mien.config import Budget, TrainSettings
 from mien.data.intake import take_in
 from mien.data.manifest import usable
 from mien.data.pixels import Pixels, PixelWriter

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 import onnx
 import polars as pl
+from mien.config import RunConfig, StudyConfig
 from numpy.typing import NDArray
 
 from mien.calibration import fit_temperature, risk_coverage
-from mien.config import RunConfig, StudyConfig
 from mien.data.collection import open_collection
 from mien.data.folds import kfold
 from mien.data.prepare import prepare

@@ -241,6 +241,7 @@ def study_command(small_set: Path, small_target: Path) -> tuple[str, ...]:
 def small_study(small_set: Path, small_target: Path, of_all_workers: Path) -> Study:
     """One study of the drawn faces, left alone from start to end."""
     from mien.config import Budget, StudyConfig
+
     from mien.progress import Silent
     from mien.study import run_study
 

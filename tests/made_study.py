@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from mien.config import Budget, HeadSettings, RunConfig, StudyConfig, TrainSettings
 from PIL import Image, ImageDraw
 
 from mien.auditing.shortcuts import Culprit, PropertyScore, Shortcuts
-from mien.config import Budget, HeadSettings, RunConfig, StudyConfig, TrainSettings
 from mien.data.audit import audit, audit_json
 from mien.data.collection import Collection
 from mien.data.manifest import SCHEMA

@@ -13,6 +13,8 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from mien.adapting.settings import WAYS_TO_ADAPT, WITH_LABELS, AdaptConfig
+from mien.config import Budget, RunConfig, StudyConfig
 from PIL import Image
 
 from conftest import Outcome, Study, draw_set, snapshot
@@ -20,10 +22,8 @@ from mien.adapting.adapt import run_adaptation
 from mien.adapting.blocks import LastBlocks, shifted
 from mien.adapting.features import HeadModel
 from mien.adapting.methods import Known
-from mien.adapting.settings import WAYS_TO_ADAPT, WITH_LABELS, AdaptConfig
 from mien.adapting.sides import open_sides, read_target
 from mien.adapting.wording import short_rows
-from mien.config import Budget, RunConfig, StudyConfig
 from mien.data.collection import open_collection
 from mien.evaluation.predictions import photos_of_study
 from mien.labels import match_labels

@@ -70,7 +70,7 @@ def test_help_of_a_command_lists_every_option(mien: Mien, name: str) -> None:
 
 
 def test_help_says_the_defaults_that_hold(mien: Mien) -> None:
-    from mien.config import DEFAULT_RECIPES
+    from mien.settings.recipes import DEFAULT_RECIPES
 
     said = " ".join(mien("study", "--help").out.replace("│", " ").split())
     *others, last = DEFAULT_RECIPES

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from mien.config import AUGMENTATIONS, Budget, RunConfig
 
 import mien.comparing.run as running
 from conftest import CLASSES, Outcome, draw_set, numbers, strict_json
@@ -20,7 +21,6 @@ from mien.comparing.compare import run_comparison
 from mien.comparing.growth import extrapolated
 from mien.comparing.plan import PairPlan, Pool, make_pool, plan_pairs, with_share
 from mien.comparing.run import run_once
-from mien.config import AUGMENTATIONS, Budget, RunConfig
 from mien.data.collection import open_collection
 from mien.data.manifest import read_manifest
 from mien.data.pixels import Pixels

@@ -7,8 +7,8 @@ import math
 from pathlib import Path
 
 import pytest
-
 from mien.config import Budget, HeadSettings, RunConfig, StudyConfig, TrainSettings, read_toml, write_toml
+
 from mien.errors import ConfigError
 
 TRAIN = TrainSettings(size=96, batch_size=32, budget=Budget(epochs=30))

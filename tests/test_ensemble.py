@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from mien.config import RunConfig, read_toml
 
 from conftest import Outcome, draw_set
-from mien.config import RunConfig, read_toml
 from mien.models.networks import Ensemble
 from mien.recognizer import Recognizer
 from mien.training import run as training_run

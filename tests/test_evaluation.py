@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from conftest import Study
+from mien.settings.columns import Columns
 from mien.data.manifest import SCHEMA
 from mien.data.preprocess import View
-from mien.data.sources import TableColumns
 from mien.errors import LabelError, ModelError, SourceError
 from mien.evaluation.compare import comparisons_json, select
 from mien.evaluation.covered import GREY, _cover
@@ -373,7 +373,7 @@ def test_comparison_says_which_is_better() -> None:
     assert first["interval"][0] <= first["macro_f1_difference"] <= first["interval"][1]
 
 
-PLAIN: dict[str, Any] = {"options": Evaluation(TableColumns()), "progress": Silent()}
+PLAIN: dict[str, Any] = {"options": Evaluation(Columns()), "progress": Silent()}
 
 
 def flat(colour: tuple[int, int, int]) -> bytes:

@@ -12,11 +12,11 @@ import onnx
 import pytest
 import timm
 import torch
+from mien.config import Budget, StudyConfig, TrainSettings
 
 import mien.training.run as running
 from conftest import Outcome, draw_set
 from mien.adapting.features import HeadModel
-from mien.config import Budget, StudyConfig, TrainSettings
 from mien.data.augment import augmentation
 from mien.data.demo import draw_face
 from mien.data.preprocess import View

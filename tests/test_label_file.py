@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from mien.config import StudyConfig, read_toml, write_toml
+from mien.data.label_file import read_label_file, write_label_file
 from PIL import Image
 
 from conftest import Outcome, Study, snapshot
-from mien.config import StudyConfig, read_toml, write_toml
-from mien.data.label_file import read_label_file, write_label_file
 from mien.errors import LabelError
 from mien.labels import LabelChoices, match_labels, usual_choices
 from pictures import BLUE, GREEN, RED, colour_model, encoded, write_files

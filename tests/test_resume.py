@@ -15,9 +15,9 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from mien.config import Budget, StudyConfig, TrainSettings, read_toml
 
 from conftest import STUDY_OPTIONS, STUDY_RECIPES, Outcome, Study, numbers, run, start, strict_json
-from mien.config import Budget, StudyConfig, TrainSettings, read_toml
 from mien.data.preprocess import View
 from mien.models.networks import IMAGENET_MEAN, IMAGENET_STD, EmotionCNN, PhotoNetwork
 from mien.progress import Silent

@@ -16,11 +16,11 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from mien.config import Budget, StudyConfig, read_toml
 from safetensors.torch import load_file
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
 from conftest import CLASSES, IGNORED, STUDY_RECIPES, UNREADABLE, Outcome, Study, numbers, run, strict_json
-from mien.config import Budget, StudyConfig, read_toml
 from mien.data.manifest import read_manifest
 from mien.data.pixels import Pixels
 from mien.errors import OutputError

@@ -21,14 +21,12 @@ import polars as pl
 import mien
 from mien.auditing.examine import Examined, examine, judges_labels
 from mien.auditing.features import PHOTO, VIEWS
-from mien.config import RunConfig, StudyConfig, read_toml, write_toml
 from mien.data.audit import audit, audit_json
+from mien.data.class_map import check_named, read_class_map
 from mien.data.collection import Collection, open_collection
 from mien.data.corrections import Corrections, read_corrections
-from mien.data.label_file import check_named, read_label_file
 from mien.data.manifest import read_manifest, write_manifest
 from mien.data.prepare import Prepared, prepare
-from mien.data.sources import TableColumns
 from mien.data.splits import assign_splits, count_moved, parse_shares
 from mien.errors import MienError, OutputError
 from mien.evaluation.attention import explained
@@ -45,6 +43,9 @@ from mien.labels import NOTHING_CHOSEN, LabelChoices, match_labels
 from mien.progress import Progress
 from mien.recognizer import Recognizer
 from mien.reporting.report import write_report
+from mien.settings.run import HeadRun, NetworkRun, RunConfig, read_run
+from mien.settings.study import StudySettings
+from mien.settings.toml import as_builtins, read_toml, write_toml
 from mien.training.history import read_history
 from mien.training.recipes import resolve_run, views_of
 from mien.training.run import LabelledPhotos, train_run
@@ -69,7 +70,7 @@ class _Clock:
 class _Study:
     """What every stage needs."""
 
-    config: StudyConfig
+    config: StudySettings
     data: Collection
     target: Collection | None
     choices: LabelChoices
@@ -85,7 +86,7 @@ class _Study:
         return self.folder / "runs" / run.name
 
 
-def run_study(config: StudyConfig, folder: Path, *, resume: bool, progress: Progress) -> dict[str, Any]:
+def run_study(config: StudySettings, folder: Path, *, resume: bool, progress: Progress) -> dict[str, Any]:
     """Do the main job and write its folder.
 
     Args:
@@ -113,7 +114,7 @@ def run_study(config: StudyConfig, folder: Path, *, resume: bool, progress: Prog
     return results
 
 
-def run_training(config: StudyConfig, folder: Path, *, resume: bool, progress: Progress) -> dict[str, Any]:
+def run_training(config: StudySettings, folder: Path, *, resume: bool, progress: Progress) -> dict[str, Any]:
     """Train and validate the recipes; the test split stays unread."""
     study = _begin(config, folder, resume=resume, progress=progress)
     _train_all(study)
@@ -122,21 +123,23 @@ def run_training(config: StudyConfig, folder: Path, *, resume: bool, progress: P
     return results
 
 
-def _begin(config: StudyConfig, folder: Path, *, resume: bool, progress: Progress, with_audit: bool = False) -> _Study:
+def _begin(
+    config: StudySettings, folder: Path, *, resume: bool, progress: Progress, with_audit: bool = False
+) -> _Study:
     """Check everything that can be checked before a file is written, then read and divide the photos.
 
     Args:
         with_audit: keep also what the audit and the report look at.
     """
-    parse_shares(config.split)
-    corrections = read_corrections(Path(config.corrections)) if config.corrections else None
-    if config.keep_splits:
-        _earlier(config.keep_splits)
-    columns = TableColumns(config.path_column, config.label_column, config.group_column, config.split_column)
-    data = open_collection(config.data, columns)
-    target = open_collection([config.target], taken=data.names, least_labels=1) if config.target else None
-    runs = tuple(resolve_run(name, config, data.labels) for name in dict.fromkeys(config.recipes))
-    choices = read_label_file(Path(config.target_labels)) if config.target_labels else NOTHING_CHOSEN
+    parse_shares(config.division.split)
+    decided, elsewhere, class_map = config.decisions.corrections, config.elsewhere.target, config.classes.class_map
+    corrections = read_corrections(Path(decided)) if decided else None
+    if config.earlier.keep_splits:
+        _earlier(config.earlier.keep_splits)
+    data = open_collection(config.data, config.columns)
+    target = open_collection([elsewhere], taken=data.names, least_labels=1) if elsewhere else None
+    runs = tuple(resolve_run(name, config, data.labels) for name in dict.fromkeys(config.training.recipes))
+    choices = read_class_map(Path(class_map)) if class_map else NOTHING_CHOSEN
     if target:
         check_named(choices, target.labels)
         match_labels(data.labels, target.labels, choices)
@@ -158,13 +161,17 @@ def _begin(config: StudyConfig, folder: Path, *, resume: bool, progress: Progres
     return _Study(config, data, target, choices, corrections, runs, prepared, photos, folder, clock, progress)
 
 
-def _divide(prepared: Prepared, data: Collection, config: StudyConfig, folder: Path) -> Prepared:
+def _divide(prepared: Prepared, data: Collection, config: StudySettings, folder: Path) -> Prepared:
     """Place the photos of the data in splits, and all others in the split ``target``; once."""
     if prepared.manifest["split"].null_count() < len(prepared.manifest):
         return prepared
-    earlier = _earlier(config.keep_splits) if config.keep_splits else None
+    earlier = _earlier(config.earlier.keep_splits) if config.earlier.keep_splits else None
     divided = assign_splits(
-        prepared.of(data), parse_shares(config.split), config.seed, method=config.split_method, earlier=earlier
+        prepared.of(data),
+        parse_shares(config.division.split),
+        config.randomness.seed,
+        method=config.division.split_method,
+        earlier=earlier,
     )
     is_data = pl.col("source").is_in(data.names)
     as_target = pl.when(pl.col("status") == "ok").then(pl.lit("target")).alias("split")
@@ -181,7 +188,7 @@ def _earlier(study: str) -> pl.DataFrame:
 
 
 def _open_folder(
-    config: StudyConfig, folder: Path, corrections: Corrections | None, *, resume: bool
+    config: StudySettings, folder: Path, corrections: Corrections | None, *, resume: bool
 ) -> Callable[[], None]:
     """Make the study's folder, or check that it is this study's; gives what takes back what was made."""
     stored, decisions = folder / "study.toml", folder / "corrections.csv"
@@ -190,8 +197,8 @@ def _open_folder(
             raise OutputError(f"{folder}: exists already; go on with --resume, or give another --out")
         if not stored.exists():
             raise OutputError(f"{folder}: holds no study to resume; give another --out")
-        before = read_toml(StudyConfig, stored)  # what the report shows may change
-        if dataclasses.replace(before, photos=config.photos, explain_mistakes=config.explain_mistakes) != config:
+        before = read_toml(StudySettings, stored)  # what the report shows may change
+        if dataclasses.replace(before, report=config.report) != config:
             raise OutputError(f"{folder}: holds a study with other settings; see its study.toml, or give another --out")
         if corrections and read_corrections(decisions).sha256 != corrections.sha256:
             raise OutputError(f"{folder}: {corrections.file} has changed since this study began; give another --out")
@@ -227,15 +234,16 @@ def _train_all(study: _Study) -> None:
 def _work(run: RunConfig, photos: LabelledPhotos) -> tuple[int | None, str]:
     """How much there is to do in a run, and its unit."""
     n = len(photos.split("train"))
-    if run.head is not None:
-        return (4 if run.head.mirrored else 2) * n, "views"
-    assert run.train is not None
-    per_epoch = -(-n // run.train.batch_size)
-    budget = run.train.budget
-    limits = [budget.updates] if budget.updates else []
-    if budget.epochs:
-        limits.append(budget.epochs * per_epoch)
-    return run.train.members * min(limits) if limits else None, "updates"
+    match run:
+        case HeadRun():
+            return (4 if run.head.mirrored else 2) * n, "views"
+        case NetworkRun():
+            per_epoch = -(-n // run.train.batch_size)
+            budget = run.train.budget
+            limits = [budget.updates] if budget.updates else []
+            if budget.epochs:
+                limits.append(budget.epochs * per_epoch)
+            return run.train.members * min(limits) if limits else None, "updates"
 
 
 def _predict(study: _Study, run: RunConfig, splits: Sequence[str], manifest: pl.DataFrame) -> pl.DataFrame:
@@ -266,9 +274,9 @@ def _selection(study: _Study) -> dict[str, Any]:
             "val": scores_json(score_rows(val[run.name], labels)),
         }
         history = read_history(study.run_folder(run) / "history.csv")
-        resolved = read_toml(RunConfig, study.run_folder(run) / "config.toml")
+        resolved = read_run(study.run_folder(run) / "config.toml")
         runs[run.name] = scores | {
-            "config": dataclasses.asdict(resolved),
+            "config": as_builtins(resolved),
             "fit": fit_verdict(scores["train"], scores["val"], history),
             "history": history,
             "backbones": [dataclasses.asdict(each) for each in Recognizer(study.run_folder(run)).contract.backbones],
@@ -278,7 +286,7 @@ def _selection(study: _Study) -> dict[str, Any]:
     pairs += [(name, plain) for name in runs if (plain := f"{name}-no-augmentation") in runs and name != selected]
     return {
         "mien": mien.__version__,
-        "config": dataclasses.asdict(study.config),
+        "config": as_builtins(study.config),
         "data": audit_json(study.data, audit(study.photos.manifest)),
         "labels": list(labels),
         "corrections": study.corrections.record if study.corrections else None,
@@ -327,7 +335,7 @@ def _final_scores(study: _Study, results: dict[str, Any]) -> None:
                 own=dataclasses.replace(study.prepared, manifest=study.photos.manifest),
             )
     results["paths"]["report"] = str(study.folder / "report.html")
-    if study.config.explain_mistakes:
+    if study.config.report.explain_mistakes:
         _explain(study, results)
 
 
@@ -348,15 +356,15 @@ def _examined(study: _Study) -> Examined:
         study.prepared.pixels,
         study.photos.features,
         labels_unjudged=_unjudged(study.config, len(study.photos.manifest)),
-        leak_premium=study.config.leak_premium,
-        seed=study.config.seed,
+        leak_premium=study.config.checks.leak_premium,
+        seed=study.config.randomness.seed,
         progress=study.progress,
     )
 
 
-def _unjudged(config: StudyConfig, n_photos: int) -> str | None:
+def _unjudged(config: StudySettings, n_photos: int) -> str | None:
     """Why labels are not judged; None where they are."""
-    return judges_labels(config.leak_premium or config.check_labels, n_photos)
+    return judges_labels(config.checks.leak_premium or config.checks.check_labels, n_photos)
 
 
 def _split_counts(study: _Study) -> dict[str, Any]:
@@ -370,7 +378,7 @@ def _split_counts(study: _Study) -> dict[str, Any]:
     return {
         "counts": counts,
         "given": study.data.is_divided,
-        "method": study.config.split_method,
+        "method": study.config.division.split_method,
         "groups": manifest["group"].drop_nulls().n_unique(),
         "moved": _moved(study),
         "left_out": dict(zip(left_out["path"], left_out["split_reason"], strict=True)),
@@ -379,9 +387,8 @@ def _split_counts(study: _Study) -> dict[str, Any]:
 
 def _moved(study: _Study) -> int | None:
     """Photos that stand in another split than in the earlier study; None without one."""
-    if not study.config.keep_splits:
-        return None
-    return count_moved(study.photos.manifest, _earlier(study.config.keep_splits))
+    kept = study.config.earlier.keep_splits
+    return count_moved(study.photos.manifest, _earlier(kept)) if kept else None
 
 
 def _recurring(study: _Study) -> int:

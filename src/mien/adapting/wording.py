@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mien.adapting.settings import SHIFTED
 from mien.reporting.numerals import count, number_word, plural, score, signed
+from mien.settings.adapt import SHIFTED
 
 __all__ = ["MEANING", "division", "doubts", "name_of", "short_rows", "title", "verdicts", "way_rows"]
 
@@ -108,8 +108,8 @@ def _verdict(entries: list[Mapping[str, Any]]) -> str:
 def doubts(results: Mapping[str, Any]) -> list[str]:
     """What a reader must know before believing the best row."""
     lines = ["Intervals hold for all rows together, and speak of other photos of the same kind."]
-    if any(entry["shots"] for entry in results["ways"]) and results["config"]["draws"] > 1:
-        draws = number_word(results["config"]["draws"])
+    if any(entry["shots"] for entry in results["ways"]) and results["config"]["adaptation"]["draws"] > 1:
+        draws = number_word(results["config"]["adaptation"]["draws"])
         lines.append(f"With labels, scores are means over {draws} draws (lowest–highest).")
     if results["too_many_shots"]:
         numbers = ", ".join(map(str, results["too_many_shots"]))

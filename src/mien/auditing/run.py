@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,72 +15,53 @@ from mien.data.audit import audit, audit_json
 from mien.data.collection import open_collection
 from mien.data.corrections import read_corrections
 from mien.data.prepare import prepare
-from mien.data.sources import TableColumns
 from mien.progress import Progress
+from mien.settings.audit import AuditSettings
 
-__all__ = ["AuditOptions", "run_audit"]
-
-
-@dataclass(frozen=True)
-class AuditOptions:
-    """What to look for.
-
-    Attributes:
-        columns: which columns of tables say what.
-        corrections: table of decisions to apply first.
-        find_faces: whether to look for faces.
-        check_labels: whether to judge labels; None does for a few thousand photos.
-        leak_premium: whether to measure what copies across a split are worth.
-        out: where to write the table of findings.
-        seed: of folds and permutations.
-    """
-
-    columns: TableColumns = field(default_factory=TableColumns)
-    corrections: Path | None = None
-    find_faces: bool = True
-    check_labels: bool | None = None
-    leak_premium: bool = False
-    out: Path | None = None
-    seed: int = 42
+__all__ = ["run_audit"]
 
 
-def run_audit(specs: Sequence[str], options: AuditOptions, progress: Progress) -> dict[str, Any]:
+def run_audit(settings: AuditSettings, out: Path | None, progress: Progress) -> dict[str, Any]:
     """Audit one or more labelled sources as one set.
+
+    Args:
+        out: where to write the table of findings, if anywhere.
 
     Returns:
         The documented object, with the audit under ``data``.
     """
-    if options.out is not None:
-        check_out(options.out)
-    corrections = read_corrections(options.corrections) if options.corrections else None
-    collection = open_collection(specs, options.columns)
+    if out is not None:
+        check_out(out)
+    decided, checks, find_faces = settings.decisions.corrections, settings.checks, settings.face_search.find_faces
+    corrections = read_corrections(Path(decided)) if decided else None
+    collection = open_collection(settings.data, settings.columns)
     n_files = sum(len(source.files) for source in collection.sources)
-    unjudged = judges_labels(options.leak_premium or options.check_labels, n_files)
+    unjudged = judges_labels(checks.leak_premium or checks.check_labels, n_files)
     with TemporaryDirectory(prefix="mien-") as folder:
         prepared = prepare(
             [collection],
             () if unjudged else VIEWS,
             Path(folder),
             corrections=corrections,
-            find_faces=options.find_faces,
+            find_faces=find_faces,
             progress=progress,
         )
         found = examine(
-            prepared.manifest if options.find_faces else _without_faces(prepared.manifest),
+            prepared.manifest if find_faces else _without_faces(prepared.manifest),
             prepared.pixels,
             Path(folder) / "features",
             labels_unjudged=unjudged,
-            leak_premium=options.leak_premium,
-            seed=options.seed,
+            leak_premium=checks.leak_premium,
+            seed=settings.randomness.seed,
             progress=progress,
         )
     data = audit_json(collection, audit(found.manifest)) | found.results
     data["corrections"] = corrections.record if corrections else None
     data["findings"] = len(findings_of(found.manifest))
-    data["faces_searched"] = options.find_faces
-    if options.out is not None:
-        write_findings(found.manifest, options.out)
-    return {"data": data, "paths": {"findings": str(options.out) if options.out else None}}
+    data["faces_searched"] = find_faces
+    if out is not None:
+        write_findings(found.manifest, out)
+    return {"data": data, "paths": {"findings": str(out) if out else None}}
 
 
 def _without_faces(manifest: pl.DataFrame) -> pl.DataFrame:

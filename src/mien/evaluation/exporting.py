@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -18,13 +18,12 @@ from mien.evaluation.predictions import photos_of_study, view_batches
 from mien.metrics import score
 from mien.models.artifact import model_path
 from mien.recognizer import Recognizer
+from mien.settings.choices import StoredPrecision
 
-__all__ = ["Width", "export"]
-
-Width = Literal["fp32", "fp16", "int8"]
+__all__ = ["export"]
 
 
-def export(model: str, out: Path, precision: Width) -> dict[str, Any]:
+def export(model: str, out: Path, precision: StoredPrecision) -> dict[str, Any]:
     """Write a model file with its contract.
 
     Args:

@@ -207,7 +207,7 @@ def _fit(results: Results) -> Advice | None:
     run = results["runs"][results["selected"]]
     fit = run["fit"]
     scores = f"Macro-F1 {score(fit['train_macro_f1'])} on training photos, {score(fit['val_macro_f1'])} on validation."
-    penalty = "a stronger penalty" if run["config"]["head"] else "augmentation, more dropout or weight decay"
+    penalty = "a stronger penalty" if run["config"]["kind"] == "head" else "augmentation, more dropout or weight decay"
     step = {
         "overfits": f"Add more varied photos, or try {penalty}: the selected recipe overfits.",
         "underfits": "Give the model more room: pretrained features, a larger network or a longer training.",

@@ -73,7 +73,7 @@ def where_people_stand(results: Results) -> str:
 
 
 def _groups(results: Results) -> str:
-    column = results["config"]["group_column"]
+    column = results["config"]["columns"]["group_column"]
     return plural(results["splits"]["groups"], "group") + (f", column “{column}”" if column else "")
 
 
@@ -93,7 +93,7 @@ def division_sentences(results: Results) -> list[str]:
         "The folders, or the column, that came with the data decide who stands where; a part that did not come with "
         "it was drawn from the training photos."
         if splits["given"]
-        else f"Photos were divided {config['split']} per cent, {by} (seed {config['seed']})."
+        else f"Photos were divided {config['division']['split']} per cent, {by} (seed {config['randomness']['seed']})."
     )
     return [told, *together[splits["method"]], where_people_stand(results), *_moved(splits["moved"])]
 
@@ -154,7 +154,7 @@ def premium_sentences(results: Results) -> list[str]:
     leakage = results["data"]["leakage"]
     what = "What copies on both sides of a division would add to the score was not measured"
     if leakage is None:
-        reason = results["data"]["doubtful_labels"]["reason"] if results["config"]["leak_premium"] else None
+        reason = results["data"]["doubtful_labels"]["reason"] if results["config"]["checks"]["leak_premium"] else None
         return [f"{what}: {reason}." if reason else f"{what}; ask with --leak-premium."]
     if leakage["reason"]:
         return [f"{what}: {leakage['reason']}."]

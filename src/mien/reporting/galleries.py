@@ -71,7 +71,7 @@ def galleries(results: Mapping[str, Any], manifest: pl.DataFrame, pixels: Pixels
     flags = face_flags(data)
     target = results.get("target", {})
     return {
-        "sample": album.photos(_sample(data, results["config"]["seed"])),
+        "sample": album.photos(_sample(data, results["config"]["randomness"]["seed"])),
         "conflicts": _conflicts(data, album),
         "drawn": _drawn(data.filter(flags["drawn"]), album),
         "perhaps_drawn": _drawn(data.filter(flags["perhaps_drawn"]), album),

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
-from mien.config import augmentation_parts
 from mien.data.duplicates import COPY_SIMILARITY, FINE_SIMILARITY, KIN_SIMILARITY, MAX_GROUP_SHARE, MIN_GROUP_CAP
 from mien.data.fingerprints import SIDE
 from mien.metrics import RESAMPLES
 from mien.reporting.division import keeps_groups, kept_together, where_people_stand
 from mien.reporting.figures import kept_epoch
 from mien.reporting.numerals import count, percent, plural, score
+from mien.settings.choices import augmentation_parts
 
 __all__ = ["methods", "sources"]
 
@@ -89,7 +89,8 @@ def _corrections(results: Results) -> list[str]:
 
 
 def _split(results: Results) -> str:
-    splits, seed = results["splits"], results["config"]["seed"]
+    splits, config = results["splits"], results["config"]
+    seed = config["randomness"]["seed"]
     counts = {name: sum(part.values()) for name, part in splits["counts"].items()}
     sizes = (
         f"{count(counts['train'])} training, {count(counts['val'])} validation and {count(counts['test'])} test photos"
@@ -100,7 +101,7 @@ def _split(results: Results) -> str:
         f"{plural(len(splits['left_out']), 'photo')} that belonged together with photos of a later part; a part that "
         "did not come with it was drawn from the training photos."
         if splits["given"]
-        else f"Photos were divided {results['config']['split']} per cent into {sizes}, stratified by {by}; where a "
+        else f"Photos were divided {config['division']['split']} per cent into {sizes}, stratified by {by}; where a "
         f"group stands follows from a hash of its content and the seed ({seed})."
     )
     return " ".join([how, _together(results), *_earlier(splits), where_people_stand(results)])
@@ -150,7 +151,9 @@ def _leakage(results: Results) -> list[str]:
 
 def _recipes(results: Results) -> list[str]:
     together = kept_together(results)
-    told = [_head(run, together) if run["config"]["head"] else _network(run) for run in results["runs"].values()]
+    told = [
+        _head(run, together) if run["config"]["kind"] == "head" else _network(run) for run in results["runs"].values()
+    ]
     return [
         "Recipes. " + " ".join(told),
         "The recipe with the highest macro-F1 on the validation photos was selected: "
@@ -265,7 +268,7 @@ def _target(results: Results) -> list[str]:
         return []
     target = results["target"]
     shared = [label for label, n in target["shared"]["support"].items() if n]
-    by = "by decision, name" if results["config"]["target_labels"] else "by name"
+    by = "by decision, name" if results["config"]["classes"]["class_map"] else "by name"
     return [
         f"The models were also tested on {plural(target['all']['images'], 'photo')} of the collection "
         f"{target['data']['name']}, which took no part in training or selection. Classes were matched "
@@ -285,8 +288,9 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _software(results: Results) -> str:
+    seed = results["config"]["randomness"]["seed"]
     return (
-        f"All steps were done with mien {results['mien']} (seed {results['config']['seed']}). Scores refer to "
+        f"All steps were done with mien {results['mien']} (seed {seed}). Scores refer to "
         "expressions shown, not to emotions felt."
     )
 

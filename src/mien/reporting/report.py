@@ -57,7 +57,7 @@ def write_report(folder: Path, results: dict[str, Any], manifest: pl.DataFrame, 
     """Write ``report.html`` into the study's folder, whole or not at all.
 
     Args:
-        results: as documented for ``results.json``; ``config.photos`` decides whether photos and file names are shown.
+        results: as documented for ``results.json``; ``config.report.no_photos`` keeps photos and file names out.
         manifest: every file of the data and of the target.
         pixels: the decoded photos of the study.
     """
@@ -70,7 +70,7 @@ def write_report(folder: Path, results: dict[str, Any], manifest: pl.DataFrame, 
 def render_report(results: Results, manifest: pl.DataFrame, pixels: Pixels) -> str:
     """The page as text; see ``write_report``."""
     selected = results["runs"][results["selected"]]
-    photos = galleries(results, manifest, pixels) if results["config"]["photos"] else None
+    photos = galleries(results, manifest, pixels) if not results["config"]["report"]["no_photos"] else None
     return (
         _environment()
         .get_template("report.html.j2")
