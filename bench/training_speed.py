@@ -20,8 +20,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from mien.settings.budget import Budget
-from mien.settings.training import TrainSettings
 from torch import nn
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
@@ -32,9 +30,11 @@ from mien.data.pixels import Pixels, PixelWriter
 from mien.data.preprocess import View
 from mien.data.sources import Source, open_source
 from mien.models.networks import IMAGENET_MEAN, IMAGENET_STD, EmotionCNN, PhotoNetwork
+from mien.settings.budget import Budget
+from mien.settings.recipes import NOTEBOOK
+from mien.settings.training import TrainSettings
 from mien.training.batches import TrainingSet
 from mien.training.fit import faster_precision, fit
-from mien.training.recipes import NOTEBOOK
 
 ROUNDS, WARM_UP, STEPS = 3, 3, 8
 REAL = Path("../shared/data/six-emotions.zip")

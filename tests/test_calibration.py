@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from mien.settings.training import HeadSettings
 from numpy.typing import NDArray
 
 from mien.calibration import fit_temperature, reliability, risk_coverage, threshold_for
 from mien.metrics import expected_calibration_error
 from mien.recognizer import softmax
+from mien.settings.training import HeadSettings
 from mien.training.head import cross_validate, measure_sureness
 
 Floats = NDArray[np.float64]

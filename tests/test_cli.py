@@ -36,10 +36,10 @@ Mien = Callable[..., Outcome]
 COLUMNS = ("path_column", "label_column", "split_column", "group_column")
 DIVIDING = ("split", "split_method", "keep_splits", "corrections", *COLUMNS)
 OPTIONS = {
-    "study": (*DIVIDING, "target", "target_labels", "recipe", "check_labels", "leak_premium", "resume", "out", "json"),
+    "study": (*DIVIDING, "target", "class_map", "recipe", "check_labels", "leak_premium", "resume", "out", "json"),
     "train": (*DIVIDING, "recipe", "resume", "out", "json"),
     "audit": ("corrections", "faces", "no_faces", "check_labels", "no_check_labels", "leak_premium", "out", *COLUMNS),
-    "evaluate": ("labels", "write_labels", "corrections", "path_column", "label_column", "json"),
+    "evaluate": ("class_map", "write_class_map", "corrections", "path_column", "label_column", "json"),
     "predict": ("model", "faces", "max_error", "fps", "jsonl", "csv"),
     "export": ("out", "precision", "json"),
 }

@@ -10,12 +10,12 @@ import polars as pl
 import pytest
 
 from conftest import Outcome
-from mien.settings.columns import Columns
 from mien.data.collection import Collection, open_collection
 from mien.data.prepare import Prepared, prepare
 from mien.data.splits import SplitShares, assign_splits
 from mien.errors import SourceError
 from mien.progress import Silent
+from mien.settings.columns import Columns
 from pictures import class_files, png, write_files, write_zip
 
 Mien = Callable[..., Outcome]

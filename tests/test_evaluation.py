@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from conftest import Study
-from mien.settings.columns import Columns
 from mien.data.manifest import SCHEMA
 from mien.data.preprocess import View
 from mien.errors import LabelError, ModelError, SourceError
@@ -28,6 +27,7 @@ from mien.evaluation.shift import known_collections, reference_for, seen_in_trai
 from mien.evaluation.sureness import sureness_json
 from mien.models.artifact import Contract, Threshold
 from mien.progress import Silent
+from mien.settings.columns import Columns
 from pictures import BLUE, GREEN, RED, WHITE, colour_model, encoded, write_files
 
 LABELS = ("anger", "happy", "sad")

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from mien.settings.columns import Columns
 from mien.data.sources import Source, SourceFile, open_images, open_source
 from mien.errors import SourceError
+from mien.settings.columns import Columns
 from pictures import class_files, encoded, pattern, png, write_files, write_zip
 
 TWO = class_files("happy", "sad")

@@ -11,9 +11,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from mien.settings.columns import Columns
 from mien.data.sources import Source, open_images, open_source
 from mien.errors import SourceError
+from mien.settings.columns import Columns
 from pictures import png, write_files
 
 ROWS = [("a.png", "happy"), ("b.png", "sad"), ("more/c.png", "sad")]

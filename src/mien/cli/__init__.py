@@ -27,7 +27,7 @@ app = App(
 HELP = {
     "study": "Do the main job: audit, split, train, compare, test, and write a report.",
     "train": "Train and validate only; the test photos stay unread.",
-    "compare": """Compare settings of training under equal budgets, paired over seeds and folds; test photos stay unread.
+    "compare": """Compare settings of training under equal budgets, paired over seeds and folds; no test photo is read.
 
     Each of --epochs, --updates and --seconds is a budget of its own.""",
     "audit": "Find what is wrong with a set of photos: copies, contradictions, shortcuts, doubtful labels, poor faces.",

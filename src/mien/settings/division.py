@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import get_args
 
 from cyclopts import Parameter
 
 from mien.errors import ConfigError
-from mien.settings.choices import SplitMethod
+from mien.settings.choices import SplitMethod, check_choice
 
 __all__ = ["Decisions", "Division", "Earlier", "Randomness"]
 
@@ -37,6 +38,9 @@ class Division:
 
     split: str = "70/15/15"
     split_method: SplitMethod = "grouped"
+
+    def __post_init__(self) -> None:
+        check_choice("split-method", self.split_method, get_args(SplitMethod))
 
 
 @Parameter(name="*")

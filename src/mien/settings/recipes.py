@@ -26,6 +26,7 @@ __all__ = [
     "DRAWN_BUDGET",
     "DRAWN_SIZE",
     "FINETUNE",
+    "NOTEBOOK",
     "RECIPES",
     "SIZE_ON_GPU",
     "TRAINED_ALONE",

@@ -5,6 +5,7 @@ A setting that is None is left out of the file: TOML has no null, and every fiel
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import tomllib
@@ -15,7 +16,7 @@ from typing import Any, TypeAlias, TypeVar, overload
 
 import msgspec
 import tomli_w
-from msgspec import inspect
+from msgspec import inspect, structs
 
 import mien
 from mien.errors import ConfigError
@@ -69,7 +70,7 @@ def read_toml(kind: Any, path: Path, *, upgrade: Upgrade = lambda values: values
     values = upgrade(values)
     try:
         _refuse_unknown(values, inspect.type_info(kind), "")
-        return msgspec.convert(values, kind)
+        return _complete(msgspec.convert(values, kind))
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}{_written_by(writer)}") from error
     except msgspec.ValidationError as error:
@@ -94,6 +95,18 @@ def _refuse_unknown(values: Any, kind: inspect.Type, where: str) -> None:
             raise ConfigError(f"{where}{name}: no such setting; choose from {', '.join(fields)}")
         if name in fields:
             _refuse_unknown(value, fields[name], f"{where}{name}.")
+
+
+def _complete(value: Any) -> Any:
+    """The same settings with every default an attribute of its own: msgspec leaves those of dataclasses to the class,
+    where neither ``vars`` nor ``to_builtins`` sees them.
+    """
+    if isinstance(value, msgspec.Struct):
+        return structs.replace(value, **{name: _complete(getattr(value, name)) for name in value.__struct_fields__})
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = dataclasses.fields(value)
+        return dataclasses.replace(value, **{field.name: _complete(getattr(value, field.name)) for field in fields})
+    return value
 
 
 def _said(error: msgspec.ValidationError) -> str:
