@@ -43,11 +43,11 @@ from mien.labels import NOTHING_CHOSEN, LabelChoices, match_labels
 from mien.progress import Progress
 from mien.recognizer import Recognizer
 from mien.reporting.report import write_report
-from mien.settings.run import HeadRun, NetworkRun, RunConfig, read_run
+from mien.settings.run import RunConfig, read_run
 from mien.settings.study import StudySettings
 from mien.settings.toml import as_builtins, read_toml, write_toml
 from mien.training.history import read_history
-from mien.training.recipes import resolve_run, views_of
+from mien.training.recipes import resolve_run, views_of, work_of
 from mien.training.run import LabelledPhotos, train_run
 
 __all__ = ["run_study", "run_training"]
@@ -226,24 +226,9 @@ def _take_back(folder: Path, made: Sequence[Path]) -> None:
 def _train_all(study: _Study) -> None:
     for run in study.runs:
         folder = study.run_folder(run)
-        total, unit = _work(run, study.photos)
+        total, unit = work_of(run, len(study.photos.split("train")))
         with study.clock.stage("train"), study.progress.step(f"train {run.name}", total, unit) as advance:
             train_run(run, study.photos, folder, advance=advance)
-
-
-def _work(run: RunConfig, photos: LabelledPhotos) -> tuple[int | None, str]:
-    """How much there is to do in a run, and its unit."""
-    n = len(photos.split("train"))
-    match run:
-        case HeadRun():
-            return (4 if run.head.mirrored else 2) * n, "views"
-        case NetworkRun():
-            per_epoch = -(-n // run.train.batch_size)
-            budget = run.train.budget
-            limits = [budget.updates] if budget.updates else []
-            if budget.epochs:
-                limits.append(budget.epochs * per_epoch)
-            return run.train.members * min(limits) if limits else None, "updates"
 
 
 def _predict(study: _Study, run: RunConfig, splits: Sequence[str], manifest: pl.DataFrame) -> pl.DataFrame:

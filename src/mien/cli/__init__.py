@@ -20,7 +20,6 @@ app = App(
     help_format="plaintext",
     version=__version__,
     version_flags=["--version"],
-    default_parameter=Parameter(negative=()),
     suppress_keyboard_interrupt=False,  # it would end without a word
 )
 
@@ -41,8 +40,13 @@ HELP = {
 
 for _name, _help in HELP.items():
     _path = "mien.cli.serve:serve_app" if _name == "app" else f"mien.cli.{_name}:{_name}"
-    # Markdown has lines that fill the terminal, but takes as long to load as the rest.
-    app.command(_path, name=_name, help=_help, help_format="markdown")
+    app.command(
+        _path,
+        name=_name,
+        help=_help,
+        help_format="markdown",  # fills the lines of the terminal, but takes as long to load as all the rest
+        default_parameter=Parameter(negative=()),  # no --no-json and the like, but where a group names one
+    )
 
 COMMANDS = tuple(name for name in app if not name.startswith("-"))
 """The names of all commands."""

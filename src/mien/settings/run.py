@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from mien.settings.toml import read_toml
+from mien.settings.toml import read_union
 from mien.settings.training import HeadSettings, TrainSettings
 
 __all__ = ["HeadRun", "NetworkRun", "RunConfig", "read_run"]
@@ -60,7 +60,7 @@ def read_run(path: Path) -> RunConfig:
     Raises:
         ConfigError: if the file cannot be read or holds no run.
     """
-    run: RunConfig = read_toml(RunConfig, path, upgrade=_with_kind)
+    run: RunConfig = read_union(RunConfig, path, _with_kind)
     return run
 
 

@@ -11,8 +11,7 @@ import re
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from types import UnionType
-from typing import Any, TypeAlias, TypeVar, overload
+from typing import Any, TypeVar
 
 import msgspec
 import tomli_w
@@ -21,10 +20,9 @@ from msgspec import inspect, structs
 import mien
 from mien.errors import ConfigError
 
-__all__ = ["as_builtins", "read_toml", "write_toml"]
+__all__ = ["as_builtins", "read_toml", "read_union", "write_toml"]
 
 T = TypeVar("T")
-Upgrade: TypeAlias = Callable[[dict[str, Any]], dict[str, Any]]
 WRITER = "mien"
 """Key of the version that wrote a file."""
 
@@ -43,23 +41,21 @@ def write_toml(settings: object, path: Path) -> None:
     os.replace(partial, path)
 
 
-@overload
-def read_toml(kind: type[T], path: Path, *, upgrade: Upgrade = ...) -> T: ...
-
-
-@overload
-def read_toml(kind: UnionType, path: Path, *, upgrade: Upgrade = ...) -> Any: ...
-
-
-def read_toml(kind: Any, path: Path, *, upgrade: Upgrade = lambda values: values) -> Any:
-    """Read settings of a kind.
-
-    Args:
-        kind: a dataclass, a ``msgspec.Struct``, or a union of tagged Structs.
-        upgrade: turns what an earlier version wrote into what this one reads.
+def read_toml(kind: type[T], path: Path) -> T:
+    """Read settings of a kind, a dataclass.
 
     Raises:
         ConfigError: if the file is missing, is not TOML, or has a setting that is unknown, missing or out of range.
+    """
+    settings: T = read_union(kind, path, lambda values: values)
+    return settings
+
+
+def read_union(kind: Any, path: Path, upgrade: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
+    """Read settings of one of several kinds, a union of tagged ``msgspec.Struct``s; see ``read_toml``.
+
+    Args:
+        upgrade: turns what an earlier version wrote into what this one reads.
     """
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))

@@ -17,7 +17,7 @@ from mien.settings.run import HeadRun, NetworkRun, RunConfig
 from mien.settings.study import StudySettings
 from mien.settings.training import HeadSettings, TrainSettings
 
-__all__ = ["device_for", "resolve_run", "views_of"]
+__all__ = ["device_for", "resolve_run", "views_of", "work_of"]
 
 
 def device_for(name: str) -> str:
@@ -54,6 +54,18 @@ def views_of(run: RunConfig) -> tuple[View, ...]:
             return (View(head.context, head.photo_size), View("face", head.face_size))
         case NetworkRun(train=train):
             return (View(train.view, train.size),)
+
+
+def work_of(run: RunConfig, n: int) -> tuple[int | None, str]:
+    """How much there is to do in a run on ``n`` training photos, None where time alone ends it; and its unit."""
+    match run:
+        case HeadRun(head=head):
+            return (4 if head.mirrored else 2) * n, "views"
+        case NetworkRun(train=train):
+            limits = [train.budget.updates] if train.budget.updates else []
+            if train.budget.epochs:
+                limits.append(train.budget.epochs * -(-n // train.batch_size))
+            return train.members * min(limits) if limits else None, "updates"
 
 
 def _head(name: str, recipe: HeadSettings, study: StudySettings) -> HeadSettings:
