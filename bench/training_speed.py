@@ -24,16 +24,17 @@ from torch import nn
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
 
-from mien.config import Budget, TrainSettings
 from mien.data.intake import take_in
 from mien.data.manifest import usable
 from mien.data.pixels import Pixels, PixelWriter
 from mien.data.preprocess import View
 from mien.data.sources import Source, open_source
 from mien.models.networks import IMAGENET_MEAN, IMAGENET_STD, EmotionCNN, PhotoNetwork
+from mien.settings.budget import Budget
+from mien.settings.recipes import NOTEBOOK
+from mien.settings.training import TrainSettings
 from mien.training.batches import TrainingSet
 from mien.training.fit import faster_precision, fit
-from mien.training.recipes import NOTEBOOK
 
 ROUNDS, WARM_UP, STEPS = 3, 3, 8
 REAL = Path("../shared/data/six-emotions.zip")

@@ -25,7 +25,7 @@ KEPT = ("mien", "data", "labels", "pairs", "primary", "budgets", "comparisons", 
 def store(results: dict[str, Any], path: Path) -> None:
     """Keep what the tables are made of, without paths and single runs, and the drawing of the curves."""
     kept = {key: results[key] for key in KEPT}
-    kept["config"] = {"leave_one_out": results["config"]["leave_one_out"]}
+    kept["config"] = {"comparison": {"leave_one_out": results["config"]["comparison"]["leave_one_out"]}}
     kept["arms"] = {name: {"budgets": arm["budgets"]} for name, arm in results["arms"].items()}
     path.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     page = Path(results["paths"]["page"]).read_text(encoding="utf-8")

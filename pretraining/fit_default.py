@@ -20,7 +20,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mien.calibration import fit_temperature, risk_coverage
-from mien.config import RunConfig, StudyConfig
 from mien.data.collection import open_collection
 from mien.data.folds import kfold
 from mien.data.prepare import prepare
@@ -29,6 +28,9 @@ from mien.metrics import expected_calibration_error, score
 from mien.models.artifact import METADATA_KEY, shipped
 from mien.models.quantize import with_sixteen_bits
 from mien.recognizer import Recognizer, softmax
+from mien.settings.by_name import made
+from mien.settings.run import HeadRun
+from mien.settings.study import StudySettings
 from mien.terminal import TerminalProgress
 from mien.training.head import cross_validate, fit_heads
 from mien.training.recipes import resolve_run, views_of
@@ -43,11 +45,12 @@ COLUMNS = {"grouped": "near_group", "series": "series"}
 RECIPES = ("two-stream", "probe")
 
 
-def open_photos(zip_file: str, folder: Path) -> tuple[dict[str, RunConfig], LabelledPhotos]:
+def open_photos(zip_file: str, folder: Path) -> tuple[dict[str, HeadRun], LabelledPhotos]:
     """The recipes, and all usable photos as training photos."""
     collection = open_collection([zip_file])
-    config = StudyConfig(data=(zip_file,), recipes=RECIPES, device="cpu")
-    runs = {name: resolve_run(name, config, collection.labels) for name in RECIPES}
+    settings = made(StudySettings, data=(zip_file,), recipes=RECIPES, device="cpu")
+    resolved = {name: resolve_run(name, settings, collection.labels) for name in RECIPES}
+    runs = {name: run for name, run in resolved.items() if isinstance(run, HeadRun)}
     folder.mkdir(parents=True, exist_ok=True)
     views = [view for run in runs.values() for view in views_of(run)]
     prepared = prepare([collection], views, folder, progress=TerminalProgress())
@@ -58,14 +61,13 @@ def open_photos(zip_file: str, folder: Path) -> tuple[dict[str, RunConfig], Labe
     return runs, photos
 
 
-def cross_validated(run: RunConfig, photos: LabelledPhotos, column: str, seeds: tuple[int, ...]) -> dict[str, Any]:
+def cross_validated(run: HeadRun, photos: LabelledPhotos, column: str, seeds: tuple[int, ...]) -> dict[str, Any]:
     """Scores of a recipe on photos that it was not fitted to.
 
     Args:
         column: of the manifest, with what stays together.
         seeds: of the folds.
     """
-    assert run.head is not None
     rows = photos.manifest
     y, groups = photos.indices(rows), rows["near_group"].to_numpy()
     streams = run_streams(run, photos, rows, lambda n: None)
@@ -93,10 +95,9 @@ def cross_validated(run: RunConfig, photos: LabelledPhotos, column: str, seeds: 
 
 
 def _answers(
-    run: RunConfig, streams: Any, y: NDArray[np.int64], groups: NDArray[np.int64], held_out: NDArray[np.bool_]
+    run: HeadRun, streams: Any, y: NDArray[np.int64], groups: NDArray[np.int64], held_out: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
     """Probabilities (M, K) of the held-out photos; strength and temperature come from the others."""
-    assert run.head is not None
     train = ~held_out
     features = streams.features
     head = replace(run.head, folds=INNER_FOLDS)
@@ -107,7 +108,7 @@ def _answers(
     return softmax((features[held_out] @ weight.T + bias) / fit_temperature(inner.logits, inner.y))
 
 
-def _scores(runs: dict[str, RunConfig], photos: LabelledPhotos, path: Path) -> dict[str, Any]:
+def _scores(runs: dict[str, HeadRun], photos: LabelledPhotos, path: Path) -> dict[str, Any]:
     """Cross-validated scores, which take minutes; kept in a file."""
     if not path.exists():
         found: dict[str, Any] = {name: {} for name in RECIPES}

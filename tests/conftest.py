@@ -240,21 +240,24 @@ def study_command(small_set: Path, small_target: Path) -> tuple[str, ...]:
 @pytest.fixture(scope="session")
 def small_study(small_set: Path, small_target: Path, of_all_workers: Path) -> Study:
     """One study of the drawn faces, left alone from start to end."""
-    from mien.config import Budget, StudyConfig
+
     from mien.progress import Silent
+    from mien.settings.by_name import made
+    from mien.settings.study import StudySettings
     from mien.study import run_study
 
-    config = StudyConfig(
+    settings = made(
+        StudySettings,
         data=(str(small_set),),
         target=str(small_target),
         recipes=STUDY_RECIPES,
         size=32,
-        budget=Budget(epochs=6),
+        epochs=6,
         precision="fp32",
         device="cpu",
         explain_mistakes=True,
     )
-    folder = made_once(of_all_workers / "study", lambda out: run_study(config, out, resume=False, progress=Silent()))
+    folder = made_once(of_all_workers / "study", lambda out: run_study(settings, out, resume=False, progress=Silent()))
     return Study(folder, strict_json((folder / "results.json").read_text(encoding="utf-8")), small_set, small_target)
 
 

@@ -12,7 +12,6 @@ import polars as pl
 from PIL import Image, ImageDraw
 
 from mien.auditing.shortcuts import Culprit, PropertyScore, Shortcuts
-from mien.config import Budget, HeadSettings, RunConfig, StudyConfig, TrainSettings
 from mien.data.audit import audit, audit_json
 from mien.data.collection import Collection
 from mien.data.manifest import SCHEMA
@@ -27,6 +26,12 @@ from mien.evaluation.predictions import score_rows, scores_json
 from mien.evaluation.shift import target_json
 from mien.evaluation.sureness import sureness_json
 from mien.models.artifact import Contract, Threshold
+from mien.settings.budget import Budget
+from mien.settings.by_name import made as made_settings
+from mien.settings.run import HeadRun, NetworkRun, RunConfig
+from mien.settings.study import StudySettings
+from mien.settings.toml import as_builtins
+from mien.settings.training import HeadSettings, TrainSettings
 
 LABELS = ("anger", "happy", "sad_in_a_folder_with_a_rather_long_name")
 HOSTILE = "<script>document.title='owned'</script><img src=x onerror=alert(1)>.png"
@@ -158,10 +163,10 @@ def make_run(name: str, config: RunConfig, rows: pl.DataFrame, strength: float) 
     predictions = predict(rows, strength, len(name))
     by_split = {s: predictions.filter(pl.col("split") == s) for s in ("train", "val", "test")}
     scores = {split: scores_json(score_rows(part, LABELS)) for split, part in by_split.items()}
-    history = make_history() if config.train else []
+    history = make_history() if isinstance(config, NetworkRun) else []
     fit = fit_verdict(scores["train"], scores["val"], history)
-    backbones = [] if config.train else [{"name": "some-net", "licence": "MIT", "sha256": "5" * 64}]
-    about = {"config": dataclasses.asdict(config), "fit": fit, "history": history, "backbones": backbones}
+    backbones = [] if isinstance(config, NetworkRun) else [{"name": "some-net", "licence": "MIT", "sha256": "5" * 64}]
+    about = {"config": as_builtins(config), "fit": fit, "history": history, "backbones": backbones}
     return scores | about, predictions
 
 
@@ -247,9 +252,9 @@ def make_results(manifest: pl.DataFrame) -> dict[str, Any]:
     used = data.filter(pl.col("split").is_not_null())
     train = TrainSettings(size=64, batch_size=8, budget=Budget(epochs=5), precision="fp32")
     probe = HeadSettings(photo_size=48, face_size=FACE_VIEW.size, strength=1e-3)
-    configs = {
-        "probe": RunConfig("probe", "probe", 7, "cpu", LABELS, head=probe),
-        "scratch": RunConfig("scratch", "scratch", 7, "cpu", LABELS, train=train),
+    configs: dict[str, RunConfig] = {
+        "probe": HeadRun(name="probe", recipe="probe", seed=7, device="cpu", labels=LABELS, head=probe),
+        "scratch": NetworkRun(name="scratch", recipe="scratch", seed=7, device="cpu", labels=LABELS, train=train),
     }
     made = {name: make_run(name, config, used, 3.0 - i) for i, (name, config) in enumerate(configs.items())}
     val = {name: predictions.filter(pl.col("split") == "val") for name, (_, predictions) in made.items()}
@@ -258,7 +263,7 @@ def make_results(manifest: pl.DataFrame) -> dict[str, Any]:
     left = data.filter(pl.col("split_reason").is_not_null())
     return {
         "mien": "0.0.test",
-        "config": dataclasses.asdict(StudyConfig(data=("/home/somebody/photos",), seed=7)),
+        "config": as_builtins(made_settings(StudySettings, data=("/home/somebody/photos",), seed=7)),
         "data": data_json(data, "photos") | examined_json(data),
         "labels": list(LABELS),
         "corrections": {"file": "/home/somebody/findings.csv", "sha256": "5ade" * 16},

@@ -20,10 +20,8 @@ from mien.adapting.adapt import run_adaptation
 from mien.adapting.blocks import LastBlocks, shifted
 from mien.adapting.features import HeadModel
 from mien.adapting.methods import Known
-from mien.adapting.settings import WAYS_TO_ADAPT, WITH_LABELS, AdaptConfig
 from mien.adapting.sides import open_sides, read_target
 from mien.adapting.wording import short_rows
-from mien.config import Budget, RunConfig, StudyConfig
 from mien.data.collection import open_collection
 from mien.evaluation.predictions import photos_of_study
 from mien.labels import match_labels
@@ -32,8 +30,12 @@ from mien.models.export import save_weights
 from mien.models.networks import as_one
 from mien.progress import Silent
 from mien.recognizer import Recognizer
+from mien.settings.adapt import WAYS_TO_ADAPT, WITH_LABELS, AdaptSettings
+from mien.settings.by_name import made
+from mien.settings.recipes import FINETUNE, RECIPES
+from mien.settings.run import NetworkRun
+from mien.settings.study import StudySettings
 from mien.study import run_study
-from mien.training.recipes import FINETUNE, RECIPES
 from mien.training.run import fresh_network
 
 Mien = Callable[..., Outcome]
@@ -126,7 +128,8 @@ def test_written_model_has_moved_to_the_class_shares_of_the_pool(
 
 
 def adapted(model: Path, target: Path, out: Path, **changes: Any) -> Path:
-    config = AdaptConfig(str(model), str(target), **{"shots": (3,), "draws": 1, "save": "labels"} | changes)
+    asked = {"shots": (3,), "draws": 1, "save": "labels"} | changes
+    config = made(AdaptSettings, model=str(model), target=str(target), **asked)
     run_adaptation(config, out, progress=Silent())
     return out / "model.onnx"
 
@@ -191,10 +194,10 @@ def test_copies_of_the_studys_photos_take_no_part(
     ("argv", "said"),
     [
         (("--shots", "few"), "--shots few: expected whole numbers, as in 0,1,5,20"),
-        (("--shots", "-1"), "--shots: give numbers of labelled photos a class"),
+        (("--shots", "-1"), "--shots: give numbers of labelled photos per class"),
         (("--draws", "0"), "draws 0: must be at least 1"),
-        (("--seed", "-1"), "seed -1: must be at least 0"),
-        (("--labels", "nowhere.toml"), "nowhere.toml"),
+        (("--seed", "-1"), "--seed -1: must be from 0 to"),
+        (("--class-map", "nowhere.toml"), "nowhere.toml"),
         (("--save", "magic"), "--save magic: choose one of class shares, statistics"),
         (("--save", "blocks"), "has no blocks that could learn on; only finetune has"),
     ],
@@ -238,9 +241,8 @@ def test_terminal_says_what_is_gained_and_lost(mien: Mien, small_study: Study, e
 @pytest.fixture(scope="module")
 def tuned(small_set: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run of a network that was fine-tuned a little."""
-    config = StudyConfig(
-        (str(small_set),), recipes=("finetune",), size=32, budget=Budget(updates=6), precision="fp32", device="cpu"
-    )
+    asked = {"recipes": ("finetune",), "size": 32, "updates": 6, "precision": "fp32", "device": "cpu"}
+    config = made(StudySettings, data=(str(small_set),), **asked)
     folder = tmp_path_factory.mktemp("tuned") / "out"
     run_study(config, folder, resume=False, progress=Silent())
     return folder / "runs" / "finetune"
@@ -255,7 +257,7 @@ def few_updates(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(("name", "members"), [("expression", 1), ("efficientnet-lite0", 2)])
 def test_two_parts_of_a_network_answer_as_the_whole(tmp_path: Path, name: str, members: int, few_updates: None) -> None:
     train = replace(FINETUNE, size=64, backbone=name, members=members)
-    run = RunConfig("a", "finetune", 1, "cpu", ("x", "y", "z"), train=train)
+    run = NetworkRun(name="a", recipe="finetune", seed=1, device="cpu", labels=("x", "y", "z"), train=train)
     torch.manual_seed(0)
     whole = as_one([fresh_network(run) for _ in range(members)]).eval()
     save_weights(whole, tmp_path)

@@ -342,8 +342,9 @@ OPTIONS_REFUSED = {
     ("--seed", "-1"): ("--seed -1",),
     ("--seed", str(10**30)): ("--seed",),
     ("--augment", "foo"): ("--augment foo", "none", "notebook"),
-    ("--precision", "fp8"): ("--precision fp8", "fp32", "bf16"),
-    ("--device", "tpu"): ("--device tpu", "cpu", "cuda"),
+    ("--precision", "fp8"): ("--precision", "fp8", "fp32", "bf16"),
+    ("--device", "tpu"): ("--device", "tpu", "cpu", "cuda"),
+    ("--split-method", "coin"): ("--split-method", "coin", "grouped", "series", "naive"),
     ("--recipes", "scratch"): ("--recipes", "--help"),
 }
 

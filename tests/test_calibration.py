@@ -7,9 +7,9 @@ import pytest
 from numpy.typing import NDArray
 
 from mien.calibration import fit_temperature, reliability, risk_coverage, threshold_for
-from mien.config import HeadSettings
 from mien.metrics import expected_calibration_error
 from mien.recognizer import softmax
+from mien.settings.training import HeadSettings
 from mien.training.head import cross_validate, measure_sureness
 
 Floats = NDArray[np.float64]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -29,32 +30,44 @@ from conftest import (
     strict_json,
     zipped,
 )
-from mien import cli
+from mien import __version__, cli
+from mien.cli import COMMANDS
+from mien.cli.renamed import RENAMED, with_new_names
 from mien.data.demo import draw_face
+from mien.errors import ConfigError
 
 Mien = Callable[..., Outcome]
 COLUMNS = ("path_column", "label_column", "split_column", "group_column")
 DIVIDING = ("split", "split_method", "keep_splits", "corrections", *COLUMNS)
 OPTIONS = {
-    "study": (*DIVIDING, "target", "target_labels", "recipe", "check_labels", "leak_premium", "resume", "out", "json"),
+    "study": (*DIVIDING, "target", "class_map", "recipe", "check_labels", "leak_premium", "resume", "out", "json"),
     "train": (*DIVIDING, "recipe", "resume", "out", "json"),
     "audit": ("corrections", "faces", "no_faces", "check_labels", "no_check_labels", "leak_premium", "out", *COLUMNS),
-    "evaluate": ("labels", "write_labels", "corrections", "path_column", "label_column", "json"),
+    "evaluate": ("class_map", "write_class_map", "corrections", "path_column", "label_column", "json"),
     "predict": ("model", "faces", "max_error", "fps", "jsonl", "csv"),
     "export": ("out", "precision", "json"),
+    "compare": ("arm", "leave_one_out", "pairs", "folds", "sizes", "resume", "out", "json", *COLUMNS),
+    "adapt": ("shots", "draws", "save", "class_map", "seed", "out", "json", *COLUMNS),
+    "app": ("model", "host", "port", "token", "max_error", "api_only"),
 }
-COMMANDS = ("study", "train", "audit", "evaluate", "predict", "export")
 QUICK = ("--recipe", "scratch", "--size", "32", "--epochs", "1", "--out", "out")
 
 
 # -- help -------------------------------------------------------------------------------------------------------------
 
 
-def test_help_lists_every_command(tmp_path: Path) -> None:
+def test_help_lists_every_command_with_what_it_does(tmp_path: Path) -> None:
     outcome = run(tmp_path, "--help")
     assert (outcome.code, outcome.err) == (0, "")
+    assert set(COMMANDS) == set(OPTIONS)
     for name in COMMANDS:
-        assert name in outcome.out
+        assert re.search(rf"^\W+{name}  +[A-Z]", outcome.out, re.MULTILINE), name
+
+
+def test_the_module_is_the_command(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "mien", "--version"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, __version__, "")
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -64,13 +77,13 @@ def test_help_of_a_command_lists_every_option(mien: Mien, name: str) -> None:
     options = {arg for argument in cli.app[name].assemble_argument_collection() for arg in argument.names}
     assert options >= {f"--{field.replace('_', '-')}" for field in OPTIONS[name]}
     assert [option for option in options if option.startswith("--") and option not in outcome.out] == []
-    for parameter in inspect.signature(getattr(cli, name)).parameters.values():
+    for parameter in inspect.signature(cli.app[name].default_command).parameters.values():
         if parameter.kind is not parameter.KEYWORD_ONLY:
             assert parameter.name.upper() in outcome.out
 
 
 def test_help_says_the_defaults_that_hold(mien: Mien) -> None:
-    from mien.config import DEFAULT_RECIPES
+    from mien.settings.recipes import DEFAULT_RECIPES
 
     said = " ".join(mien("study", "--help").out.replace("│", " ").split())
     *others, last = DEFAULT_RECIPES
@@ -79,21 +92,67 @@ def test_help_says_the_defaults_that_hold(mien: Mien) -> None:
 
 
 def test_version(mien: Mien) -> None:
-    from mien import __version__
-
     assert mien("--version").out.strip() == __version__
 
 
-def test_help_loads_neither_torch_nor_sklearn(tmp_path: Path) -> None:
+def test_help_loads_no_heavy_library_and_no_command(tmp_path: Path) -> None:
     program = (
         "import sys; sys.argv = ['mien', '--help']\n"
-        "from mien.cli import main\n"
-        "try:\n main()\nexcept SystemExit:\n pass\n"
+        "from mien import cli\n"
+        "try:\n cli.main()\nexcept SystemExit:\n pass\n"
         "heavy = {'torch', 'sklearn', 'lightning', 'numpy', 'polars', 'onnxruntime'} & set(sys.modules)\n"
+        "heavy |= {'markdown_it', 'msgspec', 'mien.settings.study', 'mien.terminal'} & set(sys.modules)\n"
+        "heavy |= {f'mien.cli.{name}' for name in cli.HELP} & set(sys.modules)\n"
         "sys.exit(', '.join(heavy) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+# -- old names -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("command", "old", "new"), [(c, old, new) for c, names in RENAMED.items() for old, new in names.items()]
+)
+def test_an_old_name_does_what_the_new_one_does_and_says_so(
+    capsys: pytest.CaptureFixture[str], command: str, old: str, new: str
+) -> None:
+    for words, expected in (
+        (["x", old, "map.toml", "--json"], ["x", new, "map.toml", "--json"]),
+        ([f"{old}=a=b", "x"], [f"{new}=a=b", "x"]),
+        ([old.replace("-", "_").replace("__", "--", 1), "m", "x"], [new, "m", "x"]),
+        (["--", old], ["--", old]),
+        ([new, "m", "labels"], [new, "m", "labels"]),
+    ):
+        assert with_new_names([command, *words]) == [command, *expected]
+        lines = capsys.readouterr().err.splitlines()
+        assert len(lines) == (words != expected)
+        assert all(line.startswith("mien: ") and f"{old} is now {new}" in line for line in lines)
+    with pytest.raises(ConfigError, match=f"{old} is the old name of {new}"):
+        with_new_names([command, old, "a", new, "b"])
+
+
+def test_an_old_name_is_old_for_its_command_alone(mien: Mien) -> None:
+    outcome = mien("audit", "demo", "--labels", "map.toml")
+    assert outcome.code == 2
+    assert "--labels" in outcome.complaint
+
+
+@pytest.mark.parametrize("name", RENAMED)
+def test_help_does_not_name_what_is_old(mien: Mien, name: str) -> None:
+    words = set(re.findall(r"--[a-z-]+", mien(name, "--help").out))
+    assert words.isdisjoint(RENAMED[name])
+    assert words >= set(RENAMED[name].values())
+
+
+def test_a_study_takes_the_old_name_of_the_class_map(mien: Mien, small_set: Path, tmp_path: Path) -> None:
+    (tmp_path / "map.toml").write_text("drop = 1", encoding="utf-8")
+    outcome = mien("study", small_set, "--target", small_set, "--target-labels", "map.toml", "--out", "out")
+    assert outcome.code == 2
+    first, last = outcome.err.splitlines()
+    assert first.startswith("mien: --target-labels is now --class-map")
+    assert last.startswith("mien: map.toml: drop")
 
 
 # -- audit ------------------------------------------------------------------------------------------------------------

@@ -12,10 +12,10 @@ import pytest
 from conftest import Outcome
 from mien.data.collection import Collection, open_collection
 from mien.data.prepare import Prepared, prepare
-from mien.data.sources import TableColumns
 from mien.data.splits import SplitShares, assign_splits
 from mien.errors import SourceError
 from mien.progress import Silent
+from mien.settings.columns import Columns
 from pictures import class_files, png, write_files, write_zip
 
 Mien = Callable[..., Outcome]
@@ -184,7 +184,7 @@ def test_groups_of_two_tables_are_their_own(tmp_path: Path) -> None:
             writer.writerow(("path", "label", "subject"))
             writer.writerows((f"{label}/{i}.png", label, i % 6) for label in ("happy", "sad") for i in range(12))
         specs.append(f"{root}::all.csv")
-    collection = open_collection(specs, TableColumns(group="subject"))
+    collection = open_collection(specs, Columns(group_column="subject"))
     manifest = read(collection, into=tmp_path / "work").manifest
     assert manifest["group"].null_count() == 0
     divided = assign_splits(manifest, SplitShares(), seed=1)

@@ -15,12 +15,19 @@ import pytest
 
 import mien.comparing.run as running
 from conftest import CLASSES, Outcome, draw_set, numbers, strict_json
-from mien.comparing.arms import Arm, CompareConfig, budgets, parse_arms, primary_contrast, resolve_arm
+from mien.comparing.arms import (
+    Arm,
+    budgets,
+    parse_arms,
+    primary_contrast,
+    resolve_arm,
+    side_by_side,
+    study_settings,
+)
 from mien.comparing.compare import run_comparison
 from mien.comparing.growth import extrapolated
 from mien.comparing.plan import PairPlan, Pool, make_pool, plan_pairs, with_share
 from mien.comparing.run import run_once
-from mien.config import AUGMENTATIONS, Budget, RunConfig
 from mien.data.collection import open_collection
 from mien.data.manifest import read_manifest
 from mien.data.pixels import Pixels
@@ -30,6 +37,12 @@ from mien.data.splits import assign_splits, parse_shares
 from mien.errors import ConfigError, OutputError, SplitError
 from mien.evaluation.predictions import write_predictions
 from mien.progress import Silent
+from mien.settings.budget import Budget
+from mien.settings.by_name import made
+from mien.settings.choices import AUGMENTATIONS
+from mien.settings.compare import CompareSettings
+from mien.settings.division import Division
+from mien.settings.run import HeadRun, NetworkRun, RunConfig
 from mien.significance import fewest_pairs
 from mien.training.history import History
 from mien.training.recipes import resolve_run
@@ -57,7 +70,7 @@ def made_up(done: list[tuple[RunConfig, PairPlan]]) -> Callable[..., None]:
     def train(run: RunConfig, plan: PairPlan, photos: LabelledPhotos, place: Path) -> None:
         done.append((run, plan))
         place.mkdir(parents=True)
-        assert run.train is not None
+        assert isinstance(run, NetworkRun)
         rng = np.random.default_rng((run.seed, run.train.augment == "none"))
         rows = plan.split("test").select("id", "path", "row", "split", "label", "split_group")
         probs = [pl.Series(f"prob_{label}", rng.random(len(rows))) for label in photos.labels]
@@ -81,12 +94,12 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[tuple[RunConfig, PairPlan]]
     return done
 
 
-def asked(data: Path, **rest: Any) -> CompareConfig:
+def asked(data: Path, **rest: Any) -> CompareSettings:
     settings: dict[str, Any] = {"arms": ARMS, "epochs": 1, "pairs": 3, "folds": 3, "size": 32, "device": "cpu"}
-    return CompareConfig(data=(str(data),), **settings | rest)
+    return made(CompareSettings, data=(str(data),), **settings | rest)
 
 
-def compare(config: CompareConfig, folder: Path, *, resume: bool = False) -> dict[str, Any]:
+def compare(config: CompareSettings, folder: Path, *, resume: bool = False) -> dict[str, Any]:
     return run_comparison(config, folder, resume=resume, progress=Silent())
 
 
@@ -98,7 +111,7 @@ def test_an_arm_is_what_it_says() -> None:
     assert arm == Arm("augment=none,label_smoothing=0.1", {"augment": "none", "label_smoothing": 0.1})
     assert other == Arm("small", {"size": 32, "clip_norm": None})
     run = resolve_arm(arm, asked(Path("x")), CLASSES, Budget(epochs=3), 7)
-    assert run.train is not None
+    assert isinstance(run, NetworkRun)
     assert (run.train.augment, run.train.label_smoothing, run.seed) == ("none", 0.1, 7)
     assert run.train.budget == Budget(epochs=3)
     assert run.train.stop_patience is None, "early stopping would give arms unequal budgets"
@@ -107,11 +120,9 @@ def test_an_arm_is_what_it_says() -> None:
 def test_arm_of_another_backbone_trains_at_the_size_that_a_study_would() -> None:
     config = asked(Path("x"))
     arm = Arm("a", {"recipe": "finetune", "backbone": "efficientnet-lite0", "frozen_stages": 2})
-    train = resolve_arm(arm, config, CLASSES, Budget(), 7).train
-    study = replace(config.study("finetune", Budget(), 7), backbone="efficientnet-lite0", size=None)
-    expected = resolve_run("finetune", study, CLASSES).train
-    assert train is not None
-    assert expected is not None
+    study = study_settings(asked(Path("x"), size=None), "finetune", Budget(), 7, backbone="efficientnet-lite0")
+    runs = resolve_arm(arm, config, CLASSES, Budget(), 7), resolve_run("finetune", study, CLASSES)
+    train, expected = (run.train for run in runs if isinstance(run, NetworkRun))
     assert (train.backbone, train.frozen_stages) == ("efficientnet-lite0", 2)
     assert replace(train, frozen_stages=0, stop_patience=None, size=expected.size, precision="auto") == replace(
         expected, stop_patience=None, precision="auto"
@@ -120,7 +131,7 @@ def test_arm_of_another_backbone_trains_at_the_size_that_a_study_would() -> None
 
 def test_arms_may_be_recipes_and_backbones() -> None:
     head = resolve_arm(Arm("a", {"recipe": "probe", "context": "scene"}), asked(Path("x")), CLASSES, Budget(), 7)
-    assert head.head is not None
+    assert isinstance(head, HeadRun)
     assert head.head.context == "scene"
 
 
@@ -185,8 +196,8 @@ def test_bad_options_are_one_line(mien: Callable[..., Outcome], faces: Path, wor
 
 def test_each_limit_is_a_budget_of_its_own() -> None:
     config = asked(Path("x"), epochs=3, updates=40, seconds=1.5)
-    assert budgets(config) == [Budget(epochs=3), Budget(updates=40), Budget(seconds=1.5)]
-    assert budgets(asked(Path("x"), epochs=None)) == [Budget()], "the recipe's own"
+    assert budgets(config.budget) == [Budget(epochs=3), Budget(updates=40), Budget(seconds=1.5)]
+    assert budgets(asked(Path("x"), epochs=None).budget) == [Budget()], "the recipe's own"
 
 
 def test_the_primary_contrast_can_be_chosen() -> None:
@@ -200,7 +211,7 @@ def test_the_primary_contrast_can_be_chosen() -> None:
 
 @pytest.fixture(scope="session")
 def pool(manifest: pl.DataFrame) -> Pool:
-    return make_pool(manifest, "70/15/15", 42, "grouped")
+    return make_pool(manifest, Division(), 42)
 
 
 def test_the_photos_a_study_would_test_are_left_out(manifest: pl.DataFrame, pool: Pool) -> None:
@@ -429,7 +440,9 @@ def test_the_terminal_shows_the_verdict(
     arms = [word for arm in ARMS for word in ("--arm", arm)]
     outcome = mien("compare", faces, *arms, "--epochs", "1", "--size", "32", "--pairs", "3", "--folds", "3")
     assert outcome.code == 0, outcome.err
-    assert ("runs shared the machine" in outcome.out) == (CompareConfig(("x",), ARMS).side_by_side > 1)
+    assert ("runs shared the machine" in outcome.out) == (
+        side_by_side(made(CompareSettings, data=("x",), arms=ARMS)) > 1
+    )
     assert "With fewer than 6 pairs no verdict" in outcome.out
     assert "cannot tell" in outcome.out
     assert Path("mien-compare-faces/compare.html").exists()
@@ -482,9 +495,9 @@ def test_real_runs_are_the_same_twice_side_by_side_or_alone(faces: Path, tmp_pat
         assert cost["epochs_a_run"] == 1
     assert not list((tmp_path / "out" / "runs").rglob("*.ckpt")), "a comparison keeps no models"
     folder = tmp_path / "out"
-    rows = make_pool(read_manifest(folder / "manifest.parquet"), config.split, config.seed, "grouped")
+    rows = make_pool(read_manifest(folder / "manifest.parquet"), config.division, config.randomness.seed)
     photos = LabelledPhotos(("faces",), rows.rows, Pixels(folder / "pixels"), CLASSES, folder / "features")
-    plan = plan_pairs(rows, 2, 2, config.seed)[1]
+    plan = plan_pairs(rows, 2, 2, config.randomness.seed)[1]
     run = resolve_arm(parse_arms(ARMS)[1], config, CLASSES, Budget(epochs=1), plan.seed)
     again = run_once(run, plan, photos, tmp_path / "again")
     assert again.key == results["arms"][ARMS[1]]["budgets"][0]["runs"][1]

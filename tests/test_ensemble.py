@@ -13,9 +13,9 @@ import safetensors.torch
 import torch
 
 from conftest import Outcome, draw_set
-from mien.config import RunConfig, read_toml
 from mien.models.networks import Ensemble
 from mien.recognizer import Recognizer
+from mien.settings.run import NetworkRun, read_run
 from mien.training import run as training_run
 from mien.training.run import fresh_network
 
@@ -38,7 +38,8 @@ def test_logits_are_the_mean_of_the_members_and_the_first_is_the_network_alone(
 ) -> None:
     assert mien("train", faces, *OPTIONS, "--out", "one").code == 0
     assert mien("train", faces, *OPTIONS, "--members", 3, "--out", "three").code == 0
-    run = read_toml(RunConfig, tmp_path / "three" / RUN / "config.toml")
+    run = read_run(tmp_path / "three" / RUN / "config.toml")
+    assert isinstance(run, NetworkRun)
     ensemble = Ensemble([fresh_network(run) for _ in range(3)]).eval()
     ensemble.load_state_dict(weights(tmp_path / "three"))
     alone = weights(tmp_path / "one")

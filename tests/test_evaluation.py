@@ -16,7 +16,6 @@ from PIL import Image
 from conftest import Study
 from mien.data.manifest import SCHEMA
 from mien.data.preprocess import View
-from mien.data.sources import TableColumns
 from mien.errors import LabelError, ModelError, SourceError
 from mien.evaluation.compare import comparisons_json, select
 from mien.evaluation.covered import GREY, _cover
@@ -28,6 +27,7 @@ from mien.evaluation.shift import known_collections, reference_for, seen_in_trai
 from mien.evaluation.sureness import sureness_json
 from mien.models.artifact import Contract, Threshold
 from mien.progress import Silent
+from mien.settings.columns import Columns
 from pictures import BLUE, GREEN, RED, WHITE, colour_model, encoded, write_files
 
 LABELS = ("anger", "happy", "sad")
@@ -373,7 +373,7 @@ def test_comparison_says_which_is_better() -> None:
     assert first["interval"][0] <= first["macro_f1_difference"] <= first["interval"][1]
 
 
-PLAIN: dict[str, Any] = {"options": Evaluation(TableColumns()), "progress": Silent()}
+PLAIN: dict[str, Any] = {"options": Evaluation(Columns()), "progress": Silent()}
 
 
 def flat(colour: tuple[int, int, int]) -> bytes:

@@ -16,7 +16,6 @@ import torch
 import mien.training.run as running
 from conftest import Outcome, draw_set
 from mien.adapting.features import HeadModel
-from mien.config import Budget, StudyConfig, TrainSettings
 from mien.data.augment import augmentation
 from mien.data.demo import draw_face
 from mien.data.preprocess import View
@@ -27,11 +26,17 @@ from mien.models.backbones import BACKBONES, load_backbone
 from mien.models.export import to_onnx
 from mien.models.networks import IMAGENET_MEAN, IMAGENET_STD, EmotionCNN, PhotoNetwork
 from mien.recognizer import Recognizer
+from mien.settings.budget import Budget
+from mien.settings.by_name import changed, made
+from mien.settings.recipes import FINETUNE
+from mien.settings.run import NetworkRun
+from mien.settings.study import StudySettings
+from mien.settings.training import TrainSettings
 from mien.training.batches import EpochOrder, TrainingSet, class_weights
 from mien.training.finetune import FineTuned, parameter_groups
 from mien.training.fit import ExpressionModule, cosine_rate, fit
 from mien.training.history import read_history
-from mien.training.recipes import FINETUNE, resolve_run
+from mien.training.recipes import resolve_run
 
 SETTINGS = TrainSettings(size=32, batch_size=8, budget=Budget(epochs=3), precision="fp32", augment="none")
 TUNED = replace(FINETUNE, size=32, batch_size=8, budget=Budget(updates=3), precision="fp32", augment="none")
@@ -224,18 +229,17 @@ def test_precision_is_timed_once_for_recipes_that_are_compared(monkeypatch: pyte
     told = iter(["bf16", "fp32"])
     monkeypatch.setattr(running, "faster_precision", lambda *words: next(told))
     running._faster_precision.cache_clear()
-    asked = StudyConfig(data=("photos",), device="cpu")
+    asked = made(StudySettings, data=("photos",), device="cpu")
     runs = [resolve_run(name, asked, ("happy", "sad")) for name in ("scratch", "scratch-no-augmentation", "finetune")]
-    decided = [running._with_precision(run).train for run in runs]
+    decided = [running._with_precision(run).train for run in runs if isinstance(run, NetworkRun)]
     running._faster_precision.cache_clear()
-    assert [train.precision for train in decided if train] == ["bf16", "bf16", "fp32"]
+    assert [train.precision for train in decided] == ["bf16", "bf16", "fp32"]
 
 
 def test_backbone_that_knows_no_expressions_learns_whole() -> None:
-    asked = StudyConfig(data=("demo",), device="cpu")
-    own, other = (resolve_run("finetune", replace(asked, backbone=name), ("happy", "sad")).train for name in BACKBONES)
-    assert own is not None
-    assert other is not None
+    asked = made(StudySettings, data=("demo",), device="cpu")
+    runs = [resolve_run("finetune", changed(asked, backbone=name), ("happy", "sad")) for name in BACKBONES]
+    own, other = (run.train for run in runs if isinstance(run, NetworkRun))
     assert (own.frozen_stages, own.backbone_rate) == (0, 1.0)
     assert (other.frozen_stages, other.backbone_rate) == (FINETUNE.frozen_stages, FINETUNE.backbone_rate)
 

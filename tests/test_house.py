@@ -128,7 +128,7 @@ def test_every_module_says_what_it_is(name: str) -> None:
 
 def test_nobody_but_the_command_line_prints_or_exits() -> None:
     for name in MODULES:
-        if name in ("mien/cli.py", "mien/ending.py"):
+        if name.startswith("mien/cli/"):
             continue
         for node in ast.walk(tree(name)):
             if isinstance(node, ast.Call):

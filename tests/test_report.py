@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,8 @@ from mien.reporting.galleries import MOST_COPIES, galleries
 from mien.reporting.methods import methods
 from mien.reporting.report import SECTIONS, write_report
 from mien.reporting.wording import error_sentences, headline, warnings
-from mien.training.recipes import FINETUNE
+from mien.settings.recipes import FINETUNE
+from mien.settings.toml import as_builtins
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,7 @@ def written(made: Made, folder: Path, **changes: Any) -> str:
 
 
 def without_photos(made: Made) -> dict[str, Any]:
-    return {"config": made.results["config"] | {"photos": False}}
+    return changed(made, "config", report={"explain_mistakes": False, "no_photos": True})
 
 
 def changed(made: Made, part: str, **changes: Any) -> dict[str, Any]:
@@ -274,7 +275,9 @@ def test_what_was_not_looked_for_is_said_and_is_no_zero(made: Made, tmp_path: Pa
     leakage = {"reason": "class 'sad' is too small", "macro_f1": {}, "premium": {}}
     text = plain(written(made, tmp_path, **changed(made, "data", leakage=leakage)))
     assert "was not measured: class 'sad' is too small." in text
-    asked = changed(made, "data", **parts) | {"config": made.results["config"] | {"leak_premium": True}}
+    asked = changed(made, "data", **parts) | changed(
+        made, "config", checks={"check_labels": None, "leak_premium": True}
+    )
     assert "was not measured: not asked for." in plain(written(made, tmp_path, **asked))
 
 
@@ -391,7 +394,7 @@ def test_series_are_advised_where_they_are_shown_to_leak(made: Made) -> None:
 def test_a_division_by_people_is_not_called_one_by_photo(made: Made, tmp_path: Path) -> None:
     by_photo = plain((made.folder / "report.html").read_text(encoding="utf-8"))
     assert by_photo.count("by photo, not by person") == 3  # the answer, the split and the methods
-    grouped = changed(made, "splits", groups=34) | changed(made, "config", group_column="subject")
+    grouped = changed(made, "splits", groups=34) | changed(made, "config", columns={"group_column": "subject"})
     text = plain(written(made, tmp_path, **grouped))
     assert "by the groups given (34 groups, column “subject”): no group stands in two parts" in text
     assert "by photo, not by person" not in text
@@ -440,7 +443,7 @@ def test_methods_name_pretrained_weights_by_licence_and_hash(made: Made) -> None
 
 def test_methods_tell_a_network_that_was_fine_tuned_from_one_that_was_not(made: Made) -> None:
     assert "scratch: EmotionCNN trained from scratch, 64 px input" in " ".join(methods(made.results))
-    train = asdict(replace(FINETUNE, members=3))
+    train = as_builtins(replace(FINETUNE, members=3))
     scratch = made.results["runs"]["scratch"]
     tuned = scratch | {"config": scratch["config"] | {"name": "finetune", "train": train}}
     text = " ".join(methods(made.results | {"runs": made.results["runs"] | {"finetune": tuned}}))

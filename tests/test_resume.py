@@ -17,10 +17,13 @@ import pytest
 import torch
 
 from conftest import STUDY_OPTIONS, STUDY_RECIPES, Outcome, Study, numbers, run, start, strict_json
-from mien.config import Budget, StudyConfig, TrainSettings, read_toml
 from mien.data.preprocess import View
 from mien.models.networks import IMAGENET_MEAN, IMAGENET_STD, EmotionCNN, PhotoNetwork
 from mien.progress import Silent
+from mien.settings.budget import Budget
+from mien.settings.study import StudySettings
+from mien.settings.toml import read_toml
+from mien.settings.training import TrainSettings
 from mien.study import run_study, run_training
 from mien.training.batches import TrainingSet
 from mien.training.fit import fit
@@ -91,7 +94,7 @@ def test_ctrl_c_says_how_to_go_on_and_going_on_ends_as_left_alone(small_study: S
     assert "--resume" in outcome.complaint
     assert outcome.out == ""
 
-    config = read_toml(StudyConfig, tmp_path / "out" / "study.toml")
+    config = read_toml(StudySettings, tmp_path / "out" / "study.toml")
     run_training(config, tmp_path / "out", resume=True, progress=Silent())
     assert_same(tmp_path / "out", small_study, ("scratch",))
 
@@ -105,7 +108,7 @@ def test_killed_between_training_and_export(small_study: Study, study_copy: Path
         study_copy / "report.html",
     ):
         path.unlink()
-    config = read_toml(StudyConfig, study_copy / "study.toml")
+    config = read_toml(StudySettings, study_copy / "study.toml")
     run_study(config, study_copy, resume=True, progress=Silent())
     assert_same(study_copy, small_study)
 
@@ -118,7 +121,7 @@ def test_killed_while_a_file_was_written(small_study: Study, study_copy: Path) -
         (scratch / name).unlink()
         (scratch / f"{name}.partial").write_bytes(content[: len(content) // 2])
     (study_copy / "results.json").rename(study_copy / "results.json.partial")
-    config = read_toml(StudyConfig, study_copy / "study.toml")
+    config = read_toml(StudySettings, study_copy / "study.toml")
     run_study(config, study_copy, resume=True, progress=Silent())
     assert_same(study_copy, small_study)
     assert not list(study_copy.rglob("*.partial"))
@@ -131,7 +134,7 @@ def test_killed_while_photos_were_read(small_study: Study, tmp_path: Path) -> No
     shutil.copy(small_study.folder / "study.toml", folder)
     (folder / "pixels").mkdir()
     (folder / "pixels" / "photo-32.npy").write_bytes(b"half")
-    run_study(read_toml(StudyConfig, folder / "study.toml"), folder, resume=True, progress=Silent())
+    run_study(read_toml(StudySettings, folder / "study.toml"), folder, resume=True, progress=Silent())
     assert_same(folder, small_study)
     assert pl.read_parquet(folder / "manifest.parquet").equals(pl.read_parquet(small_study.folder / "manifest.parquet"))
 
@@ -144,7 +147,7 @@ def test_resuming_a_finished_study_changes_no_number_and_trains_nothing(
 
     monkeypatch.setattr("mien.training.run.fit", fail)
     monkeypatch.setattr("mien.training.run.load_backbone", fail)
-    config = read_toml(StudyConfig, study_copy / "study.toml")
+    config = read_toml(StudySettings, study_copy / "study.toml")
     run_study(config, study_copy, resume=True, progress=Silent())
     assert_same(study_copy, small_study)
 

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from mien.data.sources import Source, SourceFile, TableColumns, open_images, open_source
+from mien.data.sources import Source, SourceFile, open_images, open_source
 from mien.errors import SourceError
+from mien.settings.columns import Columns
 from pictures import class_files, encoded, pattern, png, write_files, write_zip
 
 TWO = class_files("happy", "sad")
@@ -605,8 +606,8 @@ def test_several_archives_in_a_folder_are_told_apart_by_the_user(tmp_path: Path)
     assert len(open_source(f"{tmp_path}::old.zip").files) == 2
 
 
-@pytest.mark.parametrize("columns", [TableColumns(group="person"), TableColumns(label="emotion")])
-def test_column_for_a_source_without_columns_is_refused(columns: TableColumns, kind: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("columns", [Columns(group_column="person"), Columns(label_column="emotion")])
+def test_column_for_a_source_without_columns_is_refused(columns: Columns, kind: str, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"this is no table; list the photos in a CSV") as error:
         open_source(made(kind, tmp_path, TWO), columns)
     assert "\n" not in str(error.value)

@@ -8,7 +8,6 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ from safetensors.torch import load_file
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
 from conftest import CLASSES, IGNORED, STUDY_RECIPES, UNREADABLE, Outcome, Study, numbers, run, strict_json
-from mien.config import Budget, StudyConfig, read_toml
 from mien.data.manifest import read_manifest
 from mien.data.pixels import Pixels
 from mien.errors import OutputError
@@ -35,6 +33,10 @@ from mien.models.networks import (
 )
 from mien.progress import Silent
 from mien.recognizer import Recognizer
+from mien.settings.budget import Budget
+from mien.settings.by_name import changed, made
+from mien.settings.study import StudySettings
+from mien.settings.toml import read_toml
 from mien.study import run_study, run_training
 from mien.training.history import read_history
 from pictures import class_files, png, write_files
@@ -101,9 +103,9 @@ def test_artifacts_are_written_and_nothing_half_written(small_study: Study) -> N
 
 
 def test_study_toml_is_the_settings_asked_for(small_study: Study) -> None:
-    config = read_toml(StudyConfig, small_study.folder / "study.toml")
-    assert config.recipes == STUDY_RECIPES
-    assert (config.size, config.budget, config.precision) == (32, Budget(epochs=6), "fp32")
+    settings = read_toml(StudySettings, small_study.folder / "study.toml")
+    assert settings.training.recipes == STUDY_RECIPES
+    assert (settings.computing.size, settings.budget, settings.computing.precision) == (32, Budget(epochs=6), "fp32")
 
 
 # -- photos -----------------------------------------------------------------------------------------------------------
@@ -209,8 +211,8 @@ def test_predictions_hold_every_usable_image_once(small_study: Study, manifest: 
 
 
 def test_training_alone_leaves_the_test_photos_unread(tmp_path: Path, small_study: Study) -> None:
-    config = read_toml(StudyConfig, small_study.folder / "study.toml")
-    config = replace(config, target=None, recipes=("scratch",), budget=Budget(updates=5))
+    config = read_toml(StudySettings, small_study.folder / "study.toml")
+    config = changed(config, target=None, recipes=("scratch",), budget=Budget(updates=5))
     results = run_training(config, tmp_path / "out", resume=False, progress=Silent())
     rows = pl.read_parquet(tmp_path / "out" / "runs" / "scratch" / "predictions.parquet")
     assert set(rows["split"]) == {"train", "val"}
@@ -240,10 +242,8 @@ def test_what_the_audit_found_stands_in_the_manifest(small_study: Study, manifes
 
 def trained(data: tuple[str, ...], folder: Path, *, resume: bool = False, **changes: Any) -> dict[str, Any]:
     """Train one update; what counts is how the photos were taken in."""
-    config = StudyConfig(
-        data=data, recipes=("scratch",), size=32, budget=Budget(updates=1), precision="fp32", device="cpu", **changes
-    )
-    return run_training(config, folder, resume=resume, progress=Silent())
+    asked = {"recipes": ("scratch",), "size": 32, "updates": 1, "precision": "fp32", "device": "cpu"} | changes
+    return run_training(made(StudySettings, data=data, **asked), folder, resume=resume, progress=Silent())
 
 
 def divided(folder: Path) -> pl.DataFrame:
@@ -518,8 +518,8 @@ def test_a_report_without_photos_holds_neither_photos_nor_their_names(small_stud
     assert "broken.png" in with_photos
     skip = shutil.ignore_patterns("checkpoints", "*.safetensors", "tensorboard")
     folder = Path(shutil.copytree(small_study.folder, tmp_path / "copy", ignore=skip))
-    config = read_toml(StudyConfig, folder / "study.toml")
-    results = run_study(replace(config, photos=False, explain_mistakes=False), folder, resume=True, progress=Silent())
+    config = read_toml(StudySettings, folder / "study.toml")
+    results = run_study(changed(config, no_photos=True, explain_mistakes=False), folder, resume=True, progress=Silent())
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "data:image/jpeg" not in page
     assert "data:image/png" not in page

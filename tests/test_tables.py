@@ -11,8 +11,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from mien.data.sources import Source, TableColumns, open_images, open_source
+from mien.data.sources import Source, open_images, open_source
 from mien.errors import SourceError
+from mien.settings.columns import Columns
 from pictures import png, write_files
 
 ROWS = [("a.png", "happy"), ("b.png", "sad"), ("more/c.png", "sad")]
@@ -69,10 +70,10 @@ def reasons(source: Source) -> dict[str, str]:
     return {f.path: f.ignored for f in source.files if f.ignored is not None}
 
 
-def complaint(spec: str, columns: TableColumns | None = None) -> str:
+def complaint(spec: str, columns: Columns | None = None) -> str:
     """The one line with which a source is refused."""
     with pytest.raises(SourceError) as error:
-        open_source(spec, columns or TableColumns())
+        open_source(spec, columns or Columns())
     assert "\n" not in str(error.value)
     return str(error.value)
 
@@ -100,7 +101,7 @@ def test_columns_asked_for_by_name(kind: str, tmp_path: Path) -> None:
         "who": ["ann", "bob", None],
         "part": ["Train", "TEST", "train"],
     }
-    asked = TableColumns(path="where", label="shown", group="who", split="part")
+    asked = Columns(path_column="where", label_column="shown", group_column="who", split_column="part")
     source = open_source(str(write_table(tmp_path / f"faces.{kind}", columns)), asked)
     assert taken(source) == dict(ROWS)
     assert [f.group for f in source.files] == ["ann", "bob", None]
@@ -111,7 +112,7 @@ def test_columns_asked_for_by_name(kind: str, tmp_path: Path) -> None:
 def test_group_is_never_guessed(column: str, tmp_path: Path) -> None:
     spec = with_photos(tmp_path, f"path,label,{column}\na.png,happy,1\nb.png,sad,2\n")
     assert {f.group for f in open_source(spec).files} == {None}
-    assert [f.group for f in open_source(spec, TableColumns(group=column)).files] == ["1", "2"]
+    assert [f.group for f in open_source(spec, Columns(group_column=column)).files] == ["1", "2"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -140,7 +141,7 @@ def test_table_whose_name_looks_like_a_pattern(tmp_path: Path) -> None:
 
 def test_missing_column_lists_the_columns_there_are(tmp_path: Path) -> None:
     spec = with_photos(tmp_path, "path,label,age\na.png,happy,3\nb.png,sad,4\n")
-    assert "no column 'person'; its columns are: path, label, age" in complaint(spec, TableColumns(group="person"))
+    assert "no column 'person'; its columns are: path, label, age" in complaint(spec, Columns(group_column="person"))
     spec = with_photos(tmp_path, "photo,label\na.png,happy\n")
     assert "its columns are: photo, label; name one with --path-column" in complaint(spec)
     spec = with_photos(tmp_path, "path,mood\na.png,happy\n")
@@ -150,7 +151,7 @@ def test_missing_column_lists_the_columns_there_are(tmp_path: Path) -> None:
 def test_two_usual_columns_are_in_doubt(tmp_path: Path) -> None:
     spec = with_photos(tmp_path, "path,label,emotion\na.png,1,happy\nb.png,2,sad\n")
     assert "label, emotion could each be the label; say which with --label-column" in complaint(spec)
-    assert open_source(spec, TableColumns(label="emotion")).labels == ("happy", "sad")
+    assert open_source(spec, Columns(label_column="emotion")).labels == ("happy", "sad")
 
 
 def test_paths_start_at_the_folder_of_the_table(tmp_path: Path) -> None:
@@ -209,7 +210,7 @@ def test_split_column_is_recognised_by_name_and_values(column: str, tmp_path: Pa
 def test_column_with_other_values_is_no_split(tmp_path: Path) -> None:
     spec = with_photos(tmp_path, "path,label,set\na.png,happy,blue\nb.png,sad,red\n")
     assert not open_source(spec).is_divided
-    assert "holds blue, red; expected train, val and test alone" in complaint(spec, TableColumns(split="set"))
+    assert "holds blue, red; expected train, val and test alone" in complaint(spec, Columns(split_column="set"))
 
 
 def test_split_column_with_some_other_values_is_refused(tmp_path: Path) -> None:
@@ -278,7 +279,7 @@ def test_table_with_fewer_than_two_labels(labels: list[str | None], tmp_path: Pa
 def test_images_of_a_table_without_labels_can_be_predicted(tmp_path: Path) -> None:
     source = open_images(with_photos(tmp_path, "path\na.png\nb.png\n"))
     assert [source.read(f) for f in source.files] == [FILES["a.png"], FILES["b.png"]]
-    source = open_images(with_photos(tmp_path, "x\na.png\nb.png\n"), TableColumns(path="x"))
+    source = open_images(with_photos(tmp_path, "x\na.png\nb.png\n"), Columns(path_column="x"))
     assert len(source.files) == 2
 
 
@@ -443,5 +444,5 @@ def test_a_photo_in_two_splits_is_listed_in_both(tmp_path: Path) -> None:
 
 def test_a_photo_of_two_people_is_listed_with_both(tmp_path: Path) -> None:
     spec = with_photos(tmp_path, "path,label,who\na.png,happy,ann\na.png,happy,bob\nb.png,sad,bob\na.png,happy,ann\n")
-    source = open_source(spec, TableColumns(group="who"))
+    source = open_source(spec, Columns(group_column="who"))
     assert [f.group for f in source.files if f.ignored is None] == ["ann", "bob", "bob"]

@@ -89,7 +89,7 @@ class LabelMap:
 
 
 NOTHING_CHOSEN = LabelChoices()
-MAP_THEM = "map its classes in a file (--labels; of a study, --target-labels)"
+MAP_THEM = "map its classes in a file (--class-map)"
 
 
 def match_labels(

@@ -18,16 +18,14 @@ from msgspec.structs import asdict, replace
 
 from mien.auditing.examine import Examined, examine, judges_labels
 from mien.auditing.features import PHOTO, VIEWS
-from mien.config import RunConfig, StudyConfig, read_toml, write_toml
 from mien.data.audit import count_audit
+from mien.data.class_map import check_named, read_class_map
 from mien.data.collection import Collection, open_collection
 from mien.data.corrections import Corrections, read_corrections
 from mien.data.duplicates import COPY_SIMILARITY, FINE_SIMILARITY, KIN_SIMILARITY, MAX_GROUP_SHARE, MIN_GROUP_CAP
 from mien.data.fingerprints import SIDE
-from mien.data.label_file import check_named, read_label_file
 from mien.data.manifest import read_manifest, write_manifest
 from mien.data.prepare import Prepared, prepare
-from mien.data.sources import TableColumns
 from mien.data.splits import assign_splits, count_moved, parse_shares
 from mien.errors import MienError, OutputError
 from mien.evaluation.attention import explained
@@ -63,8 +61,11 @@ from mien.results.study import (
     Weights,
 )
 from mien.results.target import TargetResults
+from mien.settings.run import RunConfig, read_run
+from mien.settings.study import StudySettings
+from mien.settings.toml import read_toml, write_toml
 from mien.training.history import read_history
-from mien.training.recipes import resolve_run, views_of
+from mien.training.recipes import resolve_run, views_of, work_of
 from mien.training.run import LabelledPhotos, train_run
 
 __all__ = ["run_study", "run_training"]
@@ -91,7 +92,7 @@ class _Clock:
 class _Study:
     """What every stage needs."""
 
-    config: StudyConfig
+    config: StudySettings
     data: Collection
     target: Collection | None
     choices: LabelChoices
@@ -107,7 +108,7 @@ class _Study:
         return self.folder / "runs" / run.name
 
 
-def run_study(config: StudyConfig, folder: Path, *, resume: bool, progress: Progress) -> StudyResults:
+def run_study(config: StudySettings, folder: Path, *, resume: bool, progress: Progress) -> StudyResults:
     """Do the main job and write its folder.
 
     Args:
@@ -135,7 +136,7 @@ def run_study(config: StudyConfig, folder: Path, *, resume: bool, progress: Prog
     return results
 
 
-def run_training(config: StudyConfig, folder: Path, *, resume: bool, progress: Progress) -> TrainResults:
+def run_training(config: StudySettings, folder: Path, *, resume: bool, progress: Progress) -> TrainResults:
     """Train and validate the recipes; the test split stays unread."""
     study = _begin(config, folder, resume=resume, progress=progress)
     _train_all(study)
@@ -144,21 +145,23 @@ def run_training(config: StudyConfig, folder: Path, *, resume: bool, progress: P
     return results
 
 
-def _begin(config: StudyConfig, folder: Path, *, resume: bool, progress: Progress, with_audit: bool = False) -> _Study:
+def _begin(
+    config: StudySettings, folder: Path, *, resume: bool, progress: Progress, with_audit: bool = False
+) -> _Study:
     """Check everything that can be checked before a file is written, then read and divide the photos.
 
     Args:
         with_audit: keep also what the audit and the report look at.
     """
-    parse_shares(config.split)
-    corrections = read_corrections(Path(config.corrections)) if config.corrections else None
-    if config.keep_splits:
-        _earlier(config.keep_splits)
-    columns = TableColumns(config.path_column, config.label_column, config.group_column, config.split_column)
-    data = open_collection(config.data, columns)
-    target = open_collection([config.target], taken=data.names, least_labels=1) if config.target else None
-    runs = tuple(resolve_run(name, config, data.labels) for name in dict.fromkeys(config.recipes))
-    choices = read_label_file(Path(config.target_labels)) if config.target_labels else NOTHING_CHOSEN
+    parse_shares(config.division.split)
+    decided, elsewhere, class_map = config.decisions.corrections, config.elsewhere.target, config.classes.class_map
+    corrections = read_corrections(Path(decided)) if decided else None
+    if config.earlier.keep_splits:
+        _earlier(config.earlier.keep_splits)
+    data = open_collection(config.data, config.columns)
+    target = open_collection([elsewhere], taken=data.names, least_labels=1) if elsewhere else None
+    runs = tuple(resolve_run(name, config, data.labels) for name in dict.fromkeys(config.training.recipes))
+    choices = read_class_map(Path(class_map)) if class_map else NOTHING_CHOSEN
     if target:
         check_named(choices, target.labels)
         match_labels(data.labels, target.labels, choices)
@@ -180,13 +183,17 @@ def _begin(config: StudyConfig, folder: Path, *, resume: bool, progress: Progres
     return _Study(config, data, target, choices, corrections, runs, prepared, photos, folder, clock, progress)
 
 
-def _divide(prepared: Prepared, data: Collection, config: StudyConfig, folder: Path) -> Prepared:
+def _divide(prepared: Prepared, data: Collection, config: StudySettings, folder: Path) -> Prepared:
     """Place the photos of the data in splits, and all others in the split ``target``; once."""
     if prepared.manifest["split"].null_count() < len(prepared.manifest):
         return prepared
-    earlier = _earlier(config.keep_splits) if config.keep_splits else None
+    earlier = _earlier(config.earlier.keep_splits) if config.earlier.keep_splits else None
     divided = assign_splits(
-        prepared.of(data), parse_shares(config.split), config.seed, method=config.split_method, earlier=earlier
+        prepared.of(data),
+        parse_shares(config.division.split),
+        config.randomness.seed,
+        method=config.division.split_method,
+        earlier=earlier,
     )
     is_data = pl.col("source").is_in(data.names)
     as_target = pl.when(pl.col("status") == "ok").then(pl.lit("target")).alias("split")
@@ -203,7 +210,7 @@ def _earlier(study: str) -> pl.DataFrame:
 
 
 def _open_folder(
-    config: StudyConfig, folder: Path, corrections: Corrections | None, *, resume: bool
+    config: StudySettings, folder: Path, corrections: Corrections | None, *, resume: bool
 ) -> Callable[[], None]:
     """Make the study's folder, or check that it is this study's; gives what takes back what was made."""
     stored, decisions = folder / "study.toml", folder / "corrections.csv"
@@ -212,8 +219,8 @@ def _open_folder(
             raise OutputError(f"{folder}: exists already; go on with --resume, or give another --out")
         if not stored.exists():
             raise OutputError(f"{folder}: holds no study to resume; give another --out")
-        before = read_toml(StudyConfig, stored)  # what the report shows may change
-        if dataclasses.replace(before, photos=config.photos, explain_mistakes=config.explain_mistakes) != config:
+        before = read_toml(StudySettings, stored)  # what the report shows may change
+        if dataclasses.replace(before, report=config.report) != config:
             raise OutputError(f"{folder}: holds a study with other settings; see its study.toml, or give another --out")
         if corrections and read_corrections(decisions).sha256 != corrections.sha256:
             raise OutputError(f"{folder}: {corrections.file} has changed since this study began; give another --out")
@@ -241,23 +248,9 @@ def _take_back(folder: Path, made: Sequence[Path]) -> None:
 def _train_all(study: _Study) -> None:
     for run in study.runs:
         folder = study.run_folder(run)
-        total, unit = _work(run, study.photos)
+        total, unit = work_of(run, len(study.photos.split("train")))
         with study.clock.stage("train"), study.progress.step(f"train {run.name}", total, unit) as advance:
             train_run(run, study.photos, folder, advance=advance)
-
-
-def _work(run: RunConfig, photos: LabelledPhotos) -> tuple[int | None, str]:
-    """How much there is to do in a run, and its unit."""
-    n = len(photos.split("train"))
-    if run.head is not None:
-        return (4 if run.head.mirrored else 2) * n, "views"
-    assert run.train is not None
-    per_epoch = -(-n // run.train.batch_size)
-    budget = run.train.budget
-    limits = [budget.updates] if budget.updates else []
-    if budget.epochs:
-        limits.append(budget.epochs * per_epoch)
-    return run.train.members * min(limits) if limits else None, "updates"
 
 
 def _predict(study: _Study, run: RunConfig, splits: Sequence[str], manifest: pl.DataFrame) -> pl.DataFrame:
@@ -307,7 +300,7 @@ def _trained(study: _Study, run: RunConfig, predictions: pl.DataFrame) -> Run:
     train, val = (
         score_rows(predictions.filter(pl.col("split") == split), study.data.labels) for split in ("train", "val")
     )
-    config = read_toml(RunConfig, folder / "config.toml")
+    config = read_run(folder / "config.toml")
     history = tuple(Epoch(**row) for row in read_history(folder / "history.csv"))
     return Run(
         train=train,
@@ -363,16 +356,18 @@ def _final_scores(study: _Study, trained: TrainResults, data: ExaminedAudit) -> 
         robustness=robustness,
         target=_target(study, recognizer, runs[selected]),
     )
-    return _explained(study, results, recognizer) if study.config.explain_mistakes else results
+    return _explained(study, results, recognizer) if study.config.report.explain_mistakes else results
 
 
 def _exhibits(study: _Study, results: StudyResults, manifest: pl.DataFrame) -> Exhibits | None:
     """Keep the photos that the report shows; None, and no file, where it may show none."""
-    if not study.config.photos:
+    if study.config.report.no_photos:
         (study.folder / THUMBNAILS).unlink(missing_ok=True)
         return None
     elsewhere = results.target.mistakes if results.target else ()
-    shown = exhibits(results.data, results.mistakes, elsewhere, manifest, study.prepared.pixels, seed=study.config.seed)
+    shown = exhibits(
+        results.data, results.mistakes, elsewhere, manifest, study.prepared.pixels, seed=study.config.randomness.seed
+    )
     write_exhibits(shown, study.folder)
     return shown
 
@@ -418,15 +413,15 @@ def _examined(study: _Study) -> Examined:
         study.prepared.pixels,
         study.photos.features,
         labels_unjudged=_unjudged(study.config, len(study.photos.manifest)),
-        leak_premium=study.config.leak_premium,
-        seed=study.config.seed,
+        leak_premium=study.config.checks.leak_premium,
+        seed=study.config.randomness.seed,
         progress=study.progress,
     )
 
 
-def _unjudged(config: StudyConfig, n_photos: int) -> str | None:
+def _unjudged(config: StudySettings, n_photos: int) -> str | None:
     """Why labels are not judged; None where they are."""
-    return judges_labels(config.leak_premium or config.check_labels, n_photos)
+    return judges_labels(config.checks.leak_premium or config.checks.check_labels, n_photos)
 
 
 def _splits(study: _Study) -> Splits:
@@ -440,7 +435,7 @@ def _splits(study: _Study) -> Splits:
     return Splits(
         counts=counts,
         given=study.data.is_divided,
-        method=study.config.split_method,
+        method=study.config.division.split_method,
         groups=manifest["group"].drop_nulls().n_unique(),
         moved=_moved(study),
         left_out=dict(zip(left_out["path"], left_out["split_reason"], strict=True)),
@@ -449,9 +444,8 @@ def _splits(study: _Study) -> Splits:
 
 def _moved(study: _Study) -> int | None:
     """Photos that stand in another split than in the earlier study; None without one."""
-    if not study.config.keep_splits:
-        return None
-    return count_moved(study.photos.manifest, _earlier(study.config.keep_splits))
+    kept = study.config.earlier.keep_splits
+    return count_moved(study.photos.manifest, _earlier(kept)) if kept else None
 
 
 def _recurring(study: _Study) -> int:

@@ -78,7 +78,7 @@ def study_summary(results: StudyResults | TrainResults) -> RenderableType:
     parts += [Text(), _runs_table(results)]
     parts += [Text(_comparison(c)) for c in results.comparisons]
     if isinstance(results, StudyResults) and results.target:
-        parts += [Text(), *target_lines(results.target, results.config.target)]
+        parts += [Text(), *target_lines(results.target, results.config.elsewhere.target)]
     paths = results.paths
     parts.append(Text())
     for each in results.runs[results.selected].backbones:

@@ -25,13 +25,10 @@ from mien.adapting.methods import (
 )
 from mien.adapting.page import write_page
 from mien.adapting.scoring import Side, judged, likeliest
-from mien.adapting.settings import IN_BLOCKS, SHIFTED, WAYS_TO_ADAPT, WITH_LABELS, AdaptConfig
 from mien.adapting.sides import Sides, Target, open_sides, read_target
-from mien.config import HeadSettings, RunConfig, read_toml
+from mien.data.class_map import check_named, read_class_map
 from mien.data.collection import Collection, open_collection
-from mien.data.label_file import check_named, read_label_file
 from mien.data.prepare import Prepared
-from mien.data.sources import TableColumns
 from mien.errors import ConfigError, ModelError, OutputError, WorkFailedError
 from mien.evaluation.predictions import photos_of_study
 from mien.evaluation.shift import known_collections
@@ -43,6 +40,9 @@ from mien.progress import Advance, Progress
 from mien.recognizer import Recognizer
 from mien.results.adaptation import AdaptPaths, AdaptResults, LeftOut, Way
 from mien.results.document import write_results
+from mien.settings.adapt import IN_BLOCKS, SHIFTED, WAYS_TO_ADAPT, WITH_LABELS, AdaptSettings
+from mien.settings.run import HeadRun, NetworkRun, RunConfig, read_run
+from mien.settings.training import HeadSettings
 from mien.training.head import Head
 
 __all__ = ["run_adaptation"]
@@ -54,11 +54,11 @@ a strong one is given. On photos of FER2013's training part it was the best of 1
 0.02 of macro-F1."""
 
 
-def run_adaptation(config: AdaptConfig, folder: Path, *, progress: Progress) -> AdaptResults:
+def run_adaptation(config: AdaptSettings, folder: Path, *, progress: Progress) -> AdaptResults:
     """Measure every way, and write the model of one of them where asked.
 
     Args:
-        folder: gets ``results.json``, ``adapt.html``, and with ``config.save`` ``model.onnx``; must not exist.
+        folder: gets ``results.json``, ``adapt.html``, and with ``save`` ``model.onnx``; must not exist.
 
     Raises:
         ModelError: if the model does not lie in its study, or has no head that could be exchanged.
@@ -67,29 +67,27 @@ def run_adaptation(config: AdaptConfig, folder: Path, *, progress: Progress) -> 
     """
     path = model_path(config.model)
     recognizer, (own, run) = Recognizer(path), _study_of(config.model, path)
-    model, settings = HeadModel(path, recognizer.contract), run.head or FINETUNED
-    is_tuned = run.train is not None and run.train.backbone is not None
-    last = LastBlocks(run, path.parent) if is_tuned else None
-    last = last if last and last.can_learn else None
-    if config.save in IN_BLOCKS and last is None:
-        why = "has no blocks that could learn on; only finetune has"
-        raise ConfigError(f"--save {config.save}: {config.model} {why}")
+    model, save, seed = HeadModel(path, recognizer.contract), config.adaptation.save, config.randomness.seed
+    settings = run.head if isinstance(run, HeadRun) else FINETUNED
+    last = _last_blocks(run, path.parent)
+    if save in IN_BLOCKS and last is None:
+        raise ConfigError(f"--save {save}: {config.model} has no blocks that could learn on; only finetune has")
     collection, label_map = _opened(config, recognizer)
     with _new_folder(folder), tempfile.TemporaryDirectory(prefix="mien-") as work:
         target = read_target(
-            model, recognizer, own, collection, label_map, work=Path(work), seed=config.seed, progress=progress
+            model, recognizer, own, collection, label_map, work=Path(work), seed=seed, progress=progress
         )
-        shots = _possible(config.shots, target)
-        if config.save in WITH_LABELS and not shots:
-            raise WorkFailedError(f"--save {config.save}: the target has too few photos of a class for any of --shots")
+        shots = _possible(config.adaptation.shots, target)
+        if save in WITH_LABELS and not shots:
+            raise WorkFailedError(f"--save {save}: the target has too few photos of a class for any of --shots")
         sides = open_sides(model, recognizer, own, target, settings, progress)
         blocks = (last, open_sides(last, recognizer, own, target, settings, progress)) if last else None
-        is_balanced = run.train is not None and run.train.balance != "none"
+        is_balanced = isinstance(run, NetworkRun) and run.train.balance != "none"
         adaptation = _Adaptation(config, model, recognizer, target, sides, shots, blocks, is_balanced)
-        model_file = str(folder / "model.onnx") if config.save else None
+        model_file = str(folder / "model.onnx") if save else None
         paths = AdaptPaths(run=str(folder), page=str(folder / "adapt.html"), model=model_file)
         results = adaptation.results(paths, progress)
-        if config.save:
+        if save:
             adaptation.save(folder)
         write_page(results, folder / "adapt.html")
         write_results(results, folder)
@@ -101,14 +99,22 @@ def _study_of(model: str, path: Path) -> tuple[Prepared, RunConfig]:
     own = photos_of_study(path)
     if own is None:
         raise ModelError(f"{model}: lies in no study, whose photos adapting needs; give a study folder")
-    return own, read_toml(RunConfig, path.parent / "config.toml")
+    return own, read_run(path.parent / "config.toml")
 
 
-def _opened(config: AdaptConfig, recognizer: Recognizer) -> tuple[Collection, LabelMap]:
+def _last_blocks(run: RunConfig, folder: Path) -> LastBlocks | None:
+    """The last blocks of a fine-tuned network, where these can learn on; None of any other run."""
+    if not isinstance(run, NetworkRun) or run.train.backbone is None:
+        return None
+    blocks = LastBlocks(run, folder)
+    return blocks if blocks.can_learn else None
+
+
+def _opened(config: AdaptSettings, recognizer: Recognizer) -> tuple[Collection, LabelMap]:
     """The target, with its classes matched."""
-    choices = read_label_file(Path(config.labels)) if config.labels else NOTHING_CHOSEN
-    columns = TableColumns(config.path_column, config.label_column, config.group_column, config.split_column)
-    collection = open_collection([config.target], columns)
+    class_map = config.classes.class_map
+    choices = read_class_map(Path(class_map)) if class_map else NOTHING_CHOSEN
+    collection = open_collection([config.target], config.columns)
     check_named(choices, collection.labels)
     return collection, match_labels(recognizer.labels, collection.labels, choices)
 
@@ -146,7 +152,7 @@ class _Adaptation:
         cached: way, shots and draw → logits (N, K) of the photos of each side, once they are there.
     """
 
-    config: AdaptConfig
+    config: AdaptSettings
     model: HeadModel
     recognizer: Recognizer
     target: Target
@@ -155,6 +161,10 @@ class _Adaptation:
     blocks: tuple[LastBlocks, Sides] | None
     is_balanced: bool
     cached: dict[tuple[str, int, int], dict[str, NDArray[np.float32]]] = dataclasses.field(default_factory=dict)
+
+    @property
+    def _seed(self) -> int:
+        return self.config.randomness.seed
 
     @property
     def _name(self) -> str:
@@ -169,11 +179,11 @@ class _Adaptation:
             assert self.blocks is not None
             blocks, sides = self.blocks
             if way == "blocks, self-taught":
-                return blocks.self_taught(sides.known, sides.pool.features, np.unique(self.target.y), self.config.seed)
-            chosen = _drawn(sides.pool, shots, self.config.seed, draw)
+                return blocks.self_taught(sides.known, sides.pool.features, np.unique(self.target.y), self._seed)
+            chosen = _drawn(sides.pool, shots, self._seed, draw)
             return blocks.taught(sides.known, sides.pool.features[chosen], sides.pool.y[chosen], draw)
         head, sides = self.model.heads[self._name], self.sides
-        chosen, pool = _drawn(sides.pool, shots, self.config.seed, draw), sides.pool.features
+        chosen, pool = _drawn(sides.pool, shots, self._seed, draw), sides.pool.features
         ways: dict[str, Callable[[], Head]] = {
             "as it is": lambda: head,
             "statistics": lambda: aligned(head, sides.own, pool),
@@ -232,7 +242,7 @@ class _Adaptation:
         before, measured = dict[str, NDArray[np.int64]](), []
         for way, shots in ways:
             said: dict[str, list[NDArray[np.int64]]] = {"target": [], "home": []}
-            for draw in range(self.config.draws if shots else 1):
+            for draw in range(self.config.adaptation.draws if shots else 1):
                 logits = self._logits(way, shots, draw)
                 for side in said:
                     said[side].append(likeliest(logits[side], classes[side]))
@@ -251,7 +261,9 @@ class _Adaptation:
             dict(zip(labels, np.bincount(target.y[part], minlength=len(labels)).tolist(), strict=True))
             for part in (~target.is_scored, target.is_scored)
         )
-        with progress.step("adapt", sum(self.config.draws if k else 1 for _, k in self._ways()), "models") as advance:
+        with progress.step(
+            "adapt", sum(self.config.adaptation.draws if k else 1 for _, k in self._ways()), "models"
+        ) as advance:
             measured = self._measured(advance)
         return AdaptResults(
             config=self.config,
@@ -265,17 +277,17 @@ class _Adaptation:
             home_images=len(self.sides.home.y),
             are_crops=target.are_crops,
             left_out=LeftOut(copies=target.copies, other_kind=target.others),
-            too_many_shots=tuple(k for k in self.config.shots if k and k not in self.shots),
+            too_many_shots=tuple(k for k in self.config.adaptation.shots if k and k not in self.shots),
             ways=measured,
             paths=paths,
         )
 
     def save(self, folder: Path) -> None:
         """Write the model of one way; that with labels learns from the most shots, in their first draw."""
-        asked, seen = str(self.config.save), self.target.pool["sha256"]
+        asked, seen = str(self.config.adaptation.save), self.target.pool["sha256"]
         shots = self.shots[-1] if asked in WITH_LABELS else 0
         if shots and asked not in SHIFTED:  # shares are told by the whole pool
-            seen = seen.gather(_drawn(self.sides.pool, shots, self.config.seed, 0))
+            seen = seen.gather(_drawn(self.sides.pool, shots, self._seed, 0))
         way = asked
         if shots:
             ends = (", last blocks" * (asked in IN_BLOCKS), ", class shares" * (asked in SHIFTED))

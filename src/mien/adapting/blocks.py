@@ -21,10 +21,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from mien.adapting.methods import Known, believed, weight_of_target
-from mien.config import RunConfig
 from mien.errors import ModelError
 from mien.models.networks import PhotoNetwork, as_one
 from mien.recognizer import softmax
+from mien.settings.run import NetworkRun
 from mien.training.finetune import FineTuned
 from mien.training.recipes import views_of
 from mien.training.run import fresh_network
@@ -49,7 +49,7 @@ class LastBlocks:
         can_learn: whether the networks have stages of a kind that can be told apart.
     """
 
-    def __init__(self, run: RunConfig, folder: Path) -> None:
+    def __init__(self, run: NetworkRun, folder: Path) -> None:
         """Open the networks of a run.
 
         Args:
@@ -58,7 +58,6 @@ class LastBlocks:
         Raises:
             ModelError: if that file is missing or of another network.
         """
-        assert run.train is not None
         self.networks = [fresh_network(run).eval() for _ in range(run.train.members)]
         path = folder / "model.safetensors"
         try:

@@ -20,7 +20,6 @@ from mien.adapting.blocks import LastBlocks
 from mien.adapting.features import HeadModel
 from mien.adapting.methods import Known
 from mien.adapting.scoring import Side
-from mien.config import HeadSettings
 from mien.data.collection import Collection
 from mien.data.duplicates import is_copy_of
 from mien.data.manifest import usable
@@ -33,6 +32,7 @@ from mien.evaluation.predictions import view_batches
 from mien.labels import LabelMap
 from mien.progress import Advance, Progress
 from mien.recognizer import Recognizer
+from mien.settings.training import HeadSettings
 
 __all__ = ["Sides", "Target", "open_sides", "read_target"]
 

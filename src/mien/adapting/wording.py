@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mien.adapting.settings import SHIFTED
 from mien.reporting.numerals import count, number_word, plural, score, signed
 from mien.results.adaptation import AdaptResults, SideScores, Way
+from mien.settings.adapt import SHIFTED
 
 __all__ = ["MEANING", "division", "doubts", "name_of", "short_rows", "title", "verdicts", "way_rows"]
 
@@ -106,8 +106,8 @@ def _verdict(entries: list[Way]) -> str:
 def doubts(results: AdaptResults) -> list[str]:
     """What a reader must know before believing the best row."""
     lines = ["Intervals hold for all rows together, and speak of other photos of the same kind."]
-    if any(entry.shots for entry in results.ways) and results.config.draws > 1:
-        draws = number_word(results.config.draws)
+    if any(entry.shots for entry in results.ways) and results.config.adaptation.draws > 1:
+        draws = number_word(results.config.adaptation.draws)
         lines.append(f"With labels, scores are means over {draws} draws (lowest–highest).")
     if results.too_many_shots:
         numbers = ", ".join(map(str, results.too_many_shots))

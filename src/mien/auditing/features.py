@@ -8,10 +8,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mien.config import HeadSettings
 from mien.data.pixels import Pixels
 from mien.data.preprocess import View
 from mien.progress import Advance
+from mien.settings.training import HeadSettings
 
 __all__ = ["PHOTO", "VIEWS", "photo_features"]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,70 +14,52 @@ from mien.auditing.findings import check_out, findings_of, write_findings
 from mien.data.collection import open_collection
 from mien.data.corrections import read_corrections
 from mien.data.prepare import prepare
-from mien.data.sources import TableColumns
 from mien.progress import Progress
 from mien.results.commands import AuditedData, AuditPaths, AuditResults
+from mien.settings.audit import AuditSettings
 
-__all__ = ["AuditOptions", "run_audit"]
+__all__ = ["run_audit"]
 
 
-@dataclass(frozen=True)
-class AuditOptions:
-    """What to look for.
+def run_audit(settings: AuditSettings, out: Path | None, progress: Progress) -> AuditResults:
+    """Audit one or more labelled sources as one set.
 
-    Attributes:
-        columns: which columns of tables say what.
-        corrections: table of decisions to apply first.
-        find_faces: whether to look for faces.
-        check_labels: whether to judge labels; None does for a few thousand photos.
-        leak_premium: whether to measure what copies across a split are worth.
-        out: where to write the table of findings.
-        seed: of folds and permutations.
+    Args:
+        out: where to write the table of findings, if anywhere.
     """
-
-    columns: TableColumns = field(default_factory=TableColumns)
-    corrections: Path | None = None
-    find_faces: bool = True
-    check_labels: bool | None = None
-    leak_premium: bool = False
-    out: Path | None = None
-    seed: int = 42
-
-
-def run_audit(specs: Sequence[str], options: AuditOptions, progress: Progress) -> AuditResults:
-    """Audit one or more labelled sources as one set."""
-    if options.out is not None:
-        check_out(options.out)
-    corrections = read_corrections(options.corrections) if options.corrections else None
-    collection = open_collection(specs, options.columns)
+    if out is not None:
+        check_out(out)
+    decided, checks, find_faces = settings.decisions.corrections, settings.checks, settings.face_search.find_faces
+    corrections = read_corrections(Path(decided)) if decided else None
+    collection = open_collection(settings.data, settings.columns)
     n_files = sum(len(source.files) for source in collection.sources)
-    unjudged = judges_labels(options.leak_premium or options.check_labels, n_files)
+    unjudged = judges_labels(checks.leak_premium or checks.check_labels, n_files)
     with TemporaryDirectory(prefix="mien-") as folder:
         prepared = prepare(
             [collection],
             () if unjudged else VIEWS,
             Path(folder),
             corrections=corrections,
-            find_faces=options.find_faces,
+            find_faces=find_faces,
             progress=progress,
         )
         found = examine(
-            prepared.manifest if options.find_faces else _without_faces(prepared.manifest),
+            prepared.manifest if find_faces else _without_faces(prepared.manifest),
             prepared.pixels,
             Path(folder) / "features",
             labels_unjudged=unjudged,
-            leak_premium=options.leak_premium,
-            seed=options.seed,
+            leak_premium=checks.leak_premium,
+            seed=settings.randomness.seed,
             progress=progress,
         )
     data = AuditedData(
-        **msgspec.structs.asdict(found.audit(collection, faces_searched=options.find_faces)),
+        **msgspec.structs.asdict(found.audit(collection, faces_searched=find_faces)),
         corrections=corrections.record if corrections else None,
         findings=len(findings_of(found.manifest)),
     )
-    if options.out is not None:
-        write_findings(found.manifest, options.out)
-    return AuditResults(data=data, paths=AuditPaths(findings=str(options.out) if options.out else None))
+    if out is not None:
+        write_findings(found.manifest, out)
+    return AuditResults(data=data, paths=AuditPaths(findings=str(out) if out else None))
 
 
 def _without_faces(manifest: pl.DataFrame) -> pl.DataFrame:

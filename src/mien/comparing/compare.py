@@ -10,29 +10,31 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from mien.comparing.arms import Arm, CompareConfig, budgets, parse_arms, primary_contrast, resolve_arm
+from mien.comparing.arms import Arm, budgets, parse_arms, primary_contrast, resolve_arm, side_by_side
 from mien.comparing.page import write_page
 from mien.comparing.plan import PairPlan, Pool, make_pool, plan_pairs, with_share
 from mien.comparing.results import Pairing, Runs, arm_scores, contrast_results, curves, size_curves
 from mien.comparing.run import Finished, run_all
-from mien.config import Budget, RunConfig, StudyConfig, read_toml, write_toml
 from mien.data.collection import Collection, open_collection
 from mien.data.corrections import Corrections, read_corrections
 from mien.data.prepare import prepare
-from mien.data.sources import TableColumns
 from mien.data.splits import parse_shares
 from mien.errors import ConfigError, MienError, OutputError
 from mien.progress import Progress
 from mien.results import comparison as results
 from mien.results.comparison import Axis, Compared, ComparePaths, CompareResults, CompareSeconds, Pairs, SizeCurve
 from mien.results.document import write_results
+from mien.settings.budget import Budget
+from mien.settings.compare import CompareSettings
+from mien.settings.run import RunConfig
+from mien.settings.toml import read_toml, write_toml
 from mien.significance import fewest_pairs
 from mien.training.recipes import views_of
 from mien.training.run import LabelledPhotos
 
 __all__ = ["run_comparison"]
 
-SAME = ("data", "corrections", "path_column", "label_column", "split_column", "group_column")
+SAME = ("data", "columns", "decisions")
 """Settings that a resumed comparison must share with the folder; runs of all others are told apart by their hash."""
 
 
@@ -40,7 +42,7 @@ SAME = ("data", "corrections", "path_column", "label_column", "split_column", "g
 class _Comparison:
     """What was asked, checked before a file is written."""
 
-    config: CompareConfig
+    config: CompareSettings
     data: Collection
     corrections: Corrections | None
     arms: list[Arm]
@@ -62,15 +64,16 @@ class _Comparison:
     @property
     def pairs(self) -> int:
         """Pairs asked for, or the fewest that can tell; which part of an augmentation helps is asked of each class."""
-        classes = len(self.data.labels) if self.config.leave_one_out else 1
-        return self.config.pairs or fewest_pairs(self.family * classes)
+        asked = self.config.comparison
+        classes = len(self.data.labels) if asked.leave_one_out else 1
+        return asked.pairs or fewest_pairs(self.family * classes)
 
     def run(self, arm: Arm, budget: Budget, seed: int) -> RunConfig:
         """The settings of one run."""
         return resolve_arm(arm, self.config, self.data.labels, budget, seed)
 
 
-def run_comparison(config: CompareConfig, folder: Path, *, resume: bool, progress: Progress) -> CompareResults:
+def run_comparison(config: CompareSettings, folder: Path, *, resume: bool, progress: Progress) -> CompareResults:
     """Train every arm on every pair under every budget, and say what that tells.
 
     Args:
@@ -84,12 +87,12 @@ def run_comparison(config: CompareConfig, folder: Path, *, resume: bool, progres
     asked = _checked(config)
     with _begun(config, folder, resume=resume):
         photos, pool = _photos(asked, folder, progress)
-        plans = plan_pairs(pool, asked.pairs, config.folds, config.seed)
+        plans = plan_pairs(pool, asked.pairs, config.comparison.folds, config.randomness.seed)
     order = list(_order(asked, plans))
     wanted = [(asked.run(asked.arms[a], asked.budgets[b], plan.seed), plan) for plan, b, a in order]
     with progress.step("compare", len(wanted), "runs") as advance:
         runs: Runs = {}
-        finished = run_all(wanted, photos, folder / "runs", config.side_by_side)
+        finished = run_all(wanted, photos, folder / "runs", side_by_side(config))
         for (plan, b, a), run in zip(order, finished, strict=True):
             runs[b, a, plan.number] = run
             advance(1)
@@ -100,16 +103,17 @@ def run_comparison(config: CompareConfig, folder: Path, *, resume: bool, progres
     return found
 
 
-def _checked(config: CompareConfig) -> _Comparison:
-    arms = parse_arms(config.all_arms)
-    primary = primary_contrast(config.contrast, len(arms))
-    parse_shares(config.split)
-    corrections = read_corrections(Path(config.corrections)) if config.corrections else None
-    columns = TableColumns(config.path_column, config.label_column, config.group_column, config.split_column)
-    asked = _Comparison(config, open_collection(config.data, columns), corrections, arms, budgets(config), primary)
+def _checked(config: CompareSettings) -> _Comparison:
+    arms = parse_arms(config.comparison.all_arms)
+    primary = primary_contrast(config.comparison.contrast, len(arms))
+    parse_shares(config.division.split)
+    decided = config.decisions.corrections
+    corrections = read_corrections(Path(decided)) if decided else None
+    data = open_collection(config.data, config.columns)
+    asked = _Comparison(config, data, corrections, arms, budgets(config.budget), primary)
     resolved: dict[RunConfig, str] = {}
     for arm in arms:
-        run = asked.run(arm, asked.budgets[0], config.seed)
+        run = asked.run(arm, asked.budgets[0], config.randomness.seed)
         if run in resolved:
             raise ConfigError(f"--arm {arm.name}: the same as --arm {resolved[run]}; nothing can tell them apart")
         resolved[run] = arm.name
@@ -117,7 +121,7 @@ def _checked(config: CompareConfig) -> _Comparison:
 
 
 @contextmanager
-def _begun(config: CompareConfig, folder: Path, *, resume: bool) -> Iterator[None]:
+def _begun(config: CompareSettings, folder: Path, *, resume: bool) -> Iterator[None]:
     """Open the folder; one that was made for a comparison which then cannot begin is taken away again."""
     is_new = not folder.exists()
     _open_folder(config, folder, resume=resume)
@@ -129,14 +133,14 @@ def _begun(config: CompareConfig, folder: Path, *, resume: bool) -> Iterator[Non
         raise
 
 
-def _open_folder(config: CompareConfig, folder: Path, *, resume: bool) -> None:
+def _open_folder(config: CompareSettings, folder: Path, *, resume: bool) -> None:
     stored = folder / "compare.toml"
     if folder.exists() and any(folder.iterdir()):
         if not resume:
             raise OutputError(f"{folder}: exists already; go on with --resume, or give another --out")
         if not stored.exists():
             raise OutputError(f"{folder}: holds no comparison to resume; give another --out")
-        earlier = read_toml(CompareConfig, stored)
+        earlier = read_toml(CompareSettings, stored)
         if any(getattr(earlier, name) != getattr(config, name) for name in SAME):
             raise OutputError(
                 f"{folder}: holds a comparison on other photos; see its compare.toml, or give another --out"
@@ -151,7 +155,7 @@ def _open_folder(config: CompareConfig, folder: Path, *, resume: bool) -> None:
 def _photos(asked: _Comparison, folder: Path, progress: Progress) -> tuple[LabelledPhotos, Pool]:
     """The photos, read once for all arms, and the pool that is compared on."""
     config = asked.config
-    runs = [asked.run(arm, asked.budgets[0], config.seed) for arm in asked.arms]
+    runs = [asked.run(arm, asked.budgets[0], config.randomness.seed) for arm in asked.arms]
     views = {view.key: view for run in runs for view in views_of(run)}
     if any(not (folder / "pixels" / f"{key}.npy").exists() for key in views):
         (folder / "manifest.parquet").unlink(missing_ok=True)  # further arms may look at other views
@@ -164,8 +168,7 @@ def _photos(asked: _Comparison, folder: Path, progress: Progress) -> tuple[Label
         progress=progress,
     )
     manifest = prepared.of(asked.data)
-    study: StudyConfig = config.study(config.recipe, Budget(), config.seed)
-    pool = make_pool(manifest, config.split, config.seed, study.split_method)
+    pool = make_pool(manifest, config.division, config.randomness.seed)
     photos = LabelledPhotos(asked.data.names, pool.rows, prepared.pixels, asked.data.labels, folder / "features")
     return photos, pool
 
@@ -183,14 +186,14 @@ def _by_size(
     asked: _Comparison, plans: list[PairPlan], photos: LabelledPhotos, folder: Path, progress: Progress
 ) -> dict[tuple[float, int], list[tuple[PairPlan, Finished]]]:
     """Runs of each arm on shares of the training photos, under the first budget."""
-    shares = sorted(set(asked.config.sizes))
+    shares = sorted(set(asked.config.comparison.sizes))
     if not shares:
         return {}
     order = [(share, a, with_share(plan, share)) for plan in plans for share in shares for a in range(len(asked.arms))]
     wanted = [(asked.run(asked.arms[a], asked.budgets[0], part.seed), part) for _, a, part in order]
     found: dict[tuple[float, int], list[tuple[PairPlan, Finished]]] = {}
     with progress.step("sizes", len(wanted), "runs") as advance:
-        finished = run_all(wanted, photos, folder / "runs", asked.config.side_by_side)
+        finished = run_all(wanted, photos, folder / "runs", side_by_side(asked.config))
         for (share, a, part), run in zip(order, finished, strict=True):
             found.setdefault((share, a), []).append((part, run))
             advance(1)
@@ -218,14 +221,14 @@ def _results(
         corrections=asked.corrections.record if asked.corrections else None,
         labels=labels,
         data=Compared(name=asked.data.name, compared=pool.rows.height, held_back=pool.held_back),
-        pairs=Pairs(number=len(plans), folds=asked.config.folds, fewest=fewest_pairs(asked.family)),
+        pairs=Pairs(number=len(plans), folds=asked.config.comparison.folds, fewest=fewest_pairs(asked.family)),
         primary=(names[asked.primary[0]], names[asked.primary[1]]),
-        jobs=asked.config.side_by_side,
+        jobs=side_by_side(asked.config),
         budgets=axes,
         arms={
             arm.name: results.Arm(
                 settings=arm.settings,
-                config=asked.run(arm, asked.budgets[0], asked.config.seed),
+                config=asked.run(arm, asked.budgets[0], asked.config.randomness.seed),
                 budgets=tuple(arm_scores(runs, b, a, plans, labels) for b in range(len(axes))),
             )
             for a, arm in enumerate(asked.arms)

@@ -12,9 +12,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mien.config import SplitMethod
 from mien.data.folds import Groups, dense, place_groups, repeated_kfold
 from mien.data.splits import assign_splits, parse_shares
+from mien.settings.division import Division
 
 __all__ = ["PairPlan", "Pool", "make_pool", "plan_pairs", "with_share"]
 
@@ -54,9 +54,9 @@ class PairPlan:
         return self.rows.filter(pl.col("split") == name)
 
 
-def make_pool(manifest: pl.DataFrame, split: str, seed: int, method: SplitMethod) -> Pool:
+def make_pool(manifest: pl.DataFrame, division: Division, seed: int) -> Pool:
     """The photos that a study with these settings would train and validate on."""
-    divided = assign_splits(manifest, parse_shares(split), seed, method=method)
+    divided = assign_splits(manifest, parse_shares(division.split), seed, method=division.split_method)
     rows = divided.filter(pl.col("split").is_in(["train", "val"])).sort("row")
     return Pool(rows, divided.filter(pl.col("split") == "test").height)
 

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 import mien
 from mien.comparing.plan import PairPlan
-from mien.config import RunConfig
 from mien.data.pixels import Pixels
 from mien.data.preprocess import View
 from mien.data.processes import processes
@@ -26,6 +25,8 @@ from mien.data.read_ahead import in_order
 from mien.evaluation.predictions import predict_rows, probabilities, write_predictions
 from mien.files import write_text
 from mien.recognizer import Recognizer
+from mien.settings.run import NetworkRun, RunConfig
+from mien.settings.toml import as_builtins
 from mien.training.history import read_history
 from mien.training.run import LabelledPhotos, train_run
 
@@ -135,7 +136,7 @@ def _train(run: RunConfig, plan: PairPlan, photos: LabelledPhotos, place: Path) 
 
 def _cost(run: RunConfig, history: list[Row], n: int, seconds: float, waiting: float) -> dict[str, float]:
     """What a run cost: of a network the epochs alone, of a head all of it."""
-    if run.train is None or not history:
+    if not isinstance(run, NetworkRun) or not history:
         return {"seconds": seconds, "images": n, "waiting": waiting, "updates": 0}
     updates = history[-1]["updates"]
     per_epoch = max(1, -(-n // run.train.batch_size) - (n % run.train.batch_size == 1))
@@ -149,5 +150,5 @@ def _key(run: RunConfig, plan: PairPlan) -> str:
         name: plan.split(name).select("id", "sha256", "label", "split_group").rows()
         for name in ("train", "val", "test")
     }
-    text = json.dumps([mien.__version__, dataclasses.asdict(run), photos], sort_keys=True)
+    text = json.dumps([mien.__version__, as_builtins(run), photos], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -21,7 +21,7 @@ __all__ = [
 
 def title(results: CompareResults) -> str:
     """``six-emotions: augment=none against augment=notebook``."""
-    if whole := results.config.leave_one_out:
+    if whole := results.config.comparison.leave_one_out:
         return f"{results.data.name}: what the parts of {whole} are worth"
     first, second = results.primary
     return f"{results.data.name}: {first} against {second}"
@@ -88,7 +88,7 @@ def class_note(results: CompareResults) -> str:
         text += f" (of so many, fewer than {fewest} pairs can tell none)"
     elif not told:
         text += ": none is"
-    if whole := results.config.leave_one_out:
+    if whole := results.config.comparison.leave_one_out:
         text += f". Each part of {whole} was left out in turn: a minus with * says that it helped"
     return text + "."
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from mien.config import augmentation_parts
+from mien.settings.choices import augmentation_parts
 
 __all__ = ["augmentation"]
 

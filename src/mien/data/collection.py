@@ -7,8 +7,9 @@ from collections.abc import Collection as AnyCollection
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mien.data.sources import RECOGNISED, Source, TableColumns, open_source
+from mien.data.sources import RECOGNISED, Source, open_source
 from mien.labels import canonical
+from mien.settings.columns import Columns
 
 __all__ = ["Collection", "open_collection"]
 
@@ -53,7 +54,7 @@ class Collection:
 
 def open_collection(
     specs: Sequence[str],
-    columns: TableColumns = RECOGNISED,
+    columns: Columns = RECOGNISED,
     *,
     taken: AnyCollection[str] = (),
     least_labels: int = 2,

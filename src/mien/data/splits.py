@@ -10,11 +10,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mien.config import SplitMethod
 from mien.data.components import connected_components
 from mien.data.folds import Groups, dense, place_groups
 from mien.data.manifest import usable
 from mien.errors import ConfigError, SplitError
+from mien.settings.choices import SplitMethod
 
 __all__ = ["SPLITS", "SplitShares", "assign_splits", "count_moved", "parse_shares"]
 

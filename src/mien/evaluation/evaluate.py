@@ -8,12 +8,11 @@ from pathlib import Path
 
 import polars as pl
 
+from mien.data.class_map import check_named, write_class_map
 from mien.data.collection import Collection, open_collection
 from mien.data.corrections import Corrections
-from mien.data.label_file import check_named, write_label_file
 from mien.data.manifest import usable
 from mien.data.prepare import Prepared, prepare
-from mien.data.sources import TableColumns
 from mien.evaluation.elsewhere import describe_target
 from mien.evaluation.predictions import photos_of_study, predict_rows, scores_of_test_split
 from mien.evaluation.shift import score_target
@@ -22,6 +21,7 @@ from mien.models.artifact import model_path
 from mien.progress import Progress
 from mien.recognizer import Recognizer
 from mien.results.commands import ClassMap, ClassMapPaths, ClassMapResults, EvaluateResults
+from mien.settings.columns import Columns
 
 __all__ = ["Evaluation", "evaluate", "write_mapping"]
 
@@ -36,12 +36,12 @@ class Evaluation:
         choices: what a person decided of the targets' classes.
     """
 
-    columns: TableColumns
+    columns: Columns
     corrections: Corrections | None = None
     choices: LabelChoices = NOTHING_CHOSEN
 
 
-def write_mapping(model: str, specs: Sequence[str], path: Path, columns: TableColumns) -> ClassMapResults:
+def write_mapping(model: str, specs: Sequence[str], path: Path, columns: Columns) -> ClassMapResults:
     """Write how the targets' classes are matched to the model's as a file to edit; nothing is scored.
 
     Raises:
@@ -49,7 +49,7 @@ def write_mapping(model: str, specs: Sequence[str], path: Path, columns: TableCo
     """
     labels = Recognizer(model_path(model)).labels
     choices = usual_choices(labels, _labels([_open(spec, columns) for spec in specs]))
-    write_label_file(path, labels, choices)
+    write_class_map(path, labels, choices)
     return ClassMapResults(
         model=model,
         labels=labels,
@@ -96,7 +96,7 @@ def evaluate(
     )
 
 
-def _open(spec: str, columns: TableColumns) -> Collection:
+def _open(spec: str, columns: Columns) -> Collection:
     return open_collection([spec], columns, least_labels=1)
 
 

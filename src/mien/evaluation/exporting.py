@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -19,13 +18,12 @@ from mien.metrics import score
 from mien.models.artifact import model_path
 from mien.recognizer import Recognizer
 from mien.results.commands import ExportResults, Lost
+from mien.settings.choices import StoredPrecision
 
-__all__ = ["Width", "export"]
-
-Width = Literal["fp32", "fp16", "int8"]
+__all__ = ["export"]
 
 
-def export(model: str, out: Path, precision: Width) -> ExportResults:
+def export(model: str, out: Path, precision: StoredPrecision) -> ExportResults:
     """Write a model file with its contract.
 
     Args:

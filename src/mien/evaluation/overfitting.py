@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mien.config import RunConfig
 from mien.results.scores import Scores
 from mien.results.study import Epoch, Fit
+from mien.settings.run import NetworkRun, RunConfig
 
 __all__ = ["fit_verdict", "stopped_early"]
 
@@ -60,7 +60,7 @@ def _still_rising(scores: Sequence[float]) -> bool:
 
 def stopped_early(config: RunConfig, history: Sequence[Epoch]) -> bool:
     """Whether a network's training ended because validation no longer rose, before its budget was spent."""
-    if config.train is None or config.train.stop_patience is None or not history:
+    if not isinstance(config, NetworkRun) or config.train.stop_patience is None or not history:
         return False
     scores = [epoch.val_accuracy if config.train.monitor == "accuracy" else epoch.val_macro_f1 for epoch in history]
     return len(scores) - 1 - scores.index(max(scores)) >= config.train.stop_patience

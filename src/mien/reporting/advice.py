@@ -12,6 +12,7 @@ from mien.reporting.wording import error_sentences
 from mien.results.audit import DoubtfulLabels
 from mien.results.study import StudyResults, TestedRun
 from mien.results.target import TargetResults
+from mien.settings.run import HeadRun
 
 __all__ = ["DROP", "Advice", "advise", "take_out"]
 
@@ -223,19 +224,18 @@ def _fit(results: StudyResults) -> Advice | None:
 
 def _more_room(run: TestedRun) -> str:
     """What of a run's kind can be larger, by its option."""
-    if run.config.head:
+    if isinstance(run.config, HeadRun):
         return "a larger --backbone"
-    if run.config.train and run.config.train.backbone:
+    if run.config.train.backbone:
         return "a larger --backbone, or longer training (--epochs)"
     return "pretrained features (--recipe two-stream or finetune), or longer training (--epochs)"
 
 
 def _other_augmentation(run: TestedRun) -> str:
     """An augmentation that a network was not trained with; frozen features know none."""
-    train = run.config.train
-    if train is None or train.augment.startswith("elsewhere"):
+    if isinstance(run.config, HeadRun) or run.config.train.augment.startswith("elsewhere"):
         return ""
-    return f", or train with --augment {'notebook' if train.augment == 'none' else 'elsewhere'}"
+    return f", or train with --augment {'notebook' if run.config.train.augment == 'none' else 'elsewhere'}"
 
 
 def _sample_size(results: StudyResults) -> Advice | None:

@@ -71,7 +71,7 @@ def where_people_stand(results: StudyResults) -> str:
 
 
 def _groups(results: StudyResults) -> str:
-    column = results.config.group_column
+    column = results.config.columns.group_column
     return plural(results.splits.groups, "group") + (f", column “{column}”" if column else "")
 
 
@@ -91,7 +91,7 @@ def division_sentences(results: StudyResults) -> list[str]:
         "The folders, or the column, that came with the data decide who stands where; a part that did not come with "
         "it was drawn from the training photos."
         if splits.given
-        else f"Photos were divided {config.split} per cent, {by} (seed {config.seed})."
+        else f"Photos were divided {config.division.split} per cent, {by} (seed {config.randomness.seed})."
     )
     return [told, *together[splits.method], where_people_stand(results), *_moved(splits.moved)]
 
@@ -139,7 +139,7 @@ def premium_sentences(results: StudyResults) -> list[str]:
     leakage = results.data.leakage
     what = "What copies on both sides of a division would add to the score was not measured"
     if leakage is None:
-        reason = results.data.doubtful_labels.reason if results.config.leak_premium else None
+        reason = results.data.doubtful_labels.reason if results.config.checks.leak_premium else None
         return [f"{what}: {reason}." if reason else f"{what}; ask with --leak-premium."]
     if leakage.reason:
         return [f"{what}: {leakage.reason}."]

@@ -6,12 +6,15 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import PurePath
 
-from mien.config import Budget, HeadSettings, TrainSettings, augmentation_parts
 from mien.reporting.division import keeps_groups, kept_together, where_people_stand
 from mien.reporting.figures import kept_epoch
 from mien.reporting.numerals import count, percent, plural, score
 from mien.results.study import Splits, StudyResults, TestedRun
 from mien.results.target import LabelMatching
+from mien.settings.budget import Budget
+from mien.settings.choices import augmentation_parts
+from mien.settings.run import HeadRun, NetworkRun
+from mien.settings.training import HeadSettings, TrainSettings
 
 __all__ = ["methods", "sources"]
 
@@ -88,7 +91,7 @@ def _corrections(results: StudyResults) -> list[str]:
 
 
 def _split(results: StudyResults) -> str:
-    splits, seed = results.splits, results.config.seed
+    splits, seed = results.splits, results.config.randomness.seed
     counts = {name: sum(part.values()) for name, part in splits.counts.items()}
     sizes = (
         f"{count(counts['train'])} training, {count(counts['val'])} validation and {count(counts['test'])} test photos"
@@ -99,7 +102,7 @@ def _split(results: StudyResults) -> str:
         f"{plural(len(splits.left_out), 'photo')} that belonged together with photos of a later part; a part that "
         "did not come with it was drawn from the training photos."
         if splits.given
-        else f"Photos were divided {results.config.split} per cent into {sizes}, stratified by {by}; where a "
+        else f"Photos were divided {results.config.division.split} per cent into {sizes}, stratified by {by}; where a "
         f"group stands follows from a hash of its content and the seed ({seed})."
     )
     return " ".join([how, _together(results), *_earlier(splits), where_people_stand(results)])
@@ -158,9 +161,11 @@ def _recipes(results: StudyResults) -> list[str]:
 
 
 def _recipe(run: TestedRun, together: str) -> str:
-    if run.config.head:
-        return _head(run, run.config.head, together)
-    return _network(run, run.config.train) if run.config.train else ""
+    match run.config:
+        case HeadRun(head=head):
+            return _head(run, head, together)
+        case NetworkRun(train=train):
+            return _network(run, train)
 
 
 def _head(run: TestedRun, head: HeadSettings, together: str) -> str:
@@ -267,7 +272,7 @@ def _target(results: StudyResults) -> list[str]:
     if target is None:
         return []
     shared = [label for label, n in target.shared.support.items() if n]
-    by = "by decision, name" if results.config.target_labels else "by name"
+    by = "by decision, name" if results.config.classes.class_map else "by name"
     return [
         f"The models were also tested on {plural(target.all.images, 'photo')} of the collection "
         f"{target.data.name}, which took no part in training or selection. Classes were matched "
@@ -288,7 +293,7 @@ def _listed(names: Sequence[str]) -> str:
 
 def _software(results: StudyResults) -> str:
     return (
-        f"All steps were done with mien {results.mien} (seed {results.config.seed}). Scores refer to "
+        f"All steps were done with mien {results.mien} (seed {results.config.randomness.seed}). Scores refer to "
         "expressions shown, not to emotions felt."
     )
 

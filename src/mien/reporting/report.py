@@ -31,6 +31,7 @@ from mien.results.exhibits import Exhibits
 from mien.results.scores import Scores
 from mien.results.study import StudyResults
 from mien.results.target import TargetResults
+from mien.settings.run import NetworkRun
 
 __all__ = ["render_report", "write_report"]
 
@@ -188,7 +189,7 @@ def _curves(results: StudyResults) -> list[dict[str, Any]]:
     found = []
     for name, run in results.runs.items():
         entry: dict[str, Any] = {"name": name, "sentence": wording.fit_sentence(run.fit), "panels": []}
-        if run.history and run.config.train:
+        if run.history and isinstance(run.config, NetworkRun):
             monitor = run.config.train.monitor
             levels = {
                 "accuracy": ("majority", run.val.majority_accuracy or 0.0),

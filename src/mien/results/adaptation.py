@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from mien.adapting.settings import AdaptConfig
 from mien.metrics import Interval, Verdict
 from mien.results.document import Document
 from mien.results.record import Record, about
+from mien.settings.adapt import AdaptSettings
 
 __all__ = ["AdaptPaths", "AdaptResults", "LeftOut", "SideScores", "Way"]
 
@@ -52,7 +52,7 @@ class AdaptPaths(Record):
 class AdaptResults(Document, tag="adapt"):
     """What `mien adapt` found."""
 
-    config: Annotated[AdaptConfig, about("What was asked for.")]
+    config: Annotated[AdaptSettings, about("What was asked for.")]
     labels: Annotated[tuple[str, ...], about("The classes in the model's order.")]
     recipe: Annotated[str, about("Of the model.")]
     target: Annotated[str, about("Name of the target.")]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from mien.comparing.arms import CompareConfig
-from mien.config import RunConfig
 from mien.metrics import Interval, Verdict
 from mien.results.audit import CorrectionsRecord
 from mien.results.document import Document
 from mien.results.record import Record, about
+from mien.settings.compare import CompareSettings
+from mien.settings.run import RunConfig
 
 __all__ = [
     "Arm",
@@ -177,7 +177,7 @@ class ComparePaths(Record):
 class CompareResults(Document, tag="compare"):
     """What `mien compare` found."""
 
-    config: Annotated[CompareConfig, about("What was asked for, as in `compare.toml`.")]
+    config: Annotated[CompareSettings, about("What was asked for, as in `compare.toml`.")]
     corrections: Annotated[CorrectionsRecord | None, about("The table of decisions that was applied.")]
     labels: Annotated[tuple[str, ...], about("The classes.")]
     data: Annotated[Compared, about("The photos.")]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from mien.config import RunConfig, StudyConfig
 from mien.results.audit import Audit, CorrectionsRecord, ExaminedAudit
 from mien.results.behaviour import Covered, ErrorRates, Mistake, Robustness, Sureness
 from mien.results.document import Document
 from mien.results.record import Record, about
 from mien.results.scores import RunComparison, Scores
 from mien.results.target import TargetResults, TargetScores
+from mien.settings.run import RunConfig
+from mien.settings.study import StudySettings
 
 __all__ = [
     "CopyThresholds",
@@ -132,7 +133,7 @@ class StudyPaths(Record):
 class TrainResults(Document, tag="train"):
     """What `mien train` found: recipes on validation photos; the test photos stay unread."""
 
-    config: Annotated[StudyConfig, about("What was asked for, as in `study.toml`.")]
+    config: Annotated[StudySettings, about("What was asked for, as in `study.toml`.")]
     labels: Annotated[tuple[str, ...], about("The classes in the model's order.")]
     corrections: Annotated[CorrectionsRecord | None, about("The table of decisions that was applied.")]
     data: Annotated[Audit, about("What the photos hold.")]
@@ -148,7 +149,7 @@ class TrainResults(Document, tag="train"):
 class StudyResults(Document, tag="study"):
     """What `mien study` found."""
 
-    config: Annotated[StudyConfig, about("What was asked for, as in `study.toml`.")]
+    config: Annotated[StudySettings, about("What was asked for, as in `study.toml`.")]
     labels: Annotated[tuple[str, ...], about("The classes in the model's order.")]
     corrections: Annotated[CorrectionsRecord | None, about("The table of decisions that was applied.")]
     data: Annotated[ExaminedAudit, about("What the photos hold.")]

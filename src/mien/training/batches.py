@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from mien.config import TrainSettings
 from mien.data.pixels import Pixels
 from mien.data.preprocess import View
+from mien.settings.training import TrainSettings
 
 __all__ = ["EpochOrder", "PhotoBatches", "TrainingSet", "class_weights"]
 

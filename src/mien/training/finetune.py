@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mien.config import TrainSettings
 from mien.errors import ConfigError
 from mien.models.backbones import Backbone
+from mien.settings.training import TrainSettings
 
 __all__ = ["FineTuned", "parameter_groups"]
 

@@ -18,10 +18,10 @@ from sklearn.model_selection import StratifiedGroupKFold
 from threadpoolctl import threadpool_limits
 
 from mien.calibration import ERRORS, fit_temperature, threshold_for
-from mien.config import HeadSettings
 from mien.metrics import confusion_matrix, expected_calibration_error, macro_f1, score
 from mien.models.artifact import Threshold
 from mien.recognizer import softmax
+from mien.settings.training import HeadSettings
 
 __all__ = ["Head", "OutOfFold", "Sureness", "cross_validate", "fit_heads", "floored", "measure_sureness", "out_of_fold"]
 

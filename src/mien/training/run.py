@@ -15,12 +15,12 @@ import numpy as np
 import onnx
 import polars as pl
 import torch
+from msgspec import structs
 from numpy.typing import NDArray
 from torch import nn
 
 import mien
 from mien.calibration import fit_temperature
-from mien.config import Precision, RunConfig, read_toml, write_toml
 from mien.data.pixels import Pixels
 from mien.errors import ConfigError, WorkFailedError
 from mien.models.artifact import HASH_LENGTH, Contract, Origin, laxest_within, least_promise
@@ -35,6 +35,9 @@ from mien.models.networks import (
     TwoStreamNetwork,
 )
 from mien.progress import Advance
+from mien.settings.choices import Precision
+from mien.settings.run import HeadRun, NetworkRun, RunConfig, read_run
+from mien.settings.toml import write_toml
 from mien.training.batches import TrainingSet
 from mien.training.features import FeatureCache
 from mien.training.finetune import FineTuned
@@ -89,9 +92,11 @@ def train_run(run: RunConfig, photos: LabelledPhotos, folder: Path, *, advance: 
         return run
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(run.seed)
-    if run.head is not None:
-        return _head_run(run, photos, folder, advance)
-    return _network_run(run, photos, folder, advance)
+    match run:
+        case HeadRun():
+            return _head_run(run, photos, folder, advance)
+        case NetworkRun():
+            return _network_run(run, photos, folder, advance)
 
 
 @dataclass(frozen=True)
@@ -118,9 +123,8 @@ class Streams:
         return np.concatenate([self.whole, self.face], axis=1)
 
 
-def run_streams(run: RunConfig, photos: LabelledPhotos, rows: pl.DataFrame, advance: Advance) -> Streams:
+def run_streams(run: HeadRun, photos: LabelledPhotos, rows: pl.DataFrame, advance: Advance) -> Streams:
     """Run both backbones of a head on rows of the manifest; ``advance`` counts each photo and mirror image twice."""
-    assert run.head is not None
     head, views = run.head, views_of(run)
     first = load_backbone(head.photo_backbone)
     second = first if head.face_backbone == head.photo_backbone else load_backbone(head.face_backbone)
@@ -132,20 +136,19 @@ def run_streams(run: RunConfig, photos: LabelledPhotos, rows: pl.DataFrame, adva
     return Streams((first, second), models, whole, face, np.concatenate(mirrored, axis=1) if mirrored else None)
 
 
-def _head_run(run: RunConfig, photos: LabelledPhotos, folder: Path, advance: Advance) -> RunConfig:
-    assert run.head is not None
+def _head_run(run: HeadRun, photos: LabelledPhotos, folder: Path, advance: Advance) -> HeadRun:
     train = photos.split("train")
     y, groups, views = photos.indices(train), train["split_group"].to_numpy(), views_of(run)
     streams = run_streams(run, photos, train, advance)
     answers = cross_validate(run.head, streams.features, y, groups, run.seed, streams.mirrored)
     strength = answers.strength if answers else run.head.strengths[0]
-    run = replace(run, head=replace(run.head, strength=strength))
+    run = structs.replace(run, head=replace(run.head, strength=strength))
     sureness = measure_sureness(answers, run.labels) if answers else NOTHING_MEASURED
     _check_promise(run, sureness)
     write_toml(run, folder / "config.toml")
     heads = fit_heads([strength], streams.features, y, streams.mirrored)
     if views[0].name == "scene":
-        heads.append(_face_head(run, streams, y, groups, sureness.temperature))
+        heads.append(_face_head(run, strength, streams, y, groups=groups, temperature=sureness.temperature))
     save_weights(TwoStreamNetwork(_joined(streams.backbones), *(_linear(*head) for head in heads)), folder)
     contract = _contract(run, photos, streams.backbones, ["train"], sureness)
     features = joined([onnx.load(path) for path in streams.models], views)
@@ -153,12 +156,12 @@ def _head_run(run: RunConfig, photos: LabelledPhotos, folder: Path, advance: Adv
     return run
 
 
-def _face_head(run: RunConfig, streams: Streams, y: NDArray[np.int64], groups: Any, temperature: float) -> Head:
+def _face_head(
+    run: HeadRun, strength: float, streams: Streams, y: NDArray[np.int64], *, groups: Any, temperature: float
+) -> Head:
     """The head for pictures without a scene, scaled so that the network's one temperature fits it as well."""
-    assert run.head is not None
-    assert run.head.strength is not None
     mirrored = None if streams.mirrored is None else streams.mirrored[:, streams.whole.shape[1] :]
-    ((weight, bias),) = fit_heads([run.head.strength], streams.face, y, mirrored)
+    ((weight, bias),) = fit_heads([strength], streams.face, y, mirrored)
     answers = cross_validate(run.head, streams.face, y, groups, run.seed, mirrored)
     scale = np.float32(temperature / fit_temperature(answers.logits, answers.y) if answers else 1.0)
     no_scene = np.zeros((len(weight), streams.whole.shape[1]), np.float32)
@@ -170,9 +173,9 @@ def _joined(backbones: tuple[Backbone, Backbone]) -> TwoStreamFeatures:
     return TwoStreamFeatures(photo, photo if backbones[1] is backbones[0] else backbones[1].network())
 
 
-def _check_promise(run: RunConfig, sureness: Sureness) -> None:
+def _check_promise(run: HeadRun, sureness: Sureness) -> None:
     """Refuse an error that cannot be promised, with what can be."""
-    wanted = run.head.max_error if run.head else None
+    wanted = run.head.max_error
     if wanted is None or laxest_within(sureness.thresholds, wanted):
         return
     can = least_promise(sureness.thresholds, "there are too few photos to promise any")
@@ -185,10 +188,9 @@ def _linear(weight: NDArray[np.float32], bias: NDArray[np.float32]) -> nn.Linear
     return layer
 
 
-def _network_run(run: RunConfig, photos: LabelledPhotos, folder: Path, advance: Advance) -> RunConfig:
+def _network_run(run: NetworkRun, photos: LabelledPhotos, folder: Path, advance: Advance) -> NetworkRun:
     run = _with_precision(run)
     write_toml(run, folder / "config.toml")
-    assert run.train is not None
     (view,) = views_of(run)
     train, val = (
         TrainingSet(photos.pixels, view, rows["row"].to_numpy(), photos.indices(rows))
@@ -215,19 +217,17 @@ def _network_run(run: RunConfig, photos: LabelledPhotos, folder: Path, advance: 
     return run
 
 
-def _with_precision(run: RunConfig) -> RunConfig:
+def _with_precision(run: NetworkRun) -> NetworkRun:
     """The settings with their precision decided."""
-    assert run.train is not None
     if run.train.precision != "auto":
         return run
-    alike = replace(run, name="", recipe="", seed=0, train=replace(run.train, augment="none", grey_share=0.0))
-    return replace(run, train=replace(run.train, precision=_faster_precision(alike)))
+    alike = structs.replace(run, name="", recipe="", seed=0, train=replace(run.train, augment="none", grey_share=0.0))
+    return structs.replace(run, train=replace(run.train, precision=_faster_precision(alike)))
 
 
 @cache
-def _faster_precision(run: RunConfig) -> Precision:
+def _faster_precision(run: NetworkRun) -> Precision:
     """Timed once for all runs of a process that differ in their photos alone: noise must not part what is compared."""
-    assert run.train is not None
     return faster_precision(fresh_network(run), run.train, len(run.labels), run.device)
 
 
@@ -236,9 +236,8 @@ def _member_seed(seed: int, member: int) -> int:
     return int(np.random.SeedSequence((seed, member)).generate_state(1)[0]) if member else seed
 
 
-def fresh_network(run: RunConfig) -> PhotoNetwork:
+def fresh_network(run: NetworkRun) -> PhotoNetwork:
     """The network that training starts from."""
-    assert run.train is not None
     if run.train.backbone is None:
         body = EmotionCNN(len(run.labels), dropout_scale=run.train.dropout_scale)
         return PhotoNetwork(body, IMAGENET_MEAN, IMAGENET_STD)
@@ -262,7 +261,7 @@ def _contract(
         views=views_of(run),
         recipe=run.recipe,
         temperature=sureness.temperature,
-        max_error=run.head.max_error if run.head else None,
+        max_error=run.head.max_error if isinstance(run, HeadRun) else None,
         thresholds=sureness.thresholds,
         measured=sureness.measured,
         backbones=tuple(dict.fromkeys(Origin(each.name, each.licence, each.sha256) for each in backbones)),
@@ -277,7 +276,7 @@ def _same_or_new(run: RunConfig, folder: Path) -> RunConfig:
     path = folder / "config.toml"
     if not path.exists():
         return run
-    stored = read_toml(RunConfig, path)
+    stored = read_run(path)
     if _undecided(stored) != _undecided(run):
         raise ConfigError(f"{folder}: holds a run with other settings; give another --out, or the same settings")
     return stored
@@ -285,8 +284,8 @@ def _same_or_new(run: RunConfig, folder: Path) -> RunConfig:
 
 def _undecided(run: RunConfig) -> RunConfig:
     """A config without what is decided while it runs."""
-    if run.train is not None:
-        run = replace(run, train=replace(run.train, precision="auto"))
-    if run.head is not None:
-        run = replace(run, head=replace(run.head, strength=None))
-    return run
+    match run:
+        case NetworkRun():
+            return structs.replace(run, train=replace(run.train, precision="auto"))
+        case HeadRun():
+            return structs.replace(run, head=replace(run.head, strength=None))

@@ -16,14 +16,15 @@ from pathlib import Path, PurePosixPath
 from mien.data import demo
 from mien.data.sources import remote
 from mien.data.sources.archive import is_tar, list_tar, list_zip
-from mien.data.sources.files import Source, SourceFile, TableColumns, Tables, existing_path, is_parquet
+from mien.data.sources.files import Source, SourceFile, Tables, existing_path, is_parquet
 from mien.data.sources.folder import ARCHIVE_SUFFIXES, TABLE_SUFFIXES, holdings, list_folder, list_single_file
 from mien.data.sources.layout import assign_labels, pick
 from mien.errors import SourceError
+from mien.settings.columns import Columns
 
-__all__ = ["RECOGNISED", "Source", "SourceFile", "TableColumns", "open_images", "open_source"]
+__all__ = ["RECOGNISED", "Source", "SourceFile", "open_images", "open_source"]
 
-RECOGNISED = TableColumns()
+RECOGNISED = Columns()
 FOREIGN_ARCHIVES = (".7z", ".rar", ".zst")
 
 
@@ -44,7 +45,7 @@ class Place:
     confined: bool = False
 
 
-def open_source(spec: str, columns: TableColumns = RECOGNISED, *, least_labels: int = 2) -> Source:
+def open_source(spec: str, columns: Columns = RECOGNISED, *, least_labels: int = 2) -> Source:
     """List a labelled source.
 
     Args:
@@ -64,7 +65,7 @@ def open_source(spec: str, columns: TableColumns = RECOGNISED, *, least_labels: 
 
         return _with_labels(open_tables(found, columns), least_labels, "has no row with a label")
     if columns != RECOGNISED:
-        named = ", ".join(filter(None, (columns.path, columns.label, columns.group, columns.split)))
+        named = ", ".join(columns.named)
         raise SourceError(
             f"{spec}: the column {named} was asked for, but this is no table; "
             "list the photos in a CSV with path, label and that column, and give the CSV"
@@ -73,7 +74,7 @@ def open_source(spec: str, columns: TableColumns = RECOGNISED, *, least_labels: 
     return _with_labels(assign_labels(found), least_labels, missing, _table_hint(found))
 
 
-def open_images(spec: str, columns: TableColumns = RECOGNISED) -> Source:
+def open_images(spec: str, columns: Columns = RECOGNISED) -> Source:
     """List a source whose labels do not matter: all that ``open_source`` takes, one image, a folder at any depth.
 
     Args:

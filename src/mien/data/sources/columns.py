@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from mien.data.sources.files import TableColumns
 from mien.errors import SourceError
+from mien.settings.columns import Columns
 
 __all__ = ["ROLES", "choose_columns", "is_embedded"]
 
@@ -23,7 +23,7 @@ NEEDED = ("path", "label")
 COLUMNS_SHOWN = 20
 
 
-def choose_columns(schema: pl.Schema, asked: TableColumns, roles: Sequence[str], where: str) -> dict[str, str]:
+def choose_columns(schema: pl.Schema, asked: Columns, roles: Sequence[str], where: str) -> dict[str, str]:
     """Role → column.
 
     Args:
@@ -35,7 +35,7 @@ def choose_columns(schema: pl.Schema, asked: TableColumns, roles: Sequence[str],
     """
     chosen = {}
     for role in roles:
-        column = getattr(asked, role) or _recognised(schema, role, where)
+        column = asked.of(role) or _recognised(schema, role, where)
         if column is None:
             continue
         if column not in schema:

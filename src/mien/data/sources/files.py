@@ -11,7 +11,6 @@ __all__ = [
     "MAX_FILE_BYTES",
     "Source",
     "SourceFile",
-    "TableColumns",
     "Tables",
     "existing_path",
     "is_parquet",
@@ -63,23 +62,6 @@ class Source:
     def is_divided(self) -> bool:
         """Whether the source came divided into train and validation or test."""
         return any(f.split is not None for f in self.files)
-
-
-@dataclass(frozen=True)
-class TableColumns:
-    """Which columns of a table say what; None stands for a usual name, and for no group at all.
-
-    Attributes:
-        path: the image file, relative to the table's folder, or an image embedded in Parquet.
-        label: the expression shown.
-        group: photos that must stay together, such as those of one person or session.
-        split: train, val or test.
-    """
-
-    path: str | None = None
-    label: str | None = None
-    group: str | None = None
-    split: str | None = None
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,10 @@ from polars.exceptions import PanicException, PolarsError
 
 from mien.data.sources.columns import ROLES, choose_columns, is_embedded
 from mien.data.sources.embedded import EmbeddedColumn, EmbeddedImages
-from mien.data.sources.files import Source, SourceFile, TableColumns, Tables, is_parquet, read_file
+from mien.data.sources.files import Source, SourceFile, Tables, is_parquet, read_file
 from mien.data.sources.layout import as_split, check_splits
 from mien.errors import SourceError
+from mien.settings.columns import Columns
 
 __all__ = ["open_tables"]
 
@@ -48,7 +49,7 @@ class Table:
     embedded: EmbeddedColumn | None
 
 
-def open_tables(tables: Tables, columns: TableColumns, roles: Sequence[str] = ROLES) -> Source:
+def open_tables(tables: Tables, columns: Columns, roles: Sequence[str] = ROLES) -> Source:
     """List the photos that tables name or hold.
 
     Args:
@@ -108,7 +109,7 @@ def _shown(names: Iterable[str]) -> str:
     return ", ".join(listed[:SHOWN]) + more
 
 
-def _read_table(path: Path, file: str, asked: TableColumns, roles: Sequence[str]) -> Table:
+def _read_table(path: Path, file: str, asked: Columns, roles: Sequence[str]) -> Table:
     try:
         lazy = _scan(path)
         schema = lazy.collect_schema()
@@ -171,13 +172,13 @@ def _located(table: Table, place: int) -> pl.DataFrame:
     return table.rows.with_columns(path=path, location=location, file=pl.lit(table.file))
 
 
-def _divided(rows: pl.DataFrame, tables: Tables, asked: TableColumns) -> pl.DataFrame:
+def _divided(rows: pl.DataFrame, tables: Tables, asked: Columns) -> pl.DataFrame:
     """Splits under their usual names; none where there is only one, or where the column says something else."""
-    if asked.split is None and len(tables.files) > 1 and _split_of(tables.files[0]):
+    if asked.split_column is None and len(tables.files) > 1 and _split_of(tables.files[0]):
         rows = rows.with_columns(split=pl.col("file").replace_strict({f: _split_of(f) for f in tables.files}))
     names = {name.lower() for name in rows["split"].drop_nulls().unique()}
     splits = {name: split for name in names if (split := as_split(name))}
-    if len(splits) < len(names) and (splits or asked.split):
+    if len(splits) < len(names) and (splits or asked.split_column):
         raise SourceError(
             f"{tables.spec}: the split column holds {_shown(names)}; expected train, val and test alone; "
             "correct it, or name another one with --split-column"

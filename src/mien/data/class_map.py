@@ -12,7 +12,7 @@ import tomli_w
 from mien.errors import LabelError, OutputError
 from mien.labels import LabelChoices
 
-__all__ = ["check_named", "read_label_file", "write_label_file"]
+__all__ = ["check_named", "read_class_map", "write_class_map"]
 
 KEYS = ("drop", "unknown", "classes")
 HEAD = """\
@@ -23,10 +23,10 @@ HEAD = """\
 # and synonym.
 
 """
-MEND = "write one to edit with --write-labels"
+MEND = "write one to edit with --write-class-map"
 
 
-def write_label_file(path: Path, model_labels: Sequence[str], choices: LabelChoices) -> None:
+def write_class_map(path: Path, model_labels: Sequence[str], choices: LabelChoices) -> None:
     """Write decisions as a file to edit.
 
     Raises:
@@ -38,12 +38,14 @@ def write_label_file(path: Path, model_labels: Sequence[str], choices: LabelChoi
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError as error:
-        raise OutputError(f"{path}: exists already; give --write-labels another name") from error
+        raise OutputError(f"{path}: exists already; give --write-class-map another name") from error
     except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror}); give --write-labels another name") from error
+        raise OutputError(
+            f"{path}: cannot be written ({error.strerror}); give --write-class-map another name"
+        ) from error
 
 
-def read_label_file(path: Path) -> LabelChoices:
+def read_class_map(path: Path) -> LabelChoices:
     """Read decisions on classes.
 
     Raises:

@@ -1,0 +1,63 @@
+"""The command line: one lazily loaded module per command. Nothing outside this package prints or exits."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+
+from cyclopts import App, Parameter
+
+from mien import __version__
+from mien.cli.exits import plain_ending
+from mien.cli.renamed import with_new_names
+
+__all__ = ["COMMANDS", "app", "main"]
+
+app = App(
+    name="mien",
+    help="Turn a folder of labelled face photos into a facial-expression recogniser you can trust.",
+    help_format="plaintext",
+    version=__version__,
+    version_flags=["--version"],
+    suppress_keyboard_interrupt=False,  # it would end without a word
+)
+
+HELP = {
+    "study": "Do the main job: audit, split, train, compare, test, and write a report.",
+    "train": "Train and validate only; the test photos stay unread.",
+    "compare": """Compare settings of training under equal budgets, paired over seeds and folds; no test photo is read.
+
+    Each of --epochs, --updates and --seconds is a budget of its own.""",
+    "audit": "Find what is wrong with a set of photos: copies, contradictions, shortcuts, doubtful labels, poor faces.",
+    "evaluate": "Score a model on labelled photos from elsewhere, classes matched by name.",
+    "adapt": "Measure what would make a model better on photos from elsewhere, and what that would cost at home.",
+    "predict": "Recognise the expression shown in photos and videos.",
+    "export": "Write a model file to take elsewhere, as it is or smaller, and measure what that costs.",
+    "app": "Open a page to try a recogniser on, and a service that programs can call.",
+}
+"""Command → its help. The functions do not say it, so that a list of the commands imports none of them."""
+
+for _name, _help in HELP.items():
+    _path = "mien.cli.serve:serve_app" if _name == "app" else f"mien.cli.{_name}:{_name}"
+    app.command(
+        _path,
+        name=_name,
+        help=_help,
+        help_format="markdown",  # fills the lines of the terminal, but takes as long to load as all the rest
+        default_parameter=Parameter(negative=()),  # no --no-json and the like, but where a group names one
+    )
+
+COMMANDS = tuple(name for name in app if not name.startswith("-"))
+"""The names of all commands."""
+
+
+def main() -> None:
+    """Entry point of the ``mien`` command."""
+    # Threads that wait by spinning make training several times slower as soon as anything else runs on the machine.
+    # OpenMP reads this once, when torch is first imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Pictures that are too large become rows with this reason; Pillow's warning beside it would say it twice.
+    warnings.filterwarnings("ignore", module="PIL")
+    with plain_ending():
+        app(with_new_names(sys.argv[1:]), exit_on_error=False, print_error=False)

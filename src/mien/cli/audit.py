@@ -1,0 +1,45 @@
+"""``mien audit``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mien.cli.exits import finish
+from mien.cli.options import ColumnOptions, Json, Sources
+from mien.settings.audit import AuditSettings, FaceSearch, LabelChecks
+from mien.settings.columns import Columns
+from mien.settings.division import Decisions, Randomness
+
+__all__ = ["audit"]
+
+
+def audit(
+    data: Sources,
+    /,
+    *,
+    decisions: Decisions = Decisions(),
+    face_search: FaceSearch = FaceSearch(),
+    checks: LabelChecks = LabelChecks(),
+    columns: ColumnOptions = Columns(),
+    randomness: Randomness = Randomness(),
+    out: str | None = None,
+    json: Json = False,
+) -> None:
+    """Audit photos and say what was found.
+
+    Args:
+        data: Labelled photos, as for 'mien study'.
+        out: CSV file to write all findings to, with a column 'action' for you to fill in.
+    """
+    from mien.auditing.run import run_audit
+    from mien.terminal import TerminalProgress, audit_summary
+
+    settings = AuditSettings(
+        data=data,
+        decisions=decisions,
+        face_search=face_search,
+        checks=checks,
+        columns=columns,
+        randomness=randomness,
+    )
+    finish(run_audit(settings, Path(out) if out else None, TerminalProgress()), audit_summary, json=json)

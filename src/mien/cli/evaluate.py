@@ -1,0 +1,66 @@
+"""``mien evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from mien.cli.exits import finish
+from mien.cli.options import ColumnOptions, Json, Sources
+from mien.errors import ConfigError
+from mien.settings.columns import Columns
+from mien.settings.division import Decisions
+from mien.settings.evaluate import EvaluateSettings
+from mien.settings.target import ClassMap
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    model: str,
+    data: Sources,
+    /,
+    *,
+    classes: ClassMap = ClassMap(),
+    write_class_map: str | None = None,
+    decisions: Decisions = Decisions(),
+    columns: ColumnOptions = Columns(),
+    json: Json = False,
+) -> None:
+    """Score a model on other photos, or write how their classes are matched.
+
+    Args:
+        model: Study folder, run folder or model.onnx.
+        data: Labelled photos, as for 'mien study', each scored by itself; with --corrections a single one.
+        write_class_map: TOML file to write how classes are matched to, for you to edit and give as --class-map; nothing
+            is scored then.
+    """
+    settings = EvaluateSettings(model=model, data=data, columns=columns, decisions=decisions, classes=classes)
+    if write_class_map is None:
+        _score(settings, json=json)
+        return
+    if classes.class_map or decisions.corrections:
+        raise ConfigError("evaluate: --write-class-map scores nothing; give it without --class-map and --corrections")
+    from mien.evaluation.evaluate import write_mapping
+    from mien.terminal_target import mapping_summary
+
+    finish(write_mapping(model, data, Path(write_class_map), columns), mapping_summary, json=json)
+
+
+def _score(settings: EvaluateSettings, *, json: bool) -> None:
+    from mien.data.class_map import read_class_map
+    from mien.data.corrections import read_corrections
+    from mien.evaluation.evaluate import Evaluation, evaluate
+    from mien.labels import NOTHING_CHOSEN
+    from mien.terminal import TerminalProgress
+    from mien.terminal_target import evaluation_summary
+
+    corrections, class_map = settings.decisions.corrections, settings.classes.class_map
+    options = Evaluation(
+        settings.columns,
+        read_corrections(Path(corrections)) if corrections else None,
+        read_class_map(Path(class_map)) if class_map else NOTHING_CHOSEN,
+    )
+    with TemporaryDirectory(prefix="mien-") as folder:
+        results = evaluate(settings.model, settings.data, Path(folder), options=options, progress=TerminalProgress())
+    finish(results, evaluation_summary, json=json)

@@ -1,0 +1,42 @@
+"""What several commands take that is no setting: where results go, and in what form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+from cyclopts import Parameter
+
+from mien.settings.columns import Columns
+
+__all__ = ["ColumnOptions", "Folder", "Json", "Sources", "output_folder"]
+
+Sources: TypeAlias = tuple[str, ...]
+ColumnOptions: TypeAlias = Annotated[Columns, Parameter(name="*")]
+"""Flattened here, and not where the class is defined: the library reads photos without loading the parser."""
+Json: TypeAlias = Annotated[bool, Parameter(help="Print the results as one JSON object.")]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Folder:
+    """Where a command writes, and whether it goes on there.
+
+    Attributes:
+        out: Folder to write. Default: mien-NAME in the current folder, or mien-compare-NAME.
+        resume: Go on with what was interrupted; a comparison also with more pairs or other arms, whose runs that exist
+            are used.
+    """
+
+    out: str | None = None
+    resume: bool = False
+
+
+def output_folder(out: str | None, data: Sources, start: str) -> Path:
+    """The folder to write: what was asked for, or ``start`` and the name of the data in the current folder."""
+    if out:
+        return Path(out).expanduser()
+    path, _, part = data[0].partition("::")
+    name = Path(path).resolve().name if Path(path).is_dir() else Path(path).stem
+    return Path("-".join([start, name, *part.replace("/", "-").split()]))

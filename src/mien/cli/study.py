@@ -1,0 +1,70 @@
+"""``mien study``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mien.cli.exits import extra, finish
+from mien.cli.options import ColumnOptions, Folder, Json, Sources, output_folder
+from mien.settings.audit import LabelChecks
+from mien.settings.budget import Budget
+from mien.settings.columns import Columns
+from mien.settings.computing import Computing, Promise
+from mien.settings.division import Decisions, Division, Earlier, Randomness
+from mien.settings.recipes import DEFAULT_RECIPES
+from mien.settings.study import Report, StudySettings, Training
+from mien.settings.target import ClassMap, Target
+
+__all__ = ["study"]
+
+
+def study(
+    data: Sources,
+    /,
+    *,
+    elsewhere: Target = Target(),
+    classes: ClassMap = ClassMap(),
+    report: Report = Report(),
+    training: Training = Training(),
+    budget: Budget = Budget(),
+    computing: Computing = Computing(),
+    division: Division = Division(),
+    earlier: Earlier = Earlier(),
+    randomness: Randomness = Randomness(),
+    promise: Promise = Promise(),
+    decisions: Decisions = Decisions(),
+    columns: ColumnOptions = Columns(),
+    checks: LabelChecks = LabelChecks(),
+    folder: Folder = Folder(),
+    json: Json = False,
+) -> None:
+    """Run a study and say what came of it.
+
+    Args:
+        data: Labelled photos: a folder per class, as folder, zip or tar; a CSV, JSON Lines or Parquet table; or
+            kaggle:OWNER/NAME, hf:OWNER/NAME, demo. PATH::part picks a part. Several make one set.
+    """
+    if data == ("demo",) and elsewhere.target is None:
+        elsewhere = Target(target="demo::target")
+    settings = StudySettings(
+        data=data,
+        elsewhere=elsewhere,
+        classes=classes,
+        report=report,
+        training=replace(training, recipes=training.recipes or DEFAULT_RECIPES),
+        budget=budget,
+        computing=computing,
+        division=division,
+        earlier=earlier,
+        randomness=randomness,
+        promise=promise,
+        decisions=decisions,
+        columns=columns,
+        checks=checks,
+    )
+    with extra("train", "training"):
+        from mien.study import run_study
+    from mien.terminal import TerminalProgress, study_summary
+
+    place = output_folder(folder.out, data, "mien")
+    finish(run_study(settings, place, resume=folder.resume, progress=TerminalProgress()), study_summary, json=json)

@@ -1,0 +1,57 @@
+"""``mien train``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mien.cli.exits import extra, finish
+from mien.cli.options import ColumnOptions, Folder, Json, Sources, output_folder
+from mien.settings.budget import Budget
+from mien.settings.columns import Columns
+from mien.settings.computing import Computing, Promise
+from mien.settings.division import Decisions, Division, Earlier, Randomness
+from mien.settings.recipes import TRAINED_ALONE
+from mien.settings.study import StudySettings, Training
+
+__all__ = ["train"]
+
+
+def train(
+    data: Sources,
+    /,
+    *,
+    training: Training = Training(),
+    budget: Budget = Budget(),
+    computing: Computing = Computing(),
+    division: Division = Division(),
+    earlier: Earlier = Earlier(),
+    randomness: Randomness = Randomness(),
+    promise: Promise = Promise(),
+    decisions: Decisions = Decisions(),
+    columns: ColumnOptions = Columns(),
+    folder: Folder = Folder(),
+    json: Json = False,
+) -> None:
+    """Train, and say how well it went on the validation photos.
+
+    Args:
+        data: Labelled photos, as for 'mien study'.
+    """
+    settings = StudySettings(
+        data=data,
+        training=replace(training, recipes=training.recipes or TRAINED_ALONE),
+        budget=budget,
+        computing=computing,
+        division=division,
+        earlier=earlier,
+        randomness=randomness,
+        promise=promise,
+        decisions=decisions,
+        columns=columns,
+    )
+    with extra("train", "training"):
+        from mien.study import run_training
+    from mien.terminal import TerminalProgress, study_summary
+
+    place = output_folder(folder.out, data, "mien")
+    finish(run_training(settings, place, resume=folder.resume, progress=TerminalProgress()), study_summary, json=json)

@@ -1,0 +1,34 @@
+"""How long to train."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+
+from cyclopts import Parameter
+
+from mien.errors import ConfigError
+
+__all__ = ["Budget"]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """How long to train, in place of the recipe's budget; what comes first ends it.
+
+    Attributes:
+        epochs: Passes over the training photos. Default: the recipe's.
+        updates: Optimiser steps. Default: the recipe's.
+        seconds: Wall-clock seconds of each network, validation included; the one setting that is not reproducible.
+    """
+
+    epochs: int | None = None
+    updates: int | None = None
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in dataclasses.asdict(self).items():
+            if value is not None and not 0 < value < math.inf:  # NaN is neither
+                raise ConfigError(f"--{name} {value}: must be a number more than 0")

@@ -1,0 +1,49 @@
+"""What training costs the machine, and what is promised of its answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import get_args
+
+from cyclopts import Parameter
+
+from mien.settings.choices import Device, Precision, check_choice, check_share
+
+__all__ = ["Computing", "Promise"]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Computing:
+    """Where and how networks are trained.
+
+    Attributes:
+        device: Where to compute.
+        precision: Of the numbers that are trained with; auto takes what is faster in a few timed steps. Default: the
+            recipe's; fp32 in a comparison.
+        size: Side of the trained networks' input, px. Default: the recipe's.
+    """
+
+    device: Device = "auto"
+    precision: Precision | None = None
+    size: int | None = None
+
+    def __post_init__(self) -> None:
+        check_choice("device", self.device, get_args(Device))
+        check_choice("precision", self.precision, (None, *get_args(Precision)))
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Promise:
+    """How often answers may be wrong.
+
+    Attributes:
+        max_error: Share of answers that may be wrong on photos like those that the model is trained on; answers that
+            are less sure are called unsure. Refused where it cannot be kept.
+    """
+
+    max_error: float | None = None
+
+    def __post_init__(self) -> None:
+        check_share("max-error", self.max_error)

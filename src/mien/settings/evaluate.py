@@ -1,0 +1,37 @@
+"""What is asked when a finished model is scored on other photos."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mien.errors import ConfigError
+from mien.settings.columns import Columns
+from mien.settings.division import Decisions
+from mien.settings.target import ClassMap
+
+__all__ = ["EvaluateSettings"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateSettings:
+    """What is scored on what.
+
+    Attributes:
+        model: Study folder, run folder or model file.
+        data: Labelled photos from elsewhere, each source scored by itself.
+        columns: how tables are read.
+        decisions: what a person decided about single photos, of the one source there is.
+        classes: which class of the photos is which of the model.
+    """
+
+    model: str
+    data: tuple[str, ...]
+    columns: Columns = Columns()
+    decisions: Decisions = Decisions()
+    classes: ClassMap = ClassMap()
+
+    def __post_init__(self) -> None:
+        if not self.data:
+            raise ConfigError("evaluate: give labelled photos behind the model, as in: mien evaluate RUN PHOTOS")
+        if self.decisions.corrections and len(self.data) > 1:
+            raise ConfigError("evaluate: --corrections is for one set of photos; evaluate the others by themselves")

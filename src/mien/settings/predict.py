@@ -1,0 +1,42 @@
+"""Which recogniser answers, and what it looks at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from cyclopts import Parameter
+
+from mien.errors import ConfigError
+
+__all__ = ["Answering", "Looking"]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Answering:
+    """Which recogniser answers.
+
+    Attributes:
+        model: Study folder, run folder, model.onnx, or the one that comes with mien.
+    """
+
+    model: str = "default"
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Looking:
+    """What is looked at in photos and videos.
+
+    Attributes:
+        faces: largest for one answer per picture, all for one per face.
+        fps: Frames per second to look at in videos.
+    """
+
+    faces: Literal["largest", "all"] = "largest"
+    fps: float = 5.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.fps <= 1000:
+            raise ConfigError(f"--fps {self.fps:g}: must be more than 0 and at most 1000")

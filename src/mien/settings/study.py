@@ -1,0 +1,116 @@
+"""What is asked of a study, and of training alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from mien.errors import ConfigError
+from mien.settings.audit import LabelChecks
+from mien.settings.budget import Budget
+from mien.settings.choices import augmentation_parts, check_choice, check_range
+from mien.settings.columns import Columns
+from mien.settings.computing import Computing, Promise
+from mien.settings.division import Decisions, Division, Earlier, Randomness
+from mien.settings.recipes import DEFAULT_RECIPES, RECIPES
+from mien.settings.target import ClassMap, Target
+
+__all__ = ["Report", "StudySettings", "Training"]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """What is trained.
+
+    Attributes:
+        recipes: What to train: two-stream, probe, scratch, notebook, finetune; the last three also with
+            '-no-augmentation' behind. May be given several times. Default of a study: two-stream, probe, scratch and
+            scratch-no-augmentation; of 'mien train': two-stream.
+        augment: Augmentation of the trained networks: none, notebook, or elsewhere, for photos from other places
+            (tighter, in other light, without colour, coarse). notebook-flip is notebook without its flip. Default: the
+            recipe's.
+        backbone: What the whole photo goes through in two-stream and probe, or what finetune starts from: a name that
+            timm knows, or hf-hub:OWNER/NAME, downloaded once; efficientnet-lite0 and expression come with mien.
+            Default: the recipe's.
+        members: Networks of each trained recipe, from as many seeds, averaged into one model; takes so many times as
+            long.
+    """
+
+    recipes: Annotated[tuple[str, ...], Parameter(name="--recipe", consume_multiple=False, show_default=False)] = ()
+    augment: str | None = None
+    backbone: str | None = None
+    members: int = 1
+
+    def __post_init__(self) -> None:
+        for name in self.recipes:
+            check_choice("recipe", name, tuple(RECIPES))
+        if self.augment is not None:
+            augmentation_parts(self.augment)
+        check_range("--members", self.members, 1, None)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What the report shows.
+
+    Attributes:
+        explain_mistakes: Show in the report on which part of each photo the most confident mistakes rest; takes a
+            second or two per photo.
+        no_photos: Leave photos and their names out of the report, so that it can be mailed safely.
+    """
+
+    explain_mistakes: bool = False
+    no_photos: bool = False
+
+    def __post_init__(self) -> None:
+        if self.explain_mistakes and self.no_photos:
+            raise ConfigError("--explain-mistakes is drawn over photos; give it without --no-photos")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudySettings:
+    """What is asked of a study.
+
+    Attributes:
+        data: Labelled photos, one or more sources, as ``open_source`` takes them.
+        columns: how tables are read.
+        decisions: what a person decided about single photos.
+        division: how photos are divided.
+        earlier: what an earlier study decided.
+        randomness: of the split and of every run.
+        training: what is trained.
+        budget: in place of the recipes' budgets where set.
+        computing: where and how networks are trained.
+        promise: how often answers may be wrong.
+        checks: what is asked of a model about the photos.
+        elsewhere: photos from elsewhere.
+        classes: which of their classes is which of ``data``.
+        report: what the report shows.
+    """
+
+    data: tuple[str, ...]
+    columns: Columns = Columns()
+    decisions: Decisions = Decisions()
+    division: Division = Division()
+    earlier: Earlier = Earlier()
+    randomness: Randomness = Randomness()
+    training: Training = Training(recipes=DEFAULT_RECIPES)
+    budget: Budget = Budget()
+    computing: Computing = Computing()
+    promise: Promise = Promise()
+    checks: LabelChecks = LabelChecks()
+    elsewhere: Target = Target()
+    classes: ClassMap = ClassMap()
+    report: Report = Report()
+
+    def __post_init__(self) -> None:
+        if isinstance(self.data, str) or not self.data:
+            raise ConfigError("data: give a tuple of one or more sources")
+        if not self.training.recipes:
+            raise ConfigError(f"--recipe: give one or more of {', '.join(RECIPES)}")
+        if self.classes.class_map and not self.elsewhere.target:
+            raise ConfigError("--class-map is for the classes of photos from elsewhere; give them with --target")
