@@ -418,6 +418,7 @@ def test_flood_beyond_the_limit_of_files_is_outlived(tmp_path: Path) -> None:
         assert (tmp_path / "stderr").stat().st_size < 10_000
 
 
+@pytest.mark.slow
 def test_slow_upload_to_the_page_is_given_up(tmp_path: Path) -> None:
     """A route that is not ours: its body has the same time, and its end is no complaint."""
     before = (

@@ -27,7 +27,7 @@ __all__ = ["ACCEPTED_AT_ONCE", "BACKLOG", "Admission", "Connection", "listen_dee
 ACCEPTED_AT_ONCE = 4
 """Connections that the event loop accepts before it looks at them. asyncio's 100 or uvicorn's 2048 would use up the
 files before the first of them is counted, and each that fails is logged."""
-BACKLOG = 2048
+BACKLOG = 1024
 """Connections that the kernel holds until they are accepted; more than are allowed, for they are accepted fast."""
 FILES_KEPT = 32
 """Files left over for all else: connections that are being accepted or closed, and what libraries open."""

@@ -108,7 +108,7 @@ def _settings(app: FastAPI, host: str, port: int, admission: Admission) -> uvico
         host=host,
         port=port,
         loop="asyncio",  # accepts no more at once than it is told
-        http=protocol_of(admission),
+        http=protocol_of(admission),  # on h11, the one parser with a limit on the size of headers
         backlog=ACCEPTED_AT_ONCE,
         ws="none",
         access_log=False,
