@@ -34,7 +34,7 @@ PHOTO = encoded(Image.new("RGB", (60, 50), RED))
 LIMITS = Limits(seconds=1.2, headers=0.8, body=300_000, arriving=2_000_000, connections=12)
 GET = b"GET /quick HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 FEW_FILES = "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))\n"
-MUCH = 8_000_000
+MUCH = 6_000_000
 
 
 def post(path: str, length: int = 200_000) -> bytes:
@@ -211,7 +211,7 @@ def test_flood_ends_nobody_who_is_at_work_and_keeps_nobody_out(sent: bytes) -> N
     patient = Limits(seconds=20, headers=20, connections=12)
     with serving(patient) as server, ExitStack() as stack:
         at_work = [stack.enter_context(server.line(GET.replace(b"/quick", b"/slow"))) for _ in range(3)]
-        for _ in range(60):
+        for _ in range(30):
             with suppress(ConnectionError):
                 stack.enter_context(server.line(sent))
             assert len(server.admission.inside) <= 12
