@@ -260,7 +260,7 @@ class Connection(H11Protocol):
         if theirs is h11.SEND_BODY:
             return State.BODY
         if theirs is h11.IDLE:
-            return State.HEADERS
+            return State.ANSWER if self.transport.get_write_buffer_size() else State.HEADERS
         return State.ANSWER if cycle is None or cycle.response_started else State.WORK
 
     def _is_unread(self, seconds: float) -> bool:
