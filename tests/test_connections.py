@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,6 @@ class Served:
     port: int
     admission: Admission
     left: int = 0
-    errors: list[str] = field(default_factory=list)
 
     def line(self, sent: bytes = b"") -> socket.socket:
         line = socket.create_connection(("127.0.0.1", self.port), timeout=10)
