@@ -42,11 +42,14 @@ def processes(count: int, advice: str) -> Iterator[Executor]:
     warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
     share = str(max(1, (os.cpu_count() or 1) // count))
     cores = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", share), "OMP_WAIT_POLICY": "PASSIVE"}
+    _start_trackers()
     pool = ProcessPoolExecutor(count, env=cores, initializer=_end_with, initargs=(os.getpid(),))
     try:
         with undone_if_stopped(_kill_children):
-            with _deaf_children():
-                pool.submit(os.getpid)  # starts them all
+            with _blocked(SIGNALS):
+                pool.submit(
+                    os.getpid
+                )  # starts them all, deaf to the signals that end a command, which ends them itself
             yield pool
             pool.shutdown()
     except TerminatedWorkerError as error:
@@ -55,19 +58,17 @@ def processes(count: int, advice: str) -> Iterator[Executor]:
         pool.shutdown(kill_workers=True)  # what was under way when something failed is not waited for
 
 
-@contextmanager
-def _deaf_children() -> Iterator[None]:
-    """Processes started here do not hear the signals that end a command, which ends them itself, and without a word.
+def _start_trackers() -> None:
+    """Start the processes that clear up when all others are gone, for them to do so without a warning.
 
-    What loky starts beside them, to clear up after all are gone, does so without a warning. It takes the mask of
-    signals off again in some versions of Python, so it is started first.
+    They would be started with the first pool. By then signals may be blocked, which some versions of Python undo here.
     """
     from loky.backend import resource_tracker as of_loky
 
     before = os.environ.get("PYTHONWARNINGS")
     os.environ["PYTHONWARNINGS"] = ",".join(filter(None, [before, "ignore:resource_tracker:UserWarning"]))
     try:
-        with _blocked(set(SIGNALS) - {signal.SIGINT, signal.SIGTERM}):
+        with _blocked(set(SIGNALS) - {signal.SIGINT, signal.SIGTERM}):  # those two they ignore by themselves
             resource_tracker.ensure_running()
             of_loky.ensure_running()
     finally:
@@ -75,8 +76,6 @@ def _deaf_children() -> Iterator[None]:
             del os.environ["PYTHONWARNINGS"]
         else:
             os.environ["PYTHONWARNINGS"] = before
-    with _blocked(SIGNALS):
-        yield
 
 
 @contextmanager
