@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conftest import CLASSES, Outcome, Study, draw_set
+from conftest import CLASSES, Outcome, Study, draw_set, made_once
 from mien.adapting import adapt
 from mien.data.collection import open_collection
 from mien.data.pixels import Pixels
@@ -47,12 +47,21 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def elsewhere(of_all_workers: Path) -> Path:
+    """Enough photos, none of them in the study, to be adapted to."""
+    folders = dict(zip(CLASSES, CLASSES, strict=True))
+    return made_once(of_all_workers / "leftovers", lambda root: draw_set(root, folders, 20, style="grey", first=301))
+
+
 @pytest.fixture
-def paused(small_study: Study, temporary: Path, tmp_path: Path) -> Callable[[str], subprocess.Popen[str]]:
+def paused(
+    small_study: Study, elsewhere: Path, temporary: Path, tmp_path: Path
+) -> Callable[[str], subprocess.Popen[str]]:
     argv: dict[str, tuple[object, ...]] = {
         "evaluate": (small_study.folder, small_study.data),
         "audit": (small_study.data,),
-        "adapt": (small_study.folder / "runs" / "probe", small_study.data, "--out", tmp_path / "adapted"),
+        "adapt": (small_study.folder / "runs" / "probe", elsewhere, "--out", tmp_path / "adapted"),
     }
 
     def pause(command: str) -> subprocess.Popen[str]:
@@ -100,14 +109,12 @@ def test_what_a_kill_left_is_removed_by_the_next_command(
 
 
 def test_a_killed_adaptation_does_not_block_the_next(
-    paused: Callable[[str], subprocess.Popen[str]], mien: Mien, small_study: Study, tmp_path: Path
+    paused: Callable[[str], subprocess.Popen[str]], mien: Mien, small_study: Study, elsewhere: Path, tmp_path: Path
 ) -> None:
     signalled(paused("adapt"), signal.SIGKILL)
     assert (tmp_path / "adapted").is_dir(), "nothing was left, so nothing is tested"
-    target = tmp_path / "else"
-    draw_set(target, dict(zip(CLASSES, CLASSES, strict=True)), 20, style="grey", first=301)
     out = ("--out", tmp_path / "adapted")
-    outcome = mien("adapt", small_study.folder / "runs" / "probe", target, "--shots", "0", *out)
+    outcome = mien("adapt", small_study.folder / "runs" / "probe", elsewhere, "--shots", "0", *out)
     assert outcome.code == 0, outcome.err
     assert sorted(path.name for path in (tmp_path / "adapted").iterdir()) == ["adapt.html", "results.json"]
 
@@ -248,9 +255,7 @@ def test_nothing_is_removed_that_is_not_surely_a_dead_work_folder(
 
 
 def test_a_lock_is_free_once_its_process_is_gone(tmp_path: Path) -> None:
-    code = (
-        "from mien.leftovers import Lock\nfrom pathlib import Path\nlock = Lock(Path(sys.argv[1]), make=True)\npause()"
-    )
+    code = "from pathlib import Path\nfrom mien.leftovers import Lock\nlock = Lock(Path(sys.argv[1]), make=True)\n"
     process = begin(code + "pause()", tmp_path / "l")
     assert process.stdout is not None
     assert process.stdout.readline() == "here\n"

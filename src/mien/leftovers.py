@@ -51,7 +51,8 @@ def undone_if_stopped(undo: Callable[[], object]) -> Iterator[None]:
     try:
         yield
     finally:
-        _noted.remove(note)
+        with suppress(ValueError):  # undone by now
+            _noted.remove(note)
 
 
 def undo_all() -> None:
