@@ -93,13 +93,14 @@ def _blocked(signals: Iterable[signal.Signals]) -> Iterator[None]:
 
 def _kill_children() -> None:
     """End the processes at once and wait until they are gone, without a lock that someone may hold."""
-    children = [child for child in multiprocessing.active_children() if child.pid]
-    for child in children:
+    children = [(child.pid, child.sentinel) for child in multiprocessing.active_children() if child.pid]
+    for pid, _ in children:
         with suppress(OSError):
-            os.kill(int(child.pid or os.getpid()), signal.SIGKILL)
-    for child in children:
+            os.kill(pid, signal.SIGKILL)
+    for pid, sentinel in children:
         with suppress(OSError, ValueError):
-            wait([child.sentinel], SECONDS_TO_END)
+            if wait([sentinel], SECONDS_TO_END):
+                os.waitpid(pid, 0)
 
 
 def _end_with(parent: int) -> None:
