@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 from cyclopts import App, Parameter
 
 from mien import __version__
-from mien.ending import extra, finish, plain_ending
+from mien.ending import ended_by_signals, extra, finish, plain_ending, signals_left_to_python
 from mien.errors import ConfigError
 from mien.options import (
     ColumnOptions,
@@ -189,7 +189,6 @@ def evaluate(
         json: Print the results as one JSON object.
     """
     from pathlib import Path
-    from tempfile import TemporaryDirectory
 
     from mien.evaluation.evaluate import evaluate, write_mapping
     from mien.terminal import TerminalProgress
@@ -200,8 +199,7 @@ def evaluate(
         written = write_mapping(model, data, Path(scoring.write_labels), options.columns)
         finish(written, mapping_summary, json=json)
         return
-    with TemporaryDirectory(prefix="mien-") as folder:
-        results = evaluate(model, data, Path(folder), options=options, progress=TerminalProgress())
+    results = evaluate(model, data, None, options=options, progress=TerminalProgress())
     finish(results, evaluation_summary, json=json)
 
 
@@ -372,17 +370,21 @@ def serve_app(
 
         if not api_only:
             print("mien: the page is being made, which takes some seconds", file=sys.stderr)
-        serve(recognizer, host=host, port=port, token=token, has_page=not api_only, on_start=tell)
+        with signals_left_to_python():  # the service answers what it has taken, and removes what was uploaded
+            serve(recognizer, host=host, port=port, token=token, has_page=not api_only, on_start=tell)
 
 
 def main() -> None:
-    """Entry point of the ``mien`` command."""
+    """Run the command that ``sys.argv`` asks for."""
+    from mien.data.scratch import remove_dead
+
     # Threads that wait by spinning make training several times slower as soon as anything else runs on the machine.
     # OpenMP reads this once, when torch is first imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # Pictures that are too large become rows with this reason; Pillow's warning beside it would say it twice.
     warnings.filterwarnings("ignore", module="PIL")
-    with plain_ending():
+    with ended_by_signals(), plain_ending():
+        remove_dead()
         app(exit_on_error=False, print_error=False)
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 import tomli_w
 
 from mien.errors import ConfigError
+from mien.leftovers import written_whole
 
 __all__ = [
     "AUGMENTATIONS",
@@ -299,9 +299,8 @@ class StudyConfig:
 
 def write_toml(config: Any, path: Path) -> None:
     """Write a config, whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(tomli_w.dumps(_without_none(dataclasses.asdict(config))), encoding="utf-8")
-    os.replace(partial, path)
+    with written_whole(path) as partial:
+        partial.write_text(tomli_w.dumps(_without_none(dataclasses.asdict(config))), encoding="utf-8")
 
 
 def read_toml(kind: type[T], path: Path) -> T:

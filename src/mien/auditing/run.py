@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
@@ -17,6 +16,7 @@ from mien.data.audit import audit, audit_json
 from mien.data.collection import open_collection
 from mien.data.corrections import read_corrections
 from mien.data.prepare import prepare
+from mien.data.scratch import work_folder
 from mien.data.sources import TableColumns
 from mien.progress import Progress
 
@@ -58,19 +58,19 @@ def run_audit(specs: Sequence[str], options: AuditOptions, progress: Progress) -
     collection = open_collection(specs, options.columns)
     n_files = sum(len(source.files) for source in collection.sources)
     unjudged = judges_labels(options.leak_premium or options.check_labels, n_files)
-    with TemporaryDirectory(prefix="mien-") as folder:
-        prepared = prepare(
-            [collection],
-            () if unjudged else VIEWS,
-            Path(folder),
-            corrections=corrections,
-            find_faces=options.find_faces,
-            progress=progress,
-        )
+    prepared = prepare(
+        [collection],
+        () if unjudged else VIEWS,
+        None,
+        corrections=corrections,
+        find_faces=options.find_faces,
+        progress=progress,
+    )
+    with work_folder() as folder:
         found = examine(
             prepared.manifest if options.find_faces else _without_faces(prepared.manifest),
             prepared.pixels,
-            Path(folder) / "features",
+            folder / "features",
             labels_unjudged=unjudged,
             leak_premium=options.leak_premium,
             seed=options.seed,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -26,6 +25,7 @@ from mien.data.preprocess import View
 from mien.data.processes import processes
 from mien.data.read_ahead import in_order
 from mien.evaluation.predictions import predict_rows, probabilities, write_predictions
+from mien.leftovers import written_whole
 from mien.recognizer import Recognizer
 from mien.training.history import read_history
 from mien.training.run import LabelledPhotos, train_run
@@ -60,7 +60,7 @@ class _TimedPixels(Pixels):
     """Pixels that know how long they were waited for: batches are read between updates, in the same thread."""
 
     def __init__(self, pixels: Pixels) -> None:
-        super().__init__(pixels._folder)
+        super().__init__(pixels._place)
         self.seconds = 0.0
 
     def read(self, view: View, rows: NDArray[np.integer] | Sequence[int]) -> NDArray[np.uint8]:
@@ -156,6 +156,5 @@ def _key(run: RunConfig, plan: PairPlan) -> str:
 
 def write_json(values: Any, path: Path) -> None:
     """Write an object, whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(values, indent=1, ensure_ascii=False), encoding="utf-8")
-    os.replace(partial, path)
+    with written_whole(path) as partial:
+        partial.write_text(json.dumps(values, indent=1, ensure_ascii=False), encoding="utf-8")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import polars as pl
 from markupsafe import Markup
 
 from mien.data.pixels import Pixels
+from mien.leftovers import written_whole
 from mien.metrics import RESAMPLES
 from mien.reporting import (
     causes,
@@ -61,10 +61,8 @@ def write_report(folder: Path, results: dict[str, Any], manifest: pl.DataFrame, 
         manifest: every file of the data and of the target.
         pixels: the decoded photos of the study.
     """
-    path = folder / "report.html"
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(render_report(results, manifest, pixels), encoding="utf-8")
-    os.replace(partial, path)
+    with written_whole(folder / "report.html") as partial:
+        partial.write_text(render_report(results, manifest, pixels), encoding="utf-8")
 
 
 def render_report(results: Results, manifest: pl.DataFrame, pixels: Pixels) -> str:

@@ -1,0 +1,19 @@
+"""The ``mien`` command, which listens to signals before it imports anything that takes time."""
+
+from __future__ import annotations
+
+from mien.ending import ended_by_signals
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Entry point of the ``mien`` command, and of ``python -m mien``."""
+    with ended_by_signals(for_good=True):
+        from mien import cli
+
+        cli.main()
+
+
+if __name__ == "__main__":
+    main()
