@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -280,11 +280,10 @@ def test_slow_bodies_are_given_up_and_hold_nobody_up(server: Watched, client: ht
     with ThreadPoolExecutor(24) as pool:
         slow = [pool.submit(dripping, server, 0.2) for _ in range(24)]
         time.sleep(0.7)
-        asked: Callable[[], httpx.Response] = lambda: client.post("/v1/predict", content=call(form()))  # noqa: E731
-        assert asked().status_code == 429
         assert client.get("/healthz").status_code == 200
+        assert client.post("/v1/predict", files=[("images", ("a.png", PHOTO))]).status_code == 200
         codes = Counter(one.result() for one in slow)
-    assert codes == {400: 16, 429: 8}
+    assert codes == {400: 24}
     assert time.monotonic() - start < 15  # 1.5 s, on a busy machine
     assert client.post("/v1/predict", files=[("images", ("a.png", PHOTO))]).status_code == 200
 

@@ -1,6 +1,19 @@
-"""``python -m mien``: the command line, where its script is not on the path."""
+"""The ``mien`` command, which listens to signals before it imports anything that takes time."""
 
-from mien.cli import main
+from __future__ import annotations
+
+from mien.cli.exits import ended_by_signals
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Entry point of the ``mien`` command, and of ``python -m mien``."""
+    with ended_by_signals(for_good=True):
+        from mien import cli
+
+        cli.main()
+
 
 if __name__ == "__main__":
     main()

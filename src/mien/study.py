@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -40,6 +41,7 @@ from mien.evaluation.robustness import measure_robustness
 from mien.evaluation.shift import score_target
 from mien.evaluation.sureness import measure_sureness
 from mien.labels import NOTHING_CHOSEN, LabelChoices, match_labels
+from mien.leftovers import is_free, made_by, remove_partials, take_back, undone_if_stopped
 from mien.metrics import RESAMPLES
 from mien.progress import Progress
 from mien.recognizer import Recognizer
@@ -69,6 +71,9 @@ from mien.training.recipes import resolve_run, views_of, work_of
 from mien.training.run import LabelledPhotos, train_run
 
 __all__ = ["run_study", "run_training"]
+
+BEFORE_SETTINGS = ("corrections.csv", "study.toml.partial")
+"""What a study writes before its settings; one that was killed there has not begun."""
 
 
 @dataclass
@@ -214,7 +219,7 @@ def _open_folder(
 ) -> Callable[[], None]:
     """Make the study's folder, or check that it is this study's; gives what takes back what was made."""
     stored, decisions = folder / "study.toml", folder / "corrections.csv"
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+    if not is_free(folder, BEFORE_SETTINGS if resume else ()):
         if not resume:
             raise OutputError(f"{folder}: exists already; go on with --resume, or give another --out")
         if not stored.exists():
@@ -224,25 +229,18 @@ def _open_folder(
             raise OutputError(f"{folder}: holds a study with other settings; see its study.toml, or give another --out")
         if corrections and read_corrections(decisions).sha256 != corrections.sha256:
             raise OutputError(f"{folder}: {corrections.file} has changed since this study began; give another --out")
+        remove_partials(folder)
         return lambda: None
-    made = [path for path in (folder, *folder.parents) if not path.exists()]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if corrections:
-            shutil.copyfile(corrections.file, decisions)
-        write_toml(config, stored)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be written ({error.strerror}); give another --out") from error
-    return lambda: _take_back(folder, made)
-
-
-def _take_back(folder: Path, made: Sequence[Path]) -> None:
-    """Remove the folders that were made, or empty the one that was there before."""
-    if made:
-        shutil.rmtree(made[-1])
-        return
-    for path in folder.iterdir():
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    undo = partial(take_back, folder, made_by(folder))
+    with undone_if_stopped(undo):  # from here on a stopped study can be resumed
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if corrections:
+                shutil.copyfile(corrections.file, decisions)
+            write_toml(config, stored)
+        except OSError as error:
+            raise OutputError(f"{folder}: cannot be written ({error.strerror}); give another --out") from error
+    return undo
 
 
 def _train_all(study: _Study) -> None:

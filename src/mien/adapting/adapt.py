@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +32,7 @@ from mien.errors import ConfigError, ModelError, OutputError, WorkFailedError
 from mien.evaluation.predictions import photos_of_study
 from mien.evaluation.shift import known_collections
 from mien.labels import NOTHING_CHOSEN, LabelMap, match_labels
+from mien.leftovers import Lock, is_free, locked_anew, made_by, take_back, undone_if_stopped
 from mien.models.artifact import model_path
 from mien.models.export import export_model
 from mien.models.networks import PhotoNetwork
@@ -47,6 +47,13 @@ from mien.training.head import Head
 
 __all__ = ["run_adaptation"]
 
+UNFINISHED = ".unfinished"
+"""Lies in the folder, locked, until the results are written."""
+WRITTEN_BEFORE_RESULTS = (
+    UNFINISHED,
+    *("model.onnx", "model.onnx.partial", "model.safetensors", "model.partial"),
+    *("adapt.html", "adapt.html.partial", "results.json.partial"),
+)
 FITTED_ANEW = ("made alike", "self-training", "labels")
 FINETUNED = HeadSettings(mirrored=True, strength=1e-4)
 """How a new head is fitted to features that were trained: on their own training photos every penalty looks right, so
@@ -58,7 +65,7 @@ def run_adaptation(config: AdaptSettings, folder: Path, *, progress: Progress) -
     """Measure every way, and write the model of one of them where asked.
 
     Args:
-        folder: gets ``results.json``, ``adapt.html``, and with ``save`` ``model.onnx``; must not exist.
+        folder: gets ``results.json``, ``adapt.html``, and with ``save`` ``model.onnx``; new, or empty.
 
     Raises:
         ModelError: if the model does not lie in its study, or has no head that could be exchanged.
@@ -73,10 +80,8 @@ def run_adaptation(config: AdaptSettings, folder: Path, *, progress: Progress) -
     if save in IN_BLOCKS and last is None:
         raise ConfigError(f"--save {save}: {config.model} has no blocks that could learn on; only finetune has")
     collection, label_map = _opened(config, recognizer)
-    with _new_folder(folder), tempfile.TemporaryDirectory(prefix="mien-") as work:
-        target = read_target(
-            model, recognizer, own, collection, label_map, work=Path(work), seed=seed, progress=progress
-        )
+    with _new_folder(folder):
+        target = read_target(model, recognizer, own, collection, label_map, work=None, seed=seed, progress=progress)
         shots = _possible(config.adaptation.shots, target)
         if save in WITH_LABELS and not shots:
             raise WorkFailedError(f"--save {save}: the target has too few photos of a class for any of --shots")
@@ -121,18 +126,39 @@ def _opened(config: AdaptSettings, recognizer: Recognizer) -> tuple[Collection, 
 
 @contextmanager
 def _new_folder(folder: Path) -> Iterator[None]:
-    """Make the folder, and take it away again where nothing came of it."""
-    if folder.exists():
+    """Make the folder, and take it away again where nothing came of it.
+
+    An empty one is used, and so is what a run left that was killed.
+    """
+    unfinished, made = folder / UNFINISHED, made_by(folder)
+    if not is_free(folder) and not _was_killed(folder):
         raise OutputError(f"{folder}: exists already; give another --out")
+    undo = partial(take_back, folder, made)
+    with undone_if_stopped(undo):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            take_back(folder, ())
+            lock = locked_anew(unfinished)
+        except OSError as error:
+            raise OutputError(f"{folder}: cannot be written ({error.strerror}); give another --out") from error
+        try:
+            with lock:
+                yield
+            unfinished.unlink()
+        except BaseException:
+            undo()
+            raise
+
+
+def _was_killed(folder: Path) -> bool:
+    """Whether a folder holds what a run left that came to no end: no process works in it, and nothing else is there."""
+    if not (folder / UNFINISHED).is_file() or not is_free(folder, WRITTEN_BEFORE_RESULTS):
+        return False
     try:
-        folder.mkdir(parents=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be written ({error.strerror}); give another --out") from error
-    try:
-        yield
-    except BaseException:
-        shutil.rmtree(folder)
-        raise
+        Lock(folder / UNFINISHED).release()
+    except OSError:
+        return False
+    return True
 
 
 def _possible(shots: Sequence[int], target: Target) -> list[int]:

@@ -100,14 +100,14 @@ def read_target(
     collection: Collection,
     label_map: LabelMap,
     *,
-    work: Path,
+    work: Path | None,
     seed: int,
     progress: Progress,
 ) -> Target:
     """Read the photos from elsewhere and divide them.
 
     Args:
-        work: a folder for their pixels.
+        work: a folder that keeps their pixels; None keeps them nowhere.
         seed: of the division.
 
     Raises:

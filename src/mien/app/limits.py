@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import io
@@ -21,9 +20,10 @@ from starlette.requests import ClientDisconnect
 from mien.data.pictures import Picture
 from mien.data.preprocess import FORMATS, decode
 
-__all__ = ["Limits", "loader", "read_pictures"]
+__all__ = ["Limits", "loader", "read_body", "read_pictures"]
 
 FIELD = "images"
+FORM, JSON = "multipart/form-data", "application/json"
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,12 @@ class Limits:
         body: bytes of a request.
         images: pictures a call.
         pixels: of a picture.
-        calls: that are under way at once; more are told to come again.
+        calls: whose bodies are whole and that are under way at once; more are told to come again.
         waiting: pictures that wait for their turn, over all calls.
-        seconds: until a body must have arrived.
+        seconds: until a body must have arrived, and for which an answer may stay unread.
+        headers: seconds until the headers of a call must have arrived.
+        arriving: bytes of bodies that are not whole, over all calls.
+        connections: that are open at once; fewer where the process may open few files.
     """
 
     body: int = 32 * 2**20
@@ -45,19 +48,41 @@ class Limits:
     calls: int = 16
     waiting: int = 128
     seconds: float = 30.0
+    headers: float = 10.0
+    arriving: int = 512 * 2**20
+    connections: int = 500
 
 
-async def read_pictures(request: Request, limits: Limits) -> list[Picture]:
+async def read_body(request: Request, limits: Limits) -> bytes:
+    """The whole body of a call, once it is there; how long it may take is up to the connection.
+
+    Raises:
+        HTTPException: 400, 413 or 415, with what is wrong.
+    """
+    if _kind(request) not in (FORM, JSON):
+        raise HTTPException(415, f"send {FORM} with files named {FIELD}, or {JSON}")
+    too_large = HTTPException(413, f"the body is larger than {limits.body} bytes")
+    said = request.headers.get("content-length", "")
+    if said.isdecimal() and int(said) > limits.body:
+        raise too_large
+    body = bytearray()
+    try:
+        async for part in request.stream():
+            body += part
+            if len(body) > limits.body:
+                raise too_large
+    except ClientDisconnect:
+        raise HTTPException(400, "the body ended early") from None  # nobody reads this, but it is no fault of ours
+    return bytes(body)
+
+
+async def read_pictures(request: Request, body: bytes, limits: Limits) -> list[Picture]:
     """The pictures of a call: multipart files in the field ``images``, or JSON ``{"images": ["base64", …]}``.
 
     Raises:
         HTTPException: 400, 413, 415 or 422, with what is wrong.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind not in ("multipart/form-data", "application/json"):
-        raise HTTPException(415, "send multipart/form-data with files named images, or application/json")
-    body = await _body(request, limits)
-    files = _of_json(body) if kind == "application/json" else await _of_form(request, body, limits)
+    files = _of_json(body) if _kind(request) == JSON else await _of_form(request, body, limits)
     if not files:
         raise HTTPException(422, f"no pictures came: the field is called {FIELD}")
     if len(files) > limits.images:
@@ -67,23 +92,8 @@ async def read_pictures(request: Request, limits: Limits) -> list[Picture]:
     return [Picture(name, loader(content)) for name, content in files]
 
 
-async def _body(request: Request, limits: Limits) -> bytes:
-    too_large = HTTPException(413, f"the body is larger than {limits.body} bytes")
-    said = request.headers.get("content-length", "")
-    if said.isdecimal() and int(said) > limits.body:
-        raise too_large
-    body = bytearray()
-    try:
-        async with asyncio.timeout(limits.seconds):
-            async for part in request.stream():
-                body += part
-                if len(body) > limits.body:
-                    raise too_large
-    except TimeoutError:
-        raise HTTPException(400, f"the body did not arrive within {limits.seconds:g} seconds") from None
-    except ClientDisconnect:
-        raise HTTPException(400, "the body ended early") from None  # nobody reads this, but it is no fault of ours
-    return bytes(body)
+def _kind(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _of_json(body: bytes) -> list[tuple[str, bytes]]:

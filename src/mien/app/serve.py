@@ -17,7 +17,9 @@ import uvicorn
 from fastapi import FastAPI
 
 from mien.app.batching import Batcher
+from mien.app.connections import ACCEPTED_AT_ONCE, Admission, listen_deeper, most_connections, protocol_of
 from mien.app.limits import Limits
+from mien.app.rare_logs import bound_logs
 from mien.app.service import LOCAL, make_service
 from mien.errors import ConfigError
 from mien.recognizer import Recognizer
@@ -76,7 +78,8 @@ def serve(
             from mien.app.page import mount_page
 
             app = mount_page(app, recognizer, batcher, limits=limits, is_local=token is None)
-        _Server(_settings(app, host, port), on_start).run()
+        admission = Admission(limits, most=most_connections(limits, has_page=has_page))
+        _Server(_settings(app, host, port, admission), on_start).run()
     finally:
         if uploads is not None:
             shutil.rmtree(uploads, ignore_errors=True)
@@ -93,16 +96,20 @@ class _Server(uvicorn.Server):
         """Listen, and say so."""
         await super().startup(sockets)
         if self.started:
+            listen_deeper(self.servers)
             self._on_start()
 
 
-def _settings(app: FastAPI, host: str, port: int) -> uvicorn.Config:
+def _settings(app: FastAPI, host: str, port: int, admission: Admission) -> uvicorn.Config:
+    bound_logs()
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # it quotes what it cannot read
     return uvicorn.Config(
         app,
         host=host,
         port=port,
-        http="h11",  # the one parser with a limit on headers, 64 KiB
+        loop="asyncio",  # accepts no more at once than it is told
+        http=protocol_of(admission),  # on h11, the one parser with a limit on the size of headers
+        backlog=ACCEPTED_AT_ONCE,
         ws="none",
         access_log=False,
         log_level="error",

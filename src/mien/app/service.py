@@ -18,7 +18,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Red
 
 import mien
 from mien.app.batching import Batcher, BusyError
-from mien.app.limits import Limits, read_pictures
+from mien.app.limits import Limits, read_body, read_pictures
 from mien.app.notice import NOTICE
 from mien.recognizer import Prediction, Recognizer
 
@@ -78,7 +78,10 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     415: {"model": Refusal, "description": "Neither a form nor JSON"},
     422: {"model": Refusal, "description": "The field images is missing or of the wrong type"},
     429: {"model": Refusal, "description": "Too many calls at once; try again after Retry-After seconds"},
-    503: {"model": Refusal, "description": "Too many pictures are waiting, or the service is stopping"},
+    503: {
+        "model": Refusal,
+        "description": "Too many pictures wait, too many bodies arrive, or the service is stopping",
+    },
 }
 ANSWERS: dict[int | str, dict[str, Any]] = {200: {"model": list[Prediction], "description": "An answer a picture"}}
 
@@ -128,26 +131,30 @@ def make_service(recognizer: Recognizer, batcher: Batcher, *, limits: Limits, to
 def _add_predict(app: FastAPI, batcher: Batcher, limits: Limits, meters: _Meters) -> None:
     under_way = 0
 
-    @app.post("/v1/predict", openapi_extra={"requestBody": BODY}, responses=ANSWERS | REFUSALS)
-    async def predict(request: Request, every_face: bool = False) -> JSONResponse:
-        """Recognise pictures: a list of the objects of ``mien predict --jsonl``, in the order of the pictures."""
+    async def answers_to(request: Request, body: bytes, every_face: bool) -> list[Prediction]:
+        """Answers to a call whose body is whole; only such calls count as under way, however slowly others come."""
         nonlocal under_way
-        started, code = time.perf_counter(), 200
         if under_way >= limits.calls:
-            meters.calls.labels(429).inc()
             raise HTTPException(429, "too many calls at once; try again in a second", {"Retry-After": "1"})
         under_way += 1
         try:
-            pictures = await read_pictures(request, limits)
-            answers = await asyncio.wrap_future(batcher.submit(pictures, every_face=every_face))
-        except HTTPException as error:
-            code = error.status_code
-            raise
+            pictures = await read_pictures(request, body, limits)
+            return await asyncio.wrap_future(batcher.submit(pictures, every_face=every_face))
         except BusyError as error:
-            code = 503
             raise HTTPException(503, str(error), {"Retry-After": "1"}) from None
         finally:
             under_way -= 1
+
+    @app.post("/v1/predict", openapi_extra={"requestBody": BODY}, responses=ANSWERS | REFUSALS)
+    async def predict(request: Request, every_face: bool = False) -> JSONResponse:
+        """Recognise pictures: a list of the objects of ``mien predict --jsonl``, in the order of the pictures."""
+        started, code = time.perf_counter(), 200
+        try:
+            answers = await answers_to(request, await read_body(request, limits), every_face)
+        except HTTPException as error:
+            code = error.status_code
+            raise
+        finally:
             meters.calls.labels(code).inc()
             meters.seconds.observe(time.perf_counter() - started)
         for answer in answers:

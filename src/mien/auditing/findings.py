@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections import defaultdict
 from itertools import groupby
 from pathlib import Path
@@ -15,6 +14,7 @@ from mien.data.corrections import COLUMNS
 from mien.data.face_audit import face_flags
 from mien.data.manifest import usable
 from mien.errors import OutputError
+from mien.leftovers import written_whole
 
 __all__ = ["check_out", "findings_of", "write_findings"]
 
@@ -85,10 +85,9 @@ def write_findings(manifest: pl.DataFrame, path: Path) -> int:
     writer = csv.writer(text, lineterminator="\r\n")  # as RFC 4180 has it; then both are quoted inside a name
     writer.writerow(COLUMNS)
     writer.writerows(written.iter_rows())
-    partial = path.with_name(path.name + ".partial")
     try:
-        partial.write_text(text.getvalue(), encoding="utf-8", newline="")
-        os.replace(partial, path)
+        with written_whole(path) as partial:
+            partial.write_text(text.getvalue(), encoding="utf-8", newline="")
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror}); give another --out") from error
     return len(written)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import msgspec
 import polars as pl
@@ -14,6 +13,7 @@ from mien.auditing.findings import check_out, findings_of, write_findings
 from mien.data.collection import open_collection
 from mien.data.corrections import read_corrections
 from mien.data.prepare import prepare
+from mien.data.scratch import work_folder
 from mien.progress import Progress
 from mien.results.commands import AuditedData, AuditPaths, AuditResults
 from mien.settings.audit import AuditSettings
@@ -34,19 +34,19 @@ def run_audit(settings: AuditSettings, out: Path | None, progress: Progress) -> 
     collection = open_collection(settings.data, settings.columns)
     n_files = sum(len(source.files) for source in collection.sources)
     unjudged = judges_labels(checks.leak_premium or checks.check_labels, n_files)
-    with TemporaryDirectory(prefix="mien-") as folder:
-        prepared = prepare(
-            [collection],
-            () if unjudged else VIEWS,
-            Path(folder),
-            corrections=corrections,
-            find_faces=find_faces,
-            progress=progress,
-        )
+    prepared = prepare(
+        [collection],
+        () if unjudged else VIEWS,
+        None,
+        corrections=corrections,
+        find_faces=find_faces,
+        progress=progress,
+    )
+    with work_folder() as folder:
         found = examine(
             prepared.manifest if find_faces else _without_faces(prepared.manifest),
             prepared.pixels,
-            Path(folder) / "features",
+            folder / "features",
             labels_unjudged=unjudged,
             leak_premium=checks.leak_premium,
             seed=settings.randomness.seed,

@@ -9,7 +9,7 @@ import warnings
 from cyclopts import App, Parameter
 
 from mien import __version__
-from mien.cli.exits import plain_ending
+from mien.cli.exits import ended_by_signals, plain_ending
 from mien.cli.renamed import with_new_names
 
 __all__ = ["COMMANDS", "app", "main"]
@@ -53,11 +53,14 @@ COMMANDS = tuple(name for name in app if not name.startswith("-"))
 
 
 def main() -> None:
-    """Entry point of the ``mien`` command."""
+    """Run the command that ``sys.argv`` asks for."""
+    from mien.data.scratch import remove_dead
+
     # Threads that wait by spinning make training several times slower as soon as anything else runs on the machine.
     # OpenMP reads this once, when torch is first imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # Pictures that are too large become rows with this reason; Pillow's warning beside it would say it twice.
     warnings.filterwarnings("ignore", module="PIL")
-    with plain_ending():
+    with ended_by_signals(), plain_ending():
+        remove_dead()
         app(with_new_names(sys.argv[1:]), exit_on_error=False, print_error=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from mien.cli.exits import finish
 from mien.cli.options import ColumnOptions, Json, Sources
@@ -61,6 +60,5 @@ def _score(settings: EvaluateSettings, *, json: bool) -> None:
         read_corrections(Path(corrections)) if corrections else None,
         read_class_map(Path(class_map)) if class_map else NOTHING_CHOSEN,
     )
-    with TemporaryDirectory(prefix="mien-") as folder:
-        results = evaluate(settings.model, settings.data, Path(folder), options=options, progress=TerminalProgress())
+    results = evaluate(settings.model, settings.data, None, options=options, progress=TerminalProgress())
     finish(results, evaluation_summary, json=json)

@@ -1,37 +1,89 @@
 """How a command ends: a result printed, or one line that says what was wrong, and an exit code.
 
 Exit codes: 0 done; 1 the work found a failure (for ``predict``: a file that could not be read); 2 something the
-user can mend; 130 interrupted.
+user can mend; 128 and the signal's number where one ended it: 130 Ctrl-C, 143 SIGTERM, 129 a terminal that was closed.
+
+A signal ends the process on the spot. An exception raised there instead would have to find its way through whatever
+code runs: Lightning turns SIGTERM into exit 0 and Ctrl-C into exit 1, and what is raised inside a finaliser or a
+callback is printed and lost. Every stage survives a kill, so nothing needs to unwind; what must not stay is noted in
+``leftovers.py``.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, NoReturn, TypeVar
-
-from cyclopts import CycloptsError
+from contextlib import contextmanager, suppress
+from functools import partial
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from mien.errors import MienError, MissingExtraError
+from mien.leftovers import SIGNALS, undo_all
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from mien.results.document import Document
 
+__all__ = ["ended_by_signals", "extra", "finish", "plain_ending", "signals_left_to_python"]
+
 D = TypeVar("D", bound="Document")
-
-__all__ = ["extra", "finish", "plain_ending"]
-
 RESUMABLE = ("study", "train", "compare")
 """Commands that go on with --resume."""
+SHOW_CURSOR = b"\x1b[?25h\n"
+"""A progress bar hides the cursor, and leaves it at the bar's end."""
+
+
+@contextmanager
+def ended_by_signals(*, for_good: bool = False) -> Iterator[None]:
+    """Have a signal end the process with one line, its exit code, and nothing half-written left behind.
+
+    Signals that the process was started without, as nohup does, stay ignored.
+
+    Args:
+        for_good: whether nothing but the end of the process follows. A signal then ends it sooner, with the code it
+            would have had; otherwise signals do again what they did before.
+    """
+    if threading.current_thread() is not threading.main_thread():  # signals are the main thread's
+        yield
+        return
+    stop, before = partial(_stop, os.getpid()), _handled()
+    for each in before:
+        signal.signal(each, stop)
+    code = 1
+    try:
+        yield
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        raise
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, (lambda *_: os._exit(code)) if for_good else handler)
+
+
+@contextmanager
+def signals_left_to_python() -> Iterator[None]:
+    """Have signals do what they do in any Python program, for what ends by itself as it should."""
+    before = _handled()
+    for each in before:
+        signal.signal(each, signal.default_int_handler if each == signal.SIGINT else signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 @contextmanager
 def plain_ending() -> Iterator[None]:
     """Turn what a user can mend into one line and an exit code; anything else is a bug, with its traceback."""
+    from cyclopts import CycloptsError  # here, for signals are listened to before it is imported
+
     try:
         try:
             yield
@@ -42,8 +94,7 @@ def plain_ending() -> Iterator[None]:
     except CycloptsError as error:
         _fail(f"{error} See: mien --help", 2)
     except KeyboardInterrupt:
-        can_resume = sys.argv[1:2] and sys.argv[1] in RESUMABLE
-        _fail("interrupted" + ("; give the same command with --resume to go on" if can_resume else ""), 130)
+        _fail(_interrupted(signal.SIGINT), 128 + signal.SIGINT)
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered goes nowhere
         sys.exit(1)
@@ -74,6 +125,34 @@ def finish(results: D, summary: Callable[[D], RenderableType], *, json: bool) ->
     Console().print(summary(results))
 
 
+def _handled() -> dict[signal.Signals, Any]:
+    """The signals that are not ignored, with what handles them."""
+    handlers = {each: signal.getsignal(each) for each in SIGNALS}
+    return {each: handler for each, handler in handlers.items() if handler not in (signal.SIG_IGN, None)}
+
+
+def _stop(listener: int, number: int, frame: FrameType | None) -> None:
+    """End the process now. It may stand anywhere, so nothing here waits for a lock that it could hold."""
+    for each in SIGNALS:  # a second one changes nothing
+        signal.signal(each, signal.SIG_IGN)
+    if os.getpid() == listener:  # a fork of the process owns nothing, and says nothing
+        undo_all()
+        start = SHOW_CURSOR if os.isatty(2) else b""
+        with suppress(OSError):
+            os.write(2, start + _line(_interrupted(number)).encode())
+    os._exit(128 + number)
+
+
+def _interrupted(number: int) -> str:
+    name = "" if number == signal.SIGINT else f" by {signal.Signals(number).name}"
+    can_resume = sys.argv[1:2] and sys.argv[1] in RESUMABLE
+    return f"interrupted{name}" + ("; give the same command with --resume to go on" if can_resume else "")
+
+
+def _line(message: str) -> str:
+    return "mien: " + " ".join(message.split()) + "\n"
+
+
 def _fail(message: str, code: int) -> NoReturn:
-    print("mien: " + " ".join(message.split()), file=sys.stderr)
+    print(_line(message), end="", file=sys.stderr)
     sys.exit(code)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from mien.cli.exits import extra
+from mien.cli.exits import extra, signals_left_to_python
 from mien.settings.computing import Promise
 from mien.settings.predict import Answering
 from mien.settings.serve import Serving
@@ -32,4 +32,5 @@ def serve_app(
 
         if has_page:
             print("mien: the page is being made, which takes some seconds", file=sys.stderr)
-        serve(recognizer, host=host, port=port, token=token, has_page=has_page, on_start=tell)
+        with signals_left_to_python():  # the service answers what it has taken, and removes what was uploaded
+            serve(recognizer, host=host, port=port, token=token, has_page=has_page, on_start=tell)

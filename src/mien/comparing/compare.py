@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from mien.comparing.arms import Arm, budgets, parse_arms, primary_contrast, resolve_arm, side_by_side
@@ -20,6 +20,7 @@ from mien.data.corrections import Corrections, read_corrections
 from mien.data.prepare import prepare
 from mien.data.splits import parse_shares
 from mien.errors import ConfigError, MienError, OutputError
+from mien.leftovers import is_free, made_by, remove_partials, take_back, undone_if_stopped
 from mien.progress import Progress
 from mien.results import comparison as results
 from mien.results.comparison import Axis, Compared, ComparePaths, CompareResults, CompareSeconds, Pairs, SizeCurve
@@ -34,6 +35,8 @@ from mien.training.run import LabelledPhotos
 
 __all__ = ["run_comparison"]
 
+BEFORE_SETTINGS = ("compare.toml.partial",)
+"""What a comparison writes before its settings; one that was killed there has not begun."""
 SAME = ("data", "columns", "decisions")
 """Settings that a resumed comparison must share with the folder; runs of all others are told apart by their hash."""
 
@@ -123,19 +126,19 @@ def _checked(config: CompareSettings) -> _Comparison:
 @contextmanager
 def _begun(config: CompareSettings, folder: Path, *, resume: bool) -> Iterator[None]:
     """Open the folder; one that was made for a comparison which then cannot begin is taken away again."""
-    is_new = not folder.exists()
+    is_new, made = is_free(folder, BEFORE_SETTINGS), made_by(folder)
     _open_folder(config, folder, resume=resume)
     try:
         yield
     except MienError:
         if is_new:
-            shutil.rmtree(folder)
+            take_back(folder, made)
         raise
 
 
 def _open_folder(config: CompareSettings, folder: Path, *, resume: bool) -> None:
     stored = folder / "compare.toml"
-    if folder.exists() and any(folder.iterdir()):
+    if not is_free(folder, BEFORE_SETTINGS if resume else ()):
         if not resume:
             raise OutputError(f"{folder}: exists already; go on with --resume, or give another --out")
         if not stored.exists():
@@ -145,11 +148,14 @@ def _open_folder(config: CompareSettings, folder: Path, *, resume: bool) -> None
             raise OutputError(
                 f"{folder}: holds a comparison on other photos; see its compare.toml, or give another --out"
             )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_toml(config, stored)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be written ({error.strerror}); give another --out") from error
+        remove_partials(folder)
+    undo = partial(take_back, folder, made_by(folder)) if not stored.exists() else lambda: None
+    with undone_if_stopped(undo):  # from here on a stopped comparison can be resumed
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_toml(config, stored)
+        except OSError as error:
+            raise OutputError(f"{folder}: cannot be written ({error.strerror}); give another --out") from error
 
 
 def _photos(asked: _Comparison, folder: Path, progress: Progress) -> tuple[LabelledPhotos, Pool]:

@@ -60,7 +60,7 @@ class _TimedPixels(Pixels):
     """Pixels that know how long they were waited for: batches are read between updates, in the same thread."""
 
     def __init__(self, pixels: Pixels) -> None:
-        super().__init__(pixels._folder)
+        super().__init__(pixels._place)
         self.seconds = 0.0
 
     def read(self, view: View, rows: NDArray[np.integer] | Sequence[int]) -> NDArray[np.uint8]:

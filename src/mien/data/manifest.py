@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import polars as pl
 
 from mien.errors import SourceError
+from mien.leftovers import written_whole
 
 __all__ = ["SCHEMA", "read_manifest", "usable", "write_manifest"]
 
@@ -62,9 +62,8 @@ SCHEMA: dict[str, pl.DataType] = {
 
 def write_manifest(manifest: pl.DataFrame, path: Path) -> None:
     """Write the table as Parquet, whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    manifest.write_parquet(partial)
-    os.replace(partial, path)
+    with written_whole(path) as partial:
+        manifest.write_parquet(partial)
 
 
 def read_manifest(path: Path) -> pl.DataFrame:

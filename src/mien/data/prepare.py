@@ -43,7 +43,7 @@ class Prepared:
 def prepare(
     collections: Sequence[Collection],
     views: Sequence[View],
-    folder: Path,
+    folder: Path | None,
     *,
     corrections: Corrections | None = None,
     find_faces: bool = True,
@@ -55,18 +55,19 @@ def prepare(
 
     Args:
         views: what to keep of each photo.
-        folder: gets ``manifest.parquet`` and ``pixels/``.
+        folder: gets ``manifest.parquet`` and ``pixels/``; None keeps nothing, and the pixels have no name anywhere.
         corrections: of the first collection.
         find_faces: without, every photo is taken to show none.
 
     Raises:
         SourceError: if a collection, or a class of one, holds no image that can be read.
     """
-    path, pixels = folder / "manifest.parquet", folder / "pixels"
-    if path.exists():
+    path, pixels = (folder / "manifest.parquet", folder / "pixels") if folder else (None, None)
+    if path and pixels and path.exists():
         return Prepared(read_manifest(path), Pixels(pixels))
     distinct = sorted({view.key: view for view in views}.values(), key=lambda v: v.key)
-    shutil.rmtree(pixels, ignore_errors=True)  # of a reading that was interrupted
+    if pixels:
+        shutil.rmtree(pixels, ignore_errors=True)  # of a reading that was interrupted
     n_files = sum(len(source.files) for collection in collections for source in collection.sources)
     detector = FaceDetector() if find_faces else None
     tables: list[pl.DataFrame] = []
@@ -83,9 +84,10 @@ def prepare(
             _check_readable(collection, table, corrections if number == 0 else None)
             tables.append(table)
     with progress.step("find copies", None, "pictures"):
-        manifest = assign_groups(pl.concat(tables), Pixels(pixels))
-    write_manifest(manifest, path)
-    return Prepared(manifest, Pixels(pixels))
+        manifest = assign_groups(pl.concat(tables), writer.pixels)
+    if path:
+        write_manifest(manifest, path)
+    return Prepared(manifest, writer.pixels)
 
 
 def _check_readable(collection: Collection, table: pl.DataFrame, corrections: Corrections | None) -> None:

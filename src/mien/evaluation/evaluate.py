@@ -59,14 +59,14 @@ def write_mapping(model: str, specs: Sequence[str], path: Path, columns: Columns
 
 
 def evaluate(
-    model: str, specs: Sequence[str], folder: Path, *, options: Evaluation, progress: Progress
+    model: str, specs: Sequence[str], folder: Path | None, *, options: Evaluation, progress: Progress
 ) -> EvaluateResults:
     """Score a model on labelled sources.
 
     Args:
         model: run folder, study folder or model file.
         specs: labelled sources; all are checked before the first is read.
-        folder: an empty folder to work in.
+        folder: an empty folder that keeps the decoded photos; None keeps them nowhere.
 
     Raises:
         ModelError: if the model is none.
@@ -81,7 +81,7 @@ def evaluate(
         match_labels(recognizer.labels, source.labels, options.choices)
     targets = {}
     for i, source in enumerate(sources):
-        target = _read(recognizer, source, folder / str(i), options, progress)
+        target = _read(recognizer, source, folder and folder / str(i), options, progress)
         predictions = _predict(recognizer, target, source.name, progress)
         scored = score_target(predictions, recognizer.labels, test, options.choices)
         targets[source.spec] = describe_target(
@@ -106,9 +106,8 @@ def _labels(sources: Sequence[Collection]) -> list[str]:
 
 
 def _read(
-    recognizer: Recognizer, source: Collection, folder: Path, options: Evaluation, progress: Progress
+    recognizer: Recognizer, source: Collection, folder: Path | None, options: Evaluation, progress: Progress
 ) -> Prepared:
-    folder.mkdir(parents=True)
     read = prepare([source], recognizer.contract.views, folder, corrections=options.corrections, progress=progress)
     as_target = pl.when(pl.col("status") == "ok").then(pl.lit("target")).alias("split")
     return replace(read, manifest=read.manifest.with_columns(as_target, pl.col("near_group").alias("split_group")))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from mien.data.pixels import Pixels
 from mien.data.prepare import Prepared
 from mien.errors import OutputError
 from mien.evaluation.predictions import photos_of_study, view_batches
+from mien.leftovers import written_whole
 from mien.metrics import score
 from mien.models.artifact import model_path
 from mien.recognizer import Recognizer
@@ -48,10 +48,9 @@ def export(model: str, out: Path, precision: StoredPrecision) -> ExportResults:
         raise OutputError(f"{out}: exists already; give another --out")
     narrow = {"fp32": lambda model: model, "fp16": with_sixteen_bits, "int8": with_eight_bits}[precision]
     made = narrow(onnx.load(str(path)))
-    partial = out.with_name(out.name + ".partial")
     try:
-        onnx.save(made, str(partial))
-        os.replace(partial, out)
+        with written_whole(out) as partial:
+            onnx.save(made, str(partial))
     except OSError as error:
         raise OutputError(f"{out}: cannot be written ({error.strerror}); give another --out") from error
     return ExportResults(

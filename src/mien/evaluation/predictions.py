@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from mien import metrics
 from mien.data.manifest import read_manifest
 from mien.data.pixels import Pixels
 from mien.data.prepare import Prepared
+from mien.leftovers import written_whole
 from mien.metrics import score
 from mien.progress import Advance
 from mien.recognizer import BATCH, Recognizer
@@ -75,9 +75,8 @@ def view_batches(
 
 def write_predictions(predictions: pl.DataFrame, path: Path) -> None:
     """Write the table as Parquet, whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    predictions.write_parquet(partial)
-    os.replace(partial, path)
+    with written_whole(path) as partial:
+        predictions.write_parquet(partial)
 
 
 def probabilities(predictions: pl.DataFrame, labels: Sequence[str]) -> NDArray[np.float64]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,8 @@ from typing import Any
 import matplotlib
 from markupsafe import Markup
 from matplotlib.figure import Figure
+
+from mien.leftovers import written_whole
 
 __all__ = ["drawing", "paragraphs", "table", "write_page"]
 
@@ -35,9 +36,8 @@ figure{{margin:1rem 0}}
 
 def write_page(title: str, parts: Sequence[Markup], path: Path) -> None:
     """Write a page, whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text("\n".join([Markup(_HEAD).format(title=title), *parts, "</html>"]), encoding="utf-8")
-    os.replace(partial, path)
+    with written_whole(path) as partial:
+        partial.write_text("\n".join([Markup(_HEAD).format(title=title), *parts, "</html>"]), encoding="utf-8")
 
 
 def paragraphs(lines: Sequence[str]) -> list[Markup]:

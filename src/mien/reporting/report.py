@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from mien.files import write_text
 from mien.reporting import (
     causes,
     concerns,
@@ -68,10 +68,7 @@ def write_report(folder: Path, results: StudyResults, exhibits: Exhibits | None)
         results: of the study.
         exhibits: the photos to show; None shows neither photos nor names of files.
     """
-    path = folder / "report.html"
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(render_report(results, exhibits), encoding="utf-8")
-    os.replace(partial, path)
+    write_text(render_report(results, exhibits), folder / "report.html")
 
 
 def render_report(results: StudyResults, exhibits: Exhibits | None) -> str:

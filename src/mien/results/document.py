@@ -12,7 +12,7 @@ from typing import Annotated, TypeVar
 import msgspec
 
 import mien
-from mien.files import whole_file, write_text
+from mien.files import write_text, written_whole
 from mien.results.exhibits import Exhibits
 from mien.results.record import Record, about
 
@@ -70,7 +70,7 @@ def write_results(document: Document, folder: Path) -> None:
 
 def write_exhibits(exhibits: Exhibits, folder: Path) -> None:
     """Write the photos of a report as ``thumbnails.msgpack`` into a folder, whole or not at all."""
-    with whole_file(folder / THUMBNAILS) as partial:
+    with written_whole(folder / THUMBNAILS) as partial:
         partial.write_bytes(msgspec.msgpack.encode(exhibits))
 
 

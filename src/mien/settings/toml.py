@@ -6,7 +6,6 @@ A setting that is None is left out of the file: TOML has no null, and every fiel
 from __future__ import annotations
 
 import dataclasses
-import os
 import re
 import tomllib
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from msgspec import inspect, structs
 
 import mien
 from mien.errors import ConfigError
+from mien.leftovers import written_whole
 
 __all__ = ["as_builtins", "read_toml", "read_union", "write_toml"]
 
@@ -35,10 +35,9 @@ def as_builtins(settings: object) -> dict[str, Any]:
 
 def write_toml(settings: object, path: Path) -> None:
     """Write settings, whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
     values = {WRITER: mien.__version__} | _without_none(as_builtins(settings))
-    partial.write_text(tomli_w.dumps(values), encoding="utf-8")
-    os.replace(partial, path)
+    with written_whole(path) as partial:
+        partial.write_text(tomli_w.dumps(values), encoding="utf-8")
 
 
 def read_toml(kind: type[T], path: Path) -> T:

@@ -6,7 +6,6 @@ They come from ONNX Runtime, which runs these networks several times faster on a
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from mien.data.pixels import Pixels
 from mien.data.preprocess import View
 from mien.data.runtime import onnxruntime
+from mien.leftovers import written_whole
 from mien.models.backbones import Backbone
 from mien.models.export import to_onnx
 from mien.progress import Advance
@@ -69,9 +69,8 @@ class FeatureCache:
         path = self._folder / f"{backbone.sha256[:12]}-{size}.onnx"
         if not path.exists():
             self._folder.mkdir(parents=True, exist_ok=True)
-            partial = _partial(path)
-            onnx.save(to_onnx(backbone.network(), size, "pixels", "features"), str(partial))
-            os.replace(partial, path)
+            with written_whole(path, by_several=True) as partial:
+                onnx.save(to_onnx(backbone.network(), size, "pixels", "features"), str(partial))
         return path
 
     def _compute(
@@ -100,12 +99,5 @@ def _read(path: Path) -> dict[str, Features]:
 
 def _write(known: dict[str, Features], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = _partial(path)
-    with partial.open("wb") as file:
+    with written_whole(path, by_several=True) as partial, partial.open("wb") as file:
         np.savez(file, sha256=np.array(list(known)), features=np.stack(list(known.values())))
-    os.replace(partial, path)
-
-
-def _partial(path: Path) -> Path:
-    """What is written before it takes its name: of this process alone, since several may share the cache."""
-    return path.with_name(f"{path.name}.{os.getpid()}.partial")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import logging
 import math
-import os
 import signal
 import time
 import warnings
@@ -20,9 +19,10 @@ from typing import Any, Literal, cast
 import lightning.pytorch as pl
 import numpy as np
 import torch
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
-from lightning.pytorch.plugins.io import TorchCheckpointIO
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
@@ -36,6 +36,7 @@ from mien.settings.training import TrainSettings
 from mien.training.batches import EpochOrder, PhotoBatches, TrainingSet, class_weights
 from mien.training.finetune import parameter_groups
 from mien.training.history import History
+from mien.training.unbroken import WholeCheckpoints, restore_handlers, signal_handlers
 
 __all__ = ["ExpressionModule", "cosine_rate", "faster_precision", "fit"]
 
@@ -190,14 +191,20 @@ def cosine_rate(spent: float, warm_up: float) -> float:
 
 
 class _Journal(Callback):
-    """Writes history and TensorBoard events, reports progress, and ends a budget in seconds."""
+    """Writes history and TensorBoard events, reports progress, and ends a budget in seconds.
+
+    Signals are none of Lightning's business, which only notes SIGTERM and then ends well: as soon as it has taken them
+    over, they do again what they did when this was made.
+    """
 
     def __init__(self, folder: Path, budget: Budget, advance: Advance) -> None:
+        self._handlers = signal_handlers()
         self._folder, self._budget, self._advance = folder, budget, advance
         self._spent = 0.0
         self._started = time.monotonic()
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        restore_handlers(self._handlers)
         history = cast(ExpressionModule, pl_module).history
         self._spent, self._started = history.seconds, time.monotonic()
         if self._budget.seconds is not None and self._spent >= self._budget.seconds:
@@ -226,21 +233,8 @@ class _Journal(Callback):
             if epoch % HISTOGRAM_EPOCHS == 0:
                 for name, weights in module.network.named_parameters():
                     writer.add_histogram(name, weights.detach().cpu(), epoch)
+        writer.flush()  # whatever ends the process, the events of whole epochs stand
         module.history.write(self._folder / "history.csv")
-
-
-class _WholeCheckpoints(TorchCheckpointIO):
-    """Writes a checkpoint beside its place and renames it, so that a kill never leaves half of one.
-
-    Lightning's own writes to the temporary folder and moves it, which is a copy where that is another disk.
-    """
-
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + ".partial")
-        torch.save(checkpoint, partial)
-        os.replace(partial, path)
 
 
 def faster_precision(
@@ -321,6 +315,7 @@ def fit(
         last = checkpoints / "last.ckpt"
         if last.exists():  # Lightning draws the first order before it tells the epoch
             order.set_epoch(torch.load(last, map_location="cpu", weights_only=True)["epoch"] + 1)
+        before = signal_handlers()
         try:
             trainer.fit(
                 module,
@@ -329,11 +324,14 @@ def fit(
                 ckpt_path=str(last) if last.exists() else None,
                 weights_only=True,
             )
+        except SIGTERMException:  # Lightning ends well then, as if there were a model
+            raise SystemExit(128 + signal.SIGTERM) from None
         except SystemExit as end:  # Lightning turns Ctrl-C into exit 1 and turns further ones off
             if not isinstance(end.__context__, KeyboardInterrupt):
                 raise
-            signal.signal(signal.SIGINT, signal.default_int_handler)
             raise KeyboardInterrupt from None
+        finally:
+            restore_handlers(before)
     best = torch.load(checkpoints / "best.ckpt", map_location="cpu", weights_only=True)["state_dict"]
     module.load_state_dict(best)
     return module.network.cpu().eval()
@@ -362,7 +360,7 @@ def _trainer(settings: TrainSettings, device: str, folder: Path, per_epoch: int,
         gradient_clip_val=settings.clip_norm,
         logger=TensorBoardLogger(folder, name="", version="tensorboard"),
         callbacks=[*averaging, _Journal(folder, settings.budget, advance), *keepers],
-        plugins=[_WholeCheckpoints()],
+        plugins=[WholeCheckpoints(), LightningEnvironment()],  # under Slurm it would requeue the job by itself
         deterministic="warn",
         benchmark=False,
         num_sanity_val_steps=0,

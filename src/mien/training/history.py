@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from mien.leftovers import written_whole
 
 __all__ = ["COLUMNS", "History", "read_history"]
 
@@ -68,12 +69,10 @@ class History:
 
     def write(self, path: Path) -> None:
         """Write the table, whole or not at all."""
-        partial = path.with_name(path.name + ".partial")
-        with partial.open("w", newline="", encoding="utf-8") as file:
+        with written_whole(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
             writer.writerows(self.rows)
-        os.replace(partial, path)
 
 
 def read_history(path: Path) -> list[dict[str, float]]:

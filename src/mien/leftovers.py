@@ -1,0 +1,163 @@
+"""What must not be left behind, whatever ends the command: files half written, new folders, processes, work folders.
+
+An exception unwinds, so ``with`` and ``finally`` take back what was begun. A signal ends the process on the spot
+(``ending.py``); what was begun is therefore also noted here, and taken back by ``undo_all``. A kill lets nobody take
+back anything; what it leaves is locked by no living process, which tells it from what is in use.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = [
+    "SIGNALS",
+    "Lock",
+    "is_free",
+    "locked_anew",
+    "made_by",
+    "remove_partials",
+    "take_back",
+    "undo_all",
+    "undone_if_stopped",
+    "written_whole",
+]
+
+SIGNALS = tuple(signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Those that ask a command to end; Windows lacks the last."""
+
+_noted: list[Callable[[], object]] = []
+
+
+@contextmanager
+def undone_if_stopped(undo: Callable[[], object]) -> Iterator[None]:
+    """Have something undone where a signal ends the process inside the block.
+
+    Args:
+        undo: runs between any two steps of the program, so it may wait for no lock of a thread.
+    """
+    note = lambda: undo()  # noqa: E731 - one of its own, for the same may be noted twice
+    _noted.append(note)
+    try:
+        yield
+    finally:
+        with suppress(ValueError):  # undone by now
+            _noted.remove(note)
+
+
+def undo_all() -> None:
+    """Undo what is noted, the latest first."""
+    while _noted:
+        with suppress(Exception):  # what cannot be undone must not keep the rest
+            _noted.pop()()
+
+
+@contextmanager
+def written_whole(path: Path, *, by_several: bool = False) -> Iterator[Path]:
+    """A file beside its place, which takes its name at the end of the block, and is gone where that is not reached.
+
+    Args:
+        by_several: whether other processes may write the same one at the same time.
+    """
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial" if by_several else f"{path.name}.partial")
+
+    def remove() -> None:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+    with undone_if_stopped(remove):
+        try:
+            yield partial
+            os.replace(partial, path)
+        except BaseException:
+            remove()
+            raise
+
+
+def remove_partials(folder: Path) -> None:
+    """Remove what a kill left half written below a folder that no other process works in."""
+    for path in folder.rglob("*.partial"):
+        path.unlink(missing_ok=True)
+
+
+def is_free(folder: Path, leftovers: Sequence[str] = ()) -> bool:
+    """Whether a folder can be made or used: it is not there, or holds nothing but files of these names."""
+    if not folder.exists():
+        return not folder.is_symlink()
+    return folder.is_dir() and all(path.name in leftovers and path.is_file() for path in folder.iterdir())
+
+
+def made_by(folder: Path) -> list[Path]:
+    """The folders that making a folder would make, itself first."""
+    return [path for path in (folder, *folder.parents) if not path.exists()]
+
+
+def take_back(folder: Path, made: Sequence[Path]) -> None:
+    """Remove the folders that were made, or empty the one that was there before."""
+    if made:
+        shutil.rmtree(made[-1], ignore_errors=True)
+        return
+    for path in folder.iterdir():
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+def locked_anew(path: Path) -> AbstractContextManager[object]:
+    """Make a file and lock it; where the system has no such locks, it is made all the same.
+
+    Raises:
+        OSError: if it cannot be made.
+    """
+    if fcntl is None:
+        path.touch(exist_ok=False)
+        return nullcontext()
+    return Lock(path, make=True)
+
+
+class Lock:
+    """A lock on a file, which the system opens as soon as the process is gone, however it ended.
+
+    It is tied to the open file, not to a number that another process may get later. Windows has no such locks; what a
+    kill leaves there stays.
+    """
+
+    def __init__(self, path: Path, *, make: bool = False) -> None:
+        """Lock a regular file of this user's, and no other.
+
+        Args:
+            make: make it, which must not be there yet.
+
+        Raises:
+            OSError: if it is locked already, or cannot be.
+        """
+        if fcntl is None:
+            raise OSError(f"{path}: this system has no locks of this kind")
+        flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+        self._file = os.open(path, flags | (os.O_CREAT | os.O_EXCL if make else 0), 0o600)
+        try:
+            found = os.fstat(self._file)
+            if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
+                raise PermissionError(f"{path}: is no file of this user's")
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BaseException:
+            self.release()
+            raise
+
+    def __enter__(self) -> Lock:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def release(self) -> None:
+        """Let it go; the file stays."""
+        os.close(self._file)
