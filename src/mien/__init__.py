@@ -8,14 +8,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from mien.version import __version__
+
 if TYPE_CHECKING:
     from mien.recognizer import Prediction as Prediction
     from mien.recognizer import Recognizer as Recognizer
     from mien.results.reading import open_results as open_results
 
 __all__ = ["Prediction", "Recognizer", "__version__", "open_results"]
-
-__version__ = "0.1.0"
 
 
 _PLACES = {

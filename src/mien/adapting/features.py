@@ -12,12 +12,12 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-import mien
 from mien.data.runtime import onnxruntime
 from mien.errors import ModelError
 from mien.models.artifact import HASH_LENGTH, METADATA_KEY, Contract
 from mien.models.export import save_model
 from mien.training.head import Head
+from mien.version import __version__
 
 __all__ = ["HeadModel", "adapted_contract"]
 
@@ -94,5 +94,5 @@ def adapted_contract(before: Contract, way: str, target: str, seen: Iterable[str
         measured=None,
         collections=tuple(dict.fromkeys([*before.collections, target])),
         training_hashes=before.training_hashes | {sha[:HASH_LENGTH] for sha in seen},
-        mien_version=mien.__version__,
+        mien_version=__version__,
     )

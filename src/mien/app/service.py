@@ -16,11 +16,11 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 
-import mien
 from mien.app.batching import Batcher, BusyError
 from mien.app.limits import Limits, read_body, read_pictures
 from mien.app.notice import NOTICE
 from mien.recognizer import Prediction, Recognizer
+from mien.version import __version__
 
 __all__ = ["COOKIE", "LOCAL", "make_service"]
 
@@ -112,7 +112,7 @@ def make_service(recognizer: Recognizer, batcher: Batcher, *, limits: Limits, to
 
     app = FastAPI(
         title="mien",
-        version=mien.__version__,
+        version=__version__,
         description=" ".join(NOTICE).replace("*", ""),
         docs_url=None,
         redoc_url=None,

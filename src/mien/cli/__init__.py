@@ -8,9 +8,9 @@ import warnings
 
 from cyclopts import App, Parameter
 
-from mien import __version__
 from mien.cli.exits import ended_by_signals, plain_ending
 from mien.cli.renamed import with_new_names
+from mien.version import __version__
 
 __all__ = ["COMMANDS", "app", "main"]
 

@@ -16,7 +16,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-import mien
 from mien.comparing.plan import PairPlan
 from mien.data.pixels import Pixels
 from mien.data.preprocess import View
@@ -29,6 +28,7 @@ from mien.settings.run import NetworkRun, RunConfig
 from mien.settings.toml import as_builtins
 from mien.training.history import read_history
 from mien.training.run import LabelledPhotos, train_run
+from mien.version import __version__
 
 __all__ = ["Finished", "run_all", "run_once"]
 
@@ -150,5 +150,5 @@ def _key(run: RunConfig, plan: PairPlan) -> str:
         name: plan.split(name).select("id", "sha256", "label", "split_group").rows()
         for name in ("train", "val", "test")
     }
-    text = json.dumps([mien.__version__, as_builtins(run), photos], sort_keys=True)
+    text = json.dumps([__version__, as_builtins(run), photos], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -11,10 +11,10 @@ from typing import Annotated, TypeVar
 
 import msgspec
 
-import mien
 from mien.files import write_text, written_whole
 from mien.results.exhibits import Exhibits
 from mien.results.record import Record, about
+from mien.version import __version__
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -39,7 +39,7 @@ class Document(Record, tag_field="command"):
     """The results of one command."""
 
     schema_version: Annotated[int, about("Of this layout.")] = SCHEMA_VERSION
-    mien: Annotated[str, about("Version that wrote it.")] = mien.__version__
+    mien: Annotated[str, about("Version that wrote it.")] = __version__
 
 
 def encode(document: Document) -> str:

@@ -16,9 +16,9 @@ import msgspec
 import tomli_w
 from msgspec import inspect, structs
 
-import mien
 from mien.errors import ConfigError
 from mien.leftovers import written_whole
+from mien.version import __version__
 
 __all__ = ["as_builtins", "read_toml", "read_union", "write_toml"]
 
@@ -35,7 +35,7 @@ def as_builtins(settings: object) -> dict[str, Any]:
 
 def write_toml(settings: object, path: Path) -> None:
     """Write settings, whole or not at all."""
-    values = {WRITER: mien.__version__} | _without_none(as_builtins(settings))
+    values = {WRITER: __version__} | _without_none(as_builtins(settings))
     with written_whole(path) as partial:
         partial.write_text(tomli_w.dumps(values), encoding="utf-8")
 
@@ -116,7 +116,7 @@ def _said(error: msgspec.ValidationError) -> str:
 
 def _written_by(writer: object) -> str:
     """What is said of a file that this version cannot read, where another version wrote it."""
-    if writer == mien.__version__:
+    if writer == __version__:
         return ""
     by = f"mien {writer}" if writer else "an earlier version of mien"
     return f"; the file was written by {by}: go on with that version, or give another --out"

@@ -19,7 +19,6 @@ from msgspec import structs
 from numpy.typing import NDArray
 from torch import nn
 
-import mien
 from mien.calibration import fit_temperature
 from mien.data.pixels import Pixels
 from mien.errors import ConfigError, WorkFailedError
@@ -44,6 +43,7 @@ from mien.training.finetune import FineTuned
 from mien.training.fit import faster_precision, fit
 from mien.training.head import Head, Sureness, cross_validate, fit_heads, measure_sureness
 from mien.training.recipes import views_of
+from mien.version import __version__
 
 __all__ = ["LabelledPhotos", "Streams", "fresh_network", "run_streams", "train_run"]
 
@@ -267,7 +267,7 @@ def _contract(
         backbones=tuple(dict.fromkeys(Origin(each.name, each.licence, each.sha256) for each in backbones)),
         collections=tuple(dict.fromkeys(collections)),
         training_hashes=frozenset(sha[:HASH_LENGTH] for sha in seen) | of_backbones,
-        mien_version=mien.__version__,
+        mien_version=__version__,
     )
 
 
