@@ -22,6 +22,7 @@ import mimetypes
 import re
 import secrets
 import time
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from http.cookies import CookieError, SimpleCookie
@@ -50,6 +51,8 @@ EVENT = re.compile(API + r"/stream/([0-9a-f]{32})")
 DATA_URL = re.compile(r"data:image/[\w.+-]{1,40};base64,")
 SHOWN = {"image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp", "image/avif", "image/tiff"}
 """Kinds of files that a browser shows and that hold no script."""
+MOST_SESSIONS = 2000
+"""That may still fetch answers; Gradio holds those of as many."""
 MOST_FILES = 1000
 """Of an upload; Gradio's page sends no more at a time."""
 SLOWEST = 2**16
@@ -72,6 +75,7 @@ class Doors:
             forget: is called with a session, as the page knows it, when it has ended.
         """
         self._page, self._uploads, self._limits, self._forget = page, uploads, limits, forget
+        self._sessions: OrderedDict[str, None] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a call."""
@@ -121,6 +125,7 @@ class Doors:
         try:
             await self._page(_asked(scope, path=path + session), receive, send)
         finally:
+            self._sessions.pop(session, None)
             self._forget(session)
 
     async def _answers(self, scope: Scope, receive: Receive, send: Send, visitor: str) -> None:
@@ -128,7 +133,11 @@ class Doors:
         if not SESSION.fullmatch(said):
             await _refusal(422, "that is no session")(scope, receive, send)
             return
-        await self._page(_asked(scope, query=f"session_hash={_session(visitor, said)}"), receive, send)
+        session = _session(visitor, said)
+        if session not in self._sessions:
+            await _refusal(404, "nothing was asked in this session")(scope, receive, send)
+            return
+        await self._page(_asked(scope, query=f"session_hash={session}"), receive, send)
 
     async def _progress(self, scope: Scope, receive: Receive, send: Send, visitor: str) -> None:
         """Gradio's page asks how far an upload is; it is told that there is nothing to tell."""
@@ -203,7 +212,9 @@ class Doors:
         try:
             with self._uploads.arriving() as arriving:
                 sent = await self._json(_counted(body, arriving))
-                call = json.dumps(await asyncio.to_thread(self._rewritten, sent, visitor, arriving)).encode()
+                asked = await asyncio.to_thread(self._rewritten, sent, visitor, arriving)
+            self._remember(asked["session_hash"])
+            call = json.dumps(asked).encode()
             await self._page(_asked(scope, body=call), _replayed(call, receive), send)
             return
         except FullError as error:
@@ -216,6 +227,12 @@ class Doors:
             return
         await body.pass_over()
         await _refusal(code, said)(scope, receive, send)
+
+    def _remember(self, session: str) -> None:
+        self._sessions[session] = None
+        self._sessions.move_to_end(session)
+        if len(self._sessions) > MOST_SESSIONS:
+            self._sessions.popitem(last=False)
 
     async def _json(self, parts: AsyncIterator[bytes]) -> dict[str, Any]:
         body = bytearray()
@@ -297,7 +314,7 @@ class _closing:
     async def __aenter__(self) -> list[tuple[str, UploadFile | str]]:
         return self._items
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, *error: object) -> None:
         for _, file in self._items:
             if isinstance(file, UploadFile):
                 await file.close()
@@ -361,13 +378,19 @@ class _Body:
         started, arrived = time.monotonic(), 0
         while self._has_more:
             left = started + self._seconds + arrived / SLOWEST - time.monotonic()
-            part = await asyncio.wait_for(self._next(), min(left, self._seconds))
+            try:
+                part = await asyncio.wait_for(self._next(), min(left, self._seconds))
+            except TimeoutError:
+                self._has_more = False  # it is not waited for again
+                raise
             arrived += len(part)
             yield part
 
     async def pass_over(self) -> None:
-        """Let what is still on its way arrive, up to a few seconds: a browser that is cut off while it sends does not
-        show its user the answer."""
+        """Let what is still on its way arrive, up to a few seconds.
+
+        A browser that is cut off while it sends does not show its user the answer.
+        """
         with suppress(TimeoutError, ClientDisconnect):
             async with asyncio.timeout(5):
                 while self._has_more:
