@@ -75,7 +75,7 @@ class OwnPhotos:
         """
         if not folder.strip():
             raise OutputError("Name a folder on your disk first, such as ~/my-faces")
-        if "\0" in folder:
+        if "\0" in folder or not _can_be_named(folder):
             raise OutputError(f"{folder!r}: no folder can have this name")
         try:
             self.folder = Path(folder.strip()).expanduser()
@@ -142,6 +142,19 @@ class OwnPhotos:
         if label in ("", "..") or "\\" in label or Path(label).name != label:
             raise OutputError(f"{label!r} names no folder, so photos of this class cannot be kept")
         folder = self.folder / label
-        if folder.is_symlink():
+        try:
+            is_link = folder.is_symlink()
+        except OSError as error:
+            raise OutputError(f"{folder}: no folder can have this name ({error.strerror})") from error
+        if is_link:
             raise OutputError(f"{folder}: is a link; photos are kept in folders alone, so give this class a folder")
         return folder
+
+
+def _can_be_named(name: str) -> bool:
+    """Whether the file system can hold the name: a lone half of a character cannot be encoded."""
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -19,6 +19,7 @@ from PIL import Image
 from starlette.routing import Mount
 
 from mien.app.batching import Batcher, BusyError
+from mien.app.calls import Takes
 from mien.app.cards import CSS, model_html, notice_html, picture_html, prediction_html
 from mien.app.doors import Doors
 from mien.app.limits import Limits, loader
@@ -56,7 +57,6 @@ def mount_page(
         uploads: for what the page is sent.
         is_local: whether the page is on its user's own machine, so that own photos can be kept on its disk.
     """
-    os.environ["GRADIO_TEMP_DIR"] = str(uploads.folder)  # read when the parts of a page are made
     os.environ["GRADIO_RUN_HISTORY"] = "false"  # else the browser keeps photos and answers on its disk
     page = _Page(recognizer, batcher, uploads)
     with gr.Blocks(title="mien", analytics_enabled=False) as blocks:
@@ -86,11 +86,12 @@ def mount_page(
         enable_monitoring=False,
         mcp_server=False,
     )
-    _stand_before(app, uploads, limits)
+    takes = {number: [part.get_block_name() for part in call.inputs] for number, call in blocks.fns.items()}
+    _stand_before(app, uploads, takes, limits)
     return app
 
 
-def _stand_before(app: FastAPI, uploads: Uploads, limits: Limits) -> None:
+def _stand_before(app: FastAPI, uploads: Uploads, takes: Takes, limits: Limits) -> None:
     """Let Gradio answer nothing but what passes the doors."""
     (mount,) = (route for route in app.routes if isinstance(route, Mount) and route.path == "")
     sessions = mount.app.state_holder  # type: ignore[attr-defined]
@@ -100,7 +101,7 @@ def _stand_before(app: FastAPI, uploads: Uploads, limits: Limits) -> None:
         sessions.session_data.pop(session, None)
         sessions.time_last_used.pop(session, None)
 
-    mount.app = Doors(mount.app, uploads, limits=limits, forget=forget)
+    mount.app = Doors(mount.app, uploads, takes, limits=limits, forget=forget)
 
 
 class _Page:
@@ -193,7 +194,7 @@ def _photos_tab(page: _Page, *, is_local: bool) -> None:
     for source in (files, folder):
         # Cleared together with the answers: cleared after them, photos that were dropped in between would be lost.
         source.upload(
-            lambda files, explained: (page.cards(files, explained is True), None),
+            lambda files, explained: (page.cards(files, explained), None),
             [source, explain],
             [result, source],
             show_progress_on=result,
@@ -249,9 +250,9 @@ def _own_tab(page: _Page) -> None:
         delete = gr.Button("Delete it")
     own, outputs = _Own(page), [said, shown, chosen, deleting]
     save.click(own.save, [agreed, folder, label, photo], outputs, preprocess=False, api_visibility="private")
-    show.click(own.show, folder, outputs, api_visibility="private")
-    score.click(own.score, folder, outputs, api_visibility="private")
-    delete.click(own.delete, [folder, chosen], outputs, api_visibility="private")
+    show.click(own.show, folder, outputs, preprocess=False, api_visibility="private")
+    score.click(own.score, folder, outputs, preprocess=False, api_visibility="private")
+    delete.click(own.delete, [folder, chosen], outputs, preprocess=False, api_visibility="private")
 
 
 class _Own:
@@ -261,7 +262,7 @@ class _Own:
         self._page, self._labels = page, page.recognizer.labels
 
     def save(self, agreed: bool, folder: str, label: str, photo: File | None) -> tuple[Any, ...]:
-        if agreed is not True:
+        if not agreed:
             return _only("Nothing was saved: tick the box above first.")
         image = self._page.photo(photo)
         if image is None:

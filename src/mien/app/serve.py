@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import signal
 import socket
@@ -69,6 +70,7 @@ def serve(
     signal.signal(signal.SIGTERM, _leave)
     try:
         if folder is not None:
+            os.environ["GRADIO_TEMP_DIR"] = str(folder.path)  # gradio reads it when it is imported
             from mien.app.page import mount_page
 
             app = mount_page(app, recognizer, batcher, Uploads(folder.path), limits=limits, is_local=token is None)
