@@ -394,7 +394,7 @@ def test_full_memory_folder_is_told_in_one_line(
     def full(*args: object) -> Any:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("mien.app.uploads.os.fdopen", full)
+    monkeypatch.setattr(Path, "open", full)
     answer = send(client, b"x" * 1000, b"y" * 1000)
     monkeypatch.undo()
     assert answer.status_code == 507
@@ -473,6 +473,17 @@ def test_call_reaches_gradio_with_nothing_but_what_was_meant(client: TestClient,
     assert client.get("/?deep_link=x&all_endpoints=1").json()["query"] == ""
 
 
+def test_session_is_forgotten_when_its_page_is_closed(uploads: Uploads) -> None:
+    forgotten: list[str] = []
+    client = TestClient(Doors(echo, uploads, {0: []}, limits=Limits(), forget=forgotten.append))
+    body = {"data": [], "fn_index": 0, "session_hash": "q"}
+    session = client.post("/gradio_api/queue/join", json=body).json()["body"]["session_hash"]
+    assert client.get("/gradio_api/queue/data?session_hash=q").json()["query"] == f"session_hash={session}"
+    client.get("/gradio_api/heartbeat/q")
+    assert forgotten == [session]
+    assert client.get("/gradio_api/queue/data?session_hash=q").status_code == 404
+
+
 def test_what_nobody_asks_for_is_deleted(tmp_path: Path) -> None:
     uploads = Uploads(tmp_path, most=100_000, kept=0.5)
     with uploads.arriving() as arriving:
@@ -520,7 +531,7 @@ def test_picture_that_was_exchanged_is_not_read(uploads: Uploads, tmp_path: Path
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="folders are locked there")
 def test_folder_of_a_killed_process_is_removed_by_the_next(tmp_path: Path) -> None:
     code = "import sys, time\nfrom pathlib import Path\nfrom mien.app.held_folder import open_folder\n"
-    code += "held = open_folder([Path(sys.argv[1])])\n(held.path / 'photo').write_bytes(b'x')\n"
+    code += "held = open_folder(Path(sys.argv[1]))\n(held.path / 'photo').write_bytes(b'x')\n"
     code += "print(held.path, flush=True)\ntime.sleep(60)"
     processes, folders = [], []
     for _ in range(2):
@@ -534,7 +545,7 @@ def test_folder_of_a_killed_process_is_removed_by_the_next(tmp_path: Path) -> No
     others[1].symlink_to(others[0])
     processes[0].kill()
     processes[0].wait()
-    held = open_folder([tmp_path])
+    held = open_folder(tmp_path)
     assert not folders[0].exists()
     assert (folders[1] / "photo").exists()
     assert held.path.stat().st_mode & 0o077 == 0

@@ -9,7 +9,6 @@ import secrets
 import shutil
 import stat
 import tempfile
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -45,23 +44,24 @@ class HeldFolder:
             self._lock = None
 
 
-def open_folder(places: Sequence[Path] | None = None) -> HeldFolder:
-    """A new folder, once those that killed processes left are gone.
+def open_folder(memory: Path = MEMORY) -> HeldFolder:
+    """A new folder, once those that killed processes left beside it are gone.
 
     Args:
-        places: where it may be, best first; of itself in memory, else in the temporary folder, which is on disk.
+        memory: where it is to be; if that cannot be, it is in the temporary folder, on disk.
 
     Raises:
-        OSError: if no place takes it.
+        OSError: if neither takes it.
     """
-    places = places or [MEMORY, Path(tempfile.gettempdir())]
-    for place in places:
-        _remove_left(place)
-    for place in places[:-1]:
-        with suppress(OSError):
-            if place.is_dir():
-                return _make(place)
-    return _make(places[-1])
+    with suppress(OSError):
+        if memory.is_dir():
+            return _in(memory)
+    return _in(Path(tempfile.gettempdir()))  # asked only now, for Python tries to write where this may be
+
+
+def _in(place: Path) -> HeldFolder:
+    _remove_left(place)
+    return _make(place)
 
 
 def _make(place: Path) -> HeldFolder:

@@ -122,7 +122,7 @@ class _Page:
                 part = pictures[first : first + 16]
                 found += self._batcher.submit(part, every_face=every_face).result(120)
         except (BusyError, TimeoutError) as error:
-            raise gr.Error(f"Too much to do at the moment: {error}. Try again.") from error
+            raise gr.Error(f"Too much to do at the moment: {error}. Try again.", print_exception=False) from error
         return found
 
     def cards(self, files: Sequence[File] | None, explain: bool) -> str:
@@ -144,7 +144,7 @@ class _Page:
         try:
             return self._uploads.take(path)
         except GoneError as error:
-            raise gr.Error(GONE) from error
+            raise gr.Error(GONE, print_exception=False) from error
 
     def photo(self, file: File | None) -> Image.Image | None:
         """A picture that stays where it is, for a minute.
@@ -157,9 +157,9 @@ class _Page:
         try:
             return decode(self._uploads.read(file["path"])[1]).image
         except GoneError as error:
-            raise gr.Error(GONE) from error
+            raise gr.Error(GONE, print_exception=False) from error
         except UnreadableImageError as error:
-            raise gr.Error(f"This is no photo that can be read: {error}.") from error
+            raise gr.Error(f"This is no photo that can be read: {error}.", print_exception=False) from error
 
     def _card(self, answer: Prediction, content: bytes, explain: bool) -> str:
         try:

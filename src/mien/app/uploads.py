@@ -174,7 +174,7 @@ class Uploads:
         upload = Upload(self.folder / key, name, owner, len(content), time.monotonic() + self._kept)
         self._change(upload.taken_up)
         try:
-            with os.fdopen(os.open(upload.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            with upload.path.open("xb") as file:
                 file.write(content)
         except OSError as error:
             self._change(-upload.taken_up)
