@@ -5,17 +5,23 @@ from __future__ import annotations
 import io
 import os
 import re
+import secrets
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
+from mien.app.regular_files import read_regular
+from mien.data.preprocess import UnreadableImageError, decode
 from mien.errors import OutputError
 from mien.metrics import Interval, wilson
 
-__all__ = ["OwnPhotos", "OwnScore", "own_score"]
+__all__ = ["MOST_BYTES", "OwnPhotos", "OwnScore", "own_photo", "own_score"]
 
 NAME = re.compile(r"own-(\d{4,})\.jpg")
+MOST_BYTES = 32 * 2**20
+"""Of a photo that is read; none that was taken here is nearly as large."""
 FEW = 30
 """Photos below which their share of right answers says too little."""
 
@@ -43,8 +49,23 @@ def own_score(right: int, n: int) -> OwnScore:
     return OwnScore(right, n, wilson(right, n))
 
 
+def own_photo(path: Path) -> Image.Image:
+    """A photo that was taken here.
+
+    Raises:
+        UnreadableImageError: if it cannot be read, or something else was put in its place.
+    """
+    try:
+        return decode(read_regular(path, MOST_BYTES)).image
+    except OSError as error:
+        raise UnreadableImageError(error.strerror or "it cannot be read") from error
+
+
 class OwnPhotos:
-    """Photos ``own-0001.jpg`` and so on, in a folder for each class; other files there are left alone."""
+    """Photos ``own-0001.jpg`` and so on, in a folder for each class; other files there are left alone.
+
+    The folder itself may be a link. What is in it may not: a link could lead to photos that were never taken here.
+    """
 
     def __init__(self, folder: str) -> None:
         """Take a folder, which need not exist yet.
@@ -54,7 +75,7 @@ class OwnPhotos:
         """
         if not folder.strip():
             raise OutputError("Name a folder on your disk first, such as ~/my-faces")
-        if "\0" in folder:
+        if "\0" in folder or not _can_be_named(folder):
             raise OutputError(f"{folder!r}: no folder can have this name")
         try:
             self.folder = Path(folder.strip()).expanduser()
@@ -74,10 +95,12 @@ class OwnPhotos:
             path = folder / f"own-{max(taken, default=0) + 1:04d}.jpg"
             content = io.BytesIO()
             image.convert("RGB").save(content, "JPEG", quality=95)
-            partial = path.with_name(path.name + ".partial")
-            partial.write_bytes(content.getvalue())
-            os.link(partial, path)  # whole or not at all, and never over another
-            partial.unlink()
+            partial = folder / f".{path.name}-{secrets.token_hex(8)}"  # a name under which nothing can wait for us
+            try:
+                partial.write_bytes(content.getvalue())
+                os.link(partial, path)  # whole or not at all, and never over another
+            finally:
+                partial.unlink(missing_ok=True)
         except OSError as error:
             raise OutputError(f"{folder}: cannot be written ({error.strerror})") from error
         return path
@@ -93,9 +116,10 @@ class OwnPhotos:
             folder = self._of(label)
             try:
                 paths = sorted(folder.iterdir()) if folder.is_dir() else []
+                photos = [path for path in paths if NAME.fullmatch(path.name) and stat.S_ISREG(path.lstat().st_mode)]
             except OSError as error:
                 raise OutputError(f"{folder}: cannot be read ({error.strerror})") from error
-            found += [(path, label) for path in paths if NAME.fullmatch(path.name)]
+            found += [(path, label) for path in photos]
         return found
 
     def delete(self, name: str, labels: tuple[str, ...]) -> None:
@@ -106,7 +130,10 @@ class OwnPhotos:
         """
         for path, label in self.all(labels):
             if name == f"{label}/{path.name}":
-                path.unlink()
+                try:
+                    path.unlink()
+                except OSError as error:
+                    raise OutputError(f"{path}: cannot be deleted ({error.strerror})") from error
                 return
         raise OutputError(f"{name}: no such photo was taken here")
 
@@ -114,4 +141,20 @@ class OwnPhotos:
         """The folder of a class; a label comes with the model file, which a stranger may have made."""
         if label in ("", "..") or "\\" in label or Path(label).name != label:
             raise OutputError(f"{label!r} names no folder, so photos of this class cannot be kept")
-        return self.folder / label
+        folder = self.folder / label
+        try:
+            is_link = folder.is_symlink()
+        except OSError as error:
+            raise OutputError(f"{folder}: no folder can have this name ({error.strerror})") from error
+        if is_link:
+            raise OutputError(f"{folder}: is a link; photos are kept in folders alone, so give this class a folder")
+        return folder
+
+
+def _can_be_named(name: str) -> bool:
+    """Whether the file system can hold the name: a lone half of a character cannot be encoded."""
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:
+        return False
+    return True

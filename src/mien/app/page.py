@@ -1,21 +1,30 @@
-"""The page: photos, webcam, own test photos, and what the model is. Gradio draws it; nothing here stores anything."""
+"""The page: photos, webcam, own test photos, and what the model is. Gradio draws it; nothing here stores anything.
+
+Gradio opens no file and fetches nothing for it: what a browser asks passes ``doors.py``, and the functions get pictures
+unopened (``preprocess=False``) and read them through ``uploads.py``, which deletes them.
+"""
 
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
-from contextlib import suppress
+import os
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from fastapi import FastAPI
 from PIL import Image
+from starlette.routing import Mount
 
 from mien.app.batching import Batcher, BusyError
+from mien.app.calls import Takes
 from mien.app.cards import CSS, model_html, notice_html, picture_html, prediction_html
+from mien.app.doors import Doors
 from mien.app.limits import Limits, loader
-from mien.app.own_photos import OwnPhotos, own_score
+from mien.app.own_photos import OwnPhotos, own_photo, own_score
+from mien.app.uploads import GoneError, Uploads
 from mien.data.pictures import Picture
 from mien.data.preprocess import UnreadableImageError, decode
 from mien.errors import MienError
@@ -29,16 +38,28 @@ FONTS = [gr.themes.Font("system-ui"), gr.themes.Font("sans-serif")]
 """Of the system: none is fetched."""
 MOST_SHOWN = 200
 """Pictures answered at a time on the page."""
+MOST_WAITING = 64
+"""Calls of the page's functions that wait for their turn."""
+MOST_REMEMBERED = 32
+"""Sessions whose last answers Gradio holds in memory, so as to update parts of a page; the page can do without."""
+GONE = "A photo had to wait for more than a minute and was deleted. Send it again."
+
+File = Mapping[str, Any]
+"""A picture as Gradio describes it, with a ``path`` that ``Doors`` has written."""
 
 
-def mount_page(app: FastAPI, recognizer: Recognizer, batcher: Batcher, *, limits: Limits, is_local: bool) -> FastAPI:
+def mount_page(
+    app: FastAPI, recognizer: Recognizer, batcher: Batcher, uploads: Uploads, *, limits: Limits, is_local: bool
+) -> FastAPI:
     """Put the page at the root of the application.
 
     Args:
+        uploads: for what the page is sent.
         is_local: whether the page is on its user's own machine, so that own photos can be kept on its disk.
     """
-    page = _Page(recognizer, batcher)
-    with gr.Blocks(title="mien", analytics_enabled=False, delete_cache=(60, 60)) as blocks:
+    os.environ["GRADIO_RUN_HISTORY"] = "false"  # else the browser keeps photos and answers on its disk
+    page = _Page(recognizer, batcher, uploads)
+    with gr.Blocks(title="mien", analytics_enabled=False) as blocks:
         gr.Markdown("# mien\nThe expression shown, as a model sees it; never the emotion felt.")
         with gr.Tab("Photos"):
             _photos_tab(page, is_local=is_local)
@@ -49,6 +70,9 @@ def mount_page(app: FastAPI, recognizer: Recognizer, batcher: Batcher, *, limits
                 _own_tab(page)
         with gr.Tab("Model"):
             gr.HTML(model_html(recognizer.contract, recognizer.threshold), padding=False)
+    blocks.queue(max_size=MOST_WAITING, api_open=False)
+    blocks.has_launched = True  # else Gradio checks no path: a second lock behind ours
+    blocks.state_session_capacity = MOST_REMEMBERED
     gr.mount_gradio_app(
         app,
         blocks,
@@ -60,15 +84,31 @@ def mount_page(app: FastAPI, recognizer: Recognizer, batcher: Batcher, *, limits
         max_file_size=limits.body,
         ssr_mode=False,
         enable_monitoring=False,
+        mcp_server=False,
     )
+    takes = {number: [part.get_block_name() for part in call.inputs] for number, call in blocks.fns.items()}
+    _stand_before(app, uploads, takes, limits)
     return app
+
+
+def _stand_before(app: FastAPI, uploads: Uploads, takes: Takes, limits: Limits) -> None:
+    """Let Gradio answer nothing but what passes the doors."""
+    (mount,) = (route for route in app.routes if isinstance(route, Mount) and route.path == "")
+    sessions = mount.app.state_holder  # type: ignore[attr-defined]
+
+    def forget(session: str) -> None:
+        """Drop the last answers of a page that was closed; Gradio would hold them for good."""
+        sessions.session_data.pop(session, None)
+        sessions.time_last_used.pop(session, None)
+
+    mount.app = Doors(mount.app, uploads, takes, limits=limits, forget=forget)
 
 
 class _Page:
     """What the parts of the page share."""
 
-    def __init__(self, recognizer: Recognizer, batcher: Batcher) -> None:
-        self.recognizer, self._batcher = recognizer, batcher
+    def __init__(self, recognizer: Recognizer, batcher: Batcher, uploads: Uploads) -> None:
+        self.recognizer, self._batcher, self._uploads = recognizer, batcher, uploads
 
     def answer(self, pictures: Sequence[Picture], *, every_face: bool = False) -> list[Prediction]:
         """Answers by the one worker, a batch at a time.
@@ -82,19 +122,44 @@ class _Page:
                 part = pictures[first : first + 16]
                 found += self._batcher.submit(part, every_face=every_face).result(120)
         except (BusyError, TimeoutError) as error:
-            raise gr.Error(f"Too much to do at the moment: {error}. Try again.") from error
+            raise gr.Error(f"Too much to do at the moment: {error}. Try again.", print_exception=False) from error
         return found
 
-    def cards(self, paths: Sequence[str] | None, explain: bool) -> str:
-        """Answers to uploaded files, which are deleted at once."""
-        paths = paths or []
-        read = [(Path(path).name, _taken(path)) for path in paths[:MOST_SHOWN]]
+    def cards(self, files: Sequence[File] | None, explain: bool) -> str:
+        """Answers to pictures, which are deleted at once.
+
+        Raises:
+            gr.Error: if one was deleted before its turn came, or the answers take too long.
+        """
+        paths = [file["path"] for file in files or []]
         for path in paths[MOST_SHOWN:]:
-            Path(path).unlink(missing_ok=True)
+            self._uploads.delete(path)
+        read = [self._taken(path) for path in paths[:MOST_SHOWN]]
         answers = self.answer([Picture(name, loader(content)) for name, content in read])
         cards = [self._card(a, content, explain) for a, (_, content) in zip(answers, read, strict=True)]
         told = f"<p>These are the first {MOST_SHOWN} of {len(paths)}; the others were not looked at.</p>"
         return f'{told if len(paths) > MOST_SHOWN else ""}<div class="mien-cards">{"".join(cards)}</div>'
+
+    def _taken(self, path: str) -> tuple[str, bytes]:
+        try:
+            return self._uploads.take(path)
+        except GoneError as error:
+            raise gr.Error(GONE, print_exception=False) from error
+
+    def photo(self, file: File | None) -> Image.Image | None:
+        """A picture that stays where it is, for a minute.
+
+        Raises:
+            gr.Error: if it is no longer there, or is no picture.
+        """
+        if file is None:
+            return None
+        try:
+            return decode(self._uploads.read(file["path"])[1]).image
+        except GoneError as error:
+            raise gr.Error(GONE, print_exception=False) from error
+        except UnreadableImageError as error:
+            raise gr.Error(f"This is no photo that can be read: {error}.", print_exception=False) from error
 
     def _card(self, answer: Prediction, content: bytes, explain: bool) -> str:
         try:
@@ -104,20 +169,13 @@ class _Page:
         heat = with_heat(image, occlusion_map(self.recognizer, image, answer.face)) if explain else None
         return prediction_html(answer, image, heat)
 
-    def frame(self, image: Image.Image | None) -> str:
-        """The answer for a frame of the webcam."""
-        if image is None:
+    def frame(self, file: File | None) -> str:
+        """The answer for a frame of the webcam, which is deleted at once."""
+        if file is None:
             return ""
-        (answer,) = self.answer([Picture("webcam", lambda: image)])
-        return f'<div class="mien-cards">{prediction_html(answer, image)}</div>'
-
-
-def _taken(path: str) -> bytes:
-    """The bytes of an uploaded file, which is deleted."""
-    content = Path(path).read_bytes()
-    with suppress(OSError):
-        Path(path).unlink()
-    return content
+        content = self._taken(file["path"])[1]
+        (answer,) = self.answer([Picture("webcam", loader(content))])
+        return f'<div class="mien-cards">{self._card(answer, content, explain=False)}</div>'
 
 
 def _photos_tab(page: _Page, *, is_local: bool) -> None:
@@ -136,10 +194,11 @@ def _photos_tab(page: _Page, *, is_local: bool) -> None:
     for source in (files, folder):
         # Cleared together with the answers: cleared after them, photos that were dropped in between would be lost.
         source.upload(
-            lambda paths, explained: (page.cards(paths, explained), None),
+            lambda files, explained: (page.cards(files, explained), None),
             [source, explain],
             [result, source],
             show_progress_on=result,
+            preprocess=False,
             api_visibility="private",
         ).failure(lambda: None, None, source, api_visibility="private")
 
@@ -159,6 +218,7 @@ def _webcam_tab(page: _Page) -> None:
             stream_every=0.5,
             concurrency_limit=1,
             show_progress="hidden",
+            preprocess=False,
             api_visibility="private",
         )
     agreed.change(lambda yes: gr.update(visible=yes), agreed, camera, api_visibility="private")
@@ -189,10 +249,10 @@ def _own_tab(page: _Page) -> None:
         chosen = gr.Dropdown([], label="Delete one", interactive=True)
         delete = gr.Button("Delete it")
     own, outputs = _Own(page), [said, shown, chosen, deleting]
-    save.click(own.save, [agreed, folder, label, photo], outputs, api_visibility="private")
-    show.click(own.show, folder, outputs, api_visibility="private")
-    score.click(own.score, folder, outputs, api_visibility="private")
-    delete.click(own.delete, [folder, chosen], outputs, api_visibility="private")
+    save.click(own.save, [agreed, folder, label, photo], outputs, preprocess=False, api_visibility="private")
+    show.click(own.show, folder, outputs, preprocess=False, api_visibility="private")
+    score.click(own.score, folder, outputs, preprocess=False, api_visibility="private")
+    delete.click(own.delete, [folder, chosen], outputs, preprocess=False, api_visibility="private")
 
 
 class _Own:
@@ -201,11 +261,14 @@ class _Own:
     def __init__(self, page: _Page) -> None:
         self._page, self._labels = page, page.recognizer.labels
 
-    def save(self, agreed: bool, folder: str, label: str, image: Image.Image | None) -> tuple[Any, ...]:
+    def save(self, agreed: bool, folder: str, label: str, photo: File | None) -> tuple[Any, ...]:
         if not agreed:
             return _only("Nothing was saved: tick the box above first.")
+        image = self._page.photo(photo)
         if image is None:
             return _only("Nothing was saved: take a photo first.")
+        if label not in self._labels:
+            return _only("Nothing was saved: choose an expression first.")
         return _or_error(lambda: (f"Saved as {OwnPhotos(folder).save(image, label)}.", *self._kept(folder)))
 
     def show(self, folder: str) -> tuple[Any, ...]:
@@ -214,7 +277,7 @@ class _Own:
     def score(self, folder: str) -> tuple[Any, ...]:
         def scored() -> tuple[Any, ...]:
             photos = OwnPhotos(folder).all(self._labels)
-            answers = self._page.answer([Picture(str(path), loader(path.read_bytes())) for path, _ in photos])
+            answers = self._page.answer([Picture(str(path), partial(own_photo, path)) for path, _ in photos])
             right = sum(answer.label == label for answer, (_, label) in zip(answers, photos, strict=True))
             return own_score(right, len(photos)).told, *self._kept(folder)
 
@@ -240,8 +303,8 @@ class _Own:
 
 def _kept_picture(path: Path, name: str) -> str:
     try:
-        return picture_html(decode(path.read_bytes()).image, name)
-    except (OSError, UnreadableImageError) as error:
+        return picture_html(own_photo(path), name)
+    except UnreadableImageError as error:
         return f"<p>It cannot be shown: {html.escape(str(error))}</p>"
 
 

@@ -5,22 +5,20 @@ from __future__ import annotations
 import logging
 import os
 import re
-import shutil
 import signal
 import socket
-import tempfile
 from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
 
 from mien.app.batching import Batcher
 from mien.app.connections import ACCEPTED_AT_ONCE, Admission, listen_deeper, most_connections, protocol_of
+from mien.app.held_folder import open_folder
 from mien.app.limits import Limits
 from mien.app.rare_logs import bound_logs
 from mien.app.service import LOCAL, make_service
+from mien.app.uploads import Uploads
 from mien.errors import ConfigError
 from mien.recognizer import Recognizer
 
@@ -70,19 +68,19 @@ def serve(
     limits = limits or Limits()
     batcher = Batcher(recognizer, most_waiting=limits.waiting)
     app = make_service(recognizer, batcher, limits=limits, token=token)
-    uploads = _in_memory_folder() if has_page else None
+    folder = open_folder() if has_page else None
     signal.signal(signal.SIGTERM, _leave)
     try:
-        if uploads is not None:
-            os.environ["GRADIO_TEMP_DIR"] = str(uploads)  # gradio reads it when it is imported
+        if folder is not None:
+            os.environ["GRADIO_TEMP_DIR"] = str(folder.path)  # gradio reads it when it is imported
             from mien.app.page import mount_page
 
-            app = mount_page(app, recognizer, batcher, limits=limits, is_local=token is None)
+            app = mount_page(app, recognizer, batcher, Uploads(folder.path), limits=limits, is_local=token is None)
         admission = Admission(limits, most=most_connections(limits, has_page=has_page))
         _Server(_settings(app, host, port, admission), on_start).run()
     finally:
-        if uploads is not None:
-            shutil.rmtree(uploads, ignore_errors=True)
+        if folder is not None:
+            folder.close()
 
 
 class _Server(uvicorn.Server):
@@ -120,12 +118,3 @@ def _settings(app: FastAPI, host: str, port: int, admission: Admission) -> uvico
 def _leave(*_: object) -> None:
     """End as a program does, uploads deleted: once it has stopped, uvicorn sends itself the signal again."""
     raise SystemExit(0)
-
-
-def _in_memory_folder() -> Path:
-    """A folder for what the page uploads: in memory where the system has such a place, else on disk until the end."""
-    memory = Path("/dev/shm")
-    with suppress(OSError):
-        if memory.is_dir():
-            return Path(tempfile.mkdtemp(prefix="mien-", dir=memory))
-    return Path(tempfile.mkdtemp(prefix="mien-"))
