@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 import tomli_w
 
 from mien.errors import ConfigError
+from mien.reading import read_text
 
 __all__ = [
     "AUGMENTATIONS",
@@ -311,8 +312,7 @@ def read_toml(kind: type[T], path: Path) -> T:
         ConfigError: if the file is missing, is not TOML, or has unknown or missing settings.
     """
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-        return _build(kind, values)
+        return _build(kind, tomllib.loads(read_text(path)))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, TypeError) as error:
         raise ConfigError(f"{path}: not a {kind.__name__} that can be read ({error})") from error
 

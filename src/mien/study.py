@@ -43,6 +43,7 @@ from mien.evaluation.shift import target_json
 from mien.evaluation.sureness import sureness_json
 from mien.labels import NOTHING_CHOSEN, LabelChoices, match_labels
 from mien.progress import Progress
+from mien.reading import regular
 from mien.recognizer import Recognizer
 from mien.reporting.report import write_report
 from mien.training.history import read_history
@@ -241,7 +242,7 @@ def _work(run: RunConfig, photos: LabelledPhotos) -> tuple[int | None, str]:
 def _predict(study: _Study, run: RunConfig, splits: Sequence[str], manifest: pl.DataFrame) -> pl.DataFrame:
     """Predict the given splits with a run's model, and add them to its table of predictions."""
     path = study.run_folder(run) / "predictions.parquet"
-    earlier = pl.read_parquet(path, glob=False) if path.exists() else None
+    earlier = pl.read_parquet(regular(path), glob=False) if path.exists() else None
     if earlier is not None and set(splits) <= set(earlier["split"]):
         return earlier.filter(pl.col("split").is_in(list(splits)))
     rows = manifest.filter(pl.col("split").is_in(list(splits)))

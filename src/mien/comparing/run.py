@@ -26,6 +26,7 @@ from mien.data.preprocess import View
 from mien.data.processes import processes
 from mien.data.read_ahead import in_order
 from mien.evaluation.predictions import predict_rows, probabilities, write_predictions
+from mien.reading import read_text, regular
 from mien.recognizer import Recognizer
 from mien.training.history import read_history
 from mien.training.run import LabelledPhotos, train_run
@@ -113,8 +114,8 @@ def run_once(run: RunConfig, plan: PairPlan, photos: LabelledPhotos, folder: Pat
     place = folder / key
     if not (place / "cost.json").exists():
         _train(run, plan, photos, place)
-    cost = json.loads((place / "cost.json").read_text(encoding="utf-8"))
-    predictions = pl.read_parquet(place / "predictions.parquet", glob=False)
+    cost = json.loads(read_text(place / "cost.json"))
+    predictions = pl.read_parquet(regular(place / "predictions.parquet"), glob=False)
     return Finished(key, predictions, read_history(place / "history.csv"), cost)
 
 

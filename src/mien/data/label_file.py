@@ -11,6 +11,7 @@ import tomli_w
 
 from mien.errors import LabelError, OutputError
 from mien.labels import LabelChoices
+from mien.reading import read_text, why
 
 __all__ = ["check_named", "read_label_file", "write_label_file"]
 
@@ -51,9 +52,9 @@ def read_label_file(path: Path) -> LabelChoices:
             on one class.
     """
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        values = tomllib.loads(read_text(path, encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else f"not TOML: {error}"
+        reason = why(error) if isinstance(error, OSError) else f"not TOML: {error}"
         raise LabelError(f"{path}: cannot be read ({reason}); {MEND}") from error
     if other := [key for key in values if key not in KEYS]:
         raise LabelError(f"{path}: unknown key {other[0]!r}; expected {', '.join(KEYS)}; {MEND}")

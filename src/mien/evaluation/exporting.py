@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +15,7 @@ from mien.data.prepare import Prepared
 from mien.errors import OutputError
 from mien.evaluation.predictions import photos_of_study, view_batches
 from mien.metrics import score
-from mien.models.artifact import model_path
+from mien.models.artifact import model_path, write_model
 from mien.recognizer import Recognizer
 
 __all__ = ["Width", "export"]
@@ -49,10 +48,8 @@ def export(model: str, out: Path, precision: Width) -> dict[str, Any]:
         raise OutputError(f"{out}: exists already; give another --out")
     narrow = {"fp32": lambda model: model, "fp16": with_sixteen_bits, "int8": with_eight_bits}[precision]
     made = narrow(onnx.load(str(path)))
-    partial = out.with_name(out.name + ".partial")
     try:
-        onnx.save(made, str(partial))
-        os.replace(partial, out)
+        write_model(made, recognizer.contract, out)
     except OSError as error:
         raise OutputError(f"{out}: cannot be written ({error.strerror}); give another --out") from error
     sizes = {"bytes_before": path.stat().st_size, "bytes": out.stat().st_size}

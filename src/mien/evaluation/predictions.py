@@ -16,6 +16,7 @@ from mien.data.pixels import Pixels
 from mien.data.prepare import Prepared
 from mien.metrics import ClassScore, Interval, Scores, score
 from mien.progress import Advance
+from mien.reading import regular
 from mien.recognizer import BATCH, Recognizer
 
 __all__ = [
@@ -46,7 +47,7 @@ def scores_of_test_split(model: Path, labels: Sequence[str]) -> dict[str, Any] |
     path = model.parent / "predictions.parquet"
     if not path.exists():
         return None
-    test = pl.read_parquet(path, glob=False).filter(pl.col("split") == "test")
+    test = pl.read_parquet(regular(path), glob=False).filter(pl.col("split") == "test")
     return None if test.is_empty() else scores_json(score_rows(test, labels))
 
 

@@ -19,7 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from mien.data.preprocess import View
-from mien.models.artifact import METADATA_KEY, Contract
+from mien.models.artifact import Contract, write_model
 from mien.models.networks import PhotoNetwork, as_one
 
 __all__ = ["export_model", "joined", "save_model", "save_weights", "to_onnx", "with_linear_heads"]
@@ -57,11 +57,8 @@ def save_weights(network: nn.Module, folder: Path) -> None:
 
 
 def save_model(model: Any, contract: Contract, folder: Path) -> None:
-    """Write an ONNX model with its contract as ``model.onnx``, whole or not at all."""
-    model.metadata_props.add(key=METADATA_KEY, value=contract.to_json())
-    partial = folder / "model.onnx.partial"
-    onnx.save(model, str(partial))
-    os.replace(partial, folder / "model.onnx")
+    """Write an ONNX model with its contract and checksum as ``model.onnx``, whole or not at all."""
+    write_model(model, contract, folder / "model.onnx")
 
 
 def to_onnx(network: nn.Module, size: int, name: str, output: str) -> Any:

@@ -7,10 +7,11 @@ They come from ONNX Runtime, which runs these networks several times faster on a
 from __future__ import annotations
 
 import os
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
-import onnx
 import polars as pl
 from numpy.typing import NDArray
 
@@ -19,7 +20,9 @@ from mien.data.preprocess import View
 from mien.data.runtime import onnxruntime
 from mien.models.backbones import Backbone
 from mien.models.export import to_onnx
+from mien.models.seal import is_intact_file, write_sealed
 from mien.progress import Advance
+from mien.reading import open_regular
 
 __all__ = ["FeatureCache"]
 
@@ -67,11 +70,9 @@ class FeatureCache:
     def model(self, backbone: Backbone, size: int) -> Path:
         """The ONNX model of a backbone: pixels uint8 (n, size, size, 3) → features (n, D)."""
         path = self._folder / f"{backbone.sha256[:12]}-{size}.onnx"
-        if not path.exists():
+        if not is_intact_file(path):
             self._folder.mkdir(parents=True, exist_ok=True)
-            partial = _partial(path)
-            onnx.save(to_onnx(backbone.network(), size, "pixels", "features"), str(partial))
-            os.replace(partial, path)
+            write_sealed(to_onnx(backbone.network(), size, "pixels", "features"), path)
         return path
 
     def _compute(
@@ -92,10 +93,12 @@ class FeatureCache:
 
 
 def _read(path: Path) -> dict[str, Features]:
-    if not path.exists():
+    """Features that are there; none of a damaged file, which are computed again."""
+    try:
+        with open_regular(path) as file, np.load(file) as stored:
+            return dict(zip(stored["sha256"].tolist(), stored["features"], strict=True))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
         return {}
-    with np.load(path) as stored:
-        return dict(zip(stored["sha256"].tolist(), stored["features"], strict=True))
 
 
 def _write(known: dict[str, Features], path: Path) -> None:
