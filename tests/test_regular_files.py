@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -257,10 +258,21 @@ def test_list_of_paths_is_read_a_bounded_line_at_a_time(
     assert "standard input" in outcome.complaint
 
 
-@pytest.mark.parametrize("text", ["ffconcat version 1.0\nfile 'pipe.mp4'\n", "#EXTM3U\n#EXTINF:1,\npipe.mp4\n"])
+def film(path: Path) -> None:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=5)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")))
+        container.mux(stream.encode())
+
+
+@pytest.mark.parametrize("text", ["ffconcat version 1.0\nfile 'film.mp4'\n", "#EXTM3U\n#EXTINF:1,\nfilm.mp4\n"])
 def test_video_that_is_a_list_of_files_opens_none_of_them(text: str, tmp_path: Path) -> None:
-    put("pipe", tmp_path / "pipe.mp4")
+    """They could be pipes."""
+    film(tmp_path / "film.mp4")
     (tmp_path / "list.mp4").write_text(text + "#EXT-X-ENDLIST\n" * text.startswith("#"), "utf-8")
+    (frame,) = open_pictures(str(tmp_path / "film.mp4"))
+    assert frame.load().size == (64, 64)
     (picture,) = open_pictures(str(tmp_path / "list.mp4"))
     with pytest.raises(UnreadableImageError, match="video"):
         picture.load()

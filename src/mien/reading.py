@@ -16,6 +16,7 @@ from pathlib import Path
 __all__ = [
     "MAX_FILE_BYTES",
     "MAX_SETTINGS_BYTES",
+    "SUMS",
     "IrregularFileError",
     "irregular",
     "open_regular",
@@ -31,6 +32,7 @@ MAX_FILE_BYTES = 256 * 2**20
 MAX_SETTINGS_BYTES = 4 * 2**20
 """Of a file of settings or decisions, which people write or at least read."""
 SUMS = "SHA256SUMS"
+"""Name of the file of checksums beside what comes with mien."""
 FLAGS = os.O_RDONLY
 for _name in ("O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY"):  # no system has all of them
     FLAGS |= getattr(os, _name, 0)

@@ -16,6 +16,8 @@ from mien.errors import OutputError
 from mien.evaluation.predictions import photos_of_study, view_batches
 from mien.metrics import score
 from mien.models.artifact import model_path, write_model
+from mien.models.seal import MAX_MODEL_BYTES
+from mien.reading import read_file
 from mien.recognizer import Recognizer
 
 __all__ = ["Width", "export"]
@@ -47,7 +49,7 @@ def export(model: str, out: Path, precision: Width) -> dict[str, Any]:
     if out.exists():
         raise OutputError(f"{out}: exists already; give another --out")
     narrow = {"fp32": lambda model: model, "fp16": with_sixteen_bits, "int8": with_eight_bits}[precision]
-    made = narrow(onnx.load(str(path)))
+    made = narrow(onnx.load_from_string(read_file(path, MAX_MODEL_BYTES)))
     try:
         write_model(made, recognizer.contract, out)
     except OSError as error:

@@ -225,7 +225,7 @@ def open_model(path: Path, threads: int = 0) -> tuple[onnxruntime.InferenceSessi
     contract = _contract(content, path)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # what it cannot open is said in one line, and by mien
     try:
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         _check_graph(session, contract)
