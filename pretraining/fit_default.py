@@ -25,7 +25,7 @@ from mien.data.folds import kfold
 from mien.data.prepare import prepare
 from mien.evaluation.predictions import scores_json
 from mien.metrics import expected_calibration_error, score
-from mien.models.artifact import METADATA_KEY, shipped
+from mien.models.artifact import shipped, write_model
 from mien.models.quantize import with_sixteen_bits
 from mien.recognizer import Recognizer, softmax
 from mien.settings.by_name import made
@@ -139,9 +139,7 @@ def main() -> None:
     about |= {"thresholds": [asdict(threshold) for threshold in contract.thresholds]}
     about |= _scores(runs, photos, folder / "scores.json")
     model = onnx.load(str(folder / "default" / "model.onnx"))
-    stored = next(entry for entry in model.metadata_props if entry.key == METADATA_KEY)
-    stored.value = contract.to_json()
-    onnx.save(with_sixteen_bits(model), str(shipped("default.onnx")))
+    write_model(with_sixteen_bits(model), contract, shipped("default.onnx"))
     shipped("default.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
 

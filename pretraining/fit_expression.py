@@ -23,6 +23,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from train_expression import STUDENT, FaceNetwork, enlarged, halved, load
+from write_sums import write_sums
 
 from mien.data.collection import open_collection
 from mien.data.prepare import prepare
@@ -108,6 +109,7 @@ def finish(folder: Path) -> None:
         metadata={"mien": json.dumps(contract)},
     )
     shipped("expression.hashes").write_bytes(bytes.fromhex("".join(about["seen"])))
+    write_sums()
     shipped("expression.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 
 

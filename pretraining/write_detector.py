@@ -12,6 +12,7 @@ import sys
 from typing import Any
 
 import onnx
+from write_sums import write_sums
 
 from mien.data.faces import DETECTOR
 from mien.models.quantize import with_eight_bits
@@ -22,6 +23,7 @@ def main(source: str) -> None:
     model = with_eight_bits(with_free_size(onnx.load(source)))
     onnx.checker.check_model(model)
     onnx.save(model, str(DETECTOR))
+    write_sums()
     print(f"{DETECTOR}: {DETECTOR.stat().st_size / 1e6:.2f} MB")
 
 

@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import onnx
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from mien.data.faces import FaceDetector
 from mien.data.preprocess import View
 from mien.models.artifact import METADATA_KEY, Contract
+from mien.models.seal import write_sealed
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
@@ -117,5 +117,5 @@ def colour_model(
     graph = helper.make_graph(nodes, "colour", [photo], [logits], constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     model.metadata_props.add(key=METADATA_KEY, value=contract.to_json() if metadata is None else metadata)
-    onnx.save(model, str(path))
+    write_sealed(model, path)
     return path

@@ -258,7 +258,7 @@ def test_answer_does_not_depend_on_the_company(exported: Exported) -> None:
 def test_pipe_is_no_photo_and_is_not_waited_for(colours: Recognizer, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
     answer = colours.predict(tmp_path / "pipe.jpg")
-    assert (answer.status, answer.reason) == ("unreadable", "not a regular file")
+    assert (answer.status, answer.reason) == ("unreadable", "a pipe, not a file")
 
 
 def test_unreadable_files_are_answers_with_a_reason(colours: Recognizer, tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ from mien.evaluation.predictions import predict_rows, score_rows, write_predicti
 from mien.evaluation.robustness import measure_robustness
 from mien.evaluation.shift import score_target
 from mien.evaluation.sureness import measure_sureness
+from mien.files import regular
 from mien.labels import NOTHING_CHOSEN, LabelChoices, match_labels
 from mien.leftovers import is_free, made_by, remove_partials, take_back, undone_if_stopped
 from mien.metrics import RESAMPLES
@@ -254,7 +255,7 @@ def _train_all(study: _Study) -> None:
 def _predict(study: _Study, run: RunConfig, splits: Sequence[str], manifest: pl.DataFrame) -> pl.DataFrame:
     """Predict the given splits with a run's model, and add them to its table of predictions."""
     path = study.run_folder(run) / "predictions.parquet"
-    earlier = pl.read_parquet(path, glob=False) if path.exists() else None
+    earlier = pl.read_parquet(regular(path), glob=False) if path.exists() else None
     if earlier is not None and set(splits) <= set(earlier["split"]):
         return earlier.filter(pl.col("split").is_in(list(splits)))
     rows = manifest.filter(pl.col("split").is_in(list(splits)))

@@ -14,7 +14,7 @@ from mien.data.corrections import COLUMNS
 from mien.data.face_audit import face_flags
 from mien.data.manifest import usable
 from mien.errors import OutputError
-from mien.leftovers import written_whole
+from mien.files import written_whole
 
 __all__ = ["check_out", "findings_of", "write_findings"]
 

@@ -22,7 +22,7 @@ from mien.data.preprocess import View
 from mien.data.processes import processes
 from mien.data.read_ahead import in_order
 from mien.evaluation.predictions import predict_rows, probabilities, write_predictions
-from mien.files import write_text
+from mien.files import read_text, regular, write_text
 from mien.recognizer import Recognizer
 from mien.settings.run import NetworkRun, RunConfig
 from mien.settings.toml import as_builtins
@@ -113,8 +113,8 @@ def run_once(run: RunConfig, plan: PairPlan, photos: LabelledPhotos, folder: Pat
     place = folder / key
     if not (place / "cost.json").exists():
         _train(run, plan, photos, place)
-    cost = json.loads((place / "cost.json").read_text(encoding="utf-8"))
-    predictions = pl.read_parquet(place / "predictions.parquet", glob=False)
+    cost = json.loads(read_text(place / "cost.json"))
+    predictions = pl.read_parquet(regular(place / "predictions.parquet"), glob=False)
     return Finished(key, predictions, read_history(place / "history.csv"), cost)
 
 

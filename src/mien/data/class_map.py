@@ -10,6 +10,7 @@ from typing import Any
 import tomli_w
 
 from mien.errors import LabelError, OutputError
+from mien.files import read_text, why
 from mien.labels import LabelChoices
 
 __all__ = ["check_named", "read_class_map", "write_class_map"]
@@ -53,9 +54,9 @@ def read_class_map(path: Path) -> LabelChoices:
             on one class.
     """
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        values = tomllib.loads(read_text(path, encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else f"not TOML: {error}"
+        reason = why(error) if isinstance(error, OSError) else f"not TOML: {error}"
         raise LabelError(f"{path}: cannot be read ({reason}); {MEND}") from error
     if other := [key for key in values if key not in KEYS]:
         raise LabelError(f"{path}: unknown key {other[0]!r}; expected {', '.join(KEYS)}; {MEND}")

@@ -13,6 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from mien.errors import CorrectionsError
+from mien.files import read_file, why
 from mien.results.audit import CorrectionsRecord
 
 __all__ = ["COLUMNS", "Correction", "Corrections", "apply_corrections", "read_corrections"]
@@ -69,10 +70,10 @@ def read_corrections(path: Path) -> Corrections:
         CorrectionsError: if the file is not such a table, or an action is none of those known.
     """
     try:
-        content = path.read_bytes()
+        content = read_file(path)
         text = content.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        reason = why(error) if isinstance(error, OSError) else "it is not UTF-8 text"
         raise CorrectionsError(
             f"{path}: cannot be read ({reason}); give a table written by mien audit --out"
         ) from error

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mien.data.preprocess import Box, is_face_crop
+from mien.errors import ModelError
+from mien.files import read_checked, why
 
 __all__ = ["DETECTOR", "DetectedFace", "FaceDetector", "Finding", "unsearched"]
 
@@ -81,6 +83,11 @@ class FaceDetector:
     """Holds the detector's session; safe to call from several threads."""
 
     def __init__(self) -> None:
+        """Open the detector.
+
+        Raises:
+            ModelError: if its file is missing or damaged.
+        """
         from mien.data.runtime import onnxruntime  # here, for a process that finds no faces would only carry it
 
         options = onnxruntime.SessionOptions()
@@ -89,7 +96,11 @@ class FaceDetector:
         # Every photo has another shape, so a memory plan made for the last one is of no use.
         options.enable_mem_pattern = False
         options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(str(DETECTOR), options, providers=["CPUExecutionProvider"])
+        try:
+            content = read_checked(DETECTOR)
+        except OSError as error:
+            raise ModelError(f"{DETECTOR}: cannot be read ({why(error)}); install mien again") from error
+        self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
     def find(self, image: Image.Image) -> Finding:
         """Find the faces of an upright RGB photo.

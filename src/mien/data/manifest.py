@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from mien.errors import SourceError
-from mien.leftovers import written_whole
+from mien.files import regular, written_whole
 
 __all__ = ["SCHEMA", "read_manifest", "usable", "write_manifest"]
 
@@ -73,7 +73,7 @@ def read_manifest(path: Path) -> pl.DataFrame:
         SourceError: if the file is missing or lacks columns.
     """
     try:
-        manifest = pl.read_parquet(path, glob=False)  # a name may hold brackets
+        manifest = pl.read_parquet(regular(path), glob=False)  # a name may hold brackets
     except (OSError, pl.exceptions.PolarsError) as error:
         raise SourceError(f"{path}: not a manifest that can be read ({error}); run the study again") from error
     missing = [name for name in SCHEMA if name not in manifest.columns]

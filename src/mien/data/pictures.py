@@ -16,14 +16,22 @@ from PIL import Image
 
 from mien.data.preprocess import UnreadableImageError, decode, upright_rgb
 from mien.data.sources import Source, SourceFile, open_images
-from mien.data.sources.files import existing_path, read_file
+from mien.data.sources.files import existing_path
 from mien.errors import SourceError
+from mien.files import irregular, open_regular, read_file
 
 __all__ = ["FRAMES_PER_SECOND", "Photo", "Picture", "in_memory", "open_pictures"]
 
 FRAMES_PER_SECOND = 5.0
 """Frames of a video that are looked at, a second, where nothing else is asked for."""
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".ogv")
+FILES_THEMSELVES = {
+    "format_whitelist": "mov,matroska,avi,mpeg,mpegts,mpegvideo,m4v,asf,flv,ogg",
+    "protocol_whitelist": "none",
+}
+"""What FFmpeg may take them for. Some of its other formats are lists of further files to open, which can be pipes."""
+MAX_LINE = 2**15
+"""Characters of a path in a list."""
 
 Photo = str | Path | Image.Image | NDArray[np.uint8]
 """A path, a Pillow image, or a uint8 array (H, W, 3) RGB."""
@@ -63,7 +71,9 @@ def open_pictures(spec: str, *, frames_per_second: float = FRAMES_PER_SECOND) ->
         paths = sorted(glob.glob(str(Path(spec).expanduser()), recursive=True))  # noqa: PTH207 (absolute patterns)
         if not paths:
             raise SourceError(f"{spec}: no file has a name like this; give a file, a folder or another pattern")
-        return (picture for path in paths for picture in open_pictures(path, frames_per_second=frames_per_second))
+        return _matching(paths, frames_per_second)
+    if kind := _irregular(spec):
+        raise SourceError(f"{spec}: {kind}; save what it gives as a file, or give - for paths on standard input")
     source = open_images(spec)
     files = (file for file in source.files if file.ignored is None)
     return (Picture(_as_given(spec, file.path), _reader(source, file)) for file in files)
@@ -110,10 +120,27 @@ def _copy_maker(image: Image.Image) -> Callable[[], Image.Image]:
     return lambda: upright_rgb(image.copy())
 
 
+def _matching(paths: Iterable[str], frames_per_second: float) -> Iterator[Picture]:
+    """What a pattern leads to; what is neither file nor folder is a picture with a reason."""
+    for path in paths:
+        if _irregular(path):
+            yield Picture(path, _file_reader(Path(path)))
+        else:
+            yield from open_pictures(path, frames_per_second=frames_per_second)
+
+
+def _irregular(path: str) -> str | None:
+    """What a path leads to where that is neither a file nor a folder."""
+    where = existing_path(path)
+    return None if where is None or where.is_dir() else irregular(where)
+
+
 def _listed(lines: TextIO) -> Iterator[Picture]:
-    for line in lines:
+    while line := lines.readline(MAX_LINE + 1):
+        if len(line) > MAX_LINE:
+            raise SourceError(f"standard input: a line of more than {MAX_LINE:,} characters; give one path a line")
         if path := line.rstrip("\r\n"):
-            yield Picture(path, _file_reader(Path(path).expanduser()))
+            yield Picture(path, _file_reader(existing_path(path) or Path(path)))
 
 
 def _frames(path: str, frames_per_second: float) -> Iterator[Picture]:
@@ -122,7 +149,10 @@ def _frames(path: str, frames_per_second: float) -> Iterator[Picture]:
 
     due = 0.0
     try:
-        with av.open(str(Path(path).expanduser())) as container:
+        with (
+            open_regular(Path(path).expanduser()) as file,
+            av.open(file, "r", container_options=FILES_THEMSELVES) as container,
+        ):
             if not container.streams.video:
                 yield Picture(path, _refuse("a video file without pictures"))
                 return

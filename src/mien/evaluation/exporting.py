@@ -13,9 +13,10 @@ from mien.data.pixels import Pixels
 from mien.data.prepare import Prepared
 from mien.errors import OutputError
 from mien.evaluation.predictions import photos_of_study, view_batches
-from mien.leftovers import written_whole
+from mien.files import read_file
 from mien.metrics import score
-from mien.models.artifact import model_path
+from mien.models.artifact import model_path, write_model
+from mien.models.seal import MAX_MODEL_BYTES
 from mien.recognizer import Recognizer
 from mien.results.commands import ExportResults, Lost
 from mien.settings.choices import StoredPrecision
@@ -47,10 +48,9 @@ def export(model: str, out: Path, precision: StoredPrecision) -> ExportResults:
     if out.exists():
         raise OutputError(f"{out}: exists already; give another --out")
     narrow = {"fp32": lambda model: model, "fp16": with_sixteen_bits, "int8": with_eight_bits}[precision]
-    made = narrow(onnx.load(str(path)))
+    made = narrow(onnx.load_from_string(read_file(path, MAX_MODEL_BYTES)))
     try:
-        with written_whole(out) as partial:
-            onnx.save(made, str(partial))
+        write_model(made, recognizer.contract, out)
     except OSError as error:
         raise OutputError(f"{out}: cannot be written ({error.strerror}); give another --out") from error
     return ExportResults(

@@ -13,7 +13,7 @@ from mien import metrics
 from mien.data.manifest import read_manifest
 from mien.data.pixels import Pixels
 from mien.data.prepare import Prepared
-from mien.leftovers import written_whole
+from mien.files import regular, written_whole
 from mien.metrics import score
 from mien.progress import Advance
 from mien.recognizer import BATCH, Recognizer
@@ -46,7 +46,7 @@ def scores_of_test_split(model: Path, labels: Sequence[str]) -> Scores | None:
     path = model.parent / "predictions.parquet"
     if not path.exists():
         return None
-    test = pl.read_parquet(path, glob=False).filter(pl.col("split") == "test")
+    test = pl.read_parquet(regular(path), glob=False).filter(pl.col("split") == "test")
     return None if test.is_empty() else score_rows(test, labels)
 
 

@@ -1,13 +1,15 @@
 """The model file and its contract; reading it needs no torch.
 
 ``model.onnx`` carries in its metadata, under the key ``mien``, everything that use needs: the classes in order,
-the views it looks at, the temperature, the abstention threshold, and what it was trained on.
+the views it looks at, the temperature, the abstention threshold, and what it was trained on. A checksum of the whole
+file stands behind it (``seal.py``), and is compared before ONNX Runtime sees the file.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,8 @@ from mien.data.preprocess import View
 from mien.data.runtime import onnxruntime
 from mien.data.sources.files import existing_path
 from mien.errors import ModelError
+from mien.files import MAX_FILE_BYTES, read_file, read_text, why
+from mien.models.seal import MAX_MODEL_BYTES, SEAL_KEY, is_intact, is_sealed, metadata_of, write_sealed
 
 __all__ = [
     "DEFAULT",
@@ -30,10 +34,16 @@ __all__ = [
     "model_path",
     "open_model",
     "shipped",
+    "write_model",
 ]
 
 METADATA_KEY = "mien"
-FORMAT = 2
+FORMAT, FORMAT_WITHOUT_CHECKSUM = 3, 2
+CHECKSUM = "sha256"
+"""What the contract of a file with a checksum says under ``checksum``; one from before says nothing there, so that no
+flipped bit makes the one of the other."""
+FORMATS = ((FORMAT, CHECKSUM), (FORMAT_WITHOUT_CHECKSUM, None))
+NO_MODEL = "not a model file that can be read; give the model.onnx of a run"
 DEFAULT = "default"
 """Name of the recogniser that comes with mien, wherever a model is taken."""
 HASH_LENGTH = 12
@@ -120,8 +130,8 @@ class Contract:
 
     def to_json(self) -> str:
         """The metadata string."""
-        values = dataclasses.asdict(self) | {"format": FORMAT, "training_hashes": sorted(self.training_hashes)}
-        return json.dumps(values, sort_keys=True)
+        values = dataclasses.asdict(self) | {"training_hashes": sorted(self.training_hashes)}
+        return json.dumps(values | {"format": FORMAT, "checksum": CHECKSUM}, sort_keys=True)
 
     @staticmethod
     def from_json(text: str) -> Contract:
@@ -133,9 +143,9 @@ class Contract:
         values = json.loads(text)
         if not isinstance(values, dict):
             raise ValueError("no object")
-        if values.pop("format", None) != FORMAT:
+        if (values.pop("format", None), values.pop("checksum", None)) not in FORMATS:
             raise ValueError("written by another version of mien")
-        return Contract(
+        contract = Contract(
             **values
             | {
                 "labels": tuple(values["labels"]),
@@ -146,6 +156,9 @@ class Contract:
                 "training_hashes": frozenset(values["training_hashes"]),
             }
         )
+        if not (0 < contract.temperature < math.inf and all(isinstance(label, str) for label in contract.labels)):
+            raise ValueError("its temperature or its classes make no sense")
+        return contract
 
 
 def shipped(name: str) -> Path:
@@ -164,7 +177,7 @@ def model_path(model: str | Path) -> Path:
     path = existing_path(model)
     if path is None:
         raise ModelError(f"{model}: no such model; give a run folder, a model.onnx, or {DEFAULT}")
-    if path.is_file():
+    if not path.is_dir():
         return path
     if (path / "model.onnx").is_file():
         return path / "model.onnx"
@@ -179,9 +192,21 @@ def model_path(model: str | Path) -> Path:
 
 def _selected(results: Path) -> str:
     try:
-        return str(json.loads(results.read_text(encoding="utf-8"))["selected"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return str(json.loads(read_text(results, MAX_FILE_BYTES))["selected"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelError(f"{results}: cannot be read ({error}); give one of the study's runs instead") from error
+
+
+def write_model(model: Any, contract: Contract, path: Path) -> None:
+    """Write an ONNX model with a contract, in place of any it has, and a checksum of both; whole or not at all.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    for entry in [each for each in model.metadata_props if each.key == METADATA_KEY]:
+        model.metadata_props.remove(entry)
+    model.metadata_props.add(key=METADATA_KEY, value=contract.to_json())
+    write_sealed(model, path)
 
 
 def open_model(path: Path, threads: int = 0) -> tuple[onnxruntime.InferenceSession, Contract]:
@@ -191,24 +216,52 @@ def open_model(path: Path, threads: int = 0) -> tuple[onnxruntime.InferenceSessi
         threads: cores to use; 0 lets ONNX Runtime decide.
 
     Raises:
-        ModelError: if the file is no ONNX model, or none that mien wrote.
+        ModelError: if the file cannot be read, is no ONNX model, none that mien wrote, or not as mien wrote it.
     """
+    try:
+        content = read_file(path, MAX_MODEL_BYTES)
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({why(error)}); give the model.onnx of a run") from error
+    contract = _contract(content, path)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # what it cannot open is said in one line, and by mien
     try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        _check_graph(session, contract)
+    except ValueError as error:
+        raise ModelError(f"{path}: its contract cannot be used ({error}); train again with this version") from error
     except Exception as error:  # ONNX Runtime raises a class of its own for each kind of damage
-        raise ModelError(f"{path}: not a model file that can be read; give the model.onnx of a run") from error
-    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+        raise ModelError(f"{path}: {NO_MODEL}") from error
+    return session, contract
+
+
+def _contract(content: bytes, path: Path) -> Contract:
+    """The contract of a model file, which is as it was written; one from before checksums is taken as it is."""
+    damaged = ModelError(
+        f"{path}: damaged, or changed after mien wrote it (its checksum is that of another content); take another copy "
+        "of it, or train again"
+    )
+    is_as_written = is_intact(content)
+    if is_sealed(content) and not is_as_written:
+        raise damaged
+    try:
+        metadata = metadata_of(content)
+    except ValueError as error:
+        raise ModelError(f"{path}: {NO_MODEL}") from error
+    if not is_as_written and SEAL_KEY in metadata:
+        raise damaged
+    text = metadata.get(METADATA_KEY)
     if text is None:
         raise ModelError(f"{path}: an ONNX file without mien's contract; give a model.onnx that mien wrote")
     try:
+        has_checksum = "checksum" in json.loads(text)
         contract = Contract.from_json(text)
-        _check_graph(session, contract)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelError(f"{path}: its contract cannot be used ({error}); train again with this version") from error
-    return session, contract
+    if has_checksum and not is_as_written:
+        raise damaged
+    return contract
 
 
 def _check_graph(session: onnxruntime.InferenceSession, contract: Contract) -> None:

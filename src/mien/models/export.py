@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +18,8 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from mien.data.preprocess import View
-from mien.models.artifact import METADATA_KEY, Contract
+from mien.files import written_whole
+from mien.models.artifact import Contract, write_model
 from mien.models.networks import PhotoNetwork, as_one
 
 __all__ = ["export_model", "joined", "save_model", "save_weights", "to_onnx", "with_linear_heads"]
@@ -50,18 +50,15 @@ def save_weights(network: nn.Module, folder: Path) -> None:
     path, state = folder / "model.safetensors", network.cpu().state_dict()
     # Two streams can share a backbone, which is then stored once, under its first name.
     named = dict([*network.named_parameters(), *network.named_buffers()])
-    safetensors.torch.save_file(
-        {name: tensor.contiguous() for name, tensor in state.items() if name in named}, path.with_suffix(".partial")
-    )
-    os.replace(path.with_suffix(".partial"), path)
+    with written_whole(path) as partial:
+        safetensors.torch.save_file(
+            {name: tensor.contiguous() for name, tensor in state.items() if name in named}, partial
+        )
 
 
 def save_model(model: Any, contract: Contract, folder: Path) -> None:
-    """Write an ONNX model with its contract as ``model.onnx``, whole or not at all."""
-    model.metadata_props.add(key=METADATA_KEY, value=contract.to_json())
-    partial = folder / "model.onnx.partial"
-    onnx.save(model, str(partial))
-    os.replace(partial, folder / "model.onnx")
+    """Write an ONNX model with its contract and checksum as ``model.onnx``, whole or not at all."""
+    write_model(model, contract, folder / "model.onnx")
 
 
 def to_onnx(network: nn.Module, size: int, name: str, output: str) -> Any:

@@ -11,7 +11,7 @@ from typing import Annotated, TypeVar
 
 import msgspec
 
-from mien.files import write_text, written_whole
+from mien.files import read_file, write_text, written_whole
 from mien.results.exhibits import Exhibits
 from mien.results.record import Record, about
 from mien.version import __version__
@@ -81,4 +81,4 @@ def read_exhibits(folder: Path) -> Exhibits | None:
         msgspec.MsgspecError: if the file is damaged.
     """
     path = folder / THUMBNAILS
-    return msgspec.msgpack.decode(path.read_bytes(), type=Exhibits) if path.exists() else None
+    return msgspec.msgpack.decode(read_file(path), type=Exhibits) if path.exists() else None

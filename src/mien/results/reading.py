@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from mien.errors import ResultsError
+from mien.files import read_file, why
 from mien.results.adaptation import AdaptResults
 from mien.results.commands import AuditResults, ClassMapResults, EvaluateResults, ExportResults
 from mien.results.comparison import CompareResults
@@ -60,11 +61,9 @@ def open_results(path: str | Path) -> AnyResults:
     file = Path(path).expanduser()
     file = file / "results.json" if file.is_dir() else file
     try:
-        content = file.read_bytes()
+        content = read_file(file)
     except OSError as error:
-        raise ResultsError(
-            f"{file}: cannot be read ({error.strerror}); give a folder that mien has finished"
-        ) from error
+        raise ResultsError(f"{file}: cannot be read ({why(error)}); give a folder that mien has finished") from error
     try:
         header = msgspec.json.decode(content, type=_Header)
         if header.schema_version != SCHEMA_VERSION:

@@ -17,7 +17,7 @@ import tomli_w
 from msgspec import inspect, structs
 
 from mien.errors import ConfigError
-from mien.leftovers import written_whole
+from mien.files import read_text, written_whole
 from mien.version import __version__
 
 __all__ = ["as_builtins", "read_toml", "read_union", "write_toml"]
@@ -57,7 +57,7 @@ def read_union(kind: Any, path: Path, upgrade: Callable[[dict[str, Any]], dict[s
         upgrade: turns what an earlier version wrote into what this one reads.
     """
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(read_text(path))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else f"not TOML: {error}"
         raise ConfigError(f"{path}: cannot be read ({reason})") from error

@@ -6,19 +6,21 @@ They come from ONNX Runtime, which runs these networks several times faster on a
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
-import onnx
 import polars as pl
 from numpy.typing import NDArray
 
 from mien.data.pixels import Pixels
 from mien.data.preprocess import View
 from mien.data.runtime import onnxruntime
-from mien.leftovers import written_whole
+from mien.files import open_regular, written_whole
 from mien.models.backbones import Backbone
 from mien.models.export import to_onnx
+from mien.models.seal import is_intact_file, write_sealed
 from mien.progress import Advance
 
 __all__ = ["FeatureCache"]
@@ -67,10 +69,9 @@ class FeatureCache:
     def model(self, backbone: Backbone, size: int) -> Path:
         """The ONNX model of a backbone: pixels uint8 (n, size, size, 3) → features (n, D)."""
         path = self._folder / f"{backbone.sha256[:12]}-{size}.onnx"
-        if not path.exists():
+        if not is_intact_file(path):
             self._folder.mkdir(parents=True, exist_ok=True)
-            with written_whole(path, by_several=True) as partial:
-                onnx.save(to_onnx(backbone.network(), size, "pixels", "features"), str(partial))
+            write_sealed(to_onnx(backbone.network(), size, "pixels", "features"), path)
         return path
 
     def _compute(
@@ -91,10 +92,12 @@ class FeatureCache:
 
 
 def _read(path: Path) -> dict[str, Features]:
-    if not path.exists():
+    """Features that are there; none of a damaged file, which are computed again."""
+    try:
+        with open_regular(path) as file, np.load(file) as stored:
+            return dict(zip(stored["sha256"].tolist(), stored["features"], strict=True))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
         return {}
-    with np.load(path) as stored:
-        return dict(zip(stored["sha256"].tolist(), stored["features"], strict=True))
 
 
 def _write(known: dict[str, Features], path: Path) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mien.leftovers import written_whole
+from mien.files import MAX_FILE_BYTES, read_text, written_whole
 
 __all__ = ["COLUMNS", "History", "read_history"]
 
@@ -79,5 +80,5 @@ def read_history(path: Path) -> list[dict[str, float]]:
     """Rows of a ``history.csv``; none if there is no such file."""
     if not path.exists():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+    rows = csv.DictReader(io.StringIO(read_text(path, MAX_FILE_BYTES)))
+    return [{name: float(value) for name, value in row.items()} for row in rows]

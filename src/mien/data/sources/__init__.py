@@ -9,17 +9,17 @@ stepped into; ``train/``, ``val/`` and ``test/`` folders are kept as splits. Tab
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from mien.data import demo
 from mien.data.sources import remote
-from mien.data.sources.archive import is_tar, list_tar, list_zip
+from mien.data.sources.archive import is_tar, is_zip, list_tar, list_zip
 from mien.data.sources.files import Source, SourceFile, Tables, existing_path, is_parquet
 from mien.data.sources.folder import ARCHIVE_SUFFIXES, TABLE_SUFFIXES, holdings, list_folder, list_single_file
 from mien.data.sources.layout import assign_labels, pick
 from mien.errors import SourceError
+from mien.files import irregular
 from mien.settings.columns import Columns
 
 __all__ = ["RECOGNISED", "Source", "SourceFile", "open_images", "open_source"]
@@ -166,9 +166,11 @@ def _tables(place: Place, files: tuple[str, ...]) -> Tables:
 def _in_file(place: Place) -> Source | Tables:
     """What a file is by its content: a tar (before the zip, for a tar may end in one), a zip, a table or an image."""
     path, lower = place.path, place.path.name.lower()
+    if kind := irregular(path):
+        raise SourceError(f"{path}: {kind}; save what comes out of it as a file, and give that")
     if is_tar(path):
         source = list_tar(path, place.spec)
-    elif zipfile.is_zipfile(path):
+    elif is_zip(path):
         source = list_zip(path, place.spec)
     elif lower.endswith(ARCHIVE_SUFFIXES):
         kind = "zip" if lower.endswith(".zip") else "tar"

@@ -4,42 +4,56 @@ A zip and an uncompressed tar are read where they lie. Inside a compressed tar n
 decompressing all that stands before it, so it is decompressed once, whole, into a nameless temporary file (which
 the system removes when mien ends, however it ends); from there its members are read in any order. That takes as
 much space in the folder for temporary files as the tar holds, and no memory.
+
+What an archive says of itself is not believed: no more of a member is unpacked than the size it claims and one byte,
+and headers are read up to a bound.
 """
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import io
 import lzma
+import math
 import shutil
 import tarfile
 import tempfile
 import threading
 import zipfile
 import zlib
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from mien.data.sources.files import MAX_FILE_BYTES, Source, SourceFile, printable, system_file
+from mien.data.sources.files import Source, SourceFile, printable, system_file
 from mien.data.sources.folder import ARCHIVE_SUFFIXES
+from mien.data.sources.unpacking import Metered, read_member, unpacked
 from mien.errors import SourceError
+from mien.files import MAX_FILE_BYTES, open_regular
 
-__all__ = ["is_tar", "list_tar", "list_zip"]
+__all__ = ["is_tar", "is_zip", "list_tar", "list_zip"]
 
-COMPRESSIONS: dict[bytes, Callable[[Path], io.BufferedIOBase]] = {
-    b"\x1f\x8b": gzip.GzipFile,
-    b"BZh": bz2.BZ2File,
-    b"\xfd7zXZ\x00": lzma.LZMAFile,
-}
-DAMAGE = (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, ValueError, zlib.error, lzma.LZMAError)
+DAMAGE = (
+    *(tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, ValueError, RecursionError),
+    *(zlib.error, lzma.LZMAError),
+)
 BLOCK = tarfile.BLOCKSIZE
 COPY_BYTES = 4 * 2**20
+MAX_HEADER_BYTES = 16 * 2**20
+"""Of what stands before a member of a tar: its name, its dates, and a map of its holes."""
+MAX_DIRECTORY_BYTES = 256 * 2**20
+"""Of the directory of a zip; that of a million files takes less than half of it."""
+MAX_MEMBERS = 5_000_000
 NO_DATE = (1980, 1, 1, 0, 0, 0)
 SPARE_BYTES = 512 * 2**20
 """What is left free in the folder for temporary files."""
+
+
+def is_zip(path: Path) -> bool:
+    """Whether a file ends as a zip does."""
+    try:
+        with open_regular(path) as file:
+            return zipfile.is_zipfile(file)
+    except OSError:
+        return False
 
 
 def list_zip(path: Path, spec: str) -> Source:
@@ -49,7 +63,8 @@ def list_zip(path: Path, spec: str) -> Source:
         SourceError: if the zip is damaged, encrypted or empty, or if a member points outside.
     """
     try:
-        archive = zipfile.ZipFile(path)
+        file = Metered(open_regular(path), MAX_DIRECTORY_BYTES)
+        archive = zipfile.ZipFile(file)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise SourceError(f"{path}: the zip is damaged ({error}); download it again") from error
     members = archive.infolist()  # by place, because two may bear the same name
@@ -65,17 +80,20 @@ def list_zip(path: Path, spec: str) -> Source:
         member.date_time, member.extra, member.comment = NO_DATE, b"", b""
         files.append(SourceFile(name, str(i), ignored=system_file(name)))
     archive.NameToInfo.clear()  # members are read by place
+    file.allowance = math.inf
     if not files:
         raise SourceError(f"{path}: the zip is empty; expected one folder of photos per class")
     files.sort(key=lambda f: f.path)
-    return Source(path.stem, spec, tuple(files), lambda f: _read_zip_member(archive, members[int(f.location)]))
+    return Source(
+        path.stem, spec, tuple(files), lambda f: read_member(archive, members[int(f.location)], MAX_FILE_BYTES)
+    )
 
 
 def is_tar(path: Path) -> bool:
     """Whether a file begins with the header of a tar, compressed or not; whatever it is called."""
     try:
-        with _decompressed(path) or path.open("rb") as stream:
-            tarfile.TarInfo.frombuf(stream.read(BLOCK), "utf-8", "surrogateescape")
+        with open_regular(path) as file:
+            tarfile.TarInfo.frombuf((unpacked(file) or file).read(BLOCK), "utf-8", "surrogateescape")
     except DAMAGE:
         return False
     return True
@@ -113,34 +131,18 @@ def _inner_name(path: Path, name: str, kind: str) -> str:
     return shown
 
 
-def _read_zip_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-    if member.file_size > MAX_FILE_BYTES:
-        raise OSError(f"larger than {MAX_FILE_BYTES >> 20} MB")
-    try:
-        return archive.read(member)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError, zlib.error, lzma.LZMAError) as error:
-        raise OSError(f"damaged in the zip: {error}") from error
-
-
-def _decompressed(path: Path) -> io.BufferedIOBase | None:
-    """The content of a file whose first bytes say that it is compressed; None for any other."""
-    with path.open("rb") as file:
-        start = file.read(6)
-    decompress = next((how for magic, how in COMPRESSIONS.items() if start.startswith(magic)), None)
-    return decompress(path) if decompress else None
-
-
 def _seekable(path: Path) -> IO[bytes]:
     """The bare tar: the file itself, or a temporary one that it was decompressed into.
 
     Raises:
         SourceError: if the temporary file has no room.
     """
-    stream = _decompressed(path)
+    file = open_regular(path)
+    stream = unpacked(file)
     if stream is None:
-        return path.open("rb")
+        return file
     copy = tempfile.TemporaryFile(prefix="mien-")  # noqa: SIM115 - open for as long as the source is read
-    with stream:
+    with file, stream:
         while chunk := stream.read(COPY_BYTES):
             if shutil.disk_usage(tempfile.gettempdir()).free < SPARE_BYTES:
                 copy.close()
@@ -156,10 +158,15 @@ def _seekable(path: Path) -> IO[bytes]:
 def _tar_files(path: Path, stream: IO[bytes]) -> tuple[SourceFile, ...]:
     """The members of a tar by name; where a name comes again, the later member counts, as in unpacking."""
     files: dict[str, SourceFile] = {}
-    replaced = []
-    with tarfile.open(fileobj=stream, mode="r:", encoding="utf-8") as archive:
+    replaced: list[SourceFile] = []
+    metered = Metered(stream, MAX_HEADER_BYTES)
+    with tarfile.open(fileobj=metered, mode="r:", encoding="utf-8") as archive:  # type: ignore[call-overload]
         while (member := archive.next()) is not None:
-            archive.members.clear()  # type: ignore[attr-defined]  # or a million members would stay in memory
+            metered.allowance = MAX_HEADER_BYTES
+            archive.members.clear()  # or a million members would stay in memory
+            archive.pax_headers.clear()  # said once for all that follow; only this one's size and name would count
+            if len(files) + len(replaced) == MAX_MEMBERS:
+                raise tarfile.ReadError(f"it has more than {MAX_MEMBERS:,} members")
             if member.isdir():
                 continue
             name = _inner_name(path, member.name, "tar")
@@ -187,6 +194,8 @@ def _read_tar_member(stream: IO[bytes], lock: threading.Lock, location: str) -> 
     offset, _, size = location.partition(":")
     if int(size) > MAX_FILE_BYTES:
         raise OSError(f"larger than {MAX_FILE_BYTES >> 20} MB")
+    if int(size) < 0:
+        raise OSError("damaged in the tar: it claims a size below nothing")
     with lock:
         stream.seek(int(offset))
         content = stream.read(int(size))

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
-from mien.data.sources.files import MAX_FILE_BYTES, read_file
+from mien.files import MAX_FILE_BYTES, read_file, regular
 
 __all__ = ["EmbeddedColumn", "EmbeddedImages"]
 
@@ -46,7 +46,7 @@ class EmbeddedImages:
 
     def __init__(self, columns: list[EmbeddedColumn]) -> None:
         self._columns = columns
-        self._rows = [pl.scan_parquet(c.path, glob=False).select(c.column) for c in columns]
+        self._rows = [pl.scan_parquet(regular(c.path), glob=False).select(c.column) for c in columns]
         self._sizes = [c.block for c in columns]
         self._blocks: OrderedDict[tuple[int, int], list[Cell]] = OrderedDict()
         self._lock = threading.Lock()

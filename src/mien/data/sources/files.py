@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from mien.files import open_regular
+
 __all__ = [
-    "MAX_FILE_BYTES",
     "Source",
     "SourceFile",
     "Tables",
     "existing_path",
     "is_parquet",
     "printable",
-    "read_file",
     "system_file",
 ]
 
 SYSTEM_FILES = {"thumbs.db", "desktop.ini", "__macosx"}
-MAX_FILE_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +81,6 @@ class Tables:
     confined: bool = False
 
 
-def read_file(path: Path) -> bytes:
-    """The bytes of a regular file.
-
-    Raises:
-        OSError: if there is none, or if it is larger than ``MAX_FILE_BYTES``.
-    """
-    status = path.stat()
-    if not stat.S_ISREG(status.st_mode):
-        raise OSError("not a regular file")
-    if status.st_size > MAX_FILE_BYTES:
-        raise OSError(f"larger than {MAX_FILE_BYTES >> 20} MB")
-    return path.read_bytes()
-
-
 def existing_path(given: str | Path) -> Path | None:
     """The path of a file or folder that there is, ``~`` put out; None where there is none, or no such name can be."""
     try:
@@ -115,7 +99,7 @@ def printable(name: bytes) -> str:
 def is_parquet(path: Path) -> bool:
     """Whether a file begins as Parquet does."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return file.read(4) == b"PAR1"
     except OSError:
         return False

@@ -6,8 +6,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from mien.data.sources.files import Source, SourceFile, printable, read_file, system_file
+from mien.data.sources.files import Source, SourceFile, printable, system_file
 from mien.errors import SourceError
+from mien.files import read_file
 
 __all__ = ["ARCHIVE_SUFFIXES", "TABLE_SUFFIXES", "Holdings", "holdings", "list_folder", "list_single_file"]
 

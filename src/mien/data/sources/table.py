@@ -20,15 +20,18 @@ from polars.exceptions import PanicException, PolarsError
 
 from mien.data.sources.columns import ROLES, choose_columns, is_embedded
 from mien.data.sources.embedded import EmbeddedColumn, EmbeddedImages
-from mien.data.sources.files import Source, SourceFile, Tables, is_parquet, read_file
+from mien.data.sources.files import Source, SourceFile, Tables, is_parquet
 from mien.data.sources.layout import as_split, check_splits
 from mien.errors import SourceError
+from mien.files import open_regular, read_file, regular
 from mien.settings.columns import Columns
 
 __all__ = ["open_tables"]
 
 SEPARATORS = ",;\t"
 HEADER_BYTES = 65536
+MAX_TEXT_BYTES = 2**30
+"""Of a table that is text: ten million rows of a path and a label have less."""
 ELSEWHERE = r"^[/\\]|^[A-Za-z]:|(^|[/\\])\.\.([/\\]|$)"
 """A path that is absolute or climbs out of its folder."""
 SHOWN = 6
@@ -129,14 +132,18 @@ def _read_table(path: Path, file: str, asked: Columns, roles: Sequence[str]) -> 
 def _scan(path: Path) -> pl.LazyFrame:
     """A table of any kind; CSV cells stay text, and the separator is the one most frequent in the first line."""
     if is_parquet(path):
-        return pl.scan_parquet(path, glob=False)
+        return pl.scan_parquet(regular(path), glob=False)
     if path.suffix.lower() in (".jsonl", ".ndjson"):
-        return pl.scan_ndjson(path.read_bytes(), infer_schema_length=None)  # by name it would take [ ] for a pattern
-    with path.open("rb") as file:
+        content = read_file(path, MAX_TEXT_BYTES)
+        return pl.scan_ndjson(content, infer_schema_length=None)  # by name it would take [ ] for a pattern
+    with open_regular(path) as file:
         start = file.read(HEADER_BYTES)
-    header = start.splitlines()[0].decode("utf-8", "replace") if start else ""
+    first = start.splitlines()[0] if start else b""
+    if b"\0" in start or len(first) == HEADER_BYTES:  # Polars would hold a line of any length, and more than once
+        raise OSError("its first line is not the header of a table")
+    header = first.decode("utf-8", "replace")
     separator = max(SEPARATORS, key=header.count)
-    return pl.scan_csv(path, separator=separator, infer_schema=False, glob=False)
+    return pl.scan_csv(regular(path, MAX_TEXT_BYTES), separator=separator, infer_schema=False, glob=False)
 
 
 def _as_text(path: Path, schema: pl.Schema, column: str | None, role: str) -> pl.Expr:
@@ -155,7 +162,7 @@ def _label_names(path: Path, column: str) -> list[str]:
     if not is_parquet(path):
         return []
     try:
-        features = json.loads(pl.read_parquet_metadata(path)["huggingface"])["info"]["features"]
+        features = json.loads(pl.read_parquet_metadata(regular(path))["huggingface"])["info"]["features"]
         return [str(name) for name in features[column]["names"]]
     except (KeyError, TypeError, ValueError):
         return []
