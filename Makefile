@@ -26,7 +26,7 @@ quick: $(VENV)/installed ## the tests that train nothing and start no browser: u
 test: $(VENV)/installed browser ## install what tests need, then run all tests but the slow ones: at most ten minutes
 	$(BIN)/python -m pytest -m 'not (slow or data)' $(IN_TWO)
 
-test-slow: $(VENV)/installed browser ## run the slow tests: installations from nothing, hostile calls, every encoding
+test-slow: $(VENV)/installed browser ## run the slow tests, such as an installation from nothing
 	$(BIN)/python -m pytest -m 'slow and not data' $(IN_TWO)
 
 test-data: $(VENV)/installed ## run the tests that need the real photos
@@ -44,7 +44,8 @@ check: $(VENV)/installed ## lint and type-check
 	$(BIN)/lint-imports
 
 lock: $(VENV)/installed ## pin what is installed in .venv, with hashes, in requirements.lock
-	$(BIN)/python -m pip freeze --exclude-editable | grep -v ' @ ' | sed 's/+.*//' > $(VENV)/$(LOCK)
+	$(BIN)/uv pip freeze --quiet --python $(BIN)/python --exclude-editable > $(VENV)/frozen.txt
+	sed -e '/ @ /d' -e 's/+.*//' $(VENV)/frozen.txt > $(VENV)/$(LOCK)
 	$(BIN)/uv pip compile pyproject.toml --quiet --all-extras --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --output-file $(VENV)/$(LOCK)
 	mv $(VENV)/$(LOCK) $(LOCK)

@@ -36,6 +36,7 @@ from mien.study import run_study
 from mien.training.recipes import FINETUNE, RECIPES
 from mien.training.run import fresh_network
 
+pytestmark = pytest.mark.heavy  # trains
 Mien = Callable[..., Outcome]
 
 
