@@ -1,11 +1,14 @@
 # `make` lists the targets.
 VENV ?= .venv
+LOWEST ?= .venv-lowest
 PYTHON ?= python3
 BIN = $(VENV)/bin
 REAL_DATA ?= ../shared/data
+IN_TWO = -n 2 --dist loadfile
+LOCK = requirements.lock
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { apt-get update -qq && apt-get install -y -qq python3-venv; }
@@ -17,17 +20,35 @@ demo: $(VENV)/installed ## install, then do the main job on the embedded drawn f
 	rm -rf mien-demo
 	$(BIN)/mien study demo
 
-test: $(VENV)/installed browser ## install what tests need, then run them
-	$(BIN)/python -m pytest -m 'not data' -n 2 --dist loadfile
+quick: $(VENV)/installed ## the tests that train nothing and start no browser: under two minutes
+	$(BIN)/python -m pytest -m 'not (heavy or slow or data)' $(IN_TWO)
+
+test: $(VENV)/installed browser ## install what tests need, then run all tests but the slow ones: at most ten minutes
+	$(BIN)/python -m pytest -m 'not (slow or data)' $(IN_TWO)
+
+test-slow: $(VENV)/installed browser ## run the slow tests, such as an installation from nothing
+	$(BIN)/python -m pytest -m 'slow and not data' $(IN_TWO)
 
 test-data: $(VENV)/installed ## run the tests that need the real photos
 	$(BIN)/python -m pytest -m data
+
+test-lowest: $(VENV)/installed ## install the lowest versions that pyproject.toml allows into .venv-lowest, and test with them
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(LOWEST)
+	$(BIN)/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct -e '.[train,app,dev]'
+	$(LOWEST)/bin/python -m pytest -m 'not (heavy or slow or data)' $(IN_TWO)
 
 check: $(VENV)/installed ## lint and type-check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+lock: $(VENV)/installed ## pin what is installed in .venv, with hashes, in requirements.lock
+	$(BIN)/uv pip freeze --quiet --python $(BIN)/python --exclude-editable > $(VENV)/frozen.txt
+	sed -e '/ @ /d' -e 's/+.*//' $(VENV)/frozen.txt > $(VENV)/$(LOCK)
+	$(BIN)/uv pip compile pyproject.toml --quiet --all-extras --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --output-file $(VENV)/$(LOCK)
+	mv $(VENV)/$(LOCK) $(LOCK)
 
 bench: $(VENV)/installed ## measure training speed, and auditing, predicting and serving on the real photos
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python bench/training_speed.py
@@ -48,4 +69,4 @@ browser:
 	  { command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } || \
 	  echo 'no Chromium: the tests that open the report will be skipped'
 
-.PHONY: help demo test test-data check bench weights browser
+.PHONY: help demo quick test test-slow test-data test-lowest check lock bench weights browser

@@ -274,3 +274,14 @@ def real_data() -> Path:
     if not all((folder / name).is_file() for name in ("six-emotions.zip", "fer2013.zip")):
         pytest.skip("the real photos are not beside this checkout")
     return folder
+
+
+HEAVY_FIXTURES = {"small_study", "browser", "server", "real_study"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever needs a trained study, a browser or a running service is heavy, without each test saying so."""
+    for item in items:
+        if HEAVY_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.heavy)

@@ -38,6 +38,7 @@ from mien.settings.study import StudySettings
 from mien.study import run_study
 from mien.training.run import fresh_network
 
+pytestmark = pytest.mark.heavy  # trains
 Mien = Callable[..., Outcome]
 
 

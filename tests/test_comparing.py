@@ -483,7 +483,7 @@ def test_two_sizes_are_no_law() -> None:
 # -- the real thing ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_real_runs_are_the_same_twice_side_by_side_or_alone(faces: Path, tmp_path: Path) -> None:
     config = asked(faces, pairs=2, folds=2, jobs=2)
     results = compare(config, tmp_path / "out")

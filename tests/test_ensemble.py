@@ -19,6 +19,7 @@ from mien.settings.run import NetworkRun, read_run
 from mien.training import run as training_run
 from mien.training.run import fresh_network
 
+pytestmark = pytest.mark.heavy  # trains
 Mien = Callable[..., Outcome]
 OPTIONS = ("--recipe", "scratch", "--epochs", 2, "--size", 32, "--precision", "fp32", "--device", "cpu", "--json")
 RUN = Path("runs", "scratch")

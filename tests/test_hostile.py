@@ -24,7 +24,7 @@ from mutations import cases, mutated
 from pictures import RED, colour_model, encoded
 from watched import LESS_PATIENCE, Watched, watched
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.heavy
 PHOTO = encoded(Image.new("RGB", (60, 50), RED))
 OF_LIBTIFF = re.compile(r"(TIFF|JPEG|ZIP|LZW|tempfile)[\w.]*: ")
 """Its remarks on damaged files; they go past Python and name nothing of the caller."""

@@ -104,7 +104,7 @@ def cards(page, *paths: Path) -> list[str]:  # type: ignore[no-untyped-def]
 
 
 @in_browser
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_photos_of_every_kind_get_a_card(page, faces: Path) -> None:  # type: ignore[no-untyped-def]
     assert "happy" in cards(page, faces / "face-00.png")[0]
     kinds = ("three.png", "none.png", "text.txt", "large.png")
@@ -119,7 +119,7 @@ def test_photos_of_every_kind_get_a_card(page, faces: Path) -> None:  # type: ig
 
 
 @in_browser
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_more_photos_than_are_shown_are_told(page, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     paths = [tmp_path / f"{i}.txt" for i in range(MOST_SHOWN + 2)]
     for path in paths:
@@ -131,7 +131,7 @@ def test_more_photos_than_are_shown_are_told(page, tmp_path: Path) -> None:  # t
 
 
 @in_browser
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_webcam_starts_after_consent_alone(page) -> None:  # type: ignore[no-untyped-def]
     page.get_by_role("tab", name="Webcam").click()
     assert "work and in education" in page.inner_text("body")
@@ -174,7 +174,7 @@ def tab_contrast(page) -> float:  # type: ignore[no-untyped-def]
 
 
 @in_browser
-@pytest.mark.slow
+@pytest.mark.heavy
 @pytest.mark.parametrize("width", [360, 1440])
 @pytest.mark.parametrize("page", ["light", "dark"], indirect=True)
 def test_page_is_accessible_and_fits(page, faces: Path, width: int) -> None:  # type: ignore[no-untyped-def]
@@ -196,7 +196,7 @@ def test_page_is_accessible_and_fits(page, faces: Path, width: int) -> None:  # 
 
 
 @in_browser
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_own_photos_in_the_page(page, server: Watched, faces: Path) -> None:  # type: ignore[no-untyped-def]
     open_tab(page, "Own photos")
     page.locator("#kept-in textarea, #kept-in input").first.fill(str(server.home / "my-faces"))
@@ -229,7 +229,7 @@ def tab_to(page, wanted: str, most: int = 25) -> None:  # type: ignore[no-untype
 
 
 @in_browser
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_everything_is_done_by_keys_alone(page, faces: Path) -> None:  # type: ignore[no-untyped-def]
     chosen: list[Any] = []
     page.on("filechooser", lambda chooser: chosen.append(chooser))

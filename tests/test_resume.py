@@ -70,7 +70,7 @@ def train_command(study: Study) -> tuple[str, ...]:
     return ("train", str(study.data), "--recipe", "scratch", *STUDY_OPTIONS, "--out", "out")
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_killed_and_resumed_is_as_left_alone(small_study: Study, tmp_path: Path) -> None:
     words = train_command(small_study)
     process = start(tmp_path, *words)
@@ -85,7 +85,7 @@ def test_killed_and_resumed_is_as_left_alone(small_study: Study, tmp_path: Path)
     assert_same(tmp_path / "out", small_study, ("scratch",))
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_ctrl_c_says_how_to_go_on_and_going_on_ends_as_left_alone(small_study: Study, tmp_path: Path) -> None:
     process = start(tmp_path, *train_command(small_study))
     wait_for_epochs(process, tmp_path / "out" / "runs" / "scratch" / "history.csv", 1)

@@ -495,7 +495,7 @@ def test_model_file_says_what_it_is(small_study: Study, manifest: pl.DataFrame) 
 # -- again ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_the_same_command_twice_gives_the_same_numbers(
     small_study: Study, study_command: tuple[str, ...], tmp_path: Path
 ) -> None:
