@@ -88,7 +88,8 @@ class TrainSettings:
         plateau_patience: epochs without improvement before it is.
         stop_patience: epochs without improvement before training ends; None trains the whole budget.
         dropout_scale: factor on the network's dropout rates, in [0, 1].
-        precision: ``auto`` is replaced by what a few timed steps show to be faster.
+        precision: ``auto`` is replaced by a rule: bf16 where the processor multiplies it and no convolution is
+            depthwise, else fp32.
         schedule: ``plateau`` lowers the learning rate when the score stands still; ``cosine`` follows the share of the
             budget that is spent, from nothing up to ``learning_rate`` and down to a hundredth of it.
         warm_up: share of the budget in which ``cosine`` rises, in [0, 1).
@@ -243,7 +244,7 @@ class StudyConfig:
         device: ``auto``, ``cpu`` or ``cuda``.
         budget: overrides the recipes' budgets where set.
         augment: overrides the recipes' augmentation where set.
-        precision: overrides the recipes' precision where set.
+        precision: overrides the recipes' precision where set; each run's ``config.toml`` has what ``auto`` came to.
         backbone: overrides what the whole photo goes through in recipes with a frozen backbone, where set.
         members: networks of each trained recipe, whose logits are averaged.
         max_error: wanted share of wrong answers among those given, in (0, 1), or None.

@@ -135,7 +135,8 @@ class TrainOptions:
         size: Side of the trained networks' input, px.
         augment: Augmentation of the trained networks: none, notebook, or elsewhere, for photos from other places
             (tighter, in other light, without colour, coarse). notebook-flip is notebook without its flip.
-        precision: fp32, bf16, or auto to take what is faster in a few timed steps (the default).
+        precision: fp32, bf16, or auto (the default): bf16 where the processor multiplies it and the network gains, as
+            scratch and notebook do and finetune does not.
         backbone: What the whole photo goes through in two-stream and probe, or what finetune starts from: a name that
             timm knows, or hf-hub:OWNER/NAME, downloaded once; efficientnet-lite0 and expression come with mien.
         members: Networks of each trained recipe, from as many seeds, averaged into one model; takes so many times as
@@ -238,7 +239,7 @@ class CompareOptions:
         split_method: What stays together: grouped, series or naive.
         seed: Seed of division and runs.
         size: Side of the trained networks' input, px.
-        precision: fp32, bf16, or auto, which may differ from run to run.
+        precision: fp32, bf16, or auto, which goes by processor and network.
         device: auto, cpu or cuda.
         out: Folder to write. Default: mien-compare-NAME in the current folder.
         resume: Go on with what was interrupted, with more pairs, or with other arms; runs that exist are used.

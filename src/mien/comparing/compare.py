@@ -27,7 +27,7 @@ from mien.errors import ConfigError, MienError, OutputError
 from mien.progress import Progress
 from mien.significance import fewest_pairs
 from mien.training.recipes import views_of
-from mien.training.run import LabelledPhotos
+from mien.training.run import LabelledPhotos, with_precision
 
 __all__ = ["run_comparison"]
 
@@ -65,8 +65,8 @@ class _Comparison:
         return self.config.pairs or fewest_pairs(self.family * classes)
 
     def run(self, arm: Arm, budget: Budget, seed: int) -> RunConfig:
-        """The settings of one run."""
-        return resolve_arm(arm, self.config, self.data.labels, budget, seed)
+        """The settings of one run, precision and all, so that its key tells runs of two processors apart."""
+        return with_precision(resolve_arm(arm, self.config, self.data.labels, budget, seed))
 
 
 def run_comparison(config: CompareConfig, folder: Path, *, resume: bool, progress: Progress) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from torch import nn
 
 import mien
 from mien.calibration import fit_temperature
-from mien.config import Precision, RunConfig, read_toml, write_toml
+from mien.config import RunConfig, read_toml, write_toml
 from mien.data.pixels import Pixels
 from mien.errors import ConfigError, WorkFailedError
 from mien.models.artifact import HASH_LENGTH, Contract, Origin, laxest_within, least_promise
@@ -38,11 +38,12 @@ from mien.progress import Advance
 from mien.training.batches import TrainingSet
 from mien.training.features import FeatureCache
 from mien.training.finetune import FineTuned
-from mien.training.fit import faster_precision, fit
+from mien.training.fit import fit
 from mien.training.head import Head, Sureness, cross_validate, fit_heads, measure_sureness
+from mien.training.precision import is_dense, multiplies_bf16, precision_by_rule
 from mien.training.recipes import views_of
 
-__all__ = ["LabelledPhotos", "Streams", "fresh_network", "run_streams", "train_run"]
+__all__ = ["LabelledPhotos", "Streams", "decided_run", "fresh_network", "run_streams", "train_run", "with_precision"]
 
 NOTHING_MEASURED = Sureness(1.0, (), None)
 
@@ -84,7 +85,7 @@ def train_run(run: RunConfig, photos: LabelledPhotos, folder: Path, *, advance: 
     Raises:
         ConfigError: if the folder holds a run with other settings.
     """
-    run = _same_or_new(run, folder)
+    run = decided_run(run, folder)
     if (folder / "model.onnx").exists():
         return run
     folder.mkdir(parents=True, exist_ok=True)
@@ -186,7 +187,6 @@ def _linear(weight: NDArray[np.float32], bias: NDArray[np.float32]) -> nn.Linear
 
 
 def _network_run(run: RunConfig, photos: LabelledPhotos, folder: Path, advance: Advance) -> RunConfig:
-    run = _with_precision(run)
     write_toml(run, folder / "config.toml")
     assert run.train is not None
     (view,) = views_of(run)
@@ -215,20 +215,17 @@ def _network_run(run: RunConfig, photos: LabelledPhotos, folder: Path, advance: 
     return run
 
 
-def _with_precision(run: RunConfig) -> RunConfig:
-    """The settings with their precision decided."""
-    assert run.train is not None
-    if run.train.precision != "auto":
+def with_precision(run: RunConfig) -> RunConfig:
+    """The settings with their precision decided: by what the device can do and how the network is built."""
+    if run.train is None or run.train.precision != "auto":
         return run
-    alike = replace(run, name="", recipe="", seed=0, train=replace(run.train, augment="none", grey_share=0.0))
-    return replace(run, train=replace(run.train, precision=_faster_precision(alike)))
+    rule = precision_by_rule(bf16_units=multiplies_bf16(run.device), dense=_is_dense(run.train.backbone))
+    return replace(run, train=replace(run.train, precision=rule))
 
 
 @cache
-def _faster_precision(run: RunConfig) -> Precision:
-    """Timed once for all runs of a process that differ in their photos alone: noise must not part what is compared."""
-    assert run.train is not None
-    return faster_precision(fresh_network(run), run.train, len(run.labels), run.device)
+def _is_dense(backbone: str | None) -> bool:
+    return is_dense(EmotionCNN(1) if backbone is None else load_backbone(backbone).module)
 
 
 def _member_seed(seed: int, member: int) -> int:
@@ -272,20 +269,26 @@ def _contract(
     )
 
 
-def _same_or_new(run: RunConfig, folder: Path) -> RunConfig:
-    """The config that stands in the folder if it is the one asked for; what timing and validation chose is kept."""
+def decided_run(run: RunConfig, folder: Path) -> RunConfig:
+    """The config in the folder if it is the one asked for, else the one asked for with its precision decided.
+
+    A run that was begun on another machine thus goes on in the precision it began with.
+
+    Raises:
+        ConfigError: if the folder holds a run with other settings.
+    """
     path = folder / "config.toml"
     if not path.exists():
-        return run
+        return with_precision(run)
     stored = read_toml(RunConfig, path)
-    if _undecided(stored) != _undecided(run):
+    if _undecided(stored, run) != _undecided(run, run):
         raise ConfigError(f"{folder}: holds a run with other settings; give another --out, or the same settings")
     return stored
 
 
-def _undecided(run: RunConfig) -> RunConfig:
-    """A config without what is decided while it runs."""
-    if run.train is not None:
+def _undecided(run: RunConfig, asked: RunConfig) -> RunConfig:
+    """A config without what was left to be decided when it was asked for."""
+    if run.train is not None and asked.train is not None and asked.train.precision == "auto":
         run = replace(run, train=replace(run.train, precision="auto"))
     if run.head is not None:
         run = replace(run, head=replace(run.head, strength=None))
