@@ -187,7 +187,7 @@ def test_training_whose_seconds_are_spent_does_not_go_on(tmp_path: Path) -> None
 
 def test_only_networks_of_stages_can_be_parted() -> None:
     resnet = timm.create_model("resnet10t", num_classes=0)
-    other = replace(load_backbone("expression"), module=resnet)
+    other = replace(load_backbone("expression"), build=lambda: resnet)
     assert not FineTuned(other, 3, replace(TUNED, frozen_stages=0)).has_stages
     assert FineTuned(load_backbone("expression"), 3, TUNED).has_stages
 

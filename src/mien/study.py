@@ -47,7 +47,7 @@ from mien.recognizer import Recognizer
 from mien.reporting.report import write_report
 from mien.training.history import read_history
 from mien.training.recipes import resolve_run, views_of
-from mien.training.run import LabelledPhotos, decided_run, train_run
+from mien.training.run import LabelledPhotos, decided_run, export_for, train_run
 
 __all__ = ["run_study", "run_training"]
 
@@ -220,6 +220,8 @@ def _train_all(study: _Study) -> None:
     for run in study.runs:
         folder = study.run_folder(run)
         run = decided_run(run, folder)
+        if not (folder / "model.onnx").exists():
+            export_for([run], study.photos, study.progress)
         title = f"train {run.name}" + (f" in {run.train.precision}" if run.train else "")
         total, unit = _work(run, study.photos)
         with study.clock.stage("train"), study.progress.step(title, total, unit) as advance:

@@ -27,7 +27,7 @@ from mien.errors import ConfigError, MienError, OutputError
 from mien.progress import Progress
 from mien.significance import fewest_pairs
 from mien.training.recipes import views_of
-from mien.training.run import LabelledPhotos, with_precision
+from mien.training.run import LabelledPhotos, export_for, with_precision
 
 __all__ = ["run_comparison"]
 
@@ -86,6 +86,7 @@ def run_comparison(config: CompareConfig, folder: Path, *, resume: bool, progres
         plans = plan_pairs(pool, asked.pairs, config.folds, config.seed)
     order = list(_order(asked, plans))
     wanted = [(asked.run(asked.arms[a], asked.budgets[b], plan.seed), plan) for plan, b, a in order]
+    export_for((run for run, _ in wanted), photos, progress)  # once, before processes that would all do it
     with progress.step("compare", len(wanted), "runs") as advance:
         runs: Runs = {}
         finished = run_all(wanted, photos, folder / "runs", config.side_by_side)

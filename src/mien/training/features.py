@@ -10,7 +10,6 @@ import os
 from pathlib import Path
 
 import numpy as np
-import onnx
 import polars as pl
 from numpy.typing import NDArray
 
@@ -18,7 +17,7 @@ from mien.data.pixels import Pixels
 from mien.data.preprocess import View
 from mien.data.runtime import onnxruntime
 from mien.models.backbones import Backbone
-from mien.models.export import to_onnx
+from mien.models.exports import exported
 from mien.progress import Advance
 
 __all__ = ["FeatureCache"]
@@ -66,13 +65,7 @@ class FeatureCache:
 
     def model(self, backbone: Backbone, size: int) -> Path:
         """The ONNX model of a backbone: pixels uint8 (n, size, size, 3) → features (n, D)."""
-        path = self._folder / f"{backbone.sha256[:12]}-{size}.onnx"
-        if not path.exists():
-            self._folder.mkdir(parents=True, exist_ok=True)
-            partial = _partial(path)
-            onnx.save(to_onnx(backbone.network(), size, "pixels", "features"), str(partial))
-            os.replace(partial, path)
-        return path
+        return exported(backbone, size, self._folder)
 
     def _compute(
         self, backbone: Backbone, view: View, rows: NDArray[np.int64], advance: Advance, mirrored: bool

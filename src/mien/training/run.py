@@ -5,7 +5,7 @@ A run folder that already holds a finished model is left as it is; one that was 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -20,12 +20,13 @@ from torch import nn
 
 import mien
 from mien.calibration import fit_temperature
-from mien.config import RunConfig, read_toml, write_toml
+from mien.config import HeadSettings, RunConfig, read_toml, write_toml
 from mien.data.pixels import Pixels
 from mien.errors import ConfigError, WorkFailedError
 from mien.models.artifact import HASH_LENGTH, Contract, Origin, laxest_within, least_promise
 from mien.models.backbones import Backbone, load_backbone
 from mien.models.export import export_model, joined, save_model, save_weights, with_linear_heads
+from mien.models.exports import export_backbones
 from mien.models.networks import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -34,7 +35,7 @@ from mien.models.networks import (
     TwoStreamFeatures,
     TwoStreamNetwork,
 )
-from mien.progress import Advance
+from mien.progress import Advance, Progress
 from mien.training.batches import TrainingSet
 from mien.training.features import FeatureCache
 from mien.training.finetune import FineTuned
@@ -43,7 +44,16 @@ from mien.training.head import Head, Sureness, cross_validate, fit_heads, measur
 from mien.training.precision import is_dense, multiplies_bf16, precision_by_rule
 from mien.training.recipes import views_of
 
-__all__ = ["LabelledPhotos", "Streams", "decided_run", "fresh_network", "run_streams", "train_run", "with_precision"]
+__all__ = [
+    "LabelledPhotos",
+    "Streams",
+    "decided_run",
+    "export_for",
+    "fresh_network",
+    "run_streams",
+    "train_run",
+    "with_precision",
+]
 
 NOTHING_MEASURED = Sureness(1.0, (), None)
 
@@ -123,14 +133,27 @@ def run_streams(run: RunConfig, photos: LabelledPhotos, rows: pl.DataFrame, adva
     """Run both backbones of a head on rows of the manifest; ``advance`` counts each photo and mirror image twice."""
     assert run.head is not None
     head, views = run.head, views_of(run)
-    first = load_backbone(head.photo_backbone)
-    second = first if head.face_backbone == head.photo_backbone else load_backbone(head.face_backbone)
+    first, second = _backbones(head)
     cache = FeatureCache(photos.features, photos.pixels)
     models = (cache.model(first, views[0].size), cache.model(second, views[1].size))
     pairs = list(zip((first, second), views, strict=True))
     whole, face = (cache.of(*pair, rows, advance) for pair in pairs)
     mirrored = [cache.of(*pair, rows, advance, mirrored=True) for pair in pairs] if head.mirrored else None
     return Streams((first, second), models, whole, face, np.concatenate(mirrored, axis=1) if mirrored else None)
+
+
+def export_for(runs: Iterable[RunConfig], photos: LabelledPhotos, progress: Progress) -> None:
+    """Export the frozen backbones of runs that are not exported yet, as steps of their own."""
+    for head, run in {run.head: run for run in runs}.items():
+        if head is not None:
+            sized = zip(_backbones(head), (view.size for view in views_of(run)), strict=True)
+            export_backbones(sized, photos.features, progress)
+
+
+def _backbones(head: HeadSettings) -> tuple[Backbone, Backbone]:
+    """What the whole photo and the face go through; one object where they are the same."""
+    first = load_backbone(head.photo_backbone)
+    return first, first if head.face_backbone == head.photo_backbone else load_backbone(head.face_backbone)
 
 
 def _head_run(run: RunConfig, photos: LabelledPhotos, folder: Path, advance: Advance) -> RunConfig:
