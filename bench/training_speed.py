@@ -2,7 +2,7 @@
 
 Both train the same network at the same size with the same augmentation. The notebook's way decodes each photo in
 every epoch with torchvision v2 in two worker processes and computes in fp32. Ours reads pixels that were decoded
-once, augments the batch, and computes channels-last in the precision that a few timed steps show to be faster.
+once, augments the batch, and computes channels-last in the precision that ``auto`` comes to on this processor.
 
     python bench/training_speed.py [DATA]     DATA: a zip or folder with a folder per class; default: the real
                                               photos beside the checkout, or else the drawn demo
@@ -34,7 +34,8 @@ from mien.settings.budget import Budget
 from mien.settings.recipes import NOTEBOOK
 from mien.settings.training import TrainSettings
 from mien.training.batches import TrainingSet
-from mien.training.fit import faster_precision, fit
+from mien.training.fit import fit
+from mien.training.precision import is_dense, multiplies_bf16, precision_by_rule
 
 ROUNDS, WARM_UP, STEPS = 3, 3, 8
 REAL = Path("../shared/data/six-emotions.zip")
@@ -126,7 +127,8 @@ def main() -> None:
         y = np.unique(table["label"].to_numpy(), return_inverse=True)[1]
         ours = TrainingSet(Pixels(Path(folder) / "pixels"), view, table["row"].to_numpy(), y)
         network = PhotoNetwork(EmotionCNN(len(source.labels)), IMAGENET_MEAN, IMAGENET_STD)
-        settings = replace(NOTEBOOK, precision=faster_precision(network, NOTEBOOK, len(source.labels), "cpu"))
+        rule = precision_by_rule(bf16_units=multiplies_bf16("cpu"), dense=is_dense(network))
+        settings = replace(NOTEBOOK, precision=rule)
         print(f"{NOTEBOOK.size} px, batch {NOTEBOOK.batch_size}; mien computes in {settings.precision}")
         ratios = []
         for i in range(ROUNDS):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -11,17 +10,19 @@ import subprocess
 import sys
 import warnings
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import onnx
 import pytest
 from filelock import FileLock
 
 # On a machine that others use too, two threads that wait for each other make a tiny training 20 times slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Exports of backbones are kept for all tests, their processes and later runs: in the checkout, and never in the
+# user's own cache.
+os.environ["MIEN_CACHE"] = str(Path(__file__).parents[1] / ".test-cache")
 
 from mien.data.demo import draw_face
 from watched import listen_to_ctrl_c
@@ -195,22 +196,6 @@ def made_once(path: Path, make: Callable[[Path], object]) -> Path:
             make(path)
             done.touch()
     return path
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_export_a_backbone(of_all_workers: Path) -> Iterator[None]:
-    """Backbones that studies only look through are the same in all of them: each is exported once."""
-    from mien.models.export import to_onnx
-    from mien.training import features
-
-    def once(network: Any, size: int, name: str, output: str) -> Any:
-        weights = hashlib.sha256(b"".join(each.detach().numpy().tobytes() for each in network.state_dict().values()))
-        path = of_all_workers / f"{weights.hexdigest()}-{size}.onnx"
-        return onnx.load(made_once(path, lambda path: onnx.save(to_onnx(network, size, name, output), path)))
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(features, "to_onnx", once)
-        yield
 
 
 @pytest.fixture(scope="session")

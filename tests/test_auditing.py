@@ -208,7 +208,7 @@ def looked_at(
     wide = np.zeros((len(features), 2 * WIDTH), np.float32)
     wide[:, : features.shape[1]] = features
     monkeypatch.setattr(
-        "mien.auditing.features.photo_features", lambda pixels, photos, folder, advance: wide[photos["row"].to_numpy()]
+        "mien.auditing.features.photo_features", lambda pixels, photos, folder, progress: wide[photos["row"].to_numpy()]
     )
     monkeypatch.setattr("mien.auditing.drawings.drawn_by_look", lambda seen: np.full(len(seen), drawn, np.float32))
     settings = {"labels_unjudged": None, "leak_premium": False, "seed": 3, "progress": Silent()} | options

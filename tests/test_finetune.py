@@ -13,7 +13,6 @@ import pytest
 import timm
 import torch
 
-import mien.training.run as running
 from conftest import Outcome, draw_set
 from mien.adapting.features import HeadModel
 from mien.data.augment import augmentation
@@ -193,7 +192,7 @@ def test_training_whose_seconds_are_spent_does_not_go_on(tmp_path: Path) -> None
 
 def test_only_networks_of_stages_can_be_parted() -> None:
     resnet = timm.create_model("resnet10t", num_classes=0)
-    other = replace(load_backbone("expression"), module=resnet)
+    other = replace(load_backbone("expression"), build=lambda: resnet)
     assert not FineTuned(other, 3, replace(TUNED, frozen_stages=0)).has_stages
     assert FineTuned(load_backbone("expression"), 3, TUNED).has_stages
 
@@ -223,17 +222,6 @@ def test_a_part_can_be_left_out_of_an_augmentation() -> None:
     assert torch.equal(augmentation("notebook-crop-flip-rotation-colour", 40)(images), images)
     coloured = augmentation("elsewhere-grey", 40)(images)
     assert float((coloured.amax(1) - coloured.amin(1)).amax((1, 2)).min()) > 0.01
-
-
-def test_precision_is_timed_once_for_recipes_that_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = iter(["bf16", "fp32"])
-    monkeypatch.setattr(running, "faster_precision", lambda *words: next(told))
-    running._faster_precision.cache_clear()
-    asked = made(StudySettings, data=("photos",), device="cpu")
-    runs = [resolve_run(name, asked, ("happy", "sad")) for name in ("scratch", "scratch-no-augmentation", "finetune")]
-    decided = [running._with_precision(run).train for run in runs if isinstance(run, NetworkRun)]
-    running._faster_precision.cache_clear()
-    assert [train.precision for train in decided] == ["bf16", "bf16", "fp32"]
 
 
 def test_backbone_that_knows_no_expressions_learns_whole() -> None:

@@ -64,12 +64,12 @@ from mien.results.study import (
     Weights,
 )
 from mien.results.target import TargetResults
-from mien.settings.run import RunConfig, read_run
+from mien.settings.run import NetworkRun, RunConfig, read_run
 from mien.settings.study import StudySettings
 from mien.settings.toml import read_toml, write_toml
 from mien.training.history import read_history
 from mien.training.recipes import resolve_run, views_of, work_of
-from mien.training.run import LabelledPhotos, train_run
+from mien.training.run import LabelledPhotos, decided_run, export_for, train_run
 
 __all__ = ["run_study", "run_training"]
 
@@ -247,8 +247,12 @@ def _open_folder(
 def _train_all(study: _Study) -> None:
     for run in study.runs:
         folder = study.run_folder(run)
+        run = decided_run(run, folder)
+        if not (folder / "model.onnx").exists():
+            export_for([run], study.photos, study.progress)
+        title = f"train {run.name}" + (f" in {run.train.precision}" if isinstance(run, NetworkRun) else "")
         total, unit = work_of(run, len(study.photos.split("train")))
-        with study.clock.stage("train"), study.progress.step(f"train {run.name}", total, unit) as advance:
+        with study.clock.stage("train"), study.progress.step(title, total, unit) as advance:
             train_run(run, study.photos, folder, advance=advance)
 
 

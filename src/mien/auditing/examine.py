@@ -100,8 +100,7 @@ def examine(
     from mien.auditing.features import photo_features
 
     photos = manifest.filter((pl.col("status") == "ok") & pl.col("label").is_not_null())
-    with progress.step("look at photos and faces", 2 * len(photos), "views") as advance:
-        features = photo_features(pixels, photos, folder, advance)
+    features = photo_features(pixels, photos, folder, progress)
     by_look = photos.select("row", pl.Series("by_look", drawn_by_look(features), dtype=pl.Float32))
     manifest = manifest.join(by_look, on="row", how="left", maintain_order="left")
     manifest = manifest.with_columns(pl.coalesce("by_look", "drawn").alias("drawn")).drop("by_look")

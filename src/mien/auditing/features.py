@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mien.data.pixels import Pixels
 from mien.data.preprocess import View
-from mien.progress import Advance
+from mien.progress import Progress
 from mien.settings.training import HeadSettings
 
 __all__ = ["PHOTO", "VIEWS", "photo_features"]
@@ -20,7 +20,7 @@ PHOTO = View("photo", SETTINGS.photo_size)
 VIEWS = (PHOTO, View("face", SETTINGS.face_size))
 
 
-def photo_features(pixels: Pixels, photos: pl.DataFrame, folder: Path, advance: Advance) -> NDArray[np.float32]:
+def photo_features(pixels: Pixels, photos: pl.DataFrame, folder: Path, progress: Progress) -> NDArray[np.float32]:
     """Features (N, 2560) of photos, those of the whole photo before those of the face.
 
     Args:
@@ -31,7 +31,10 @@ def photo_features(pixels: Pixels, photos: pl.DataFrame, folder: Path, advance: 
         ModuleNotFoundError: without the packages that training needs.
     """
     from mien.models.backbones import load_backbone
+    from mien.models.exports import export_backbones
     from mien.training.features import FeatureCache
 
     backbone, cache = load_backbone(SETTINGS.photo_backbone), FeatureCache(folder, pixels)
-    return np.concatenate([cache.of(backbone, view, photos, advance) for view in VIEWS], axis=1)
+    export_backbones([(backbone, view.size) for view in VIEWS], folder, progress)
+    with progress.step("look at photos and faces", len(VIEWS) * len(photos), "views") as advance:
+        return np.concatenate([cache.of(backbone, view, photos, advance) for view in VIEWS], axis=1)

@@ -11,7 +11,7 @@ from mien.settings.budget import Budget
 from mien.settings.columns import Columns
 from mien.settings.computing import Computing, Promise
 from mien.settings.division import Decisions, Division, Earlier, Randomness
-from mien.settings.recipes import DEFAULT_RECIPES
+from mien.settings.recipes import COURSE_RECIPES, DEFAULT_RECIPES
 from mien.settings.study import Report, StudySettings, Training
 from mien.settings.target import ClassMap, Target
 
@@ -35,6 +35,7 @@ def study(
     decisions: Decisions = Decisions(),
     columns: ColumnOptions = Columns(),
     checks: LabelChecks = LabelChecks(),
+    course: bool = False,
     folder: Folder = Folder(),
     json: Json = False,
 ) -> None:
@@ -43,15 +44,17 @@ def study(
     Args:
         data: Labelled photos: a folder per class, as folder, zip or tar; a CSV, JSON Lines or Parquet table; or
             kaggle:OWNER/NAME, hf:OWNER/NAME, demo. PATH::part picks a part. Several make one set.
+        course: Train the course notebook's network too: scratch and scratch-no-augmentation, which take minutes.
     """
     if data == ("demo",) and elsewhere.target is None:
         elsewhere = Target(target="demo::target")
+    recipes = (training.recipes or DEFAULT_RECIPES) + (COURSE_RECIPES if course else ())
     settings = StudySettings(
         data=data,
         elsewhere=elsewhere,
         classes=classes,
         report=report,
-        training=replace(training, recipes=training.recipes or DEFAULT_RECIPES),
+        training=replace(training, recipes=tuple(dict.fromkeys(recipes))),
         budget=budget,
         computing=computing,
         division=division,

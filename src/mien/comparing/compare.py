@@ -31,7 +31,7 @@ from mien.settings.run import RunConfig
 from mien.settings.toml import read_toml, write_toml
 from mien.significance import fewest_pairs
 from mien.training.recipes import views_of
-from mien.training.run import LabelledPhotos
+from mien.training.run import LabelledPhotos, export_for, with_precision
 
 __all__ = ["run_comparison"]
 
@@ -72,8 +72,8 @@ class _Comparison:
         return asked.pairs or fewest_pairs(self.family * classes)
 
     def run(self, arm: Arm, budget: Budget, seed: int) -> RunConfig:
-        """The settings of one run."""
-        return resolve_arm(arm, self.config, self.data.labels, budget, seed)
+        """The settings of one run, precision and all, so that its key tells runs of two processors apart."""
+        return with_precision(resolve_arm(arm, self.config, self.data.labels, budget, seed))
 
 
 def run_comparison(config: CompareSettings, folder: Path, *, resume: bool, progress: Progress) -> CompareResults:
@@ -93,6 +93,7 @@ def run_comparison(config: CompareSettings, folder: Path, *, resume: bool, progr
         plans = plan_pairs(pool, asked.pairs, config.comparison.folds, config.randomness.seed)
     order = list(_order(asked, plans))
     wanted = [(asked.run(asked.arms[a], asked.budgets[b], plan.seed), plan) for plan, b, a in order]
+    export_for((run for run, _ in wanted), photos, progress)  # once, before processes that would all do it
     with progress.step("compare", len(wanted), "runs") as advance:
         runs: Runs = {}
         finished = run_all(wanted, photos, folder / "runs", side_by_side(config))

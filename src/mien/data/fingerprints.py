@@ -113,10 +113,13 @@ def _nearer(part: FloatArray, seen: FloatArray, windows: FloatArray) -> FloatArr
     """One Gauss-Newton step of the windows."""
     share = (np.arange(SIDE, dtype=np.float32) + 0.5) / SIDE
     height, width = windows[:, 1] - windows[:, 0], windows[:, 3] - windows[:, 2]
-    down = np.gradient(seen, axis=1) * (SIDE / height)[:, None, None]
-    right = np.gradient(seen, axis=2) * (SIDE / width)[:, None, None]
-    by_bottom, by_right = down * share[:, None], right * share
-    jacobian = np.stack([down - by_bottom, by_bottom, right - by_right, by_right], 1).reshape(len(seen), 4, -1)
+    down = _slopes(seen) * (SIDE / height)[:, None, None]
+    right = _slopes(seen.transpose(0, 2, 1)).transpose(0, 2, 1) * (SIDE / width)[:, None, None]
+    by_edge = np.empty((len(seen), 4, SIDE, SIDE), np.float32)  # of the top, the bottom, the left and the right
+    for whole, low, high, shares in ((down, 0, 1, share[:, None]), (right, 2, 3, share)):
+        np.multiply(whole, shares, out=by_edge[:, high])
+        np.subtract(whole, by_edge[:, high], out=by_edge[:, low])
+    jacobian = by_edge.reshape(len(seen), 4, -1)
     residual = (part - seen).reshape(len(seen), -1, 1)
     weighted = jacobian * (1 / (1 + (residual[:, None, :, 0] / 0.5) ** 2))
     hessian = weighted @ jacobian.transpose(0, 2, 1)
@@ -126,6 +129,14 @@ def _nearer(part: FloatArray, seen: FloatArray, windows: FloatArray) -> FloatArr
     moved[:, 1] = np.maximum(moved[:, 1], moved[:, 0] + 0.6)
     moved[:, 3] = np.maximum(moved[:, 3], moved[:, 2] + 0.6)
     return np.asarray(moved, np.float32)
+
+
+def _slopes(images: FloatArray) -> FloatArray:
+    """Central differences (P, n, n) down the rows, at the edges those to the only neighbour; as ``np.gradient``."""
+    slopes = np.empty_like(images)
+    slopes[:, 1:-1] = (images[:, 2:] - images[:, :-2]) / 2
+    slopes[:, 0], slopes[:, -1] = images[:, 1] - images[:, 0], images[:, -1] - images[:, -2]
+    return slopes
 
 
 def _cells(low: float, high: float) -> FloatArray:
@@ -163,23 +174,27 @@ def _squashed(gradients: FloatArray, kept: NDArray[np.bool_]) -> FloatArray:
 
 def _box_sums(values: FloatArray, reach: int) -> FloatArray:
     """Sums (P, n, n) over squares that reach so many cells to all sides, as far as there are any."""
+    n, before = values.shape[1], reach + 1  # written in place: np.pad takes longer than the sums
     for _ in range(2):
-        sums = np.pad(values.cumsum(1), ((0, 0), (reach + 1, 0), (0, 0)))
-        sums = np.pad(sums, ((0, 0), (0, reach), (0, 0)), mode="edge")
+        sums = np.zeros((len(values), before + n + reach, values.shape[2]), np.float32)
+        np.cumsum(values, axis=1, out=sums[:, before : before + n])
+        sums[:, before + n :] = sums[:, before + n - 1, None]
         values = (sums[:, 2 * reach + 1 :] - sums[:, : -2 * reach - 1]).transpose(0, 2, 1)
     return np.asarray(values, np.float32)
 
 
 def _up_to_row(products: FloatArray) -> FloatArray:
     """Sums (P, rows + 1) over all rows above each."""
-    rows = products.sum((2, 3)).cumsum(1)
-    return np.asarray(np.pad(rows, ((0, 0), (1, 0))), np.float32)
+    rows = np.zeros((len(products), products.shape[1] + 1), np.float32)
+    np.cumsum(products.sum((2, 3)), axis=1, out=rows[:, 1:])
+    return rows
 
 
 def _blurred(luma: FloatArray, times: int) -> FloatArray:
     """Luma after so many passes of a (1, 2, 1) kernel in both directions."""
     for _ in range(times):
-        padded = np.pad(luma, ((0, 0), (1, 1), (1, 1)), mode="edge")
+        padded = np.concatenate([luma[:, :1], luma, luma[:, -1:]], 1)
+        padded = np.concatenate([padded[:, :, :1], padded, padded[:, :, -1:]], 2)
         rows = padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]
         luma = np.asarray((rows[:, :, :-2] + 2 * rows[:, :, 1:-1] + rows[:, :, 2:]) / 16, np.float32)
     return luma

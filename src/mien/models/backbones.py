@@ -5,6 +5,8 @@ Two come with the installation: ``efficientnet-lite0``, ImageNet weights out of 
 order; and ``expression``, the same network trained on faces, which mien carries (docs/MODEL_CARDS.md) and of which the
 means of its stages are features too. Any other
 name is one of timm's, or ``hf-hub:OWNER/NAME``, and is downloaded from Hugging Face; only safetensors are ever loaded.
+
+Networks are built when they are first asked for: whoever finds one exported needs no PyTorch.
 """
 
 from __future__ import annotations
@@ -13,20 +15,20 @@ import base64
 import hashlib
 import importlib.metadata
 import json
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
-
-import safetensors
-import safetensors.torch
-import timm
-import torch
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 from mien.errors import ConfigError, MissingExtraError, ModelError
 from mien.files import open_regular, read_checked, read_text, why
 from mien.models.artifact import HASH_LENGTH, shipped
-from mien.models.networks import PhotoNetwork, StagedFeatures
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from mien.models.networks import PhotoNetwork
 
 __all__ = ["BACKBONES", "Backbone", "load_backbone", "read_hashes", "view_size"]
 
@@ -44,45 +46,54 @@ class Backbone:
     """A feature extractor and what its input must look like.
 
     Attributes:
-        module: normalised floats (N, 3, H, W) → features (N, D).
         mean: per-channel mean of pixels in [0, 1].
         std: per-channel standard deviation of pixels in [0, 1].
         size: side of the input it was made for, px.
         collections: names of the image collections its weights were trained on, or where they are from.
         sha256: of the weight file.
         licence: of the weights, as their makers name it.
+        build: makes the network of its weights.
         is_grey: whether it is shown luma alone.
         training_hashes: truncated sha256 of the photos it was trained on, where known.
     """
 
     name: str
-    module: nn.Module
     mean: tuple[float, ...]
     std: tuple[float, ...]
     size: int
     collections: tuple[str, ...]
     sha256: str
     licence: str
+    build: Callable[[], nn.Module] = field(repr=False, compare=False)
     is_grey: bool = False
     training_hashes: frozenset[str] = frozenset()
 
+    @cached_property
+    def module(self) -> nn.Module:
+        """Normalised floats (N, 3, H, W) → features (N, D); frozen and in evaluation mode.
+
+        Raises:
+            ModelError: if the weights do not fit.
+        """
+        return self.build().eval().requires_grad_(False)
+
     def network(self) -> PhotoNetwork:
         """With its normalisation in front: pixels (N, H, W, 3) uint8 → features (N, D)."""
+        from mien.models.networks import PhotoNetwork
+
         return PhotoNetwork(self.module, self.mean, self.std, is_grey=self.is_grey)
 
 
 def load_backbone(name: str = "efficientnet-lite0") -> Backbone:
-    """Load a pretrained backbone, frozen and in evaluation mode.
+    """Find a pretrained backbone.
 
     Raises:
         ConfigError: for an unknown name.
         MissingExtraError: if the package that carries the weights is not installed.
-        ModelError: if it cannot be downloaded or read.
+        ModelError: if it cannot be downloaded.
     """
     load = {"efficientnet-lite0": _lite0, "expression": _expression}.get(name)
-    backbone = load() if load else _downloaded(name)
-    backbone.module.eval().requires_grad_(False)
-    return backbone
+    return load() if load else _downloaded(name)
 
 
 def view_size(name: str, usual: int) -> int:
@@ -98,11 +109,19 @@ def view_size(name: str, usual: int) -> int:
 
 def _lite0() -> Backbone:
     path = _lite0_weights()
+    build = partial(_build_lite0, path)
+    return Backbone("efficientnet-lite0", GREY, SPREAD, 224, ("ImageNet-1k",), _sha256(path), "Apache-2.0", build)
+
+
+def _build_lite0(path: Path) -> nn.Module:
+    import timm
+    import torch
+
     module: Any = timm.create_model("tf_efficientnet_lite0", pretrained=False)
     stored = torch.load(path, map_location="cpu", weights_only=True)
     module.load_state_dict(dict(zip(module.state_dict(), stored.values(), strict=True)))
     module.reset_classifier(0)
-    return Backbone("efficientnet-lite0", module, GREY, SPREAD, 224, ("ImageNet-1k",), _sha256(path), "Apache-2.0")
+    return module  # type: ignore[no-any-return]
 
 
 def _lite0_weights() -> Path:
@@ -128,23 +147,32 @@ def _as_installed(file: importlib.metadata.PackagePath) -> Path:
 
 def _expression() -> Backbone:
     content = _checked(shipped("expression.safetensors"))
-    module: Any = timm.create_model("tf_efficientnet_lite0", pretrained=False, num_classes=0)
-    stored = safetensors.torch.load(content)  # weights with 16 bits, the rest as it is
-    module.load_state_dict({k: v.float() if v.dtype == torch.float16 else v for k, v in stored.items()})
-    module = StagedFeatures(module, FIRST_STAGE)
     about = json.loads(_metadata(content)["mien"])
     return Backbone(
         "expression",
-        module,
         GREY,
         SPREAD,
         about["size"],
         tuple(about["collections"]),
         hashlib.sha256(content).hexdigest(),
         about["licence"],
+        partial(_build_expression, content),
         is_grey=True,
         training_hashes=read_hashes(shipped("expression.hashes")),
     )
+
+
+def _build_expression(content: bytes) -> nn.Module:
+    import safetensors.torch
+    import timm
+    import torch
+
+    from mien.models.networks import StagedFeatures
+
+    module: Any = timm.create_model("tf_efficientnet_lite0", pretrained=False, num_classes=0)
+    stored = safetensors.torch.load(content)  # weights with 16 bits, the rest as it is
+    module.load_state_dict({k: v.float() if v.dtype == torch.float16 else v for k, v in stored.items()})
+    return StagedFeatures(module, FIRST_STAGE)
 
 
 def _checked(path: Path) -> bytes:
@@ -169,22 +197,29 @@ def read_hashes(path: Path) -> frozenset[str]:
 def _downloaded(name: str) -> Backbone:
     architecture, config, repository = _config(name)
     path = _from_hub(name, repository, "model.safetensors")
-    try:
-        module: Any = timm.create_model(architecture, pretrained=False, num_classes=config["num_classes"])
-        module.load_state_dict(safetensors.torch.load_file(path))
-        module.reset_classifier(0)
-    except (RuntimeError, KeyError, TypeError, safetensors.SafetensorError) as error:
-        raise ModelError(f"--backbone {name}: its weights do not fit timm's {architecture} ({error})") from error
     return Backbone(
         name,
-        module,
         tuple(config["mean"]),
         tuple(config["std"]),
         int(config["input_size"][-1]),
         (f"what {repository} was trained on",),
         _sha256(path),
         str(config.get("license") or "not stated"),
+        partial(_build_downloaded, name, architecture, path, config.get("num_classes")),
     )
+
+
+def _build_downloaded(name: str, architecture: str, path: Path, n_classes: int | None) -> nn.Module:
+    import safetensors.torch
+    import timm
+
+    try:
+        module: Any = timm.create_model(architecture, pretrained=False, num_classes=n_classes)
+        module.load_state_dict(safetensors.torch.load_file(path))
+        module.reset_classifier(0)
+    except (RuntimeError, KeyError, TypeError, safetensors.SafetensorError) as error:
+        raise ModelError(f"--backbone {name}: its weights do not fit timm's {architecture} ({error})") from error
+    return module  # type: ignore[no-any-return]
 
 
 def _config(name: str) -> tuple[str, dict[str, Any], str]:
@@ -194,6 +229,8 @@ def _config(name: str) -> tuple[str, dict[str, Any], str]:
         ConfigError: for a name that timm does not know or has no weights of.
         ModelError: if the settings cannot be downloaded.
     """
+    import timm
+
     if name.startswith("hf-hub:"):
         repository = name.removeprefix("hf-hub:")
         stored = json.loads(read_text(_from_hub(name, repository, "config.json")))

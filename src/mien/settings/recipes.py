@@ -22,6 +22,7 @@ from mien.settings.budget import Budget
 from mien.settings.training import HeadSettings, TrainSettings
 
 __all__ = [
+    "COURSE_RECIPES",
     "DEFAULT_RECIPES",
     "DRAWN_BUDGET",
     "DRAWN_SIZE",
@@ -33,7 +34,9 @@ __all__ = [
     "UNTUNED_BUDGET",
 ]
 
-DEFAULT_RECIPES = ("two-stream", "probe", "scratch", "scratch-no-augmentation")
+DEFAULT_RECIPES = ("two-stream", "probe")
+COURSE_RECIPES = ("scratch", "scratch-no-augmentation")
+"""The network of the course notebook, with and without its augmentation; ``mien study --course`` adds them."""
 """What a study compares unless told otherwise."""
 TRAINED_ALONE = ("two-stream",)
 """What ``mien train`` trains unless told otherwise."""

@@ -27,8 +27,8 @@ class Training:
 
     Attributes:
         recipes: What to train: two-stream, probe, scratch, notebook, finetune; the last three also with
-            '-no-augmentation' behind. May be given several times. Default of a study: two-stream, probe, scratch and
-            scratch-no-augmentation; of 'mien train': two-stream.
+            '-no-augmentation' behind. May be given several times. Default of a study: two-stream and probe; of
+            'mien train': two-stream.
         augment: Augmentation of the trained networks: none, notebook, or elsewhere, for photos from other places
             (tighter, in other light, without colour, coarse). notebook-flip is notebook without its flip. Default: the
             recipe's.

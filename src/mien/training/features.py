@@ -19,8 +19,7 @@ from mien.data.preprocess import View
 from mien.data.runtime import onnxruntime
 from mien.files import open_regular, written_whole
 from mien.models.backbones import Backbone
-from mien.models.export import to_onnx
-from mien.models.seal import is_intact_file, write_sealed
+from mien.models.exports import exported
 from mien.progress import Advance
 
 __all__ = ["FeatureCache"]
@@ -68,11 +67,7 @@ class FeatureCache:
 
     def model(self, backbone: Backbone, size: int) -> Path:
         """The ONNX model of a backbone: pixels uint8 (n, size, size, 3) → features (n, D)."""
-        path = self._folder / f"{backbone.sha256[:12]}-{size}.onnx"
-        if not is_intact_file(path):
-            self._folder.mkdir(parents=True, exist_ok=True)
-            write_sealed(to_onnx(backbone.network(), size, "pixels", "features"), path)
-        return path
+        return exported(backbone, size, self._folder)
 
     def _compute(
         self, backbone: Backbone, view: View, rows: NDArray[np.int64], advance: Advance, mirrored: bool

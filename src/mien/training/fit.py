@@ -6,7 +6,6 @@ epoch. A training that was killed therefore goes on from its last epoch with the
 
 from __future__ import annotations
 
-import copy
 import logging
 import math
 import signal
@@ -14,7 +13,7 @@ import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import lightning.pytorch as pl
 import numpy as np
@@ -38,10 +37,8 @@ from mien.training.finetune import parameter_groups
 from mien.training.history import History
 from mien.training.unbroken import WholeCheckpoints, restore_handlers, signal_handlers
 
-__all__ = ["ExpressionModule", "cosine_rate", "faster_precision", "fit"]
+__all__ = ["ExpressionModule", "cosine_rate", "fit"]
 
-HOPELESS = 3
-"""A step in bf16 that takes so many times as long as one in fp32 ends the trial; where bf16 is emulated it takes 80."""
 HISTOGRAM_EPOCHS = 5
 
 
@@ -235,51 +232,6 @@ class _Journal(Callback):
                     writer.add_histogram(name, weights.detach().cpu(), epoch)
         writer.flush()  # whatever ends the process, the events of whole epochs stand
         module.history.write(self._folder / "history.csv")
-
-
-def faster_precision(
-    network: nn.Module, settings: TrainSettings, n_classes: int, device: str
-) -> Literal["fp32", "bf16"]:
-    """Time a few training steps of this very network on this very device in both precisions.
-
-    bf16 must be at least a tenth faster to be chosen, so that noise does not decide.
-    """
-    fp32 = _step_seconds(network, settings, n_classes, device, "fp32")
-    bf16 = _step_seconds(network, settings, n_classes, device, "bf16", hopeless=HOPELESS * fp32)
-    return "bf16" if bf16 < 0.9 * fp32 else "fp32"
-
-
-def _step_seconds(
-    network: nn.Module,
-    settings: TrainSettings,
-    n_classes: int,
-    device: str,
-    precision: str,
-    hopeless: float = math.inf,
-) -> float:
-    """Fastest of a few steps; the fastest is what the machine can do when nobody else is on it.
-
-    Args:
-        hopeless: seconds of one step, the first apart, after which no other is timed.
-    """
-    trial = copy.deepcopy(network).to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-    optimizer = torch.optim.Adam(trial.parameters())
-    shape = (settings.batch_size, settings.size, settings.size, 3)
-    pixels = torch.randint(0, 256, shape, dtype=torch.uint8, device=device)
-    y = torch.arange(settings.batch_size, device=device) % n_classes
-    times = []
-    for _ in range(4):
-        start = time.perf_counter()
-        with torch.autocast(device, torch.bfloat16, enabled=precision == "bf16"):
-            loss = functional.cross_entropy(trial(pixels), y)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        loss.item()  # waits for the device
-        times.append(time.perf_counter() - start)
-        if len(times) > 1 and times[-1] > hopeless:
-            break
-    return min(times[1:])
 
 
 def fit(

@@ -32,7 +32,7 @@ def device_for(name: str) -> str:
 
 
 def resolve_run(name: str, study: StudySettings, labels: Sequence[str]) -> RunConfig:
-    """The settings of one recipe in a study, with everything decided but the precision.
+    """The settings of one recipe in a study, with everything decided but what ``auto`` precision comes to.
 
     Raises:
         ConfigError: for an unknown recipe or settings out of range.

@@ -5,7 +5,7 @@ A run folder that already holds a finished model is left as it is; one that was 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -25,6 +25,7 @@ from mien.errors import ConfigError, WorkFailedError
 from mien.models.artifact import HASH_LENGTH, Contract, Origin, laxest_within, least_promise
 from mien.models.backbones import Backbone, load_backbone
 from mien.models.export import export_model, joined, save_model, save_weights, with_linear_heads
+from mien.models.exports import export_backbones
 from mien.models.networks import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -33,19 +34,29 @@ from mien.models.networks import (
     TwoStreamFeatures,
     TwoStreamNetwork,
 )
-from mien.progress import Advance
-from mien.settings.choices import Precision
+from mien.progress import Advance, Progress
 from mien.settings.run import HeadRun, NetworkRun, RunConfig, read_run
 from mien.settings.toml import write_toml
+from mien.settings.training import HeadSettings
 from mien.training.batches import TrainingSet
 from mien.training.features import FeatureCache
 from mien.training.finetune import FineTuned
-from mien.training.fit import faster_precision, fit
+from mien.training.fit import fit
 from mien.training.head import Head, Sureness, cross_validate, fit_heads, measure_sureness
+from mien.training.precision import is_dense, multiplies_bf16, precision_by_rule
 from mien.training.recipes import views_of
 from mien.version import __version__
 
-__all__ = ["LabelledPhotos", "Streams", "fresh_network", "run_streams", "train_run"]
+__all__ = [
+    "LabelledPhotos",
+    "Streams",
+    "decided_run",
+    "export_for",
+    "fresh_network",
+    "run_streams",
+    "train_run",
+    "with_precision",
+]
 
 NOTHING_MEASURED = Sureness(1.0, (), None)
 
@@ -87,7 +98,7 @@ def train_run(run: RunConfig, photos: LabelledPhotos, folder: Path, *, advance: 
     Raises:
         ConfigError: if the folder holds a run with other settings.
     """
-    run = _same_or_new(run, folder)
+    run = decided_run(run, folder)
     if (folder / "model.onnx").exists():
         return run
     folder.mkdir(parents=True, exist_ok=True)
@@ -126,14 +137,26 @@ class Streams:
 def run_streams(run: HeadRun, photos: LabelledPhotos, rows: pl.DataFrame, advance: Advance) -> Streams:
     """Run both backbones of a head on rows of the manifest; ``advance`` counts each photo and mirror image twice."""
     head, views = run.head, views_of(run)
-    first = load_backbone(head.photo_backbone)
-    second = first if head.face_backbone == head.photo_backbone else load_backbone(head.face_backbone)
+    first, second = _backbones(head)
     cache = FeatureCache(photos.features, photos.pixels)
     models = (cache.model(first, views[0].size), cache.model(second, views[1].size))
     pairs = list(zip((first, second), views, strict=True))
     whole, face = (cache.of(*pair, rows, advance) for pair in pairs)
     mirrored = [cache.of(*pair, rows, advance, mirrored=True) for pair in pairs] if head.mirrored else None
     return Streams((first, second), models, whole, face, np.concatenate(mirrored, axis=1) if mirrored else None)
+
+
+def export_for(runs: Iterable[RunConfig], photos: LabelledPhotos, progress: Progress) -> None:
+    """Export the frozen backbones of runs that are not exported yet, as steps of their own."""
+    for head, run in {run.head: run for run in runs if isinstance(run, HeadRun)}.items():
+        sized = zip(_backbones(head), (view.size for view in views_of(run)), strict=True)
+        export_backbones(sized, photos.features, progress)
+
+
+def _backbones(head: HeadSettings) -> tuple[Backbone, Backbone]:
+    """What the whole photo and the face go through; one object where they are the same."""
+    first = load_backbone(head.photo_backbone)
+    return first, first if head.face_backbone == head.photo_backbone else load_backbone(head.face_backbone)
 
 
 def _head_run(run: HeadRun, photos: LabelledPhotos, folder: Path, advance: Advance) -> HeadRun:
@@ -189,7 +212,6 @@ def _linear(weight: NDArray[np.float32], bias: NDArray[np.float32]) -> nn.Linear
 
 
 def _network_run(run: NetworkRun, photos: LabelledPhotos, folder: Path, advance: Advance) -> NetworkRun:
-    run = _with_precision(run)
     write_toml(run, folder / "config.toml")
     (view,) = views_of(run)
     train, val = (
@@ -217,18 +239,17 @@ def _network_run(run: NetworkRun, photos: LabelledPhotos, folder: Path, advance:
     return run
 
 
-def _with_precision(run: NetworkRun) -> NetworkRun:
-    """The settings with their precision decided."""
-    if run.train.precision != "auto":
+def with_precision(run: RunConfig) -> RunConfig:
+    """The settings with their precision decided: by what the device can do and how the network is built."""
+    if not isinstance(run, NetworkRun) or run.train.precision != "auto":
         return run
-    alike = structs.replace(run, name="", recipe="", seed=0, train=replace(run.train, augment="none", grey_share=0.0))
-    return structs.replace(run, train=replace(run.train, precision=_faster_precision(alike)))
+    rule = precision_by_rule(bf16_units=multiplies_bf16(run.device), dense=_is_dense(run.train.backbone))
+    return structs.replace(run, train=replace(run.train, precision=rule))
 
 
 @cache
-def _faster_precision(run: NetworkRun) -> Precision:
-    """Timed once for all runs of a process that differ in their photos alone: noise must not part what is compared."""
-    return faster_precision(fresh_network(run), run.train, len(run.labels), run.device)
+def _is_dense(backbone: str | None) -> bool:
+    return is_dense(EmotionCNN(1) if backbone is None else load_backbone(backbone).module)
 
 
 def _member_seed(seed: int, member: int) -> int:
@@ -271,21 +292,28 @@ def _contract(
     )
 
 
-def _same_or_new(run: RunConfig, folder: Path) -> RunConfig:
-    """The config that stands in the folder if it is the one asked for; what timing and validation chose is kept."""
+def decided_run(run: RunConfig, folder: Path) -> RunConfig:
+    """The config in the folder if it is the one asked for, else the one asked for with its precision decided.
+
+    A run that was begun on another machine thus goes on in the precision it began with.
+
+    Raises:
+        ConfigError: if the folder holds a run with other settings.
+    """
     path = folder / "config.toml"
     if not path.exists():
-        return run
+        return with_precision(run)
     stored = read_run(path)
-    if _undecided(stored) != _undecided(run):
+    if _undecided(stored, run) != _undecided(run, run):
         raise ConfigError(f"{folder}: holds a run with other settings; give another --out, or the same settings")
     return stored
 
 
-def _undecided(run: RunConfig) -> RunConfig:
-    """A config without what is decided while it runs."""
+def _undecided(run: RunConfig, asked: RunConfig) -> RunConfig:
+    """A config without what was left to be decided when it was asked for."""
     match run:
-        case NetworkRun():
+        case NetworkRun() if isinstance(asked, NetworkRun) and asked.train.precision == "auto":
             return structs.replace(run, train=replace(run.train, precision="auto"))
         case HeadRun():
             return structs.replace(run, head=replace(run.head, strength=None))
+    return run
