@@ -13,7 +13,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from mien.comparing.wording import answer, arm_lines, class_note, class_rows, comparison_rows, cost_rows, doubt_lines
+from mien.results.comparison import CompareResults
+from mien.results.document import decode
 
 HERE = Path(__file__).parent
 PAGE, SIMULATED = HERE / "COMPARE.md", HERE / "compare-simulated.md"
@@ -22,15 +26,36 @@ COMPARISONS = {"measured": HERE / "compare.json", "longer": HERE / "compare-long
 KEPT = ("mien", "data", "labels", "pairs", "primary", "budgets", "comparisons", "seconds", "sizes", "jobs")
 
 
-def store(results: dict[str, Any], path: Path) -> None:
+UNTOLD = {
+    "recipe": {"name": "", "recipe": "", "seed": 0, "device": "", "labels": []},
+    "paths": {"run": "", "page": ""},
+}
+"""What no table tells of and no file here keeps: resolved settings of arms, and paths."""
+
+
+def store(results: CompareResults, path: Path) -> None:
     """Keep what the tables are made of, without paths and single runs, and the drawing of the curves."""
-    kept = {key: results[key] for key in KEPT}
-    kept["config"] = {"comparison": {"leave_one_out": results["config"]["comparison"]["leave_one_out"]}}
-    kept["arms"] = {name: {"budgets": arm["budgets"]} for name, arm in results["arms"].items()}
+    told = msgspec.to_builtins(results)
+    kept = {key: told[key] for key in KEPT}
+    kept["config"] = {"comparison": {"leave_one_out": results.config.comparison.leave_one_out}}
+    kept["arms"] = {name: {"budgets": arm["budgets"]} for name, arm in told["arms"].items()}
     path.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
-    page = Path(results["paths"]["page"]).read_text(encoding="utf-8")
+    page = Path(results.paths.page).read_text(encoding="utf-8")
     drawing = page[page.index("<svg") : page.index("</svg>") + len("</svg>")]
     path.with_suffix(".svg").write_text(drawing + "\n", encoding="utf-8")
+
+
+def stored(path: Path) -> CompareResults:
+    """What was kept, with blanks for what was not; the oldest file is from before classes were compared as well."""
+    kept: dict[str, Any] = {"labels": [], "jobs": 1, "config": {}} | json.loads(path.read_text(encoding="utf-8"))
+    names = list(kept["arms"])
+    blank = {"settings": {}, "config": UNTOLD["recipe"]}
+    kept |= {
+        "config": {"data": [kept["data"]["name"]], "arms": names} | kept["config"],
+        "arms": {name: blank | arm for name, arm in kept["arms"].items()},
+        "comparisons": [{"per_class": {}} | entry for entry in kept["comparisons"]],
+    }
+    return msgspec.convert(kept | {"corrections": None, "curves": [], "paths": UNTOLD["paths"]}, CompareResults)
 
 
 def markdown(rows: list[list[str]]) -> str:
@@ -39,21 +64,20 @@ def markdown(rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *body))
 
 
-def measured(results: dict[str, Any]) -> str:
+def measured(results: CompareResults) -> str:
     """All that is told of one comparison."""
     notes = [*arm_lines(results), *doubt_lines(results)]
-    side_by_side = f", {jobs} runs at a time" if (jobs := results.get("jobs", 1)) > 1 else ""
-    took = f"It took {results['seconds']['training'] / 60:.0f} minutes of training{side_by_side}."
+    side_by_side = f", {results.jobs} runs at a time" if results.jobs > 1 else ""
+    took = f"It took {results.seconds.training / 60:.0f} minutes of training{side_by_side}."
     parts = [answer(results), took, markdown(comparison_rows(results)), "\n".join(f"- {note}" for note in notes)]
-    if all("per_class" in entry for entry in results["comparisons"]):  # told since classes are compared as well
+    if all(entry.per_class for entry in results.comparisons):
         parts += [markdown(class_rows(results)), class_note(results)]
     return "\n\n".join([*parts, markdown(cost_rows(results))])
 
 
 def tables() -> dict[str, str]:
     """Mark → what stands under it."""
-    stored = {mark: json.loads(path.read_text(encoding="utf-8")) for mark, path in COMPARISONS.items()}
-    compared = {mark: measured(results) for mark, results in stored.items()}
+    compared = {mark: measured(stored(path)) for mark, path in COMPARISONS.items()}
     return compared | {"simulated": SIMULATED.read_text(encoding="utf-8").strip()}
 
 
@@ -70,5 +94,5 @@ if __name__ == "__main__":
         case ["simulated", printed]:
             SIMULATED.write_text(Path(printed).read_text(encoding="utf-8"), encoding="utf-8")
         case [mark, found]:
-            store(json.loads(Path(found).read_text(encoding="utf-8")), COMPARISONS[mark])
+            store(decode(CompareResults, Path(found).read_bytes()), COMPARISONS[mark])
     PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

@@ -14,6 +14,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import onnx
 import polars as pl
@@ -23,7 +24,7 @@ from mien.calibration import fit_temperature, risk_coverage
 from mien.data.collection import open_collection
 from mien.data.folds import kfold
 from mien.data.prepare import prepare
-from mien.evaluation.predictions import scores_json
+from mien.evaluation.predictions import as_results
 from mien.metrics import expected_calibration_error, score
 from mien.models.artifact import shipped, write_model
 from mien.models.quantize import with_sixteen_bits
@@ -80,7 +81,7 @@ def cross_validated(run: HeadRun, photos: LabelledPhotos, column: str, seeds: tu
         scores = score(y, probs.argmax(1), run.labels, groups=groups)
         curve = risk_coverage(probs, y)
         told.append(
-            scores_json(scores)
+            msgspec.to_builtins(as_results(scores))
             | {"ece": expected_calibration_error(probs, y), "risk_coverage": asdict(curve) if curve else None}
         )
     return {

@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import polars as pl
 import safetensors
@@ -29,7 +30,7 @@ from mien.data.collection import open_collection
 from mien.data.prepare import prepare
 from mien.data.preprocess import View
 from mien.data.splits import SplitShares, assign_splits
-from mien.evaluation.predictions import scores_json
+from mien.evaluation.predictions import as_results
 from mien.metrics import score
 from mien.models.artifact import HASH_LENGTH, shipped
 from mien.models.backbones import load_backbone
@@ -86,7 +87,8 @@ def scores_of(network: FaceNetwork, folder: Path, about: dict[str, Any]) -> dict
     told: dict[str, Any] = {}
     for name, chosen in {"test": np.ones(len(y), bool), **halves}.items():
         plain, both = (score(y[chosen], each[chosen].argmax(1), about["labels"]) for each in logits)
-        told[name] = scores_json(plain) | {"mirrored": {"accuracy": both.accuracy, "macro_f1": both.macro_f1}}
+        mirrored = {"accuracy": both.accuracy, "macro_f1": both.macro_f1}
+        told[name] = msgspec.to_builtins(as_results(plain)) | {"mirrored": mirrored}
     return told
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 
-from mien.models.artifact import shipped
 from mien.files import SUMS
+from mien.models.artifact import shipped
 
 NAMES = ("centerface.onnx", "expression.hashes", "expression.safetensors")
 

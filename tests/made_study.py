@@ -2,35 +2,51 @@
 
 from __future__ import annotations
 
-import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
+from msgspec.structs import asdict, replace
 from PIL import Image, ImageDraw
 
-from mien.auditing.shortcuts import Culprit, PropertyScore, Shortcuts
-from mien.data.audit import audit, audit_json
+from mien.auditing.leakage import _premium as premium
+from mien.data.audit import count_audit
 from mien.data.collection import Collection
 from mien.data.manifest import SCHEMA
 from mien.data.pixels import Pixels
 from mien.data.preprocess import View
 from mien.data.sources import Source
-from mien.evaluation.compare import comparisons_json
-from mien.evaluation.drift import confusion_changes, drift_json
-from mien.evaluation.mistakes import confident_mistakes, error_rates_json, mistakes_json
+from mien.evaluation.compare import compare_runs
+from mien.evaluation.drift import confusion_changes, measure_drift
+from mien.evaluation.mistakes import confident_mistakes, error_rates
 from mien.evaluation.overfitting import fit_verdict
-from mien.evaluation.predictions import score_rows, scores_json
-from mien.evaluation.shift import target_json
-from mien.evaluation.sureness import sureness_json
+from mien.evaluation.predictions import score_rows
+from mien.evaluation.shift import score_target
+from mien.evaluation.sureness import measure_sureness
+from mien.metrics import Interval
 from mien.models.artifact import Contract, Threshold
+from mien.results.audit import (
+    Audit,
+    CorrectionsRecord,
+    Culprit,
+    DoubtfulLabel,
+    DoubtfulLabels,
+    ExaminedAudit,
+    Leakage,
+    PropertyScore,
+    Shortcuts,
+)
+from mien.results.behaviour import Corruption, CorruptionLevel, Covered, IntervalScore, Robustness
+from mien.results.scores import Scores
+from mien.results.study import CopyThresholds, Epoch, Methods, Splits, StudyPaths, StudyResults, TestedRun, Weights
+from mien.results.target import Causes, Effect, JpegQuality, Move, Reference, TargetResults
 from mien.settings.budget import Budget
 from mien.settings.by_name import made as made_settings
 from mien.settings.run import HeadRun, NetworkRun, RunConfig
 from mien.settings.study import StudySettings
-from mien.settings.toml import as_builtins
 from mien.settings.training import HeadSettings, TrainSettings
 
 LABELS = ("anger", "happy", "sad_in_a_folder_with_a_rather_long_name")
@@ -44,10 +60,10 @@ DOUBTS = ((3, "happy", 0.02), (25, LABELS[2], 0.04), (27, LABELS[2], 0.11))
 
 @dataclass(frozen=True)
 class Made:
-    """A small study without a trained model: everything that ``write_report`` is given."""
+    """A small study without a trained model: its folder, with a report in it, and what that was written from."""
 
     folder: Path
-    results: dict[str, Any]
+    results: StudyResults
     manifest: pl.DataFrame
     pixels: Pixels
 
@@ -141,113 +157,164 @@ def predict(rows: pl.DataFrame, sharp: float, seed: int) -> pl.DataFrame:
     return kept.with_columns(pl.Series(f"prob_{label}", probs[:, k]) for k, label in enumerate(LABELS))
 
 
-def make_history() -> list[dict[str, float]]:
-    return [
-        {
-            "epoch": float(e),
-            "updates": 4.0 * e,
-            "seconds": 1.0,
-            "learning_rate": 1e-3,
-            "train_loss": 2 / e,
-            "train_accuracy": 0.3 + 0.1 * e,
-            "train_macro_f1": 0.28 + 0.1 * e,
-            "val_loss": 2 / e + 0.1 * e,
-            "val_accuracy": 0.3 + 0.08 * e,
-            "val_macro_f1": (0.3, 0.42, 0.42, 0.35, 0.3)[e - 1],
-        }
+def make_history() -> tuple[Epoch, ...]:
+    return tuple(
+        Epoch(
+            epoch=float(e),
+            updates=4.0 * e,
+            seconds=1.0,
+            learning_rate=1e-3,
+            train_loss=2 / e,
+            train_accuracy=0.3 + 0.1 * e,
+            train_macro_f1=0.28 + 0.1 * e,
+            val_loss=2 / e + 0.1 * e,
+            val_accuracy=0.3 + 0.08 * e,
+            val_macro_f1=(0.3, 0.42, 0.42, 0.35, 0.3)[e - 1],
+        )
         for e in range(1, 6)
-    ]
-
-
-def make_run(name: str, config: RunConfig, rows: pl.DataFrame, strength: float) -> tuple[dict[str, Any], pl.DataFrame]:
-    predictions = predict(rows, strength, len(name))
-    by_split = {s: predictions.filter(pl.col("split") == s) for s in ("train", "val", "test")}
-    scores = {split: scores_json(score_rows(part, LABELS)) for split, part in by_split.items()}
-    history = make_history() if isinstance(config, NetworkRun) else []
-    fit = fit_verdict(scores["train"], scores["val"], history)
-    backbones = [] if isinstance(config, NetworkRun) else [{"name": "some-net", "licence": "MIT", "sha256": "5" * 64}]
-    about = {"config": as_builtins(config), "fit": fit, "history": history, "backbones": backbones}
-    return scores | about, predictions
-
-
-def data_json(rows: pl.DataFrame, name: str) -> dict[str, Any]:
-    source = Source(name, f"/home/somebody/{name}", (), lambda file: b"")
-    return audit_json(Collection((source,), {}), audit(rows))
-
-
-def examined_json(rows: pl.DataFrame) -> dict[str, Any]:
-    """What the audit found with a model, made up."""
-    culprits = (
-        Culprit("format", "WEBP", "happy", 39, 49, 0.1676, 1e-9),
-        Culprit("banner", "any", LABELS[2], 61, 94, 0.1677, 1e-6),
     )
-    scores = (PropertyScore("format", 0.311, 0.152, 0.001), PropertyScore("aspect", 0.161, 0.151, 0.7))
-    shortcuts = Shortcuts(True, 0.4321, 0.1567, 0.1789, 0.001, 57, 60, scores, culprits)
+
+
+def make_run(name: str, config: RunConfig, rows: pl.DataFrame, strength: float) -> tuple[TestedRun, pl.DataFrame]:
+    predictions = predict(rows, strength, len(name))
+    train, val, test = (
+        score_rows(predictions.filter(pl.col("split") == split), LABELS) for split in ("train", "val", "test")
+    )
+    history = make_history() if isinstance(config, NetworkRun) else ()
+    fit = fit_verdict(train, val, history, stopped_early=False)
+    backbones = () if isinstance(config, NetworkRun) else (Weights(name="some-net", licence="MIT", sha256="5" * 64),)
+    run = TestedRun(
+        train=train, val=val, test=test, config=config, fit=fit, history=history, backbones=backbones, target=None
+    )
+    return run, predictions
+
+
+def counted(rows: pl.DataFrame, name: str) -> Audit:
+    source = Source(name, f"/home/somebody/{name}", (), lambda file: b"")
+    return count_audit(Collection((source,), {}), rows)
+
+
+def examined(rows: pl.DataFrame, name: str) -> ExaminedAudit:
+    """The counts, and what the audit found with a model, made up."""
+    culprits = (
+        Culprit(property="format", what="WEBP", label="happy", count=39, of=49, expected=0.1676, p=1e-9),
+        Culprit(property="banner", what="any", label=LABELS[2], count=61, of=94, expected=0.1677, p=1e-6),
+    )
+    scores = (
+        PropertyScore(property="format", macro_f1=0.311, chance=0.152, p=0.001),
+        PropertyScore(property="aspect", macro_f1=0.161, chance=0.151, p=0.7),
+    )
+    shortcuts = Shortcuts(
+        level=0.01,
+        found=True,
+        tells_classes=True,
+        macro_f1=0.4321,
+        chance=0.1567,
+        chance_high=0.1789,
+        p=0.001,
+        pictures=57,
+        photos=60,
+        properties=scores,
+        culprits=culprits,
+    )
     doubtful = rows.filter("is_doubtful").sort("label_quality")
     entries = doubtful.select("id", "path", "row", "label", "suggested_label", "label_quality").to_dicts()
-    return {
-        "shortcuts": dataclasses.asdict(shortcuts),
-        "doubtful_labels": {"reason": None, "judged": 60, "found": 3, "accuracy": 0.6346, "list": entries},
-        "leakage": leakage_json((0.004, 0.021), (-0.002, 0.034)),
-    }
+    return ExaminedAudit(
+        **asdict(counted(rows, name)),
+        shortcuts=shortcuts,
+        doubtful_labels=DoubtfulLabels(
+            judged=60, found=3, accuracy=0.6346, folds=5, list=tuple(DoubtfulLabel(**entry) for entry in entries)
+        ),
+        leakage=leakage((0.004, 0.021), (-0.002, 0.034)),
+    )
 
 
-def leakage_json(*intervals: tuple[float, float]) -> dict[str, Any]:
+def leakage(*intervals: tuple[float, float]) -> Leakage:
     """Premiums of the grouped and of the series division, in the middle of their intervals."""
     premiums = {
-        method: {"value": (low + high) / 2, "interval": [low, high]}
+        method: premium((low + high) / 2, Interval(low, high))
         for method, (low, high) in zip(("grouped", "series"), intervals, strict=True)
     }
-    macro_f1 = {"naive": 0.7891} | {method: 0.7891 - premium["value"] for method, premium in premiums.items()}
-    return {"macro_f1": macro_f1, "premium": premiums, "reason": None}
+    macro_f1 = {"naive": 0.7891} | {method: 0.7891 - each.value for method, each in premiums.items()}
+    return Leakage(macro_f1=macro_f1, premium=premiums, folds=5, repeats=3, resamples=2000)
 
 
-def add_target(results: dict[str, Any], manifest: pl.DataFrame) -> None:
+def made_scores(labels: Sequence[str] = ("a",), confusion: Sequence[Sequence[int]] = ((1,),), **about: Any) -> Scores:
+    """Scores of which only the answers are known, and what else is given."""
+    support = {label: sum(row) for label, row in zip(labels, confusion, strict=True)}
+    unknown: dict[str, Any] = dict.fromkeys(
+        ("macro_f1", "interval", "accuracy", "accuracy_interval", "chance_macro_f1", "majority_accuracy")
+    )
+    return Scores(
+        **unknown | {"per_class": {}, "images": sum(support.values()), "beats_chance": False} | about,
+        confusion=tuple(map(tuple, confusion)),
+        labels=tuple(labels),
+        support=support,
+    )
+
+
+def moved(name: str, change: float, low: float, high: float, base: float = 0.71) -> Move:
+    return Move(property=name, **asdict(effect(change, low, high, base)))
+
+
+def effect(change: float, low: float, high: float, base: float = 0.71) -> Effect:
+    return Effect(macro_f1=base + change, change=change, interval=Interval(low, high), lowers=high < 0)
+
+
+def with_target(results: StudyResults, manifest: pl.DataFrame) -> StudyResults:
     rows = manifest.filter(pl.col("source") == "other")
-    for name, run in results["runs"].items():
-        run["target"] = target_json(predict(rows, 1.0, len(name)), LABELS, run["test"])
+    scored = {name: score_target(predict(rows, 1.0, len(name)), LABELS, run.test) for name, run in results.runs.items()}
+    runs = {name: replace(run, target=scored[name]) for name, run in results.runs.items()}
     predictions = predict(rows, 1.0, len("probe"))
-    scored = results["runs"]["probe"]["target"]
-    names = scored["labels"]["matched"]
+    names = scored["probe"].labels.matched
     own = manifest.filter((pl.col("source") == "photos") & pl.col("split").is_not_null())
-    results["target"] = scored | {
-        "near_copies": 3,
-        "drift": drift_json(own, rows, names),
-        "confusion_changes": confusion_changes(results["runs"]["probe"]["test"], scored["shared"]),
-        "sureness": sureness_json(CONTRACT, predictions, names),
-        "reference": {"what": "a reference on the same photos", "accuracy": 0.3456, "macro_f1": 0.2347},
-        "data": data_json(rows, "other"),
-        "seen_in_training": 2,
-        "known_collections": [],
-        "recurring_groups": 0,
-        "causes": {
-            "images": 9,
-            "macro_f1": 0.71,
-            "moved": [
-                {"property": "grey", "macro_f1": 0.69, "change": -0.02, "interval": [-0.06, 0.02]},
-                {"property": "crop", "macro_f1": 0.5, "change": -0.21, "interval": [-0.3, -0.1]},
-            ],
-            "together": {"macro_f1": 0.43, "change": -0.28, "interval": [-0.4, -0.15]},
-            "reached": 0.4,
-            "unexplained": -0.03,
-            "jpeg": {"share": 0.8, "test": 91.0, "target": 62.0},
-        },
-        "mistakes": mistakes_json(confident_mistakes(predictions, LABELS, names)),
-        "error_rates": error_rates_json(predictions, manifest, LABELS, names),
-    }
+    reference = Reference(what="a reference on the same photos", accuracy=0.3456, macro_f1=0.2347)
+    target = TargetResults(
+        **asdict(replace(scored["probe"], reference=reference)),
+        near_copies=3,
+        drift=measure_drift(own, rows, names),
+        confusion_changes=confusion_changes(results.runs["probe"].test, scored["probe"].shared),
+        sureness=measure_sureness(CONTRACT, predictions, names),
+        data=counted(rows, "other"),
+        seen_in_training=2,
+        known_collections=(),
+        is_new=False,
+        causes=Causes(
+            images=9,
+            macro_f1=0.71,
+            moved=(moved("grey", -0.02, -0.06, 0.02), moved("crop", -0.21, -0.3, -0.1)),
+            together=effect(-0.28, -0.4, -0.15),
+            reached=0.4,
+            unexplained=-0.03,
+            jpeg=JpegQuality(share=0.8, test=91.0, target=62.0),
+        ),
+        mistakes=confident_mistakes(predictions, LABELS, names),
+        error_rates=error_rates(predictions, manifest, LABELS, names),
+    )
+    return replace(results, target=target, runs=runs)
 
 
-def made_curve(name: str, title: str, change: float) -> dict[str, Any]:
+def made_curve(name: str, title: str, change: float) -> Corruption:
     """Two levels, the second twice as bad; intervals of ±0.1."""
-    levels = {"5 %": change, "15 %": 2 * change}
-    points = [
-        {"level": k, "value": 0.1, "macro_f1": 0.71 + c, "change": c, "interval": [c - 0.1, c + 0.1]}
-        for k, c in levels.items()
-    ]
-    return {"corruption": name, "title": title, "unit": "of the range", "points": points}
+    levels = {"5 %": effect(change, change - 0.1, change + 0.1)}
+    levels["15 %"] = effect(2 * change, 2 * change - 0.1, 2 * change + 0.1)
+    points = tuple(CorruptionLevel(level=level, value=0.1, **asdict(point)) for level, point in levels.items())
+    return Corruption(corruption=name, title=title, unit="of the range", points=points)
 
 
-def make_results(manifest: pl.DataFrame) -> dict[str, Any]:
+def interval_score(macro_f1: float, low: float, high: float) -> IntervalScore:
+    return IntervalScore(macro_f1=macro_f1, interval=Interval(low, high))
+
+
+METHODS = Methods(
+    resamples=2000,
+    copies=CopyThresholds(
+        side=32, similarity=0.92, fine_similarity=0.88, series_similarity=0.85, most_pictures=24, most_share=0.02
+    ),
+)
+
+
+def make_results(manifest: pl.DataFrame) -> StudyResults:
     data = manifest.filter(pl.col("source") == "photos")
     used = data.filter(pl.col("split").is_not_null())
     train = TrainSettings(size=64, batch_size=8, budget=Budget(epochs=5), precision="fp32")
@@ -261,38 +328,44 @@ def make_results(manifest: pl.DataFrame) -> dict[str, Any]:
     test = made["probe"][1].filter(pl.col("split") == "test")
     parts = {s: used.filter(pl.col("split") == s) for s in ("train", "val", "test")}
     left = data.filter(pl.col("split_reason").is_not_null())
-    return {
-        "mien": "0.0.test",
-        "config": as_builtins(made_settings(StudySettings, data=("/home/somebody/photos",), seed=7)),
-        "data": data_json(data, "photos") | examined_json(data),
-        "labels": list(LABELS),
-        "corrections": {"file": "/home/somebody/findings.csv", "sha256": "5ade" * 16},
-        "splits": {
-            "counts": {s: dict(sorted(part["label"].value_counts().iter_rows())) for s, part in parts.items()},
-            "given": False,
-            "method": "grouped",
-            "groups": 0,
-            "moved": None,
-            "left_out": dict(zip(left["path"], left["split_reason"], strict=True)),
-        },
-        "selected": "probe",
-        "runs": {name: run for name, (run, _) in made.items()},
-        "comparisons": comparisons_json(val, LABELS, [("probe", "scratch")]),
-        "seconds": {"read": 1.0},
-        "paths": {"report": None, "run": "x", "model": "x/model.onnx"},
-        "mistakes": mistakes_json(confident_mistakes(test, LABELS)),
-        "error_rates": error_rates_json(test, manifest, LABELS),
-        "sureness": sureness_json(CONTRACT, test),
-        "robustness": {
-            "images": 9,
-            "of": 15,
-            "macro_f1": 0.71,
-            "curves": [made_curve("noise", "Noise", -0.31), made_curve("eyes", "Eyes covered", -0.02)],
-        },
-        "covered": {
-            "images": 9,
-            "whole": {"macro_f1": 0.71, "interval": [0.6, 0.8]},
-            "background": {"macro_f1": 0.52, "interval": [0.4, 0.6]},
-            "face": {"macro_f1": 0.63, "interval": [0.5, 0.7]},
-        },
-    }
+    chance = made["probe"][0].test.chance_macro_f1
+    assert chance is not None
+    return StudyResults(
+        mien="0.0.test",
+        config=made_settings(StudySettings, data=("/home/somebody/photos",), seed=7),
+        data=examined(data, "photos"),
+        labels=LABELS,
+        corrections=CorrectionsRecord(file="/home/somebody/findings.csv", sha256="5ade" * 16),
+        splits=Splits(
+            counts={s: dict(sorted(part["label"].value_counts().iter_rows())) for s, part in parts.items()},
+            given=False,
+            method="grouped",
+            groups=0,
+            moved=None,
+            left_out=dict(zip(left["path"], left["split_reason"], strict=True)),
+        ),
+        methods=METHODS,
+        selected="probe",
+        runs={name: run for name, (run, _) in made.items()},
+        comparisons=compare_runs(val, LABELS, [("probe", "scratch")]),
+        seconds={"read": 1.0},
+        paths=StudyPaths(run="x", model="x/model.onnx"),
+        mistakes=confident_mistakes(test, LABELS),
+        error_rates=error_rates(test, manifest, LABELS),
+        sureness=measure_sureness(CONTRACT, test),
+        robustness=Robustness(
+            images=9,
+            of=15,
+            macro_f1=0.71,
+            curves=(made_curve("noise", "Noise", -0.31), made_curve("eyes", "Eyes covered", -0.02)),
+        ),
+        covered=Covered(
+            images=9,
+            whole=interval_score(0.71, 0.6, 0.8),
+            background=interval_score(0.52, 0.4, 0.6),
+            face=interval_score(0.63, 0.5, 0.7),
+            chance=chance,
+            tells_without_face=chance < 0.4,
+        ),
+        target=None,
+    )

@@ -25,11 +25,13 @@ from mien.adapting.wording import short_rows
 from mien.data.collection import open_collection
 from mien.evaluation.predictions import photos_of_study
 from mien.labels import match_labels
+from mien.metrics import Interval
 from mien.models.artifact import HASH_LENGTH
 from mien.models.export import save_weights
 from mien.models.networks import as_one
 from mien.progress import Silent
 from mien.recognizer import Recognizer
+from mien.results.adaptation import AdaptPaths, AdaptResults, LeftOut, SideScores, Way
 from mien.settings.adapt import WAYS_TO_ADAPT, WITH_LABELS, AdaptSettings
 from mien.settings.by_name import made
 from mien.settings.recipes import FINETUNE, RECIPES
@@ -328,7 +330,27 @@ def test_weights_that_are_not_the_runs_are_refused(mien: Mien, tuned: Path, else
 
 
 def test_table_of_every_way_fits_a_terminal_of_80_columns() -> None:
-    side = {"macro_f1": 0.5, "change": -0.08, "interval": [-0.2, 0.05], "lowest": 0.5, "highest": 0.5}
-    ways = [{"way": way, "shots": 20 * (way in WITH_LABELS), "target": side, "home": side} for way in WAYS_TO_ADAPT]
-    widths = [max(map(len, column)) for column in zip(*short_rows({"ways": ways}), strict=True)]
+    change, verdict = Interval(-0.2, 0.05), "cannot tell"
+    side = SideScores(
+        macro_f1=0.5, accuracy=0.5, change=-0.08, interval=change, lowest=0.5, highest=0.5, verdict=verdict
+    )
+    results = AdaptResults(
+        config=AdaptConfig("study", "elsewhere"),
+        labels=("a", "b"),
+        recipe="probe",
+        target="elsewhere",
+        known_collections=(),
+        shared=("a", "b"),
+        pool={"a": 20, "b": 20},
+        scored={"a": 20, "b": 20},
+        home_images=40,
+        are_crops=False,
+        left_out=LeftOut(copies=0, other_kind=0),
+        too_many_shots=(),
+        ways=tuple(
+            Way(way=way, shots=20 * (way in WITH_LABELS), draws=1, target=side, home=side) for way in WAYS_TO_ADAPT
+        ),
+        paths=AdaptPaths(run="x", page="x/adapt.html"),
+    )
+    widths = [max(map(len, column)) for column in zip(*short_rows(results), strict=True)]
     assert sum(widths) + 2 * (len(widths) - 1) <= 80

@@ -111,15 +111,15 @@ def test_scores_are_means_over_draws_and_the_change_is_of_all_of_them(head: Head
         likeliest(features @ head[0].T + head[1], every),
     )
     found, each = (judged(some, before, side, LABELS) for some in (said, said[:1]))
-    scores = [judged([one], before, side, LABELS)["macro_f1"] for one in said]
-    assert found["macro_f1"] == pytest.approx(np.mean(scores))
-    assert (found["lowest"], found["highest"]) == (min(scores), max(scores))
-    assert found["change"] == pytest.approx(found["macro_f1"] - each["macro_f1"], abs=0.01)
-    assert found["interval"][0] < found["change"] < found["interval"][1] < 0
-    assert found["verdict"] == "worse"
+    scores = [judged([one], before, side, LABELS).macro_f1 for one in said]
+    assert found.macro_f1 == pytest.approx(np.mean(scores))
+    assert (found.lowest, found.highest) == (min(scores), max(scores))
+    assert found.change == pytest.approx(found.macro_f1 - each.macro_f1, abs=0.01)
+    assert found.interval.low < found.change < found.interval.high < 0
+    assert found.verdict == "worse"
     together = judged(said, before, side, LABELS, family=9)
-    assert together["interval"][0] < found["interval"][0]
-    assert together["interval"][1] > found["interval"][1]
+    assert together.interval.low < found.interval.low
+    assert together.interval.high > found.interval.high
 
 
 def test_answers_are_limited_to_the_shared_classes() -> None:

@@ -14,6 +14,7 @@ from conftest import Outcome, Study
 from mien.data.collection import open_collection
 from mien.evaluation.attention import GRID, explained, occlusion_map, with_heat
 from mien.recognizer import Recognizer
+from mien.results.behaviour import Mistake
 from pictures import BLUE, RED, colour_model
 
 
@@ -60,12 +61,13 @@ def test_file_that_is_gone_has_no_map_and_ends_nothing(small_study: Study, tmp_p
     data = Path(shutil.copytree(small_study.data, tmp_path / small_study.data.name))
     manifest = pl.read_parquet(small_study.folder / "manifest.parquet", glob=False)
     ours = manifest.filter((pl.col("status") == "ok") & (pl.col("source") == data.name)).head(2)
-    mistakes = [row | {"predicted": "sad"} for row in ours.select("id", "path").rows(named=True)]
+    photos = ours.select("id", "path", "row").rows(named=True)
+    mistakes = [Mistake(**photo, true="happy", predicted="sad", probability=0.9) for photo in photos]
     collection = open_collection([str(data)])
-    (data / mistakes[0]["path"]).unlink()
+    (data / mistakes[0].path).unlink()
     told = explained(mistakes, Recognizer(small_study.folder), collection, manifest, lambda n: None)
-    assert [entry["rests_on"] is None for entry in told] == [True, False]
-    assert [entry["path"] for entry in told] == [entry["path"] for entry in mistakes]
+    assert [entry.rests_on is None for entry in told] == [True, False]
+    assert [entry.path for entry in told] == [entry.path for entry in mistakes]
 
 
 def test_report_draws_it_below_the_photo(small_study: Study) -> None:

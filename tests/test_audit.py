@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from mien.data.audit import Audit, audit
-from mien.data.collection import open_collection
+from mien.data.audit import count_audit
+from mien.data.collection import Collection, open_collection
 from mien.data.duplicates import assign_groups
 from mien.data.intake import take_in
 from mien.data.manifest import SCHEMA, read_manifest, write_manifest
@@ -22,6 +22,7 @@ from mien.data.preprocess import View
 from mien.data.sources import Source, SourceFile, open_source
 from mien.errors import SourceError
 from mien.progress import Silent
+from mien.results.audit import Audit
 from pictures import class_files, encoded, pattern, png, write_files
 
 
@@ -44,8 +45,13 @@ def table_of(tmp_path: Path) -> Callable[[Mapping[str, bytes]], pl.DataFrame]:
 
 
 def audit_of(path: Path, folder: Path) -> Audit:
-    prepared = prepare([open_collection([str(path)])], [], folder, find_faces=False, progress=Silent())
-    return audit(prepared.manifest)
+    collection = open_collection([str(path)])
+    return count_audit(collection, prepare([collection], [], folder, find_faces=False, progress=Silent()).manifest)
+
+
+def audit(manifest: pl.DataFrame) -> Audit:
+    """The counts of a table, whatever it was opened as."""
+    return count_audit(Collection((Source("set", "set", (), lambda file: b""),), {}), manifest)
 
 
 Table = Callable[[Mapping[str, bytes]], pl.DataFrame]
@@ -54,9 +60,9 @@ Table = Callable[[Mapping[str, bytes]], pl.DataFrame]
 def test_copies_are_counted_by_group_and_by_file(table_of: Table) -> None:
     files = {"happy/a.png": png(1), "happy/b.png": png(1), "sad/c.png": png(2), "sad/d.png": png(3)}
     found = audit(table_of(files))
-    assert (found.exact.groups, found.near.groups, found.duplicate_files) == (1, 1, 1)
-    assert (found.exact.across_labels, found.exact.across_splits) == (0, {})
-    assert found.conflicting_labels == ()
+    assert (found.copies.exact.groups, found.copies.near.groups, found.duplicate_files) == (1, 1, 1)
+    assert (found.copies.exact.across_labels, found.copies.exact.across_splits) == (0, {})
+    assert (found.conflicting_labels, found.conflicts) == (0, ())
 
 
 def test_copies_across_given_splits_and_across_labels_are_counted(table_of: Table) -> None:
@@ -70,8 +76,16 @@ def test_copies_across_given_splits_and_across_labels_are_counted(table_of: Tabl
         "train/sad/f.png": png(3),
     }
     found = audit(table_of(files))
-    assert (found.exact.groups, found.exact.across_labels, found.exact.across_splits) == (2, 0, {"train+test": 1})
-    assert (found.near.groups, found.near.across_labels, found.near.across_splits) == (3, 1, {"train+test": 2})
+    assert (found.copies.exact.groups, found.copies.exact.across_labels, found.copies.exact.across_splits) == (
+        2,
+        0,
+        {"train+test": 1},
+    )
+    assert (found.copies.near.groups, found.copies.near.across_labels, found.copies.near.across_splits) == (
+        3,
+        1,
+        {"train+test": 2},
+    )
 
 
 def test_same_picture_under_two_labels_is_a_conflict(table_of: Table) -> None:
@@ -86,7 +100,7 @@ def test_same_picture_under_two_labels_is_a_conflict(table_of: Table) -> None:
             }
         )
     )
-    conflicts = {conflict.paths: (conflict.labels, conflict.exact) for conflict in found.conflicting_labels}
+    conflicts = {conflict.paths: (conflict.labels, conflict.exact) for conflict in found.conflicts}
     assert conflicts == {
         ("happy/a.png", "sad/b.png"): (("happy", "sad"), True),
         ("happy/c.png", "sad/d.jpg"): (("happy", "sad"), False),
@@ -129,8 +143,9 @@ def test_counts_of_a_messy_folder_add_up_to_its_files(messy: Path, tmp_path: Pat
     assert found.classes == {"happy": 5, "sad": 7}
     assert found.sources == {"photos": 12}
     assert found.imbalance == pytest.approx(7 / 5)
-    assert (found.exact.groups, found.near.groups, found.duplicate_files) == (2, 2, 2)
-    assert len(found.conflicting_labels) == found.near.across_labels == 1
+    assert (found.copies.exact.groups, found.copies.near.groups, found.duplicate_files) == (2, 2, 2)
+    assert found.conflicting_labels == len(found.conflicts) == found.copies.near.across_labels == 1
+    assert (found.exact_duplicate_groups, found.near_duplicate_groups, found.ignored) == (2, 2, 2)
     assert list(found.notes) == ["sad/dance.gif"]
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from msgspec.structs import asdict, replace
 from numpy.typing import NDArray
 from rich.console import Console
 
@@ -19,12 +20,15 @@ from mien.auditing.doubts import doubt_labels
 from mien.auditing.examine import MOST_JUDGED, Examined, examine, judges_labels
 from mien.auditing.findings import findings_of
 from mien.auditing.leakage import leak_premium
-from mien.data.audit import audit, audit_json
 from mien.data.collection import open_collection
 from mien.data.manifest import SCHEMA
 from mien.data.pixels import Pixels
 from mien.errors import MissingExtraError, SplitError
+from mien.metrics import Interval
 from mien.progress import Silent
+from mien.results.audit import Culprit, DoubtfulLabel, DoubtfulLabels, Leakage, Premium, Shortcuts
+from mien.results.commands import AuditedData, AuditPaths, AuditResults
+from mien.results.document import encode
 from mien.terminal import audit_summary
 from pictures import class_files, png, write_files
 
@@ -153,9 +157,10 @@ def test_series_without_likeness_are_worth_nothing() -> None:
 def test_series_too_few_for_folds_are_called_series(monkeypatch: pytest.MonkeyPatch) -> None:
     features, y = clusters(10)
     manifest = made_manifest([NAMES[i] for i in y], series=[min(i, 8) for i in range(30)])
-    found = looked_at(monkeypatch, manifest, features, leak_premium=True).results
-    assert found["doubtful_labels"]["reason"] is None
-    assert found["leakage"]["reason"] == "class 'sad' has 3 series, too few for 5 folds"
+    found = looked_at(monkeypatch, manifest, features, leak_premium=True)
+    assert found.doubtful_labels.reason is None
+    assert found.leakage is not None
+    assert found.leakage.reason == "class 'sad' has 3 series, too few for 5 folds"
 
 
 def test_premium_of_too_few_pictures_is_refused() -> None:
@@ -228,12 +233,12 @@ def test_doubts_land_in_the_manifest_and_in_the_results(monkeypatch: pytest.Monk
     assert 0 <= row["label_quality"] < 0.5
     unread = found.manifest.row(119, named=True)
     assert [unread[name] for name in ("is_doubtful", "suggested_label", "label_quality")] == [None] * 3
-    doubtful = found.results["doubtful_labels"]
-    assert doubtful["reason"] is None
-    assert doubtful["judged"] == 119
-    assert doubtful["found"] == found.manifest["is_doubtful"].sum()
-    assert doubtful["list"][0]["id"] == "set/7.png"
-    assert found.results["leakage"] is None
+    doubtful = found.doubtful_labels
+    assert doubtful.reason is None
+    assert (doubtful.judged, doubtful.folds) == (119, 5)
+    assert doubtful.found == found.manifest["is_doubtful"].sum()
+    assert doubtful.list[0].id == "set/7.png"
+    assert found.leakage is None
     said = findings_of(found.manifest).row(by_predicate=pl.col("row") == 7, named=True)
     assert said["findings"] == ["doubtful_label"]
     assert f"would say {NAMES[true[7]]} and gives {labels[7]} 0." in said["details"]
@@ -254,11 +259,11 @@ def test_a_class_of_few_pictures_is_a_reason_and_no_crash(monkeypatch: pytest.Mo
     labels[:2] = ["rare", "rare"]
     manifest = made_manifest(labels)
     found = looked_at(monkeypatch, manifest, features, leak_premium=True)
-    for part in (found.results["doubtful_labels"], found.results["leakage"]):
-        assert part["reason"] == "class 'rare' has 2 different pictures, too few for 5 folds"
+    for part in (found.doubtful_labels, found.leakage):
+        assert part is not None
+        assert part.reason == "class 'rare' has 2 different pictures, too few for 5 folds"
     assert found.manifest["is_doubtful"].null_count() == 30
-    strict_json(json.dumps(found.results))
-    said = screen(found.manifest, found.results, 500)
+    said = screen(found.manifest, found, 500)
     assert "doubtful labels: " in said
     assert "leak premium: " in said
 
@@ -267,10 +272,12 @@ def test_the_premium_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     features, y, groups = copied(45, 3)
     labels = [NAMES[i] for i in y]
     manifest = made_manifest(labels, near_group=(groups * 3).tolist(), series=(groups * 3).tolist())
-    found = looked_at(monkeypatch, manifest, features, leak_premium=True).results["leakage"]
-    assert found["reason"] is None
-    assert set(found["macro_f1"]) == {"naive", "grouped", "series"}
-    assert found["premium"]["grouped"]["value"] > 0.2
+    found = looked_at(monkeypatch, manifest, features, leak_premium=True).leakage
+    assert found is not None
+    assert found.reason is None
+    assert set(found.macro_f1) == {"naive", "grouped", "series"}
+    assert found.premium["grouped"].value > 0.2
+    assert found.premium["grouped"].verdict == "naive flatters"
 
 
 def test_why_labels_were_not_judged_is_said() -> None:
@@ -278,11 +285,11 @@ def test_why_labels_were_not_judged_is_said() -> None:
     options: dict[str, Any] = {"labels_unjudged": "not asked for", "seed": 3, "progress": Silent()}
     pixels = Pixels(Path("nowhere"))
     plain = examine(manifest, pixels, Path("nowhere"), leak_premium=False, **options)
-    assert plain.results["doubtful_labels"] == {"reason": "not asked for"}
-    assert plain.results["leakage"] is None
+    assert plain.doubtful_labels == DoubtfulLabels(reason="not asked for")
+    assert plain.leakage is None
     assert plain.manifest.equals(manifest)
     asked = examine(manifest, pixels, Path("nowhere"), leak_premium=True, **options)
-    assert asked.results["leakage"] == {"reason": "not asked for", "macro_f1": {}, "premium": {}}
+    assert asked.leakage == Leakage(reason="not asked for")
 
 
 # -- findings ---------------------------------------------------------------------------------------------------------
@@ -329,53 +336,55 @@ def test_without_a_search_for_faces_none_is_said_to_be_missing(mien: Mien, tmp_p
 # -- the first screen -------------------------------------------------------------------------------------------------
 
 
-def screen(manifest: pl.DataFrame, examined: dict[str, Any], width: int = 80, **changes: Any) -> str:
+def screen(manifest: pl.DataFrame, found: Examined, width: int = 80) -> str:
     """What the audit prints of a manifest, on a plain terminal of this width."""
     from mien.data.sources import Source
 
     source = Source("photos", "photos", (), lambda file: b"")
-    collection = type(open_collection(["demo"]))((source,), changes.pop("renamed", {}))
-    data = audit_json(collection, audit(manifest)) | examined
-    data |= {"findings": len(findings_of(manifest)), "faces_searched": True, "corrections": None}
+    collection = type(open_collection(["demo"]))((source,), {})
+    audit = dataclasses.replace(found, manifest=manifest).audit(collection)
+    data = AuditedData(**asdict(audit), corrections=None, findings=len(findings_of(manifest)))
+    results = AuditResults(data=data, paths=AuditPaths(findings=None))
+    strict_json(encode(results))
     console = Console(file=io.StringIO(), width=width, color_system=None)
-    console.print(audit_summary({"data": data | changes, "paths": {"findings": None}}))
+    console.print(audit_summary(results))
     return str(console.file.getvalue())  # type: ignore[attr-defined]
 
 
-CULPRIT = {
-    "property": "format",
-    "what": "WEBP",
-    "label": "disgust",
-    "count": 39,
-    "of": 49,
-    "expected": 0.168,
-    "p": 1e-9,
-}
-TROUBLES: dict[str, Any] = {
-    "shortcuts": {
-        "found": True,
-        "macro_f1": 0.345,
-        "chance": 0.171,
-        "p": 0.001,
-        "reason": None,
-        "culprits": [
+CULPRIT = Culprit(property="format", what="WEBP", label="disgust", count=39, of=49, expected=0.168, p=1e-9)
+DOUBTFUL = DoubtfulLabel(
+    id="photos/1",
+    path="pain/a-very-long-name-of-an-agency-1234567890.jpg",
+    row=1,
+    label="pain",
+    suggested_label="sad",
+    label_quality=0.1,
+)
+TROUBLES = Examined(
+    pl.DataFrame(),
+    Shortcuts(
+        level=0.01,
+        found=True,
+        tells_classes=True,
+        macro_f1=0.345,
+        chance=0.171,
+        p=0.001,
+        culprits=(
             CULPRIT,
-            CULPRIT | {"property": "bytes_per_pixel", "what": "0.0123 to 0.456", "count": 1234, "of": 5678},
-            CULPRIT | {"property": "border", "what": "any"},
-            CULPRIT | {"property": "is_grey", "what": "grey"},
-        ],
-    },
-    "doubtful_labels": {
-        "reason": None,
-        "found": 34,
-        "accuracy": 0.77,
-        "list": [{"path": "pain/a-very-long-name-of-an-agency-1234567890.jpg", "suggested_label": "sad"}] * 4,
-    },
-    "leakage": {
-        "reason": None,
-        "premium": {method: {"value": 0.0312, "interval": [-0.0123, 0.0712]} for method in ("grouped", "series")},
-    },
-}
+            replace(CULPRIT, property="bytes_per_pixel", what="0.0123 to 0.456", count=1234, of=5678),
+            replace(CULPRIT, property="border", what="any"),
+            replace(CULPRIT, property="is_grey", what="grey"),
+        ),
+    ),
+    DoubtfulLabels(judged=120, found=34, accuracy=0.77, folds=5, list=(DOUBTFUL,) * 4),
+    Leakage(
+        macro_f1={"naive": 0.5},
+        premium={
+            method: Premium(value=0.0312, interval=Interval(-0.0123, 0.0712), verdict="cannot tell")
+            for method in ("grouped", "series")
+        },
+    ),
+)
 
 
 def troubled() -> pl.DataFrame:
@@ -440,11 +449,7 @@ def test_long_names_are_cut_in_the_middle() -> None:
 
 
 def test_a_set_without_trouble_is_said_to_have_none() -> None:
-    clean = {
-        "shortcuts": {"found": False, "reason": None, "culprits": [], "macro_f1": 0.3},
-        "doubtful_labels": {"reason": None, "found": 0},
-        "leakage": None,
-    }
+    clean = Examined(pl.DataFrame(), Shortcuts(macro_f1=0.3), DoubtfulLabels(judged=20, accuracy=0.97), None)
     said = screen(made_manifest(["happy", "sad"] * 10), clean)
     assert "nothing that needs a look was found" in said
     assert "0 photos have a finding" in said
@@ -453,11 +458,8 @@ def test_a_set_without_trouble_is_said_to_have_none() -> None:
 
 
 def test_what_was_not_looked_for_is_said() -> None:
-    unasked = {
-        "shortcuts": {"found": False, "reason": "needs two classes of at least 20 distinct photos each"},
-        "doubtful_labels": {"reason": "not asked for"},
-        "leakage": None,
-    }
+    needs = "needs two classes of at least 20 distinct photos each"
+    unasked = Examined(pl.DataFrame(), Shortcuts(reason=needs), DoubtfulLabels(reason="not asked for"), None)
     said = screen(made_manifest(["happy", "sad"] * 10), unasked)
     assert "shortcuts: not looked for, needs two classes" in said
     assert "doubtful labels: not asked for" in said

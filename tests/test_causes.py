@@ -15,13 +15,14 @@ from mien.data.collection import open_collection
 from mien.data.compression import LUMA_TABLE
 from mien.data.prepare import Prepared, prepare
 from mien.data.preprocess import View, decode
-from mien.evaluation.causes import LEAST_PHOTOS, _compression, _Domain, _matched, _resolution, _Setting, causes_json
+from mien.evaluation.causes import LEAST_PHOTOS, _compression, _Domain, _matched, _resolution, _Setting, find_causes
 from mien.evaluation.predictions import predict_rows
-from mien.evaluation.shift import target_json
+from mien.evaluation.shift import score_target
 from mien.metrics import balance_difference
 from mien.progress import Silent
 from mien.recognizer import Recognizer
 from mien.reporting.causes import cause_sentences
+from mien.results.target import JpegQuality
 from pictures import colour_model, encoded, grainy, pattern, write_files
 
 EACH = 12
@@ -56,26 +57,28 @@ def test_grey_photos_elsewhere_are_the_cause_where_colour_decides(grey: bool, tm
     recognizer = Recognizer(colour_model(tmp_path / "model.onnx"))
     made, own, other = prepared(tmp_path, recognizer, grey=grey)
     predictions = predict_rows(recognizer, made.pixels, other, lambda n: None)
-    causes = causes_json(recognizer, made.pixels, own, other, target_json(predictions, recognizer.labels, None))
+    causes = find_causes(recognizer, made.pixels, own, other, score_target(predictions, recognizer.labels, None))
     assert causes is not None
-    assert causes["images"] == 3 * EACH
-    assert causes["macro_f1"] == 1
-    moved = {move["property"]: move for move in causes["moved"]}
+    assert causes.images == 3 * EACH
+    assert causes.macro_f1 == 1
+    moved = {move.property: move for move in causes.moved}
     assert ("grey" in moved) == grey
-    assert moved["class_balance"]["change"] == 0
+    assert moved["class_balance"].change == 0
     if grey:
-        assert moved["grey"]["macro_f1"] == pytest.approx(causes["reached"])
-        assert moved["grey"]["interval"][1] < 0
-    assert causes["unexplained"] == pytest.approx(causes["reached"] - causes["together"]["macro_f1"])
-    assert causes["unexplained"] == pytest.approx(0, abs=0.05)
+        assert moved["grey"].macro_f1 == pytest.approx(causes.reached)
+        assert moved["grey"].interval.high < 0
+        assert moved["grey"].lowers
+    assert not moved["class_balance"].lowers
+    assert causes.unexplained == pytest.approx(causes.reached - causes.together.macro_f1)
+    assert causes.unexplained == pytest.approx(0, abs=0.05)
 
 
 def test_too_few_photos_say_nothing_of_causes(tmp_path: Path) -> None:
     recognizer = Recognizer(colour_model(tmp_path / "model.onnx"))
     made, own, other = prepared(tmp_path, recognizer, grey=True)
     predictions = predict_rows(recognizer, made.pixels, other, lambda n: None)
-    scored = target_json(predictions, recognizer.labels, None)
-    assert causes_json(recognizer, made.pixels, own.head(5), other, scored) is None
+    scored = score_target(predictions, recognizer.labels, None)
+    assert find_causes(recognizer, made.pixels, own.head(5), other, scored) is None
 
 
 def test_photos_are_never_made_finer_than_they_are(tmp_path: Path) -> None:
@@ -146,17 +149,17 @@ def test_compression_elsewhere_is_measured_only_where_files_tell_of_it(tmp_path:
     made, own, other = prepared(tmp_path, recognizer, grey=False)
     assert other["jpeg_quality"].null_count() == len(other)
     predictions = predict_rows(recognizer, made.pixels, other, lambda n: None)
-    scored = target_json(predictions, recognizer.labels, None)
-    causes = causes_json(recognizer, made.pixels, own, other, scored)
+    scored = score_target(predictions, recognizer.labels, None)
+    causes = find_causes(recognizer, made.pixels, own, other, scored)
     assert causes is not None
-    assert causes["jpeg"] == {"share": 0, "test": None, "target": None}
-    assert "compression" not in {move["property"] for move in causes["moved"]}
+    assert causes.jpeg == JpegQuality(share=0, test=None, target=None)
+    assert "compression" not in {move.property for move in causes.moved}
     assert "not known" in cause_sentences(causes)[-1]
     as_jpegs = other.with_columns(pl.lit(40).alias("jpeg_quality"))
-    causes = causes_json(recognizer, made.pixels, own, as_jpegs, scored)
+    causes = find_causes(recognizer, made.pixels, own, as_jpegs, scored)
     assert causes is not None
-    assert causes["jpeg"] == {"share": 1, "test": None, "target": 40}
-    assert "compression" in {move["property"] for move in causes["moved"]}
+    assert causes.jpeg == JpegQuality(share=1, test=None, target=40)
+    assert "compression" in {move.property for move in causes.moved}
     assert "All of their files are JPEGs, of a median quality of 40" in cause_sentences(causes)[-1]
 
 

@@ -37,6 +37,8 @@ from mien.data.splits import assign_splits, parse_shares
 from mien.errors import ConfigError, OutputError, SplitError
 from mien.evaluation.predictions import write_predictions
 from mien.progress import Silent
+from mien.results.comparison import SizePoint
+from mien.results.document import encode
 from mien.settings.budget import Budget
 from mien.settings.by_name import made
 from mien.settings.choices import AUGMENTATIONS
@@ -100,7 +102,9 @@ def asked(data: Path, **rest: Any) -> CompareSettings:
 
 
 def compare(config: CompareSettings, folder: Path, *, resume: bool = False) -> dict[str, Any]:
-    return run_comparison(config, folder, resume=resume, progress=Silent())
+    """The results as they are printed."""
+    found: dict[str, Any] = strict_json(encode(run_comparison(config, folder, resume=resume, progress=Silent())))
+    return found
 
 
 # -- arms -------------------------------------------------------------------------------------------------------------
@@ -454,25 +458,28 @@ def test_the_terminal_shows_the_verdict(
 # -- growth -----------------------------------------------------------------------------------------------------------
 
 
-def points(law: Callable[[float], float], *, noise: float = 0.0) -> list[dict[str, Any]]:
+def points(law: Callable[[float], float], *, noise: float = 0.0) -> list[SizePoint]:
     rng = np.random.default_rng(0)
-    return [{"photos": n, "by_pair": [law(n) + noise * rng.standard_normal() for _ in range(8)]} for n in
-            (60, 150, 300, 600)]  # fmt: skip
+    found = []
+    for n in (60, 150, 300, 600):
+        by_pair = tuple(law(n) + noise * rng.standard_normal() for _ in range(8))
+        found.append(SizePoint(share=n / 600, photos=n, macro_f1=float(np.mean(by_pair)), by_pair=by_pair))
+    return found
 
 
 def test_a_power_law_is_found_again() -> None:
     growth = extrapolated(points(lambda n: 0.9 - 2 * n**-0.5))
     assert growth is not None
-    assert growth["ceiling"] == pytest.approx(0.9, abs=0.01)
-    assert growth["at"][0]["photos"] == 1200
-    assert growth["at"][0]["macro_f1"] == pytest.approx(0.9 - 2 * 1200**-0.5, abs=0.005)
+    assert growth.ceiling == pytest.approx(0.9, abs=0.01)
+    assert growth.at[0].photos == 1200
+    assert growth.at[0].macro_f1 == pytest.approx(0.9 - 2 * 1200**-0.5, abs=0.005)
 
 
 def test_noise_widens_the_extrapolation() -> None:
     calm, loud = (extrapolated(points(lambda n: 0.9 - 2 * n**-0.5, noise=noise)) for noise in (0.005, 0.05))
     assert calm is not None
     assert loud is not None
-    width = [growth["at"][1]["interval"][1] - growth["at"][1]["interval"][0] for growth in (calm, loud)]
+    width = [growth.at[1].interval.high - growth.at[1].interval.low for growth in (calm, loud)]
     assert width[0] < width[1]
 
 

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 import timm
 import torch
+from mien.config import RunConfig, StudyConfig, read_toml, write_toml
 
 import mien.training.precision as precision
 import mien.training.run as running
 from conftest import Outcome, draw_set
 from mien.comparing.arms import CompareConfig, budgets, parse_arms
 from mien.comparing.compare import _Comparison
-from mien.config import RunConfig, StudyConfig, read_toml, write_toml
 from mien.errors import ConfigError
 from mien.models.networks import EmotionCNN
 from mien.training.precision import is_dense, multiplies_bf16, precision_by_rule, processor_features

@@ -249,7 +249,7 @@ def test_csv_has_a_column_for_every_class(mien: Mien, photos: Path, tmp_path: Pa
     ("options", "said"),
     [
         (("--csv", "--jsonl"), "not both"),
-        (("--faces", "most"), "choose one of largest, all"),
+        (("--faces", "most"), 'Choose from: "largest", "all"'),
         (("--fps", "0"), "--fps 0"),
         (("--max-error", "2"), "between 0 and 1"),
         (("--jsnol",), "Unknown option"),

@@ -10,12 +10,15 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
+from dataclasses import replace as with_settings
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from mien.options import TrainOptions
+from msgspec.structs import replace
 from PIL import Image
 
 from made_study import (
@@ -24,55 +27,70 @@ from made_study import (
     LABELS,
     VIEW,
     Made,
-    add_target,
     draw_face,
-    leakage_json,
+    leakage,
     make_history,
     make_manifest,
     make_results,
+    with_target,
 )
+from mien.auditing.leakage import _premium as premium
 from mien.data.pixels import Pixels, PixelWriter
+from mien.evaluation.exhibits import MOST_COPIES, exhibits
+from mien.metrics import Interval
 from mien.reporting import numerals
-from mien.reporting.advice import advise
-from mien.reporting.division import premium_verdict
+from mien.reporting.advice import TRUSTED_PROBE, advise
 from mien.reporting.figures import kept_epoch, learning_curves
-from mien.reporting.galleries import MOST_COPIES, galleries
 from mien.reporting.methods import methods
 from mien.reporting.report import SECTIONS, write_report
-from mien.reporting.wording import error_sentences, headline, warnings
+from mien.reporting.wording import error_sentences, fit_sentence, headline, warnings
+from mien.results.audit import Copies, CopiesFound, DoubtfulLabels, Leakage, Shortcuts
+from mien.results.behaviour import ErrorRate, ErrorRates
+from mien.results.exhibits import Exhibits
+from mien.results.scores import Scores
+from mien.results.study import FitVerdict, StudyResults
+from mien.settings.audit import LabelChecks
+from mien.settings.columns import Columns
 from mien.settings.recipes import FINETUNE
-from mien.settings.toml import as_builtins
+from mien.settings.run import NetworkRun
+from mien.settings.study import Report
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     folder = tmp_path_factory.mktemp("study")
     manifest = make_manifest()
-    results = make_results(manifest)
-    add_target(results, manifest)
+    results = with_target(make_results(manifest), manifest)
     with PixelWriter(folder / "pixels", [VIEW, FACE_VIEW], len(manifest)) as writer:
         for row in range(len(manifest)):
             face = draw_face(37 * row % 360, row % 2)
             writer.put(row, {VIEW.key: face, FACE_VIEW.key: face[::2, ::2]}, face[::2, ::2, 0])
     study = Made(folder, results, manifest, Pixels(folder / "pixels"))
-    write_report(folder, results, manifest, study.pixels)
+    written(study, folder)
     return study
 
 
 def written(made: Made, folder: Path, **changes: Any) -> str:
     """The report of a changed study."""
-    results = {k: v for k, v in (made.results | changes).items() if v is not None or k == "corrections"}
-    write_report(folder, results, made.manifest, made.pixels)
+    results = replace(made.results, **changes)
+    write_report(folder, results, shown(made, results) if results.config.photos else None)
     return (folder / "report.html").read_text(encoding="utf-8")
 
 
+def shown(made: Made, results: StudyResults, manifest: pl.DataFrame | None = None) -> Exhibits:
+    """The photos of a report."""
+    elsewhere = results.target.mistakes if results.target else ()
+    rows = made.manifest if manifest is None else manifest
+    return exhibits(results.data, results.mistakes, elsewhere, rows, made.pixels, seed=results.config.seed)
+
+
 def without_photos(made: Made) -> dict[str, Any]:
-    return changed(made, "config", report={"explain_mistakes": False, "no_photos": True})
+    return {"config": with_settings(made.results.config, report=Report(no_photos=True))}
 
 
 def changed(made: Made, part: str, **changes: Any) -> dict[str, Any]:
     """The results with something changed in one part, such as ``data``."""
-    return {part: made.results[part] | changes}
+    return {part: replace(getattr(made.results, part), **changes)}
 
 
 def plain(html: str) -> str:
@@ -184,7 +202,7 @@ def test_prints_on_white(made: Made, browser: Any, tmp_path: Path) -> None:
 
 
 def test_a_hostile_file_name_is_only_text(made: Made, browser: Any) -> None:
-    assert any(HOSTILE in mistake["path"] for mistake in made.results["mistakes"])
+    assert any(HOSTILE in mistake.path for mistake in made.results.mistakes)
     opened = show(browser, made.folder / "report.html")
     assert opened.page.title() != "owned"
     assert opened.page.locator("script, [onerror]").count() == 0
@@ -195,7 +213,7 @@ def test_a_hostile_file_name_is_only_text(made: Made, browser: Any) -> None:
 def test_photos_carry_no_metadata_and_keep_their_shape(made: Made, browser: Any) -> None:
     html = (made.folder / "report.html").read_text(encoding="utf-8")
     photos = re.findall(r'data:image/jpeg;base64,([^"]+)"', html)
-    assert len(photos) >= 16 + 2 + len(made.results["mistakes"])
+    assert len(photos) >= 16 + 2 + len(made.results.mistakes)
     for photo in photos:
         content = base64.b64decode(photo)
         image = Image.open(io.BytesIO(content))
@@ -237,12 +255,12 @@ def test_what_needs_a_look_comes_first_and_leads_to_its_part(made: Made, browser
 
 def test_numbers_of_the_audit_are_those_of_the_results(made: Made, browser: Any) -> None:
     text = plain((made.folder / "report.html").read_text(encoding="utf-8"))
-    data = made.results["data"]
-    shortcuts, near = data["shortcuts"], data["copies"]["near"]
-    assert f"macro-F1 {shortcuts['macro_f1']:.2f}, against {shortcuts['chance']:.2f} by chance" in text
+    data = made.results.data
+    shortcuts, near = data.shortcuts, data.copies.near
+    assert f"macro-F1 {shortcuts.macro_f1:.2f}, against {shortcuts.chance:.2f} by chance" in text
     assert "2 pictures taken for drawn (anger 2); 1 picture perhaps drawn (happy 1)" in text
-    assert f"{near['groups']} pictures stand more than once" in text
-    assert f"{data['duplicate_files']} files too many" in text
+    assert f"{near.groups} pictures stand more than once" in text
+    assert f"{data.duplicate_files} files too many" in text
     assert "Beside copies there is 1 series: 2 photos" in text
     assert "The probe agrees with only 63 % of all labels" in text
     assert f"1 photo dropped, 1 relabelled by a table with SHA-256 {'5ade' * 16}" in text
@@ -254,15 +272,15 @@ def test_numbers_of_the_audit_are_those_of_the_results(made: Made, browser: Any)
     ]
     cells = page.locator("#data table.marks tfoot td").all_inner_texts()
     flags = ("no_face", "several_faces", "tiny_face", "cut_face", "blurred_face", "blank")
-    assert [int(cell) for cell in cells] == [sum(data["flags"][flag].values()) for flag in flags]
+    assert [int(cell) for cell in cells] == [sum(data.flags[flag].values()) for flag in flags]
     rows = [row.locator("td").all_inner_texts() for row in page.locator("#data table.marks tbody tr").all()]
     assert [sum(map(int, column)) for column in zip(*rows, strict=True)] == [int(cell) for cell in cells]
 
 
 def test_what_was_not_looked_for_is_said_and_is_no_zero(made: Made, tmp_path: Path) -> None:
     parts = {
-        "shortcuts": {"found": False, "reason": "needs two classes", "culprits": [], "macro_f1": None},
-        "doubtful_labels": {"reason": "not asked for"},
+        "shortcuts": Shortcuts(reason="needs two classes"),
+        "doubtful_labels": DoubtfulLabels(reason="not asked for"),
         "leakage": None,
     }
     text = plain(written(made, tmp_path, **changed(made, "data", **parts)))
@@ -272,26 +290,25 @@ def test_what_was_not_looked_for_is_said_and_is_no_zero(made: Made, tmp_path: Pa
     assert "are doubtful" not in text
     assert "confident learning" not in text
     assert "gives a class away" not in text
-    leakage = {"reason": "class 'sad' is too small", "macro_f1": {}, "premium": {}}
-    text = plain(written(made, tmp_path, **changed(made, "data", leakage=leakage)))
+    too_small = changed(made, "data", leakage=Leakage(reason="class 'sad' is too small"))
+    text = plain(written(made, tmp_path, **too_small))
     assert "was not measured: class 'sad' is too small." in text
-    asked = changed(made, "data", **parts) | changed(
-        made, "config", checks={"check_labels": None, "leak_premium": True}
-    )
+    config = with_settings(made.results.config, checks=LabelChecks(leak_premium=True))
+    asked = changed(made, "data", **parts) | {"config": config}
     assert "was not measured: not asked for." in plain(written(made, tmp_path, **asked))
 
 
 def test_a_clean_set_needs_no_look(made: Made, tmp_path: Path) -> None:
-    none = {"groups": 0, "across_labels": 0, "across_splits": {}}
-    shortcuts = made.results["data"]["shortcuts"] | {"found": False, "p": 0.4, "culprits": ()}
+    none = Copies(groups=0, across_labels=0, across_splits={})
+    shortcuts = replace(made.results.data.shortcuts, found=False, tells_classes=False, p=0.4, culprits=())
     clean = {
-        "conflicts": [],
+        "conflicts": (),
         "conflicting_labels": 0,
-        "copies": {"exact": none, "near": none},
+        "copies": CopiesFound(exact=none, near=none),
         "series": (0, 0),
-        "flags": {flag: {} for flag in made.results["data"]["flags"]},
+        "flags": {flag: {} for flag in made.results.data.flags},
         "shortcuts": shortcuts,
-        "doubtful_labels": {"reason": None, "judged": 60, "found": 0, "accuracy": 0.97, "list": []},
+        "doubtful_labels": DoubtfulLabels(judged=60, found=0, accuracy=0.97, folds=5),
     }
     html = written(made, tmp_path, **changed(made, "data", **clean), corrections=None)
     text = plain(html)
@@ -303,20 +320,24 @@ def test_a_clean_set_needs_no_look(made: Made, tmp_path: Path) -> None:
     assert "Drawings 0 taken for drawn, 0 perhaps" in text
 
 
-def test_a_faint_shortcut_is_called_faint_and_is_no_concern(made: Made, tmp_path: Path) -> None:
-    """The audit calls it found at 1 in 100; between that and 1 in 20 there is something, but little."""
-    faint = made.results["data"]["shortcuts"] | {"found": False, "p": 0.03, "culprits": ()}
+def test_the_report_judges_shortcuts_by_the_stored_level_and_no_other(made: Made, tmp_path: Path) -> None:
+    """A probability of 3 in 100 is above the audit's level of 1 in 100; the report has no other level of its own."""
+    faint = replace(made.results.data.shortcuts, found=False, tells_classes=False, p=0.03, culprits=())
     html = written(made, tmp_path, **changed(made, "data", shortcuts=faint))
-    assert "does little better than chance, too little to be called a shortcut: macro-F1 0.43" in plain(html)
+    assert "a tiny model cannot tell the classes better than chance: macro-F1 0.43" in plain(html)
     assert 'href="#data-shortcuts"' not in html
     assert "predicts the class:" not in plain(html)
+    clear = replace(faint, found=True, tells_classes=True)
+    html = written(made, tmp_path, **changed(made, "data", shortcuts=clear))
+    assert 'href="#data-shortcuts"' in html
+    assert "predicts the class:" in plain(html)
 
 
 def test_copies_across_the_given_division_are_named(made: Made, tmp_path: Path) -> None:
-    copies = {
-        "exact": {"groups": 700, "across_labels": 57, "across_splits": {"train+test": 531}},
-        "near": {"groups": 900, "across_labels": 60, "across_splits": {"train+test": 640, "val+train+test": 2}},
-    }
+    copies = CopiesFound(
+        exact=Copies(groups=700, across_labels=57, across_splits={"train+test": 531}),
+        near=Copies(groups=900, across_labels=60, across_splits={"train+test": 640, "val+train+test": 2}),
+    )
     text = plain(written(made, tmp_path, **changed(made, "data", copies=copies)))
     assert (
         "640 pictures stand in both train and test of the division that the data came with (531 byte for byte)" in text
@@ -328,30 +349,28 @@ def test_copies_across_the_given_division_are_named(made: Made, tmp_path: Path) 
 
 def test_galleries_show_the_photos_that_are_meant(made: Made) -> None:
     rows = made.manifest.sort("row")
-    shown = galleries(made.results, made.manifest, made.pixels)
-    assert [e.photo.path for e in shown["drawn"]] == [rows["path"][row] for row in (5, 6)]
-    assert [e.note for e in shown["drawn"]] == ["0.93", "0.91"]
-    assert [e.photo.path for e in shown["doubts"]] == [
-        entry["path"] for entry in made.results["data"]["doubtful_labels"]["list"]
-    ]
-    assert [[e.photo.path for e in g.exhibits] for g in shown["copies"]] == [[rows["path"][10], rows["path"][11]]]
-    assert [[e.photo.path for e in g.exhibits] for g in shown["series"]] == [[rows["path"][45], rows["path"][46]]]
-    assert [e.photo.path for e in shown["faces"]["blurred_face"]] == [rows["path"][9]]
-    assert shown["faces"]["blurred_face"][0].photo.width == FACE_VIEW.size
+    photos = shown(made, made.results)
+    assert [e.photo.path for e in photos.drawn] == [rows["path"][row] for row in (5, 6)]
+    assert [e.note for e in photos.drawn] == ["0.93", "0.91"]
+    assert [e.photo.path for e in photos.doubts] == [entry.path for entry in made.results.data.doubtful_labels.list]
+    assert [[e.photo.path for e in g.exhibits] for g in photos.copies] == [[rows["path"][10], rows["path"][11]]]
+    assert [[e.photo.path for e in g.exhibits] for g in photos.series] == [[rows["path"][45], rows["path"][46]]]
+    assert [e.photo.path for e in photos.faces["blurred_face"]] == [rows["path"][9]]
+    assert photos.faces["blurred_face"][0].photo.width == FACE_VIEW.size
 
 
 def test_every_label_of_a_contradiction_is_shown(made: Made) -> None:
     """A picture with many copies under one label, and one under another."""
     joined = pl.col("row").is_in([1, *range(14, 20), 41])
     manifest = made.manifest.with_columns(pl.when(joined).then(1).otherwise("near_group").alias("near_group"))
-    (group,) = galleries(made.results, manifest, made.pixels)["conflicts"]
+    (group,) = shown(made, made.results, manifest).conflicts
     assert {e.photo.label for e in group.exhibits} == {LABELS[0], LABELS[2]}
     assert (len(group.exhibits), group.more) == (MOST_COPIES, 4)
 
 
 def test_photos_of_two_sources_with_one_path_are_told_apart(made: Made) -> None:
     paths = pl.when(pl.col("row") == 41).then(pl.lit("anger/photo-of-1.png")).otherwise("path").alias("path")
-    (group,) = galleries(made.results, made.manifest.with_columns(paths), made.pixels)["conflicts"]
+    (group,) = shown(made, made.results, made.manifest.with_columns(paths)).conflicts
     assert [e.photo.label for e in group.exhibits] == [LABELS[0], LABELS[2]]
     assert len({e.photo.uri for e in group.exhibits}) == 2
 
@@ -368,8 +387,8 @@ def test_photos_of_two_sources_with_one_path_are_told_apart(made: Made) -> None:
 def test_a_premium_is_claimed_only_where_its_interval_leaves_zero_out(
     made: Made, tmp_path: Path, ends: tuple[float, float], verdict: str
 ) -> None:
-    assert premium_verdict(ends) == verdict
-    text = plain(written(made, tmp_path, **changed(made, "data", leakage=leakage_json(ends, ends))))
+    assert premium(sum(ends) / 2, Interval(*ends)).verdict == verdict
+    text = plain(written(made, tmp_path, **changed(made, "data", leakage=leakage(ends, ends))))
     assert text.count(verdict if verdict != "naive scores lower" else "The naive division scores lower") >= 2
     assert ("Divide by series" in text) is False
 
@@ -385,16 +404,17 @@ def test_the_leak_premium_stands_with_its_interval(made: Made, browser: Any) -> 
 
 
 def test_series_are_advised_where_they_are_shown_to_leak(made: Made) -> None:
-    leaking = made.results | changed(made, "data", leakage=leakage_json((-0.01, 0.02), (0.01, 0.05)))
+    leaking = replace(made.results, **changed(made, "data", leakage=leakage((-0.01, 0.02), (0.01, 0.05))))
     assert "Divide by series" in " ".join(advice.step for advice in advise(leaking))
-    by_series = leaking | {"splits": made.results["splits"] | {"method": "series"}}
+    by_series = replace(leaking, **changed(made, "splits", method="series"))
     assert "Divide by series" not in " ".join(advice.step for advice in advise(by_series))
 
 
 def test_a_division_by_people_is_not_called_one_by_photo(made: Made, tmp_path: Path) -> None:
     by_photo = plain((made.folder / "report.html").read_text(encoding="utf-8"))
     assert by_photo.count("by photo, not by person") == 3  # the answer, the split and the methods
-    grouped = changed(made, "splits", groups=34) | changed(made, "config", columns={"group_column": "subject"})
+    config = with_settings(made.results.config, columns=Columns(group_column="subject"))
+    grouped = changed(made, "splits", groups=34) | {"config": config}
     text = plain(written(made, tmp_path, **grouped))
     assert "by the groups given (34 groups, column “subject”): no group stands in two parts" in text
     assert "by photo, not by person" not in text
@@ -430,7 +450,7 @@ def test_methods_name_the_corrections_by_their_hash(made: Made) -> None:
     assert f"1 photo dropped, 1 photo given another label (table findings.csv, SHA-256 {'5ade' * 16})" in text
     assert "cosine of 0.92" in text
     assert "difference hash" not in text
-    without = " ".join(methods(made.results | {"corrections": None}))
+    without = " ".join(methods(replace(made.results, corrections=None)))
     assert "5ade" not in without
     assert "decisions of a person" not in without
 
@@ -443,10 +463,11 @@ def test_methods_name_pretrained_weights_by_licence_and_hash(made: Made) -> None
 
 def test_methods_tell_a_network_that_was_fine_tuned_from_one_that_was_not(made: Made) -> None:
     assert "scratch: EmotionCNN trained from scratch, 64 px input" in " ".join(methods(made.results))
-    train = as_builtins(replace(FINETUNE, members=3))
-    scratch = made.results["runs"]["scratch"]
-    tuned = scratch | {"config": scratch["config"] | {"name": "finetune", "train": train}}
-    text = " ".join(methods(made.results | {"runs": made.results["runs"] | {"finetune": tuned}}))
+    scratch = made.results.runs["scratch"]
+    assert isinstance(scratch.config, NetworkRun)
+    settings = replace(scratch.config, name="finetune", train=with_settings(FINETUNE, members=3))
+    runs = made.results.runs | {"finetune": replace(scratch, config=settings)}
+    text = " ".join(methods(replace(made.results, runs=runs)))
     told = text[text.index("finetune: ") :]
     for words in (
         "pretrained expression with a new linear layer, trained further on the face",
@@ -461,21 +482,24 @@ def test_methods_tell_a_network_that_was_fine_tuned_from_one_that_was_not(made: 
 
 def test_numbers_are_those_of_the_results(made: Made) -> None:
     text = plain((made.folder / "report.html").read_text(encoding="utf-8"))
-    test, data, target = made.results["runs"]["probe"]["test"], made.results["data"], made.results["target"]
-    for run in made.results["runs"].values():
-        for part in (run["val"], run["test"], run["target"]["shared"]):
-            assert f"{part['macro_f1']:.2f} ({part['interval'][0]:.2f} to {part['interval'][1]:.2f})" in text
-        assert run["fit"]["sentence"] in text
-    found = f"{data['files']} files were found: {data['images']} images that can be used, 1 unreadable and 1 dropped"
+    test, data, target = made.results.test, made.results.data, made.results.target
+    assert target is not None
+    for run in made.results.runs.values():
+        assert run.target is not None
+        for part in (run.val, run.test, run.target.shared):
+            assert part.interval is not None
+            assert f"{part.macro_f1:.2f} ({part.interval.low:.2f} to {part.interval.high:.2f})" in text
+        assert fit_sentence(run.fit) in text
+    found = f"{data.files} files were found: {data.images} images that can be used, 1 unreadable and 1 dropped"
     assert found in text
-    assert data["files"] == data["images"] + data["unreadable"] + data["dropped"]
+    assert data.files == data.images + data.unreadable + data.dropped
     assert "sad/broken.jpg empty file" in text
     assert "sad/notes.txt no image" in text
     assert "59 of 60 images stand in a part; 1 was left out." in text
-    assert f"would be right on {100 * test['majority_accuracy']:.0f} %." in text
+    assert f"would be right on {100 * test.majority_accuracy:.0f} %." in text
     assert "a reference on the same photos: accuracy 0.346, macro-F1 0.235." in text
-    assert f"accuracy {target['shared']['accuracy']:.3f}, macro-F1 {target['shared']['macro_f1']:.3f}" in text
-    assert "3 photos from elsewhere are copies, perhaps re-encoded, of photos" in text
+    assert f"accuracy {target.shared.accuracy:.3f}, macro-F1 {target.shared.macro_f1:.3f}" in text
+    assert "3 of 30 photos from elsewhere are copies" in text
 
 
 def test_a_class_without_photos_has_a_dash(made: Made, browser: Any) -> None:
@@ -487,7 +511,7 @@ def test_a_class_without_photos_has_a_dash(made: Made, browser: Any) -> None:
 
 
 def test_without_a_target_it_says_so(made: Made, tmp_path: Path) -> None:
-    runs = {name: {k: v for k, v in run.items() if k != "target"} for name, run in made.results["runs"].items()}
+    runs = {name: replace(run, target=None) for name, run in made.results.runs.items()}
     text = plain(written(made, tmp_path, target=None, runs=runs))
     assert "was not measured" in text
     assert "Test on photos from elsewhere before relying on it." in text
@@ -503,8 +527,10 @@ def test_the_same_results_give_the_same_bytes_and_nothing_half_written(made: Mad
     assert [path.name for path in first.iterdir()] == ["report.html"]
 
 
-def scores_between(low: float, high: float) -> dict[str, Any]:
-    return {"macro_f1": (low + high) / 2, "interval": [low, high], "chance_macro_f1": 0.3}
+def scores_between(scores: Scores, low: float, high: float) -> Scores:
+    """Scores with this interval, where chance is 0.3."""
+    about = {"macro_f1": (low + high) / 2, "interval": Interval(low, high), "chance_macro_f1": 0.3}
+    return replace(scores, **about, beats_chance=low > 0.3)
 
 
 @pytest.mark.parametrize(
@@ -517,15 +543,14 @@ def scores_between(low: float, high: float) -> dict[str, Any]:
     ],
 )
 def test_the_headline_claims_no_more_than_was_measured(
-    test: tuple[float, float], elsewhere: tuple[float, float] | None, told: str
+    made: Made, test: tuple[float, float], elsewhere: tuple[float, float] | None, told: str
 ) -> None:
-    results: dict[str, Any] = {
-        "labels": LABELS,
-        "selected": "probe",
-        "runs": {"probe": {"test": scores_between(*test)}},
-    }
+    run, target = made.results.run, made.results.target
+    assert target is not None
+    runs = {"probe": replace(run, test=scores_between(run.test, *test))}
     if elsewhere:
-        results["target"] = {"shared": scores_between(*elsewhere)}
+        target = replace(target, shared=scores_between(target.shared, *elsewhere))
+    results = replace(made.results, runs=runs, target=target if elsewhere else None)
     assert told in headline(results)
 
 
@@ -537,35 +562,84 @@ def test_advice_is_concrete(made: Made) -> None:
     assert "Decide whether 2 drawings belong in." in steps
     assert "Look again at 3 doubtful labels, the most doubtful first." in steps
     assert "the table whose SHA-256 begins with 5ade5ade5ade." in steps
-    uncorrected = " ".join(advice.reason for advice in advise(made.results | {"corrections": None}))
+    uncorrected = " ".join(advice.reason for advice in advise(replace(made.results, corrections=None)))
     assert "mien audit DATA --out findings.csv" in uncorrected
     assert "Take the overlap out" in steps
     assert "Add “surprise” to the training photos" in steps
-    test = made.results["runs"]["probe"]["test"]
-    assert numerals.count(4 * test["images"]) in steps
+    assert numerals.count(4 * made.results.test.images) in steps
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "is_advised"), [(TRUSTED_PROBE, True), (TRUSTED_PROBE - 0.01, False), (1 / 3, False)]
+)
+def test_doubts_of_a_probe_that_knows_little_are_no_work_for_a_person(
+    made: Made, accuracy: float, is_advised: bool
+) -> None:
+    doubtful = replace(made.results.data.doubtful_labels, accuracy=accuracy)
+    no_flags = {flag: {} for flag in made.results.data.flags}
+    only = changed(
+        made,
+        "data",
+        doubtful_labels=doubtful,
+        conflicting_labels=0,
+        flags=no_flags,
+    )
+    steps = " ".join(advice.step for advice in advise(replace(made.results, corrections=None, **only)))
+    assert ("doubtful label" in steps) is is_advised
+    assert ("Write your decisions" in steps) is is_advised
+
+
+@pytest.mark.parametrize("verdict", ["overfits", "underfits", "both"])
+@pytest.mark.parametrize("augment", [None, "none", "notebook", "elsewhere"])
+def test_advice_on_the_fit_names_only_what_can_be_set_and_was_not(
+    made: Made, augment: str | None, verdict: FitVerdict
+) -> None:
+    """A head, where no augmentation is given, is fitted to frozen features: it has neither epochs nor augmentation."""
+    run = made.results.runs["scratch" if augment else "probe"]
+    config = run.config
+    if augment:
+        assert config.train is not None
+        config = with_settings(config, train=with_settings(config.train, augment=augment))
+    run = replace(run, config=config, fit=replace(run.fit, verdict=verdict, still_rising=None))
+    results = replace(made.results, selected=config.name, runs={config.name: run})
+    (step,) = {advice.step for advice in advise(results)} - {advice.step for advice in advise(well_fitted(results))}
+    named = set(re.findall(r"--([a-z-]+)", step))
+    assert named <= {field.name.replace("_", "-") for field in fields(TrainOptions)}
+    if augment is None:
+        assert not named & {"augment", "epochs"}
+    assert f"--augment {augment}" not in step
+
+
+def well_fitted(results: StudyResults) -> StudyResults:
+    fit = replace(results.run.fit, verdict="balanced")
+    return replace(results, runs={results.selected: replace(results.run, fit=fit)})
 
 
 def test_only_bins_whose_intervals_lie_apart_are_spoken_of() -> None:
-    def bins(*ends: tuple[int, float, float]) -> list[dict[str, Any]]:
-        return [
-            {"bin": f"b{i}", "images": n, "error_rate": (low + high) / 2, "interval": [low, high]}
+    def rates_of(title: str, *ends: tuple[int, float, float]) -> ErrorRates:
+        bins = tuple(
+            ErrorRate(bin=f"b{i}", images=n, error_rate=(low + high) / 2, interval=Interval(low, high))
             for i, (n, low, high) in enumerate(ends)
-        ]
+        )
+        return ErrorRates(property=title, title=title, bins=bins)
 
     rates = [
-        {"title": "apart", "bins": bins((50, 0.1, 0.2), (50, 0.3, 0.4))},
-        {"title": "together", "bins": bins((50, 0.1, 0.3), (50, 0.2, 0.4))},
-        {"title": "few", "bins": bins((3, 0.1, 0.2), (50, 0.3, 0.4))},
+        rates_of("apart", (50, 0.1, 0.2), (50, 0.3, 0.4)),
+        rates_of("together", (50, 0.1, 0.3), (50, 0.2, 0.4)),
+        rates_of("few", (3, 0.1, 0.2), (50, 0.3, 0.4)),
     ]
     told = error_sentences(rates)
     assert len(told) == 1
     assert told[0].startswith("By apart")
 
 
-def test_warns_of_overlap_only_where_there_is_one() -> None:
-    assert warnings({}) == []
-    assert warnings({"target": {"seen_in_training": 0, "recurring_groups": 0}}) == []
-    assert "1 picture stands both" in warnings({"target": {"recurring_groups": 1}})[0]
+def test_warns_of_overlap_only_where_there_is_one(made: Made) -> None:
+    assert made.results.target is not None
+    new = {"near_copies": 0, "seen_in_training": 0, "known_collections": (), "recurring_groups": 0, "is_new": True}
+    assert warnings(replace(made.results, target=None)) == []
+    assert warnings(replace(made.results, **changed(made, "target", **new))) == []
+    recurring = changed(made, "target", **new | {"recurring_groups": 1})
+    assert "1 picture stands both" in warnings(replace(made.results, **recurring))[0]
 
 
 def test_the_kept_epoch_is_the_first_best() -> None:

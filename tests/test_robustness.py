@@ -16,10 +16,12 @@ from mien.data.prepare import Prepared, prepare
 from mien.data.preprocess import View
 from mien.evaluation import robustness
 from mien.evaluation.covered import GREY
-from mien.evaluation.robustness import CORRUPTIONS, LEAST_PHOTOS, Corruption, robustness_json
+from mien.evaluation.robustness import CORRUPTIONS, LEAST_PHOTOS, Corruption, measure_robustness
+from mien.metrics import Interval
 from mien.progress import Silent
 from mien.recognizer import Recognizer
 from mien.reporting.robustness import robustness_panels, robustness_sentences
+from mien.results.behaviour import CorruptionLevel, Robustness
 from pictures import BLUE, GREEN, RED, colour_model, encoded, pattern, write_files
 
 FACE: dict[str, Any] = {
@@ -127,12 +129,13 @@ def test_scores_fall_where_the_model_is_hurt_and_only_there(
     recognizer, photos = coloured
     turned = Corruption("Turned colours", "", {"all": 1.0}, lambda image, view, photo, level: image[..., [1, 2, 0]])
     monkeypatch.setattr(robustness, "CORRUPTIONS", {"dark": CORRUPTIONS["dark"], "turned": turned})
-    found = robustness_json(recognizer, photos.pixels, photos.manifest)
+    found = measure_robustness(recognizer, photos.pixels, photos.manifest)
     assert found is not None
-    assert (found["images"], found["of"], found["macro_f1"]) == (30, 30, 1)
-    dark, bad = found["curves"]
-    assert [point["change"] for point in dark["points"]] == [0, 0]
-    assert bad["points"] == [{"level": "all", "value": 1.0, "macro_f1": 0, "change": -1, "interval": [-1, -1]}]
+    assert (found.images, found.of, found.macro_f1) == (30, 30, 1)
+    dark, bad = found.curves
+    assert [(point.change, point.lowers) for point in dark.points] == [(0, False)] * 2
+    lost = CorruptionLevel(level="all", value=1.0, macro_f1=0, change=-1, interval=Interval(-1, -1), lowers=True)
+    assert bad.points == (lost,)
     told = " ".join(robustness_sentences(found))
     assert "30 test photos were made worse" in told
     assert "It clearly loses with turned colours from all on (−1.00)." in told
@@ -148,22 +151,22 @@ def test_fewer_photos_are_taken_evenly_from_the_classes_and_it_is_said(
     some = robustness._some(photos.manifest, recognizer.contract.views)
     assert dict(some["label"].value_counts().iter_rows()) == {"anger": 10, "fear": 6, "sad": 4}
     assert set(some["id"]) == set(robustness._some(photos.manifest.reverse(), recognizer.contract.views)["id"])
-    found = robustness_json(recognizer, photos.pixels, photos.manifest)
+    found = measure_robustness(recognizer, photos.pixels, photos.manifest)
     assert found is not None
-    assert (found["images"], found["of"]) == (20, 30)
+    assert (found.images, found.of) == (20, 30)
     assert "20 of 30 test photos were made worse in one way at a time, fewer than all" in robustness_sentences(found)[0]
 
 
 def test_too_few_photos_say_nothing(coloured: tuple[Recognizer, Prepared], small_study: Study) -> None:
     recognizer, photos = coloured
-    assert robustness_json(recognizer, photos.pixels, photos.manifest.head(LEAST_PHOTOS - 1)) is None
+    assert measure_robustness(recognizer, photos.pixels, photos.manifest.head(LEAST_PHOTOS - 1)) is None
     assert small_study.results["robustness"] is None
     assert "Pictures that get worse" not in (small_study.folder / "report.html").read_text(encoding="utf-8")
 
 
 def test_drawings_say_their_numbers() -> None:
-    curves = [made_curve("noise", "Noise", -0.31), made_curve("eyes", "Eyes covered", -0.02)]
-    panels = robustness_panels({"macro_f1": 0.71, "curves": curves}, 0.3)
+    curves = (made_curve("noise", "Noise", -0.31), made_curve("eyes", "Eyes covered", -0.02))
+    panels = robustness_panels(Robustness(images=9, of=15, macro_f1=0.71, curves=curves), 0.3)
     assert [panel.title for panel in panels] == ["Noise", "Eyes covered"]
     assert "macro-F1 0.71 as it is, 0.40 at 5 %, 0.09 at 15 %" in panels[0].svg
     assert "http" not in panels[0].svg

@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from mien.auditing.shortcuts import Culprit, Shortcuts, find_shortcuts
+from mien.auditing.shortcuts import find_shortcuts
+from mien.results.audit import Culprit, Shortcuts
 
 LABELS = ("anger", "fear", "happy", "sad")
 
@@ -64,6 +65,18 @@ def the_culprit(found: Shortcuts) -> Culprit:
 def test_random_labels_have_no_shortcut() -> None:
     alarms = [seed for seed in range(12) if find_shortcuts(manifest(250, seed), seed).found]
     assert not alarms
+
+
+def test_both_judgements_follow_from_the_stored_level_and_what_was_found() -> None:
+    told = []
+    for table in (manifest(250, 1), plant(manifest(400, 2), "sad", 0.3, format="WEBP")):
+        found = find_shortcuts(table, 0)
+        assert found.p is not None
+        assert found.level is not None
+        assert found.tells_classes == (found.p <= found.level)
+        assert found.found == (found.tells_classes or bool(found.culprits))
+        told.append(found.tells_classes)
+    assert told == [False, True]
 
 
 def test_scores_of_random_labels_lie_around_chance() -> None:

@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
+from mien.config import StudyConfig, read_toml
 
 from conftest import Outcome, Study, start
-from mien.config import StudyConfig, read_toml
 from mien.progress import Silent
 from mien.study import run_training
 from test_resume import assert_same, stop, train_command, trained, wait_for_epochs

@@ -33,6 +33,7 @@ from mien.models.networks import (
 )
 from mien.progress import Silent
 from mien.recognizer import Recognizer
+from mien.results.document import encode
 from mien.settings.budget import Budget
 from mien.settings.by_name import changed, made
 from mien.settings.study import StudySettings
@@ -216,8 +217,8 @@ def test_training_alone_leaves_the_test_photos_unread(tmp_path: Path, small_stud
     results = run_training(config, tmp_path / "out", resume=False, progress=Silent())
     rows = pl.read_parquet(tmp_path / "out" / "runs" / "scratch" / "predictions.parquet")
     assert set(rows["split"]) == {"train", "val"}
-    assert "test" not in results["runs"]["scratch"]
-    assert results["paths"]["report"] is None
+    assert "test" not in strict_json(encode(results))["runs"]["scratch"]
+    assert results.paths.report is None
     assert not (tmp_path / "out" / "report.html").exists()
     history = read_history(tmp_path / "out" / "runs" / "scratch" / "history.csv")
     assert history[-1]["updates"] == 5  # a budget in updates ends amid an epoch
@@ -241,9 +242,11 @@ def test_what_the_audit_found_stands_in_the_manifest(small_study: Study, manifes
 
 
 def trained(data: tuple[str, ...], folder: Path, *, resume: bool = False, **changes: Any) -> dict[str, Any]:
-    """Train one update; what counts is how the photos were taken in."""
+    """The results, as they are printed, of training one update; what counts is how the photos were taken in."""
     asked = {"recipes": ("scratch",), "size": 32, "updates": 1, "precision": "fp32", "device": "cpu"} | changes
-    return run_training(made(StudySettings, data=data, **asked), folder, resume=resume, progress=Silent())
+    settings = made(StudySettings, data=data, **asked)
+    found: dict[str, Any] = strict_json(encode(run_training(settings, folder, resume=resume, progress=Silent())))
+    return found
 
 
 def divided(folder: Path) -> pl.DataFrame:
@@ -525,8 +528,9 @@ def test_a_report_without_photos_holds_neither_photos_nor_their_names(small_stud
     assert "data:image/png" not in page
     names = [path.name for root in (small_study.data, small_study.target) for path in root.rglob("*.*")]
     assert [name for name in names if name in page] == []
+    told = strict_json(encode(results))["runs"]
     for name in STUDY_RECIPES:
-        assert numbers(results["runs"][name]) == numbers(small_study.results["runs"][name])
+        assert numbers(told[name]) == numbers(small_study.results["runs"][name])
 
 
 def test_the_report_asks_nothing_of_the_network(small_study: Study) -> None:

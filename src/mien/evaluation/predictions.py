@@ -20,6 +20,7 @@ from mien.recognizer import BATCH, Recognizer
 from mien.results.scores import ClassScores, Scores
 
 __all__ = [
+    "as_results",
     "photos_of_study",
     "predict_rows",
     "probabilities",
@@ -106,10 +107,11 @@ def score_rows(
     y_true = np.array([place[(names or {}).get(name, name)] for name in predictions["label"]], dtype=np.int64)
     best = probabilities(predictions, answers).argmax(1) if len(predictions) else np.zeros(0, np.int64)
     y_pred = np.array([place[label] for label in answers], dtype=np.int64)[best]
-    return _as_results(score(y_true, y_pred, every, groups=predictions["split_group"].to_numpy()))
+    return as_results(score(y_true, y_pred, every, groups=predictions["split_group"].to_numpy()))
 
 
-def _as_results(found: metrics.Scores) -> Scores:
+def as_results(found: metrics.Scores) -> Scores:
+    """Scores as they are stored."""
     interval, chance = found.macro_f1_interval, found.chance
     return Scores(
         macro_f1=found.macro_f1,
