@@ -335,7 +335,7 @@ def test_table_of_every_way_fits_a_terminal_of_80_columns() -> None:
         macro_f1=0.5, accuracy=0.5, change=-0.08, interval=change, lowest=0.5, highest=0.5, verdict=verdict
     )
     results = AdaptResults(
-        config=AdaptConfig("study", "elsewhere"),
+        config=AdaptSettings(model="study", target="elsewhere"),
         labels=("a", "b"),
         recipe="probe",
         target="elsewhere",

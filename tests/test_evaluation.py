@@ -12,7 +12,6 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mien.config import HeadSettings, RunConfig
 from PIL import Image
 
 from conftest import Study
@@ -36,6 +35,8 @@ from mien.results.scores import ClassScores
 from mien.results.study import Epoch
 from mien.settings.columns import Columns
 from mien.settings.recipes import NOTEBOOK
+from mien.settings.run import HeadRun, NetworkRun
+from mien.settings.training import HeadSettings
 from pictures import BLUE, GREEN, RED, WHITE, colour_model, encoded, write_files
 
 LABELS = ("anger", "happy", "sad")
@@ -296,9 +297,14 @@ def test_early_stopping_is_told_from_a_spent_budget(
     scores: list[float], patience: int | None, monitor: Literal["accuracy", "macro_f1"], is_stopped: bool
 ) -> None:
     train = dataclasses.replace(NOTEBOOK, stop_patience=patience, monitor=monitor)
-    config = RunConfig("notebook", "notebook", 7, "cpu", LABELS, train=train)
+    config = NetworkRun(name="notebook", recipe="notebook", seed=7, device="cpu", labels=LABELS, train=train)
     assert stopped_early(config, epochs(scores)) is is_stopped
-    assert stopped_early(RunConfig("probe", "probe", 7, "cpu", LABELS, head=HeadSettings()), ()) is False
+    assert (
+        stopped_early(
+            HeadRun(name="probe", recipe="probe", seed=7, device="cpu", labels=LABELS, head=HeadSettings()), ()
+        )
+        is False
+    )
 
 
 def test_most_confident_mistakes_come_first() -> None:

@@ -11,25 +11,29 @@ from typing import Any
 import pytest
 import timm
 import torch
-from mien.config import RunConfig, StudyConfig, read_toml, write_toml
 
 import mien.training.precision as precision
 import mien.training.run as running
 from conftest import Outcome, draw_set
-from mien.comparing.arms import CompareConfig, budgets, parse_arms
+from mien.comparing.arms import budgets, parse_arms
 from mien.comparing.compare import _Comparison
 from mien.errors import ConfigError
 from mien.models.networks import EmotionCNN
+from mien.settings.by_name import changed, made
+from mien.settings.compare import CompareSettings
+from mien.settings.run import NetworkRun, RunConfig, read_run
+from mien.settings.study import StudySettings
+from mien.settings.toml import write_toml
 from mien.training.precision import is_dense, multiplies_bf16, precision_by_rule, processor_features
 from mien.training.recipes import resolve_run
 from mien.training.run import decided_run, with_precision
 
-ASKED = StudyConfig(data=("photos",), device="cpu")
+ASKED = made(StudySettings, data=("photos",), device="cpu")
 LABELS = ("happy", "sad")
 
 
 def of(run: RunConfig) -> str:
-    assert run.train is not None
+    assert isinstance(run, NetworkRun)
     return run.train.precision
 
 
@@ -126,17 +130,18 @@ def test_run_in_another_precision_than_asked_for_is_not_taken_for_it(
     able(monkeypatch, True)
     write_toml(decided_run(resolve_run("scratch", ASKED, LABELS), tmp_path), tmp_path / "config.toml")
     with pytest.raises(ConfigError, match="other settings"):
-        decided_run(resolve_run("scratch", replace(ASKED, precision="fp32"), LABELS), tmp_path)
+        decided_run(resolve_run("scratch", changed(ASKED, precision="fp32"), LABELS), tmp_path)
 
 
 def test_runs_of_a_comparison_are_told_apart_by_their_precision(monkeypatch: pytest.MonkeyPatch) -> None:
-    config = CompareConfig(("photos",), ("augment=none", "augment=notebook"), epochs=1, precision="auto", device="cpu")
-    arms, data = parse_arms(config.all_arms), SimpleNamespace(labels=LABELS)
-    asked = _Comparison(config, data, None, arms, budgets(config), (0, 1))
+    arms = ("augment=none", "augment=notebook")
+    config = made(CompareSettings, data=("photos",), arms=arms, epochs=1, precision="auto", device="cpu")
+    parsed, data = parse_arms(config.comparison.all_arms), SimpleNamespace(labels=LABELS)
+    asked = _Comparison(config, data, None, parsed, budgets(config.budget), (0, 1))
     found = []
     for can in (True, False):
         able(monkeypatch, can)
-        found.append(of(asked.run(arms[0], asked.budgets[0], 1)))
+        found.append(of(asked.run(parsed[0], asked.budgets[0], 1)))
     assert found == ["bf16", "fp32"]
 
 
@@ -149,4 +154,4 @@ def test_decided_precision_is_said_and_written_down(
     outcome = mien("train", faces, "--recipe", "scratch", *options, "--precision", "auto", "--out", "out")
     assert outcome.code == 0, outcome.err
     assert "train scratch in bf16" in outcome.err
-    assert of(read_toml(RunConfig, tmp_path / "out" / "runs" / "scratch" / "config.toml")) == "bf16"
+    assert of(read_run(tmp_path / "out" / "runs" / "scratch" / "config.toml")) == "bf16"

@@ -10,14 +10,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from dataclasses import replace as with_settings
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
-from mien.options import TrainOptions
 from msgspec.structs import replace
 from PIL import Image
 
@@ -50,10 +49,11 @@ from mien.results.exhibits import Exhibits
 from mien.results.scores import Scores
 from mien.results.study import FitVerdict, StudyResults
 from mien.settings.audit import LabelChecks
+from mien.settings.by_name import option_fields
 from mien.settings.columns import Columns
 from mien.settings.recipes import FINETUNE
 from mien.settings.run import NetworkRun
-from mien.settings.study import Report
+from mien.settings.study import Report, StudySettings
 
 
 @pytest.fixture(scope="module")
@@ -604,7 +604,7 @@ def test_advice_on_the_fit_names_only_what_can_be_set_and_was_not(
     results = replace(made.results, selected=config.name, runs={config.name: run})
     (step,) = {advice.step for advice in advise(results)} - {advice.step for advice in advise(well_fitted(results))}
     named = set(re.findall(r"--([a-z-]+)", step))
-    assert named <= {field.name.replace("_", "-") for field in fields(TrainOptions)}
+    assert named <= {name.replace("_", "-").replace("recipes", "recipe") for name in option_fields(StudySettings)}
     if augment is None:
         assert not named & {"augment", "epochs"}
     assert f"--augment {augment}" not in step

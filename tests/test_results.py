@@ -14,8 +14,6 @@ import msgspec
 import numpy as np
 import polars as pl
 import pytest
-from mien.adapting.settings import AdaptConfig
-from mien.config import Budget, StudyConfig, read_toml
 from msgspec.structs import replace
 
 import mien.comparing.run as running
@@ -23,9 +21,8 @@ import mien.results
 from conftest import Study, strict_json
 from made_study import LABELS, make_manifest, make_results, predict, with_target
 from mien.adapting.adapt import run_adaptation
-from mien.auditing.run import AuditOptions, run_audit
+from mien.auditing.run import run_audit
 from mien.comparing.compare import run_comparison
-from mien.data.sources import TableColumns
 from mien.evaluation.evaluate import Evaluation, evaluate, write_mapping
 from mien.evaluation.exporting import export
 from mien.evaluation.predictions import score_rows
@@ -42,6 +39,12 @@ from mien.results.record import Record
 from mien.results.scores import RunComparison, Scores
 from mien.results.study import Fit, StudyResults, TrainResults
 from mien.results.target import ConfusionChange, Effect, TargetResults
+from mien.settings.adapt import AdaptSettings
+from mien.settings.audit import AuditSettings
+from mien.settings.by_name import made as made_settings
+from mien.settings.columns import Columns
+from mien.settings.study import StudySettings
+from mien.settings.toml import read_toml
 from mien.study import run_study, run_training
 from test_comparing import asked, made_up
 
@@ -62,24 +65,18 @@ KINDS: dict[str, type[Document]] = {
 
 def of_study(study: Study, folder: Path) -> Document:
     """Of the study gone on with, which trains nothing."""
-    return run_study(read_toml(StudyConfig, folder / "study.toml"), folder, resume=True, progress=Silent())
+    return run_study(read_toml(StudySettings, folder / "study.toml"), folder, resume=True, progress=Silent())
 
 
 def of_training(study: Study, folder: Path) -> Document:
-    config = StudyConfig(
-        data=(str(study.data),),
-        recipes=("scratch",),
-        size=32,
-        budget=Budget(updates=1),
-        precision="fp32",
-        device="cpu",
-    )
+    asked = {"recipes": ("scratch",), "size": 32, "updates": 1, "precision": "fp32", "device": "cpu"}
+    config = made_settings(StudySettings, data=(str(study.data),), **asked)
     return run_training(config, folder / "out", resume=False, progress=Silent())
 
 
 def of_audit(study: Study, folder: Path) -> Document:
-    options = AuditOptions(out=folder / "findings.csv", check_labels=True, leak_premium=True)
-    return run_audit([str(study.data)], options, Silent())
+    settings = made_settings(AuditSettings, data=(str(study.data),), check_labels=True, leak_premium=True)
+    return run_audit(settings, folder / "findings.csv", Silent())
 
 
 def of_evaluation(study: Study, folder: Path) -> Document:
@@ -87,12 +84,12 @@ def of_evaluation(study: Study, folder: Path) -> Document:
 
 
 def evaluated(study: Study, photos: Path, folder: Path) -> EvaluateResults:
-    options = Evaluation(TableColumns())
+    options = Evaluation(Columns())
     return evaluate(str(study.folder), [str(photos)], folder / "work", options=options, progress=Silent())
 
 
 def of_class_map(study: Study, folder: Path) -> Document:
-    return write_mapping(str(study.folder), [str(study.target)], folder / "map.toml", TableColumns())
+    return write_mapping(str(study.folder), [str(study.target)], folder / "map.toml", Columns())
 
 
 def of_export(study: Study, folder: Path) -> Document:
@@ -100,7 +97,8 @@ def of_export(study: Study, folder: Path) -> Document:
 
 
 def of_adaptation(study: Study, folder: Path) -> Document:
-    config = AdaptConfig(str(study.folder / "runs" / "probe"), str(study.target), shots=(0, 1), draws=1)
+    model = str(study.folder / "runs" / "probe")
+    config = made_settings(AdaptSettings, model=model, target=str(study.target), shots=(0, 1), draws=1)
     return run_adaptation(config, folder / "adapted", progress=Silent())
 
 

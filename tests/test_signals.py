@@ -10,10 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
-from mien.config import StudyConfig, read_toml
 
 from conftest import Outcome, Study, start
 from mien.progress import Silent
+from mien.settings.study import StudySettings
+from mien.settings.toml import read_toml
 from mien.study import run_training
 from test_resume import assert_same, stop, train_command, trained, wait_for_epochs
 from watched import listen_to_ctrl_c
@@ -175,7 +176,7 @@ def test_a_training_that_was_terminated_goes_on_as_if_left_alone(small_study: St
     assert not (tmp_path / "out" / "results.json").exists()
 
     run_training(
-        read_toml(StudyConfig, tmp_path / "out" / "study.toml"), tmp_path / "out", resume=True, progress=Silent()
+        read_toml(StudySettings, tmp_path / "out" / "study.toml"), tmp_path / "out", resume=True, progress=Silent()
     )
     assert_same(tmp_path / "out", small_study, ("scratch",))
 
@@ -205,7 +206,7 @@ def test_a_training_leaves_signals_to_its_caller(tmp_path: Path, monkeypatch: py
 
 WORKERS = """
 from mien.data.processes import processes
-from mien.ending import ended_by_signals
+from mien.cli.exits import ended_by_signals
 def work(number):
     import os, time
     print(end="")
