@@ -73,7 +73,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 def written(made: Made, folder: Path, **changes: Any) -> str:
     """The report of a changed study."""
     results = replace(made.results, **changes)
-    write_report(folder, results, shown(made, results) if results.config.photos else None)
+    write_report(folder, results, None if results.config.report.no_photos else shown(made, results))
     return (folder / "report.html").read_text(encoding="utf-8")
 
 
@@ -81,7 +81,7 @@ def shown(made: Made, results: StudyResults, manifest: pl.DataFrame | None = Non
     """The photos of a report."""
     elsewhere = results.target.mistakes if results.target else ()
     rows = made.manifest if manifest is None else manifest
-    return exhibits(results.data, results.mistakes, elsewhere, rows, made.pixels, seed=results.config.seed)
+    return exhibits(results.data, results.mistakes, elsewhere, rows, made.pixels, seed=results.config.randomness.seed)
 
 
 def without_photos(made: Made) -> dict[str, Any]:
