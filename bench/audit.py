@@ -24,11 +24,11 @@ from pathlib import Path
 import polars as pl
 from PIL import Image
 
-from mien.data.duplicates import COPY_SIMILARITY, assign_groups, find_pairs
-from mien.data.intake import take_in
-from mien.data.manifest import usable
-from mien.data.pixels import Pixels, PixelWriter
+from mien.data.grouping.duplicates import COPY_SIMILARITY, assign_groups, find_pairs
+from mien.data.reading.intake import take_in
+from mien.data.reading.pixels import Pixels, PixelWriter
 from mien.data.sources import Source, open_source
+from mien.data.tables.manifest import usable
 from planted import HARDER, KINDS, THREADS, Pictures, plant, score
 
 PLANTED, ROUNDS, FEW = 200, 5, 1000

@@ -22,8 +22,8 @@ import numpy as np
 from PIL import Image
 
 from mien import Recognizer
-from mien.data.faces import DETECTION_SIZE, FaceDetector
-from mien.data.pictures import open_pictures
+from mien.data.measuring.faces import DETECTION_SIZE, FaceDetector
+from mien.data.reading.pictures import open_pictures
 
 ROUNDS, MOST = 3, 1000
 

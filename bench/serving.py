@@ -15,8 +15,8 @@ from pathlib import Path
 
 import httpx
 
-from mien.data.pictures import Picture
-from mien.data.preprocess import decode
+from mien.data.reading.pictures import Picture
+from mien.data.reading.preprocess import decode
 from mien.data.sources import open_images
 from mien.recognizer import Recognizer
 

@@ -24,11 +24,11 @@ from torch import nn
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
 
-from mien.data.intake import take_in
-from mien.data.manifest import usable
-from mien.data.pixels import Pixels, PixelWriter
-from mien.data.preprocess import View
+from mien.data.reading.intake import take_in
+from mien.data.reading.pixels import Pixels, PixelWriter
+from mien.data.reading.preprocess import View
 from mien.data.sources import Source, open_source
+from mien.data.tables.manifest import usable
 from mien.models.networks import IMAGENET_MEAN, IMAGENET_STD, EmotionCNN, PhotoNetwork
 from mien.settings.budget import Budget
 from mien.settings.recipes import NOTEBOOK

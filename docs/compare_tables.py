@@ -15,9 +15,17 @@ from typing import Any
 
 import msgspec
 
-from mien.comparing.wording import answer, arm_lines, class_note, class_rows, comparison_rows, cost_rows, doubt_lines
 from mien.results.comparison import CompareResults
 from mien.results.document import decode
+from mien.telling.words.comparison import (
+    answer,
+    arm_lines,
+    class_note,
+    class_rows,
+    comparison_rows,
+    cost_rows,
+    doubt_lines,
+)
 
 HERE = Path(__file__).parent
 PAGE, SIMULATED = HERE / "COMPARE.md", HERE / "compare-simulated.md"

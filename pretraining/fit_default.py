@@ -21,9 +21,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mien.calibration import fit_temperature, risk_coverage
-from mien.data.collection import open_collection
-from mien.data.folds import kfold
-from mien.data.prepare import prepare
+from mien.data.grouping.folds import kfold
+from mien.data.sources.collection import open_collection
+from mien.data.tables.prepare import prepare
 from mien.evaluation.predictions import as_results
 from mien.metrics import expected_calibration_error, score
 from mien.models.artifact import shipped, write_model
@@ -32,7 +32,7 @@ from mien.recognizer import Recognizer, softmax
 from mien.settings.by_name import made
 from mien.settings.run import HeadRun
 from mien.settings.study import StudySettings
-from mien.terminal import TerminalProgress
+from mien.telling.terminal.summaries import TerminalProgress
 from mien.training.head import cross_validate, fit_heads
 from mien.training.recipes import resolve_run, views_of
 from mien.training.run import LabelledPhotos, run_streams, train_run

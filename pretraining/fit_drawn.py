@@ -2,8 +2,8 @@
 
 Nothing drawn by others is trained on: the drawings are photos rendered by ``renderings.py``, its pages, and the faces
 of mien's demo. The photos are those of six-emotions, as they are and worn, and crops of FER2013. Prints the
-coefficients of ``mien.data.drawn`` and writes the head of ``mien.auditing.drawings``, in ten minutes on one core. A
-fold holds out a fifth of the photos, look-alikes and all that was made of them together, and a fifth of the styles.
+coefficients of ``mien.data.measuring.drawn`` and writes the head of ``mien.auditing.drawings``, in ten minutes on one
+core. A fold holds out a fifth of the photos, look-alikes and all that was made of them together, and a fifth of the styles.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold
 
 from mien.auditing import drawings
-from mien.data.demo import ACTION_UNITS, draw_face
-from mien.data.drawn import drawn_statistics
-from mien.data.preprocess import View, decode, render
-from mien.data.properties import survey
-from mien.data.runtime import onnxruntime
+from mien.data.measuring.drawn import drawn_statistics
+from mien.data.measuring.properties import survey
+from mien.data.measuring.runtime import onnxruntime
+from mien.data.reading.preprocess import View, decode, render
 from mien.data.sources import Source, open_source
+from mien.demo import ACTION_UNITS, draw_face
 from mien.models.backbones import load_backbone
 from mien.models.export import to_onnx
 from mien.training.head import fit_heads

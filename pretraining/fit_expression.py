@@ -26,15 +26,15 @@ from torch import Tensor
 from train_expression import STUDENT, FaceNetwork, enlarged, halved, load
 from write_sums import write_sums
 
-from mien.data.collection import open_collection
-from mien.data.prepare import prepare
-from mien.data.preprocess import View
-from mien.data.splits import SplitShares, assign_splits
+from mien.data.grouping.splits import SplitShares, assign_splits
+from mien.data.reading.preprocess import View
+from mien.data.sources.collection import open_collection
+from mien.data.tables.prepare import prepare
 from mien.evaluation.predictions import as_results
 from mien.metrics import score
 from mien.models.artifact import HASH_LENGTH, shipped
 from mien.models.backbones import load_backbone
-from mien.terminal import TerminalProgress
+from mien.telling.terminal.summaries import TerminalProgress
 
 LICENCE = "for research only; see docs/MODEL_CARDS.md"
 SEED = 0

@@ -14,7 +14,7 @@ from typing import Any
 import onnx
 from write_sums import write_sums
 
-from mien.data.faces import DETECTOR
+from mien.data.measuring.faces import DETECTOR
 from mien.models.quantize import with_eight_bits
 
 

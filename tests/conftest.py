@@ -24,7 +24,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # user's own cache.
 os.environ["MIEN_CACHE"] = str(Path(__file__).parents[1] / ".test-cache")
 
-from mien.data.demo import draw_face
+from mien.demo import draw_face
 from watched import listen_to_ctrl_c
 
 CLASSES = ("anger", "happy", "sad")
@@ -226,10 +226,10 @@ def study_command(small_set: Path, small_target: Path) -> tuple[str, ...]:
 def small_study(small_set: Path, small_target: Path, of_all_workers: Path) -> Study:
     """One study of the drawn faces, left alone from start to end."""
 
+    from mien.jobs.study import run_study
     from mien.progress import Silent
     from mien.settings.by_name import made
     from mien.settings.study import StudySettings
-    from mien.study import run_study
 
     settings = made(
         StudySettings,

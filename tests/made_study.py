@@ -13,12 +13,12 @@ from msgspec.structs import asdict, replace
 from PIL import Image, ImageDraw
 
 from mien.auditing.leakage import _premium as premium
-from mien.data.audit import count_audit
-from mien.data.collection import Collection
-from mien.data.manifest import SCHEMA
-from mien.data.pixels import Pixels
-from mien.data.preprocess import View
+from mien.data.reading.pixels import Pixels
+from mien.data.reading.preprocess import View
 from mien.data.sources import Source
+from mien.data.sources.collection import Collection
+from mien.data.tables.counts import count_audit
+from mien.data.tables.manifest import SCHEMA
 from mien.evaluation.compare import compare_runs
 from mien.evaluation.drift import confusion_changes, measure_drift
 from mien.evaluation.mistakes import confident_mistakes, error_rates

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-from mien.data.preprocess import MAX_PIXELS, UnreadableImageError, decode
+from mien.data.reading.preprocess import MAX_PIXELS, UnreadableImageError, decode
 from pictures import encoded, pattern, png_header
 
 CUT_SIZES = (1, 2, 8, 64)

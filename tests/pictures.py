@@ -14,8 +14,8 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from mien.data.faces import FaceDetector
-from mien.data.preprocess import View
+from mien.data.measuring.faces import FaceDetector
+from mien.data.reading.preprocess import View
 from mien.models.artifact import METADATA_KEY, Contract
 from mien.models.seal import write_sealed
 

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
-from mien.data.components import connected_components
-from mien.data.duplicates import COPY_SIMILARITY, Pairs, find_pairs
-from mien.data.fingerprints import SIDE, fingerprint
-from mien.data.preprocess import UnreadableImageError, decode, is_face_crop
-from mien.data.properties import survey
+from mien.data.grouping.components import connected_components
+from mien.data.grouping.duplicates import COPY_SIMILARITY, Pairs, find_pairs
+from mien.data.measuring.fingerprints import SIDE, fingerprint
+from mien.data.measuring.properties import survey
+from mien.data.reading.preprocess import UnreadableImageError, decode, is_face_crop
 from mien.data.sources import Source, SourceFile
 
 __all__ = ["CHANGES", "HARDER", "KINDS", "Pictures", "Score", "cropped", "marked", "plant", "printed", "score"]

@@ -16,14 +16,14 @@ import torch
 from PIL import Image
 
 from conftest import Outcome, Study, draw_set, snapshot
-from mien.adapting.adapt import run_adaptation
 from mien.adapting.blocks import LastBlocks, shifted
 from mien.adapting.features import HeadModel
 from mien.adapting.methods import Known
 from mien.adapting.sides import open_sides, read_target
-from mien.adapting.wording import short_rows
-from mien.data.collection import open_collection
+from mien.data.sources.collection import open_collection
 from mien.evaluation.predictions import photos_of_study
+from mien.jobs.adapt import run_adaptation
+from mien.jobs.study import run_study
 from mien.labels import match_labels
 from mien.metrics import Interval
 from mien.models.artifact import HASH_LENGTH
@@ -37,7 +37,7 @@ from mien.settings.by_name import made
 from mien.settings.recipes import FINETUNE, RECIPES
 from mien.settings.run import NetworkRun
 from mien.settings.study import StudySettings
-from mien.study import run_study
+from mien.telling.words.adaptation import short_rows
 from mien.training.run import fresh_network
 
 pytestmark = pytest.mark.heavy  # trains

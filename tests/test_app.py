@@ -21,10 +21,10 @@ from mien.app.limits import Limits
 from mien.app.notice import NOTICE
 from mien.app.serve import check_address
 from mien.app.service import make_service
-from mien.data.pictures import Picture, in_memory
+from mien.data.reading.pictures import Picture, in_memory
 from mien.errors import ConfigError
-from mien.printed import prediction_text
 from mien.recognizer import Recognizer
+from mien.telling.terminal.predictions import prediction_text
 from pictures import BLUE, GREEN, RED, colour_model, encoded, png_header
 
 TOKEN = "0123456789abcdef"

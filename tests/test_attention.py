@@ -11,7 +11,7 @@ import polars as pl
 from PIL import Image
 
 from conftest import Outcome, Study
-from mien.data.collection import open_collection
+from mien.data.sources.collection import open_collection
 from mien.evaluation.attention import GRID, explained, occlusion_map, with_heat
 from mien.recognizer import Recognizer
 from mien.results.behaviour import Mistake

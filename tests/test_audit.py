@@ -11,15 +11,15 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from mien.data.audit import count_audit
-from mien.data.collection import Collection, open_collection
-from mien.data.duplicates import assign_groups
-from mien.data.intake import take_in
-from mien.data.manifest import SCHEMA, read_manifest, write_manifest
-from mien.data.pixels import Pixels, PixelWriter
-from mien.data.prepare import prepare
-from mien.data.preprocess import View
+from mien.data.grouping.duplicates import assign_groups
+from mien.data.reading.intake import take_in
+from mien.data.reading.pixels import Pixels, PixelWriter
+from mien.data.reading.preprocess import View
 from mien.data.sources import Source, SourceFile, open_source
+from mien.data.sources.collection import Collection, open_collection
+from mien.data.tables.counts import count_audit
+from mien.data.tables.manifest import SCHEMA, read_manifest, write_manifest
+from mien.data.tables.prepare import prepare
 from mien.errors import SourceError
 from mien.progress import Silent
 from mien.results.audit import Audit

@@ -20,16 +20,16 @@ from mien.auditing.doubts import doubt_labels
 from mien.auditing.examine import MOST_JUDGED, Examined, examine, judges_labels
 from mien.auditing.findings import findings_of
 from mien.auditing.leakage import leak_premium
-from mien.data.collection import open_collection
-from mien.data.manifest import SCHEMA
-from mien.data.pixels import Pixels
+from mien.data.reading.pixels import Pixels
+from mien.data.sources.collection import open_collection
+from mien.data.tables.manifest import SCHEMA
 from mien.errors import MissingExtraError, SplitError
 from mien.metrics import Interval
 from mien.progress import Silent
 from mien.results.audit import Culprit, DoubtfulLabel, DoubtfulLabels, Leakage, Premium, Shortcuts
 from mien.results.commands import AuditedData, AuditPaths, AuditResults
 from mien.results.document import encode
-from mien.terminal import audit_summary
+from mien.telling.terminal.summaries import audit_summary
 from pictures import class_files, png, write_files
 
 Mien = Callable[..., Outcome]

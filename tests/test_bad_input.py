@@ -24,12 +24,12 @@ from conftest import (
     zipped,
 )
 from gallery import Planted
-from mien.data.demo import draw_face
-from mien.data.intake import inspect_together, take_in
-from mien.data.manifest import SCHEMA
-from mien.data.pixels import PixelWriter
-from mien.data.preprocess import View
+from mien.data.reading.intake import inspect_together, take_in
+from mien.data.reading.pixels import PixelWriter
+from mien.data.reading.preprocess import View
 from mien.data.sources import open_source
+from mien.data.tables.manifest import SCHEMA
+from mien.demo import draw_face
 from pictures import detector
 
 Mien = Callable[..., Outcome]
@@ -360,7 +360,7 @@ def test_option_refused(
     def read_nothing(*args: object, **kwargs: object) -> None:
         raise AssertionError(f"{' '.join(option)} was taken")
 
-    monkeypatch.setattr("mien.study.prepare", read_nothing)
+    monkeypatch.setattr("mien.stages.prepare", read_nothing)
     defaults = [word for word in ("--recipe", "scratch") if option[0] != "--recipe"]
     said = refused("train", small_set, *defaults, "--out", "out", *option)
     for word in words:

@@ -11,18 +11,18 @@ import pytest
 from PIL import Image
 
 from conftest import Study
-from mien.data.collection import open_collection
-from mien.data.compression import LUMA_TABLE
-from mien.data.prepare import Prepared, prepare
-from mien.data.preprocess import View, decode
+from mien.data.reading.compression import LUMA_TABLE
+from mien.data.reading.preprocess import View, decode
+from mien.data.sources.collection import open_collection
+from mien.data.tables.prepare import Prepared, prepare
 from mien.evaluation.causes import LEAST_PHOTOS, _compression, _Domain, _matched, _resolution, _Setting, find_causes
 from mien.evaluation.predictions import predict_rows
 from mien.evaluation.shift import score_target
 from mien.metrics import balance_difference
 from mien.progress import Silent
 from mien.recognizer import Recognizer
-from mien.reporting.causes import cause_sentences
 from mien.results.target import JpegQuality
+from mien.telling.report.causes import cause_sentences
 from pictures import colour_model, encoded, grainy, pattern, write_files
 
 EACH = 12

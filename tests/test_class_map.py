@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from conftest import Outcome, Study, snapshot
-from mien.data.class_map import read_class_map, write_class_map
+from mien.data.tables.class_map import read_class_map, write_class_map
 from mien.errors import LabelError
 from mien.labels import LabelChoices, match_labels, usual_choices
 from mien.settings.by_name import changed

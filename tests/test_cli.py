@@ -33,7 +33,7 @@ from conftest import (
 from mien import __version__, cli
 from mien.cli import COMMANDS
 from mien.cli.renamed import RENAMED, with_new_names
-from mien.data.demo import draw_face
+from mien.demo import draw_face
 from mien.errors import ConfigError
 
 Mien = Callable[..., Outcome]
@@ -101,7 +101,8 @@ def test_help_loads_no_heavy_library_and_no_command(tmp_path: Path) -> None:
         "from mien import cli\n"
         "try:\n cli.main()\nexcept SystemExit:\n pass\n"
         "heavy = {'torch', 'sklearn', 'lightning', 'numpy', 'polars', 'onnxruntime'} & set(sys.modules)\n"
-        "heavy |= {'markdown_it', 'msgspec', 'mien.settings.study', 'mien.terminal'} & set(sys.modules)\n"
+        "heavy |= {'markdown_it', 'msgspec', 'mien.settings.study', 'mien.telling.terminal.summaries'}"
+        " & set(sys.modules)\n"
         "heavy |= {f'mien.cli.{name}' for name in cli.HELP} & set(sys.modules)\n"
         "sys.exit(', '.join(heavy) or 0)"
     )
@@ -399,7 +400,7 @@ def test_ctrl_c_while_reading_says_how_to_go_on(mien: Mien, monkeypatch: pytest.
     def interrupt(*args: object, **kwargs: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mien.study.prepare", interrupt)
+    monkeypatch.setattr("mien.stages.prepare", interrupt)
     outcome = mien("train", small_set, *QUICK)
     assert outcome.code == 130
     assert "--resume" in outcome.complaint
@@ -412,7 +413,7 @@ def test_ctrl_c_names_no_option_that_the_command_lacks(
     def interrupt(*args: object, **kwargs: object) -> None:
         raise KeyboardInterrupt
 
-    for place in ("mien.recognizer.read_ahead", "mien.data.intake.read_ahead"):
+    for place in ("mien.recognizer.read_ahead", "mien.data.reading.intake.read_ahead"):
         monkeypatch.setattr(place, interrupt)
     argv = {
         "predict": ("predict", small_study.target, "--model", small_study.folder),

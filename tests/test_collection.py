@@ -10,9 +10,9 @@ import polars as pl
 import pytest
 
 from conftest import Outcome
-from mien.data.collection import Collection, open_collection
-from mien.data.prepare import Prepared, prepare
-from mien.data.splits import SplitShares, assign_splits
+from mien.data.grouping.splits import SplitShares, assign_splits
+from mien.data.sources.collection import Collection, open_collection
+from mien.data.tables.prepare import Prepared, prepare
 from mien.errors import SourceError
 from mien.progress import Silent
 from mien.settings.columns import Columns

@@ -24,18 +24,18 @@ from mien.comparing.arms import (
     side_by_side,
     study_settings,
 )
-from mien.comparing.compare import run_comparison
 from mien.comparing.growth import extrapolated
 from mien.comparing.plan import PairPlan, Pool, make_pool, plan_pairs, with_share
 from mien.comparing.run import run_once
-from mien.data.collection import open_collection
-from mien.data.manifest import read_manifest
-from mien.data.pixels import Pixels
-from mien.data.prepare import prepare
-from mien.data.preprocess import View
-from mien.data.splits import assign_splits, parse_shares
+from mien.data.grouping.splits import assign_splits, parse_shares
+from mien.data.reading.pixels import Pixels
+from mien.data.reading.preprocess import View
+from mien.data.sources.collection import open_collection
+from mien.data.tables.manifest import read_manifest
+from mien.data.tables.prepare import prepare
 from mien.errors import ConfigError, OutputError, SplitError
 from mien.evaluation.predictions import write_predictions
+from mien.jobs.compare import run_comparison
 from mien.progress import Silent
 from mien.results.comparison import SizePoint
 from mien.results.document import encode

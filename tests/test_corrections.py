@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from conftest import Outcome, snapshot
-from mien.data.corrections import COLUMNS, read_corrections
+from mien.data.tables.corrections import COLUMNS, read_corrections
 from mien.errors import CorrectionsError
 from pictures import class_files, png, write_files
 

@@ -11,8 +11,8 @@ from collections import Counter
 import pytest
 from PIL import Image, ImageChops, ImageFile, ImageStat
 
-from mien.data import demo
-from mien.data.demo.expressions import SOMETIMES, UNIT_NAMES, unit_amounts
+from mien import demo
+from mien.demo.expressions import SOMETIMES, UNIT_NAMES, unit_amounts
 from mien.errors import ConfigError, LabelError, SourceError
 
 GOLDEN = {

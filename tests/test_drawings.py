@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mien.auditing.drawings import HEAD, WIDTH, drawn_by_look
-from mien.data.demo import draw_face
-from mien.data.preprocess import View, decode, render
+from mien.data.reading.preprocess import View, decode, render
 from mien.data.sources import open_source
+from mien.demo import draw_face
 
 PHOTO = View("photo", 224)
 DRAWN = ("f66d7a910171", "8214227495af", "884131736b4f", "76bb1f24d38f", "78cc9eab4746", "76370ecc6c44")

@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from mien.data.drawn import drawn_probabilities
-from mien.data.preprocess import Box
+from mien.data.measuring.drawn import drawn_probabilities
+from mien.data.reading.preprocess import Box
 
 SURELY = 0.5
 

@@ -16,19 +16,19 @@ from PIL import Image, ImageOps
 
 from conftest import Study
 from made_study import effect, made_scores, make_manifest, make_results, moved, with_target
-from mien.data.collection import open_collection
-from mien.data.duplicates import is_copy_of
-from mien.data.manifest import SCHEMA
-from mien.data.prepare import Prepared, prepare
-from mien.data.preprocess import View
+from mien.data.grouping.duplicates import is_copy_of
+from mien.data.reading.preprocess import View
+from mien.data.sources.collection import open_collection
+from mien.data.tables.manifest import SCHEMA
+from mien.data.tables.prepare import Prepared, prepare
 from mien.evaluation.drift import BINS, confusion_changes, measure_drift
 from mien.metrics import Interval
 from mien.progress import Silent
-from mien.reporting.drift import TITLES, drift_panels, drift_sentence
-from mien.reporting.elsewhere import confusion_sentence, in_short, next_steps, novelty_sentences
-from mien.reporting.wording import met_before, warnings
 from mien.results.study import StudyResults
 from mien.results.target import Change, Counted, Drift, LabelShare, TargetResults
+from mien.telling.report.drift import TITLES, drift_panels, drift_sentence
+from mien.telling.words.answers import met_before, warnings
+from mien.telling.words.elsewhere import confusion_sentence, in_short, next_steps, novelty_sentences
 from pictures import encoded, pattern, write_files
 
 

@@ -13,17 +13,17 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageOps
 
-from mien.data import duplicates
-from mien.data.audit import count_audit
-from mien.data.collection import open_collection
-from mien.data.demo import ACTION_UNITS, draw_face
-from mien.data.duplicates import COPY_SIMILARITY, Pairs, assign_groups, find_pairs
-from mien.data.fingerprints import SIDE, align, descriptors, look_in, of_mirrored, similarity
-from mien.data.intake import take_in
-from mien.data.pixels import Pixels, PixelWriter
-from mien.data.prepare import prepare
-from mien.data.preprocess import is_face_crop
+from mien.data.grouping import duplicates
+from mien.data.grouping.duplicates import COPY_SIMILARITY, Pairs, assign_groups, find_pairs
+from mien.data.measuring.fingerprints import SIDE, align, descriptors, look_in, of_mirrored, similarity
+from mien.data.reading.intake import take_in
+from mien.data.reading.pixels import Pixels, PixelWriter
+from mien.data.reading.preprocess import is_face_crop
 from mien.data.sources import Source, SourceFile, open_source
+from mien.data.sources.collection import open_collection
+from mien.data.tables.counts import count_audit
+from mien.data.tables.prepare import prepare
+from mien.demo import ACTION_UNITS, draw_face
 from mien.progress import Silent
 from pictures import encoded, pattern, png
 from planted import KINDS, Pictures, cropped, jpeg, marked, plant, printed, score

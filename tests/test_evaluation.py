@@ -16,8 +16,8 @@ from PIL import Image
 
 from conftest import Study
 from made_study import made_scores
-from mien.data.manifest import SCHEMA
-from mien.data.preprocess import View
+from mien.data.reading.preprocess import View
+from mien.data.tables.manifest import SCHEMA
 from mien.errors import LabelError, ModelError, SourceError
 from mien.evaluation.compare import compare_runs, select
 from mien.evaluation.covered import GREY, _cover
@@ -29,7 +29,6 @@ from mien.evaluation.shift import known_collections, reference_for, score_target
 from mien.evaluation.sureness import measure_sureness
 from mien.models.artifact import Contract, Threshold
 from mien.progress import Silent
-from mien.reporting.wording import fit_sentence
 from mien.results.behaviour import ErrorRate
 from mien.results.scores import ClassScores
 from mien.results.study import Epoch
@@ -37,6 +36,7 @@ from mien.settings.columns import Columns
 from mien.settings.recipes import NOTEBOOK
 from mien.settings.run import HeadRun, NetworkRun
 from mien.settings.training import HeadSettings
+from mien.telling.words.answers import fit_sentence
 from pictures import BLUE, GREEN, RED, WHITE, colour_model, encoded, write_files
 
 LABELS = ("anger", "happy", "sad")

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from conftest import Outcome, Study
 from mien import Recognizer
-from mien.data.manifest import read_manifest
-from mien.data.pixels import Pixels
+from mien.data.reading.pixels import Pixels
+from mien.data.tables.manifest import read_manifest
 
 Mien = Callable[..., Outcome]
 

@@ -21,9 +21,9 @@ from torch import nn
 import mien.models.exports as exports
 from conftest import made_once
 from mien.auditing.features import SETTINGS, VIEWS
-from mien.data.fingerprints import SIDE
-from mien.data.pixels import Pixels, PixelWriter
-from mien.data.preprocess import View
+from mien.data.measuring.fingerprints import SIDE
+from mien.data.reading.pixels import Pixels, PixelWriter
+from mien.data.reading.preprocess import View
 from mien.models.backbones import Backbone, load_backbone
 from mien.models.exports import cache_folder, export_backbones, exported
 from mien.progress import Advance, Silent

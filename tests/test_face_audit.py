@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from mien.data.demo import draw_face
-from mien.data.face_audit import FLAGS, face_flags
-from mien.data.focus import LEAST_FOCUS, focus
+from mien.data.measuring.face_audit import FLAGS, face_flags
+from mien.data.measuring.focus import LEAST_FOCUS, focus
+from mien.demo import draw_face
 
 GOOD: dict[str, Any] = {
     "id": "set/happy/1.jpg",

@@ -11,10 +11,10 @@ import timm
 import torch
 from PIL import Image
 
-from mien.data.demo import draw_face
-from mien.data.fingerprints import SIDE
-from mien.data.pixels import Pixels, PixelWriter
-from mien.data.preprocess import View, render
+from mien.data.measuring.fingerprints import SIDE
+from mien.data.reading.pixels import Pixels, PixelWriter
+from mien.data.reading.preprocess import View, render
+from mien.demo import draw_face
 from mien.errors import ConfigError, ModelError
 from mien.models.artifact import HASH_LENGTH, shipped
 from mien.models.backbones import BACKBONES, Backbone, load_backbone, read_hashes, view_size

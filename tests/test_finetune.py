@@ -15,10 +15,9 @@ import torch
 
 from conftest import Outcome, draw_set
 from mien.adapting.features import HeadModel
-from mien.data.augment import augmentation
-from mien.data.demo import draw_face
-from mien.data.preprocess import View
-from mien.data.runtime import onnxruntime
+from mien.data.measuring.runtime import onnxruntime
+from mien.data.reading.preprocess import View
+from mien.demo import draw_face
 from mien.errors import ConfigError
 from mien.models.artifact import model_path
 from mien.models.backbones import BACKBONES, load_backbone
@@ -31,6 +30,7 @@ from mien.settings.recipes import FINETUNE
 from mien.settings.run import NetworkRun
 from mien.settings.study import StudySettings
 from mien.settings.training import TrainSettings
+from mien.training.augment import augmentation
 from mien.training.batches import EpochOrder, TrainingSet, class_weights
 from mien.training.finetune import FineTuned, parameter_groups
 from mien.training.fit import ExpressionModule, cosine_rate, fit

@@ -178,7 +178,7 @@ def test_recognising_leaves_nothing_behind(tmp_path: Path) -> None:
     """ONNX Runtime would: notes for its maker, in the home folder, which it sends when it can."""
     code = (
         "from mien import Recognizer\n"
-        "from mien.data.demo import draw_face\n"
+        "from mien.demo import draw_face\n"
         "assert Recognizer.default().predict(draw_face('happy', 0)).label"
     )
     home = {name: str(tmp_path) for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")}
@@ -197,12 +197,12 @@ def test_onnx_runtime_is_imported_in_one_place(name: str) -> None:
 
 
 def test_evaluating_and_auditing_need_no_training_library() -> None:
-    loaded = loaded_after("import mien.evaluation.evaluate, mien.auditing.run, mien.terminal")
+    loaded = loaded_after("import mien.evaluation.evaluate, mien.auditing.run, mien.telling.terminal.summaries")
     assert not loaded & {"torch", "torchvision", "sklearn", "lightning", "cv2", "timm", "kornia", "matplotlib"}
 
 
 def test_a_process_that_inspects_files_carries_neither_tables_nor_networks() -> None:
-    loaded = loaded_after("import mien.data.inspection")
+    loaded = loaded_after("import mien.data.measuring.inspection")
     assert not loaded & {"polars", "onnxruntime", "torch", "sklearn", "scipy"}
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mien.data.demo import draw_face
+from mien.demo import draw_face
 
 ROOT = Path(__file__).parents[1]
 MOST_BYTES = 0.8e9

@@ -16,14 +16,14 @@ import pytest
 
 from conftest import CLASSES, Outcome, Study, draw_set, made_once
 from mien.adapting import adapt
-from mien.data.collection import open_collection
-from mien.data.pixels import Pixels
-from mien.data.prepare import prepare
-from mien.data.preprocess import View
-from mien.data.scratch import remove_dead, work_folder
+from mien.data.reading.pixels import Pixels
+from mien.data.reading.preprocess import View
+from mien.data.sources.collection import open_collection
+from mien.data.tables.prepare import prepare
 from mien.errors import OutputError
 from mien.leftovers import Lock, undo_all, written_whole
 from mien.progress import Silent
+from mien.scratch import remove_dead, work_folder
 from test_house import MODULES, tree
 from test_signals import begin, signalled
 
@@ -161,7 +161,7 @@ def test_a_failed_adaptation_leaves_the_folder_as_it_was(tmp_path: Path, is_new:
 
 @pytest.mark.parametrize(
     ("command", "settings", "place"),
-    [("train", "study.toml", "mien.study.prepare"), ("compare", "compare.toml", "mien.comparing.compare.prepare")],
+    [("train", "study.toml", "mien.stages.prepare"), ("compare", "compare.toml", "mien.comparing.compare.prepare")],
 )
 def test_a_folder_killed_before_its_settings_were_written_can_be_resumed(
     mien: Mien,

@@ -17,9 +17,9 @@ from onnx import TensorProto, numpy_helper
 
 from conftest import Outcome, Study
 from mien import Recognizer
-from mien.data import faces
-from mien.data.faces import DETECTOR, FaceDetector
-from mien.data.preprocess import View
+from mien.data.measuring import faces
+from mien.data.measuring.faces import DETECTOR, FaceDetector
+from mien.data.reading.preprocess import View
 from mien.errors import ModelError
 from mien.models import backbones
 from mien.models.artifact import CHECKSUM, METADATA_KEY, Contract, open_model, shipped, write_model

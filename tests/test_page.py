@@ -17,7 +17,7 @@ from PIL import Image
 from mien.app.cards import model_html, prediction_html
 from mien.app.own_photos import FEW, OwnPhotos, own_score
 from mien.app.page import MOST_SHOWN
-from mien.data.demo import draw_face
+from mien.demo import draw_face
 from mien.errors import OutputError
 from mien.recognizer import Prediction, Recognizer
 from pictures import encoded

@@ -30,7 +30,7 @@ from mien.app.limits import Limits
 from mien.app.own_photos import OwnPhotos, own_photo
 from mien.app.uploads import FullError, GoneError, Uploads
 from mien.app.visitors import VISITOR
-from mien.data.preprocess import UnreadableImageError
+from mien.data.reading.preprocess import UnreadableImageError
 from mien.errors import OutputError
 from pictures import encoded, png
 from watched import Watched, watched

@@ -17,9 +17,9 @@ from PIL import Image, ImageFilter
 
 from conftest import Outcome
 from mien import Recognizer
-from mien.data.demo import draw_face
-from mien.data.pictures import in_memory, open_pictures
-from mien.data.preprocess import View
+from mien.data.reading.pictures import in_memory, open_pictures
+from mien.data.reading.preprocess import View
+from mien.demo import draw_face
 from mien.errors import ConfigError, ModelError, SourceError
 from mien.models.artifact import Contract, Threshold
 from mien.recognizer import STATUSES
@@ -272,7 +272,7 @@ def test_unreadable_promise_in_a_config_is_refused() -> None:
 def test_prediction_imports_neither_torch_nor_opencv() -> None:
     """In a fresh process, through a video and a photo."""
     code = (
-        "import sys; from mien import Recognizer; from mien.data.demo import draw_face;"
+        "import sys; from mien import Recognizer; from mien.demo import draw_face;"
         "Recognizer.default().predict(draw_face('happy', 0));"
         "print([m for m in ('torch', 'cv2', 'sklearn', 'scipy', 'polars') if m in sys.modules])"
     )

@@ -20,9 +20,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mien.data import intake, preprocess
-from mien.data.intake import inspect_together
-from mien.data.preprocess import UnreadableImageError, View, decode, render
+from mien.data.reading import intake, preprocess
+from mien.data.reading.intake import inspect_together
+from mien.data.reading.preprocess import UnreadableImageError, View, decode, render
 from mien.data.sources import Source, open_images
 from mien.errors import WorkFailedError
 from mien.recognizer import softmax

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
-from mien.data import properties
-from mien.data.preprocess import Box
+from mien.data.measuring import properties
+from mien.data.reading.preprocess import Box
 from pictures import BLUE, RED, WHITE, encoded, halves, pattern
 
 SIZES = [(48, 48), (200, 300), (640, 427), (2400, 1600)]

@@ -15,8 +15,8 @@ import torch
 from safetensors.torch import load_file
 
 from conftest import Outcome, run
-from mien.data.manifest import read_manifest
-from mien.data.pixels import Pixels
+from mien.data.reading.pixels import Pixels
+from mien.data.tables.manifest import read_manifest
 from mien.models.backbones import load_backbone
 from mien.models.networks import TwoStreamFeatures, TwoStreamNetwork
 from mien.recognizer import Recognizer

@@ -21,9 +21,9 @@ from torch import nn
 
 import mien
 from mien import Recognizer
-from mien.data.demo import draw_face
-from mien.data.pictures import open_pictures
-from mien.data.preprocess import View, decode, render
+from mien.data.reading.pictures import open_pictures
+from mien.data.reading.preprocess import View, decode, render
+from mien.demo import draw_face
 from mien.errors import ModelError
 from mien.models.artifact import Contract, Threshold, model_path, open_model
 from mien.models.export import export_model, joined, save_model, save_weights, to_onnx, with_linear_heads

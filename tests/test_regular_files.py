@@ -25,9 +25,9 @@ from PIL import Image
 
 import mien as package
 from conftest import Outcome, draw_set
-from mien.data.intake import inspect_together
-from mien.data.pictures import open_pictures
-from mien.data.preprocess import UnreadableImageError
+from mien.data.reading.intake import inspect_together
+from mien.data.reading.pictures import open_pictures
+from mien.data.reading.preprocess import UnreadableImageError
 from mien.data.sources import open_images, open_source
 from mien.errors import SourceError
 from mien.files import IrregularFileError, open_regular, read_file, regular

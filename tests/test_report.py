@@ -34,15 +34,9 @@ from made_study import (
     with_target,
 )
 from mien.auditing.leakage import _premium as premium
-from mien.data.pixels import Pixels, PixelWriter
+from mien.data.reading.pixels import Pixels, PixelWriter
 from mien.evaluation.exhibits import MOST_COPIES, exhibits
 from mien.metrics import Interval
-from mien.reporting import numerals
-from mien.reporting.advice import TRUSTED_PROBE, advise
-from mien.reporting.figures import kept_epoch, learning_curves
-from mien.reporting.methods import methods
-from mien.reporting.report import SECTIONS, write_report
-from mien.reporting.wording import error_sentences, fit_sentence, headline, warnings
 from mien.results.audit import Copies, CopiesFound, DoubtfulLabels, Leakage, Shortcuts
 from mien.results.behaviour import ErrorRate, ErrorRates
 from mien.results.exhibits import Exhibits
@@ -54,6 +48,12 @@ from mien.settings.columns import Columns
 from mien.settings.recipes import FINETUNE
 from mien.settings.run import NetworkRun
 from mien.settings.study import Report, StudySettings
+from mien.telling.report.figures import kept_epoch, learning_curves
+from mien.telling.report.page import SECTIONS, write_report
+from mien.telling.words import numerals
+from mien.telling.words.advice import TRUSTED_PROBE, advise
+from mien.telling.words.answers import error_sentences, fit_sentence, headline, warnings
+from mien.telling.words.methods import methods
 
 
 @pytest.fixture(scope="module")
@@ -671,5 +671,7 @@ def test_numerals() -> None:
 
 
 def test_the_report_needs_no_torch() -> None:
-    code = "import sys, mien.reporting.report; sys.exit('torch' in sys.modules or 'matplotlib.pyplot' in sys.modules)"
+    code = (
+        "import sys, mien.telling.report.page; sys.exit('torch' in sys.modules or 'matplotlib.pyplot' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

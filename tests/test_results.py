@@ -20,15 +20,15 @@ import mien.comparing.run as running
 import mien.results
 from conftest import Study, strict_json
 from made_study import LABELS, make_manifest, make_results, predict, with_target
-from mien.adapting.adapt import run_adaptation
 from mien.auditing.run import run_audit
-from mien.comparing.compare import run_comparison
 from mien.evaluation.evaluate import Evaluation, evaluate, write_mapping
 from mien.evaluation.exporting import export
 from mien.evaluation.predictions import score_rows
+from mien.jobs.adapt import run_adaptation
+from mien.jobs.compare import run_comparison
+from mien.jobs.study import run_study, run_training
 from mien.metrics import Interval
 from mien.progress import Silent
-from mien.reporting.report import render_report
 from mien.results.adaptation import AdaptResults
 from mien.results.audit import Premium, Shortcuts
 from mien.results.behaviour import CorruptionLevel, Covered, Promise
@@ -45,7 +45,7 @@ from mien.settings.by_name import made as made_settings
 from mien.settings.columns import Columns
 from mien.settings.study import StudySettings
 from mien.settings.toml import read_toml
-from mien.study import run_study, run_training
+from mien.telling.report.page import render_report
 from test_comparing import asked, made_up
 
 KINDS: dict[str, type[Document]] = {

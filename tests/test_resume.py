@@ -17,14 +17,14 @@ import pytest
 import torch
 
 from conftest import STUDY_OPTIONS, STUDY_RECIPES, Outcome, Study, numbers, run, start, strict_json
-from mien.data.preprocess import View
+from mien.data.reading.preprocess import View
+from mien.jobs.study import run_study, run_training
 from mien.models.networks import IMAGENET_MEAN, IMAGENET_STD, EmotionCNN, PhotoNetwork
 from mien.progress import Silent
 from mien.settings.budget import Budget
 from mien.settings.study import StudySettings
 from mien.settings.toml import read_toml
 from mien.settings.training import TrainSettings
-from mien.study import run_study, run_training
 from mien.training.batches import TrainingSet
 from mien.training.fit import fit
 from mien.training.history import read_history

@@ -11,17 +11,17 @@ import pytest
 
 from conftest import Study
 from made_study import made_curve
-from mien.data.collection import open_collection
-from mien.data.prepare import Prepared, prepare
-from mien.data.preprocess import View
+from mien.data.reading.preprocess import View
+from mien.data.sources.collection import open_collection
+from mien.data.tables.prepare import Prepared, prepare
 from mien.evaluation import robustness
 from mien.evaluation.covered import GREY
 from mien.evaluation.robustness import CORRUPTIONS, LEAST_PHOTOS, Corruption, measure_robustness
 from mien.metrics import Interval
 from mien.progress import Silent
 from mien.recognizer import Recognizer
-from mien.reporting.robustness import robustness_panels, robustness_sentences
 from mien.results.behaviour import CorruptionLevel, Robustness
+from mien.telling.report.robustness import robustness_panels, robustness_sentences
 from pictures import BLUE, GREEN, RED, colour_model, encoded, pattern, write_files
 
 FACE: dict[str, Any] = {

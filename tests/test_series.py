@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from mien.data.series import LEAST_SHARE, MAX_STEP, named_alike
+from mien.data.grouping.series import LEAST_SHARE, MAX_STEP, named_alike
 
 
 def photos(*paths: str, source: str = "set") -> pl.DataFrame:

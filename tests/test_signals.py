@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from conftest import Outcome, Study, start
+from mien.jobs.study import run_training
 from mien.progress import Silent
 from mien.settings.study import StudySettings
 from mien.settings.toml import read_toml
-from mien.study import run_training
 from test_resume import assert_same, stop, train_command, trained, wait_for_epochs
 from watched import listen_to_ctrl_c
 
@@ -31,7 +31,7 @@ def pause(*words, **named):
 """What a script has, to be sure of where a signal finds it."""
 TRAIN = """
 import types
-sys.modules["mien.study"] = types.SimpleNamespace(run_training=work)
+sys.modules["mien.jobs.study"] = types.SimpleNamespace(run_training=work)
 from mien.cli import main
 main()
 """
@@ -205,7 +205,7 @@ def test_a_training_leaves_signals_to_its_caller(tmp_path: Path, monkeypatch: py
 # -- processes --------------------------------------------------------------------------------------------------------
 
 WORKERS = """
-from mien.data.processes import processes
+from mien.data.reading.processes import processes
 from mien.cli.exits import ended_by_signals
 def work(number):
     import os, time

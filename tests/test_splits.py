@@ -13,10 +13,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mien.data.components import connected_components
-from mien.data.folds import kfold, repeated_kfold
-from mien.data.manifest import SCHEMA
-from mien.data.splits import SPLITS, SplitMethod, SplitShares, assign_splits, count_moved, parse_shares
+from mien.data.grouping.components import connected_components
+from mien.data.grouping.folds import kfold, repeated_kfold
+from mien.data.grouping.splits import SPLITS, SplitMethod, SplitShares, assign_splits, count_moved, parse_shares
+from mien.data.tables.manifest import SCHEMA
 from mien.errors import ConfigError, SplitError
 
 SHARES = SplitShares()

@@ -19,9 +19,10 @@ from safetensors.torch import load_file
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
 from conftest import CLASSES, IGNORED, STUDY_RECIPES, UNREADABLE, Outcome, Study, numbers, run, strict_json
-from mien.data.manifest import read_manifest
-from mien.data.pixels import Pixels
+from mien.data.reading.pixels import Pixels
+from mien.data.tables.manifest import read_manifest
 from mien.errors import OutputError
+from mien.jobs.study import run_study, run_training
 from mien.models.backbones import load_backbone
 from mien.models.networks import (
     IMAGENET_MEAN,
@@ -38,7 +39,6 @@ from mien.settings.budget import Budget
 from mien.settings.by_name import changed, made
 from mien.settings.study import StudySettings
 from mien.settings.toml import read_toml
-from mien.study import run_study, run_training
 from mien.training.history import read_history
 from pictures import class_files, png, write_files
 

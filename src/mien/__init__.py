@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 from mien.version import __version__
 
 if TYPE_CHECKING:
-    from mien.recognizer import Prediction as Prediction
     from mien.recognizer import Recognizer as Recognizer
+    from mien.results.prediction import Prediction as Prediction
     from mien.results.reading import open_results as open_results
 
 __all__ = ["Prediction", "Recognizer", "__version__", "open_results"]
 
 
 _PLACES = {
-    "Prediction": "mien.recognizer",
+    "Prediction": "mien.results.prediction",
     "Recognizer": "mien.recognizer",
     "open_results": "mien.results.reading",
 }

@@ -9,55 +9,26 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mien.data.faces import FaceDetector, Finding
-from mien.data.focus import face_focus, is_low_quality
-from mien.data.pictures import Photo, Picture, in_memory
-from mien.data.preprocess import Box, UnreadableImageError, render
-from mien.data.read_ahead import read_ahead
+from mien.data.measuring.faces import FaceDetector, Finding
+from mien.data.measuring.focus import face_focus, is_low_quality
+from mien.data.reading.pictures import Photo, Picture, in_memory
+from mien.data.reading.preprocess import Box, UnreadableImageError, render
+from mien.data.reading.read_ahead import read_ahead
 from mien.errors import ModelError
 from mien.models.artifact import DEFAULT, Contract, Threshold, laxest_within, least_promise, model_path, open_model
+from mien.results.prediction import STATUSES, Prediction, Status
 
 __all__ = ["STATUSES", "Photo", "Prediction", "Recognizer", "Status", "softmax"]
 
 BATCH = 32
 SMOOTHING = 0.5
 """Time constant of the moving average over a video's frames, in seconds."""
-
-Status = Literal["unreadable", "no_face", "several_faces", "low_quality", "unsure", "ok"]
-STATUSES: tuple[Status, ...] = ("unreadable", "no_face", "several_faces", "low_quality", "unsure", "ok")
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """The answer for one photo, or for one face of it.
-
-    Attributes:
-        path: as it was given; empty for a picture from memory.
-        status: the first of its flags, or ``ok``.
-        flags: all that hold of ``unreadable``, ``no_face`` (judged by the whole photo alone), ``several_faces`` (the
-            largest is judged, unless all are), ``low_quality`` (the face is too small or too blurred to tell), and
-            ``unsure`` (the probability is below that from which answers are given), in this order.
-        label: the likeliest class; None for an unreadable file.
-        probabilities: class → probability, in the model's order; they add up to 1.
-        face: left, top, right, bottom of the judged face, px; None where none was searched or found.
-        time: of a video's frame, in seconds from its start.
-        reason: why a file could not be read.
-    """
-
-    path: str
-    status: Status
-    flags: tuple[Status, ...] = ()
-    label: str | None = None
-    probabilities: dict[str, float] | None = None
-    face: Box | None = None
-    time: float | None = None
-    reason: str | None = None
 
 
 @dataclass(frozen=True)

@@ -22,12 +22,11 @@ from mien.adapting.methods import (
     shares_shift,
     weight_of_target,
 )
-from mien.adapting.page import write_page
 from mien.adapting.scoring import Side, judged, likeliest
 from mien.adapting.sides import Sides, Target, open_sides, read_target
-from mien.data.class_map import check_named, read_class_map
-from mien.data.collection import Collection, open_collection
-from mien.data.prepare import Prepared
+from mien.data.sources.collection import Collection, open_collection
+from mien.data.tables.class_map import check_named, read_class_map
+from mien.data.tables.prepare import Prepared
 from mien.errors import ConfigError, ModelError, OutputError, WorkFailedError
 from mien.evaluation.predictions import photos_of_study
 from mien.evaluation.shift import known_collections
@@ -45,7 +44,7 @@ from mien.settings.run import HeadRun, NetworkRun, RunConfig, read_run
 from mien.settings.training import HeadSettings
 from mien.training.head import Head
 
-__all__ = ["run_adaptation"]
+__all__ = ["adapt_model"]
 
 UNFINISHED = ".unfinished"
 """Lies in the folder, locked, until the results are written."""
@@ -61,11 +60,14 @@ a strong one is given. On photos of FER2013's training part it was the best of 1
 0.02 of macro-F1."""
 
 
-def run_adaptation(config: AdaptSettings, folder: Path, *, progress: Progress) -> AdaptResults:
+def adapt_model(
+    config: AdaptSettings, folder: Path, *, progress: Progress, tell: Callable[[AdaptResults], None]
+) -> AdaptResults:
     """Measure every way, and write the model of one of them where asked.
 
     Args:
         folder: gets ``results.json``, ``adapt.html``, and with ``save`` ``model.onnx``; new, or empty.
+        tell: writes the page, before the results stand.
 
     Raises:
         ModelError: if the model does not lie in its study, or has no head that could be exchanged.
@@ -94,7 +96,7 @@ def run_adaptation(config: AdaptSettings, folder: Path, *, progress: Progress) -
         results = adaptation.results(paths, progress)
         if save:
             adaptation.save(folder)
-        write_page(results, folder / "adapt.html")
+        tell(results)
         write_results(results, folder)
     return results
 

@@ -12,7 +12,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from mien.data.runtime import onnxruntime
+from mien.data.measuring.runtime import onnxruntime
 from mien.errors import ModelError
 from mien.models.artifact import HASH_LENGTH, METADATA_KEY, Contract
 from mien.models.export import save_model

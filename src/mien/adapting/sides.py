@@ -20,11 +20,11 @@ from mien.adapting.blocks import LastBlocks
 from mien.adapting.features import HeadModel
 from mien.adapting.methods import Known
 from mien.adapting.scoring import Side
-from mien.data.collection import Collection
-from mien.data.duplicates import is_copy_of
-from mien.data.manifest import usable
-from mien.data.prepare import Prepared, prepare
-from mien.data.splits import SPLITS, with_split_group
+from mien.data.grouping.duplicates import is_copy_of
+from mien.data.grouping.splits import SPLITS, with_split_group
+from mien.data.sources.collection import Collection
+from mien.data.tables.manifest import usable
+from mien.data.tables.prepare import Prepared, prepare
 from mien.errors import WorkFailedError
 from mien.evaluation.altering import Views
 from mien.evaluation.causes import like_the_target

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 
-from mien.data.pictures import Picture
+from mien.data.reading.pictures import Picture
 from mien.recognizer import BATCH, Prediction, Recognizer
 
 __all__ = ["Batcher", "BusyError"]

@@ -17,8 +17,8 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartParser
 from starlette.requests import ClientDisconnect
 
-from mien.data.pictures import Picture
-from mien.data.preprocess import FORMATS, decode
+from mien.data.reading.pictures import Picture
+from mien.data.reading.preprocess import FORMATS, decode
 
 __all__ = ["Limits", "loader", "read_body", "read_pictures"]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from PIL import Image
 
 from mien.app.regular_files import read_regular
-from mien.data.preprocess import UnreadableImageError, decode
+from mien.data.reading.preprocess import UnreadableImageError, decode
 from mien.errors import OutputError
 from mien.metrics import Interval, wilson
 

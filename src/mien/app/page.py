@@ -25,8 +25,8 @@ from mien.app.doors import Doors
 from mien.app.limits import Limits, loader
 from mien.app.own_photos import OwnPhotos, own_photo, own_score
 from mien.app.uploads import GoneError, Uploads
-from mien.data.pictures import Picture
-from mien.data.preprocess import UnreadableImageError, decode
+from mien.data.reading.pictures import Picture
+from mien.data.reading.preprocess import UnreadableImageError, decode
 from mien.errors import MienError
 from mien.evaluation.attention import occlusion_map, with_heat
 from mien.recognizer import Prediction, Recognizer

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.data.folds import kfold
+from mien.data.grouping.folds import kfold
 from mien.training.head import out_of_fold
 
 __all__ = ["FOLDS", "Doubts", "doubt_labels"]

@@ -38,7 +38,7 @@ def drawn_by_look(features: NDArray[np.float32]) -> NDArray[np.float32]:
             with its ImageNet weights, as ``mien.training.probe.compute_features`` gives them; the rest is not read.
 
     Returns:
-        (N,) in [0, 1], on the scale of ``mien.data.drawn``: the audit calls 0.5 drawn and 0.1 perhaps drawn.
+        (N,) in [0, 1], on the scale of ``mien.data.measuring.drawn``: the audit calls 0.5 drawn and 0.1 perhaps drawn.
     """
     weight, bias = _head()
     logits = features[:, :WIDTH] @ weight + bias

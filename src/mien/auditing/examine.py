@@ -11,9 +11,9 @@ import polars as pl
 from msgspec.structs import asdict
 from numpy.typing import NDArray
 
-from mien.data.audit import count_audit
-from mien.data.collection import Collection
-from mien.data.pixels import Pixels
+from mien.data.reading.pixels import Pixels
+from mien.data.sources.collection import Collection
+from mien.data.tables.counts import count_audit
 from mien.errors import MissingExtraError
 from mien.progress import Progress
 from mien.results.audit import DoubtfulLabel, DoubtfulLabels, ExaminedAudit, Leakage, Shortcuts

@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mien.data.pixels import Pixels
-from mien.data.preprocess import View
+from mien.data.reading.pixels import Pixels
+from mien.data.reading.preprocess import View
 from mien.progress import Progress
 from mien.settings.training import HeadSettings
 

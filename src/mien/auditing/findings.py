@@ -10,9 +10,9 @@ from pathlib import Path
 
 import polars as pl
 
-from mien.data.corrections import COLUMNS
-from mien.data.face_audit import face_flags
-from mien.data.manifest import usable
+from mien.data.measuring.face_audit import face_flags
+from mien.data.tables.corrections import COLUMNS
+from mien.data.tables.manifest import usable
 from mien.errors import OutputError
 from mien.files import written_whole
 

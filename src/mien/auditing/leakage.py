@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.data.folds import kfold
+from mien.data.grouping.folds import kfold
 from mien.metrics import RESAMPLES, Interval, macro_f1
 from mien.results.audit import Leakage, Premium
 from mien.training.head import out_of_fold

@@ -10,12 +10,12 @@ import polars as pl
 from mien.auditing.examine import examine, judges_labels
 from mien.auditing.features import VIEWS
 from mien.auditing.findings import check_out, findings_of, write_findings
-from mien.data.collection import open_collection
-from mien.data.corrections import read_corrections
-from mien.data.prepare import prepare
-from mien.data.scratch import work_folder
+from mien.data.sources.collection import open_collection
+from mien.data.tables.corrections import read_corrections
+from mien.data.tables.prepare import prepare
 from mien.progress import Progress
 from mien.results.commands import AuditedData, AuditPaths, AuditResults
+from mien.scratch import work_folder
 from mien.settings.audit import AuditSettings
 
 __all__ = ["run_audit"]

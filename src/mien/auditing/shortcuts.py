@@ -23,7 +23,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.special import bdtrc
 
-from mien.data.manifest import usable
+from mien.data.tables.manifest import usable
 from mien.metrics import macro_f1, wilson
 from mien.results.audit import Culprit, PropertyScore, Shortcuts
 

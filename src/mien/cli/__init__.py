@@ -54,7 +54,7 @@ COMMANDS = tuple(name for name in app if not name.startswith("-"))
 
 def main() -> None:
     """Run the command that ``sys.argv`` asks for."""
-    from mien.data.scratch import remove_dead
+    from mien.scratch import remove_dead
 
     # Threads that wait by spinning make training several times slower as soon as anything else runs on the machine.
     # OpenMP reads this once, when torch is first imported.

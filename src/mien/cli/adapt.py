@@ -40,9 +40,9 @@ def adapt(
         randomness=randomness,
     )
     with extra("train", "adapting"):
-        from mien.adapting.adapt import run_adaptation
-        from mien.terminal_adapt import adaptation_summary
-    from mien.terminal import TerminalProgress
+        from mien.jobs.adapt import run_adaptation
+        from mien.telling.terminal.adaptation import adaptation_summary
+    from mien.telling.terminal.summaries import TerminalProgress
 
     place = output_folder(out, (target,), "mien-adapt")
     finish(run_adaptation(settings, place, progress=TerminalProgress()), adaptation_summary, json=json)

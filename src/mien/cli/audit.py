@@ -32,7 +32,7 @@ def audit(
         out: CSV file to write all findings to, with a column 'action' for you to fill in.
     """
     from mien.auditing.run import run_audit
-    from mien.terminal import TerminalProgress, audit_summary
+    from mien.telling.terminal.summaries import TerminalProgress, audit_summary
 
     settings = AuditSettings(
         data=data,

@@ -43,9 +43,9 @@ def compare(
         columns=columns,
     )
     with extra("train", "training"):
-        from mien.comparing.compare import run_comparison
-        from mien.terminal_compare import comparison_summary
-    from mien.terminal import TerminalProgress
+        from mien.jobs.compare import run_comparison
+        from mien.telling.terminal.comparison import comparison_summary
+    from mien.telling.terminal.summaries import TerminalProgress
 
     place = output_folder(folder.out, data, "mien-compare")
     results = run_comparison(settings, place, resume=folder.resume, progress=TerminalProgress())

@@ -41,18 +41,18 @@ def evaluate(
     if classes.class_map or decisions.corrections:
         raise ConfigError("evaluate: --write-class-map scores nothing; give it without --class-map and --corrections")
     from mien.evaluation.evaluate import write_mapping
-    from mien.terminal_target import mapping_summary
+    from mien.telling.terminal.target import mapping_summary
 
     finish(write_mapping(model, data, Path(write_class_map), columns), mapping_summary, json=json)
 
 
 def _score(settings: EvaluateSettings, *, json: bool) -> None:
-    from mien.data.class_map import read_class_map
-    from mien.data.corrections import read_corrections
+    from mien.data.tables.class_map import read_class_map
+    from mien.data.tables.corrections import read_corrections
     from mien.evaluation.evaluate import Evaluation, evaluate
     from mien.labels import NOTHING_CHOSEN
-    from mien.terminal import TerminalProgress
-    from mien.terminal_target import evaluation_summary
+    from mien.telling.terminal.summaries import TerminalProgress
+    from mien.telling.terminal.target import evaluation_summary
 
     corrections, class_map = settings.decisions.corrections, settings.classes.class_map
     options = Evaluation(

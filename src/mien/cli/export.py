@@ -19,7 +19,7 @@ def export(model: str, /, *, out: str | None = None, storage: Storage = Storage(
         out: File to write. Default: the model's name and precision in the current folder.
     """
     from mien.evaluation.exporting import export as export_model
-    from mien.terminal import export_summary
+    from mien.telling.terminal.summaries import export_summary
 
     precision = storage.stored_precision
     name = Path(model).resolve().name.removesuffix(".onnx")

@@ -35,9 +35,9 @@ def predict(
         csv: Print a CSV with a row for each answer.
     """
     _check(sources, jsonl=jsonl, csv=csv)
-    from mien.data.pictures import open_pictures
-    from mien.printed import prediction_header, prediction_summary, prediction_text
+    from mien.data.reading.pictures import open_pictures
     from mien.recognizer import Recognizer
+    from mien.telling.terminal.predictions import prediction_header, prediction_summary, prediction_text
 
     recognizer = Recognizer(answering.model, max_error=promise.max_error)
     pictures = chain.from_iterable([open_pictures(source, frames_per_second=looking.fps) for source in sources])

@@ -66,8 +66,8 @@ def study(
         checks=checks,
     )
     with extra("train", "training"):
-        from mien.study import run_study
-    from mien.terminal import TerminalProgress, study_summary
+        from mien.jobs.study import run_study
+    from mien.telling.terminal.summaries import TerminalProgress, study_summary
 
     place = output_folder(folder.out, data, "mien")
     finish(run_study(settings, place, resume=folder.resume, progress=TerminalProgress()), study_summary, json=json)

@@ -50,8 +50,8 @@ def train(
         columns=columns,
     )
     with extra("train", "training"):
-        from mien.study import run_training
-    from mien.terminal import TerminalProgress, study_summary
+        from mien.jobs.study import run_training
+    from mien.telling.terminal.summaries import TerminalProgress, study_summary
 
     place = output_folder(folder.out, data, "mien")
     finish(run_training(settings, place, resume=folder.resume, progress=TerminalProgress()), study_summary, json=json)

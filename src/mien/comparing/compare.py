@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from mien.comparing.arms import Arm, budgets, parse_arms, primary_contrast, resolve_arm, side_by_side
-from mien.comparing.page import write_page
 from mien.comparing.plan import PairPlan, Pool, make_pool, plan_pairs, with_share
 from mien.comparing.results import Pairing, Runs, arm_scores, contrast_results, curves, size_curves
 from mien.comparing.run import Finished, run_all
-from mien.data.collection import Collection, open_collection
-from mien.data.corrections import Corrections, read_corrections
-from mien.data.prepare import prepare
-from mien.data.splits import parse_shares
+from mien.data.grouping.splits import parse_shares
+from mien.data.sources.collection import Collection, open_collection
+from mien.data.tables.corrections import Corrections, read_corrections
+from mien.data.tables.prepare import prepare
 from mien.errors import ConfigError, MienError, OutputError
 from mien.leftovers import is_free, made_by, remove_partials, take_back, undone_if_stopped
 from mien.progress import Progress
@@ -33,7 +32,7 @@ from mien.significance import fewest_pairs
 from mien.training.recipes import views_of
 from mien.training.run import LabelledPhotos, export_for, with_precision
 
-__all__ = ["run_comparison"]
+__all__ = ["compare_arms"]
 
 BEFORE_SETTINGS = ("compare.toml.partial",)
 """What a comparison writes before its settings; one that was killed there has not begun."""
@@ -76,11 +75,14 @@ class _Comparison:
         return with_precision(resolve_arm(arm, self.config, self.data.labels, budget, seed))
 
 
-def run_comparison(config: CompareSettings, folder: Path, *, resume: bool, progress: Progress) -> CompareResults:
+def compare_arms(
+    config: CompareSettings, folder: Path, *, resume: bool, progress: Progress, tell: Callable[[CompareResults], None]
+) -> CompareResults:
     """Train every arm on every pair under every budget, and say what that tells.
 
     Args:
         folder: gets ``compare.toml``, ``manifest.parquet``, ``pixels/``, ``runs/``, ``results.json``, ``compare.html``.
+        tell: writes the page, before the results stand.
         resume: go on in a folder of the same photos; pairs, arms and budgets may be others, and runs are used again.
 
     Returns:
@@ -102,7 +104,7 @@ def run_comparison(config: CompareSettings, folder: Path, *, resume: bool, progr
             advance(1)
     sizes = size_curves(_by_size(asked, plans, photos, folder, progress), asked.arms, asked.data.labels)
     found = _results(asked, pool, plans, runs, sizes, folder, start)
-    write_page(found, folder / "compare.html")
+    tell(found)
     write_results(found, folder)
     return found
 

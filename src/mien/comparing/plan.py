@@ -12,8 +12,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mien.data.folds import Groups, dense, place_groups, repeated_kfold
-from mien.data.splits import assign_splits, parse_shares
+from mien.data.grouping.folds import Groups, dense, place_groups, repeated_kfold
+from mien.data.grouping.splits import assign_splits, parse_shares
 from mien.settings.division import Division
 
 __all__ = ["PairPlan", "Pool", "make_pool", "plan_pairs", "with_share"]

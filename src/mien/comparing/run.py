@@ -17,10 +17,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mien.comparing.plan import PairPlan
-from mien.data.pixels import Pixels
-from mien.data.preprocess import View
-from mien.data.processes import processes
-from mien.data.read_ahead import in_order
+from mien.data.reading.pixels import Pixels
+from mien.data.reading.preprocess import View
+from mien.data.reading.processes import processes
+from mien.data.reading.read_ahead import in_order
 from mien.evaluation.predictions import predict_rows, probabilities, write_predictions
 from mien.files import read_text, regular, write_text
 from mien.recognizer import Recognizer

@@ -13,8 +13,8 @@ import polars as pl
 from numpy.typing import NDArray
 from PIL import Image
 
-from mien.data.collection import Collection
-from mien.data.preprocess import Box, UnreadableImageError, decode, render
+from mien.data.reading.preprocess import Box, UnreadableImageError, decode, render
+from mien.data.sources.collection import Collection
 from mien.progress import Advance
 from mien.recognizer import Recognizer
 from mien.results.behaviour import Mistake

@@ -15,8 +15,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mien.data.pixels import Pixels
-from mien.data.preprocess import View
+from mien.data.reading.pixels import Pixels
+from mien.data.reading.preprocess import View
 from mien.evaluation.altering import Views, resized, saved_as_jpeg
 from mien.evaluation.predictions import view_batches
 from mien.metrics import Difference, Interval, balance_difference, confusion_matrix, macro_f1, paired_difference

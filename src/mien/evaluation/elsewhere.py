@@ -5,11 +5,11 @@ from __future__ import annotations
 import msgspec
 import polars as pl
 
-from mien.data.audit import count_audit
-from mien.data.collection import Collection
-from mien.data.duplicates import is_copy_of
-from mien.data.manifest import usable
-from mien.data.prepare import Prepared
+from mien.data.grouping.duplicates import is_copy_of
+from mien.data.sources.collection import Collection
+from mien.data.tables.counts import count_audit
+from mien.data.tables.manifest import usable
+from mien.data.tables.prepare import Prepared
 from mien.evaluation.causes import find_causes
 from mien.evaluation.drift import confusion_changes, measure_drift
 from mien.evaluation.mistakes import confident_mistakes, error_rates

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import polars as pl
 
-from mien.data.class_map import check_named, write_class_map
-from mien.data.collection import Collection, open_collection
-from mien.data.corrections import Corrections
-from mien.data.manifest import usable
-from mien.data.prepare import Prepared, prepare
+from mien.data.sources.collection import Collection, open_collection
+from mien.data.tables.class_map import check_named, write_class_map
+from mien.data.tables.corrections import Corrections
+from mien.data.tables.manifest import usable
+from mien.data.tables.prepare import Prepared, prepare
 from mien.evaluation.elsewhere import describe_target
 from mien.evaluation.predictions import photos_of_study, predict_rows, scores_of_test_split
 from mien.evaluation.shift import score_target

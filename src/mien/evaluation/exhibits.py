@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from mien.data.face_audit import face_flags
-from mien.data.manifest import usable
-from mien.data.pixels import Pixels
+from mien.data.measuring.face_audit import face_flags
+from mien.data.reading.pixels import Pixels
+from mien.data.tables.manifest import usable
 from mien.evaluation.thumbnails import Album
 from mien.results.audit import DoubtfulLabels, ExaminedAudit
 from mien.results.behaviour import Mistake

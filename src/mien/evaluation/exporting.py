@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mien.data.pixels import Pixels
-from mien.data.prepare import Prepared
+from mien.data.reading.pixels import Pixels
+from mien.data.tables.prepare import Prepared
 from mien.errors import OutputError
 from mien.evaluation.predictions import photos_of_study, view_batches
 from mien.files import read_file

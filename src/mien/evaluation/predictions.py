@@ -10,9 +10,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mien import metrics
-from mien.data.manifest import read_manifest
-from mien.data.pixels import Pixels
-from mien.data.prepare import Prepared
+from mien.data.reading.pixels import Pixels
+from mien.data.tables.manifest import read_manifest
+from mien.data.tables.prepare import Prepared
 from mien.files import regular, written_whole
 from mien.metrics import score
 from mien.progress import Advance

@@ -15,8 +15,8 @@ import polars as pl
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from mien.data.pixels import Pixels
-from mien.data.preprocess import Box, View, square_around
+from mien.data.reading.pixels import Pixels
+from mien.data.reading.preprocess import Box, View, square_around
 from mien.evaluation.altering import Images, Views, resized, saved_as_jpeg
 from mien.evaluation.covered import GREY
 from mien.evaluation.predictions import view_batches

@@ -12,8 +12,8 @@ import polars as pl
 from numpy.typing import NDArray
 from PIL import Image
 
-from mien.data.pixels import Pixels
-from mien.data.preprocess import View
+from mien.data.reading.pixels import Pixels
+from mien.data.reading.preprocess import View
 from mien.evaluation.attention import with_heat
 from mien.results.exhibits import Thumbnail
 

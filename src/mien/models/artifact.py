@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mien.data.preprocess import View
-from mien.data.runtime import onnxruntime
+from mien.data.measuring.runtime import onnxruntime
+from mien.data.reading.preprocess import View
 from mien.data.sources.files import existing_path
 from mien.errors import ModelError
 from mien.files import MAX_FILE_BYTES, read_file, read_text, why

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from mien.data.preprocess import View
+from mien.data.reading.preprocess import View
 from mien.files import written_whole
 from mien.models.artifact import Contract, write_model
 from mien.models.networks import PhotoNetwork, as_one

@@ -189,6 +189,8 @@ class Audit(Record):
         ),
     ]
     drawn_files: Annotated[dict[str, float], about("Path → probability of a drawing, the surest first.")]
+    drawn_from: Annotated[float, about("Probability from which a picture is taken for `drawn`.")]
+    perhaps_drawn_from: Annotated[float, about("Probability from which it is taken for `perhaps_drawn`.")]
 
 
 class ExaminedAudit(Audit):

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from mien.data.pixels import Pixels
-from mien.data.preprocess import View
+from mien.data.reading.pixels import Pixels
+from mien.data.reading.preprocess import View
 from mien.settings.training import TrainSettings
 
 __all__ = ["EpochOrder", "PhotoBatches", "TrainingSet", "class_weights"]

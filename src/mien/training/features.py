@@ -14,9 +14,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mien.data.pixels import Pixels
-from mien.data.preprocess import View
-from mien.data.runtime import onnxruntime
+from mien.data.measuring.runtime import onnxruntime
+from mien.data.reading.pixels import Pixels
+from mien.data.reading.preprocess import View
 from mien.files import open_regular, written_whole
 from mien.models.backbones import Backbone
 from mien.models.exports import exported

@@ -26,12 +26,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
-from mien.data.augment import augmentation
 from mien.errors import WorkFailedError
 from mien.metrics import confusion_matrix, macro_f1
 from mien.progress import Advance
 from mien.settings.budget import Budget
 from mien.settings.training import TrainSettings
+from mien.training.augment import augmentation
 from mien.training.batches import EpochOrder, PhotoBatches, TrainingSet, class_weights
 from mien.training.finetune import parameter_groups
 from mien.training.history import History

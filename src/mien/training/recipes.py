@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 
 import torch
 
-from mien.data.preprocess import View
+from mien.data.reading.preprocess import View
 from mien.errors import ConfigError
 from mien.models.backbones import view_size
 from mien.settings.budget import Budget

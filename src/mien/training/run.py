@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from mien.calibration import fit_temperature
-from mien.data.pixels import Pixels
+from mien.data.reading.pixels import Pixels
 from mien.errors import ConfigError, WorkFailedError
 from mien.models.artifact import HASH_LENGTH, Contract, Origin, laxest_within, least_promise
 from mien.models.backbones import Backbone, load_backbone

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from mien.data import demo
+from mien import demo
 from mien.data.sources import remote
 from mien.data.sources.archive import is_tar, is_zip, list_tar, list_zip
 from mien.data.sources.files import Source, SourceFile, Tables, existing_path, is_parquet

@@ -1,0 +1,1 @@
+"""What is measured of a photo: light, size, faces, whether it is drawn, and its fingerprint."""

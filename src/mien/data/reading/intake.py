@@ -1,0 +1,150 @@
+"""Read every file of a source once: its properties, hashes, faces, and the pixels of the views wanted.
+
+Files are read side by side in threads (decoding and detection release Python's lock), with a bounded number under way.
+Small ones are inspected many at once without, and many thousands of them in processes of their own, since threads would
+wait for the lock more than they work. Results are taken in file order, so memory is flat and a second pass gives the
+same table.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import polars as pl
+
+from mien.data.measuring.faces import FaceDetector
+from mien.data.measuring.inspection import Content, Inspected, inspect, inspect_apart
+from mien.data.reading.pixels import PixelWriter
+from mien.data.reading.preprocess import View
+from mien.data.reading.processes import processes
+from mien.data.reading.read_ahead import SAMPLE, TOGETHER, in_order, read_ahead
+from mien.data.sources import Source, SourceFile
+from mien.data.tables.manifest import SCHEMA
+
+__all__ = ["inspect_files", "inspect_together", "take_in"]
+
+SMALL_FILE = 8192
+"""Bytes below which a file is small."""
+AT_ONCE, MOST_AT_ONCE = 8, 32
+"""Files that a thread inspects in one go, so that it waits less often for Python's lock; at most so many of a large set
+where neither faces nor views are wanted, since then little is kept of each."""
+MANY = 10_000
+"""Small files from which on processes pay, which take a second to start."""
+MOST_PROCESSES = 8
+CHUNK = 1000
+"""Rows that are kept as Python objects before they become part of the table, which is ten times smaller."""
+
+
+def take_in(
+    source: Source,
+    views: Sequence[View],
+    writer: PixelWriter,
+    detector: FaceDetector | None,
+    *,
+    first_row: int = 0,
+    advance: Callable[[int], None] = lambda n: None,
+) -> pl.DataFrame:
+    """Inspect every file, and write its views and its fingerprint.
+
+    Args:
+        detector: finds faces; with None, none are looked for.
+        first_row: row of the source's first file in the pixel arrays.
+        advance: called with the number of files done since the last call.
+
+    Returns:
+        One row per file, in the order of ``source.files``, with every column of the manifest's schema;
+        groups and splits are still null.
+    """
+    parts, rows = list[pl.DataFrame](), []
+    for i, inspected in enumerate(inspect_files(source, source.files, views, detector)):
+        rows.append(inspected.row | {"row": first_row + i})
+        if inspected.fingerprint is not None:
+            writer.put(first_row + i, inspected.views, inspected.fingerprint)
+        if len(rows) == CHUNK or i + 1 == len(source.files):
+            parts.append(_table(rows))
+            rows = []
+        advance(1)
+    if not parts:
+        return pl.DataFrame(schema=SCHEMA)
+    table = pl.concat(parts, how="diagonal")
+    nulls = [pl.lit(None, kind).alias(name) for name, kind in SCHEMA.items() if name not in table.columns]
+    return table.with_columns(nulls).select(*SCHEMA)
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+    """What is known of some files: of many files, columns of nulls would take a third of the memory."""
+    columns = {name: [row.get(name) for row in rows] for name in SCHEMA}
+    known = {name: values for name, values in columns.items() if any(value is not None for value in values)}
+    return pl.DataFrame(known, schema={name: SCHEMA[name] for name in known})
+
+
+def inspect_files(
+    source: Source, files: Sequence[SourceFile], views: Sequence[View], detector: FaceDetector | None
+) -> Iterator[Inspected]:
+    """Inspect files, yielding in their order."""
+
+    def work(some: Sequence[SourceFile]) -> list[Inspected]:
+        return inspect_together(source, some, views, detector)
+
+    if len(files) >= MANY and _cores() > 1 and all(_is_small(_read(source, file)) for file in files[:SAMPLE]):
+        return _in_processes((_read(source, file) for file in files), views, finds_faces=detector is not None)
+    # Of a large set as many as leave every core enough chunks for all to end together.
+    share = AT_ONCE if views or detector else len(files) // (8 * _cores())
+    at_once = min(MOST_AT_ONCE, max(AT_ONCE, share))
+    return read_ahead(work, files, lambda inspected: inspected.row.get("bytes", 0) < SMALL_FILE, at_once=at_once)
+
+
+def _cores() -> int:
+    return min(MOST_PROCESSES, os.cpu_count() or 1)
+
+
+def _is_small(content: Content) -> bool:
+    return len(content[1] or b"") < SMALL_FILE
+
+
+def _in_processes(contents: Iterable[Content], views: Sequence[View], *, finds_faces: bool) -> Iterator[Inspected]:
+    work = partial(inspect_apart, views=views, finds_faces=finds_faces)
+    with processes(_cores(), "Run this again with less beside it") as pool:
+        for some in in_order(pool, work, _chunks(contents), 4 * _cores()):
+            yield from some
+
+
+def _chunks(contents: Iterable[Content]) -> Iterator[list[Content]]:
+    """Files for one process at a time: many small ones, but few where larger ones stand among them."""
+    some, size = list[Content](), 0
+    for content in contents:
+        some.append(content)
+        size += len(content[1] or b"")
+        if len(some) >= TOGETHER or size >= TOGETHER * SMALL_FILE:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
+
+
+def inspect_together(
+    source: Source, files: Sequence[SourceFile], views: Sequence[View], detector: FaceDetector | None
+) -> list[Inspected]:
+    """Read and inspect files, one row each."""
+    return inspect((_read(source, file) for file in files), views, detector)
+
+
+def _read(source: Source, file: SourceFile) -> Content:
+    """What is known of a file, and its bytes; None where they are not to be had, for which the row has the reason."""
+    row: dict[str, Any] = {
+        "id": f"{source.name}/{file.path}",
+        "source": source.name,
+        "path": file.path,
+        "label": file.label,
+        "group": file.group,
+        "given_split": file.split,
+    }
+    if file.ignored is not None:
+        return row | {"status": "ignored", "reason": file.ignored}, None
+    try:
+        return row, source.read(file)
+    except OSError as error:
+        return row | {"status": "unreadable", "reason": error.strerror or str(error)}, None

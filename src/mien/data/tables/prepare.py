@@ -1,0 +1,104 @@
+"""Collections → one manifest with groups, and their pixels on disk."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from mien.data.grouping.duplicates import assign_groups
+from mien.data.measuring.faces import FaceDetector
+from mien.data.reading.intake import take_in
+from mien.data.reading.pixels import Pixels, PixelWriter
+from mien.data.reading.preprocess import View
+from mien.data.sources.collection import Collection
+from mien.data.tables.corrections import Corrections, apply_corrections
+from mien.data.tables.manifest import read_manifest, usable, write_manifest
+from mien.errors import SourceError
+from mien.progress import Progress
+
+__all__ = ["Prepared", "prepare"]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Photos that were read once.
+
+    Attributes:
+        manifest: every file of every collection.
+        pixels: the views asked for, and fingerprints.
+    """
+
+    manifest: pl.DataFrame
+    pixels: Pixels
+
+    def of(self, collection: Collection) -> pl.DataFrame:
+        """The rows of one collection."""
+        return self.manifest.filter(pl.col("source").is_in(collection.names))
+
+
+def prepare(
+    collections: Sequence[Collection],
+    views: Sequence[View],
+    folder: Path | None,
+    *,
+    corrections: Corrections | None = None,
+    find_faces: bool = True,
+    progress: Progress,
+) -> Prepared:
+    """Read all files once, and group copies over all collections.
+
+    What stands in the folder from an earlier call with the same collections and views is used again.
+
+    Args:
+        views: what to keep of each photo.
+        folder: gets ``manifest.parquet`` and ``pixels/``; None keeps nothing, and the pixels have no name anywhere.
+        corrections: of the first collection.
+        find_faces: without, every photo is taken to show none.
+
+    Raises:
+        SourceError: if a collection, or a class of one, holds no image that can be read.
+    """
+    path, pixels = (folder / "manifest.parquet", folder / "pixels") if folder else (None, None)
+    if path and pixels and path.exists():
+        return Prepared(read_manifest(path), Pixels(pixels))
+    distinct = sorted({view.key: view for view in views}.values(), key=lambda v: v.key)
+    if pixels:
+        shutil.rmtree(pixels, ignore_errors=True)  # of a reading that was interrupted
+    n_files = sum(len(source.files) for collection in collections for source in collection.sources)
+    detector = FaceDetector() if find_faces else None
+    tables: list[pl.DataFrame] = []
+    with PixelWriter(pixels, distinct, n_files) as writer:
+        for number, collection in enumerate(collections):
+            read: list[pl.DataFrame] = []
+            for source in collection.sources:
+                first_row = sum(len(table) for table in [*tables, *read])
+                with progress.step(f"read {source.name}", len(source.files), "files") as advance:
+                    read.append(take_in(source, distinct, writer, detector, first_row=first_row, advance=advance))
+            table = pl.concat(read)
+            if corrections is not None and number == 0:
+                table = apply_corrections(table, corrections)
+            _check_readable(collection, table, corrections if number == 0 else None)
+            tables.append(table)
+    with progress.step("find copies", None, "pictures"):
+        manifest = assign_groups(pl.concat(tables), writer.pixels)
+    if path:
+        write_manifest(manifest, path)
+    return Prepared(manifest, writer.pixels)
+
+
+def _check_readable(collection: Collection, table: pl.DataFrame, corrections: Corrections | None) -> None:
+    images = usable(table)
+    if images.is_empty():
+        reasons = table.filter(pl.col("status") == "unreadable").select("path", "reason").rows()
+        first = f"; the first: {reasons[0][0]}: {reasons[0][1]}" if reasons else ""
+        raise SourceError(f"{collection.spec}: none of its {len(table)} files can be read as an image{first}")
+    for label in collection.labels:
+        if images.filter(pl.col("label") == label).is_empty():
+            mend = f"change the corrections in {corrections.file}" if corrections else "repair its files"
+            raise SourceError(
+                f"{collection.spec}: class {label!r} has no image that can be used; {mend} or remove the folder"
+            )

@@ -1,0 +1,50 @@
+"""``mien study`` and ``mien train``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from mien.auditing.examine import judges_labels
+from mien.progress import Progress
+from mien.results.document import write_results
+from mien.results.study import StudyResults, TrainResults
+from mien.settings.study import StudySettings
+from mien.stages import examine_data, keep_exhibits, open_study, score_tested, select_run, train_runs
+from mien.telling.report.page import write_report
+
+__all__ = ["run_study", "run_training"]
+
+
+def run_study(config: StudySettings, folder: Path, *, resume: bool, progress: Progress) -> StudyResults:
+    """Do the main job and write its folder.
+
+    Args:
+        folder: gets ``study.toml``, ``manifest.parquet``, ``pixels/``, ``runs/``, ``thumbnails.msgpack``,
+            ``results.json``, ``report.html``.
+        resume: go on in a folder that exists.
+
+    Returns:
+        What stands in ``results.json``.
+    """
+    judges_labels(config.checks.leak_premium or config.checks.check_labels, 0)  # refused now, not after the training
+    study = open_study(config, folder, resume=resume, progress=progress, with_audit=True)
+    train_runs(study)
+    trained = select_run(study)
+    examined = examine_data(study)
+    results = score_tested(study, trained, examined.audit(study.data))
+    with study.clock.stage("report"):
+        write_report(folder, results, keep_exhibits(study, results, examined))
+    results = replace(results, seconds=study.clock.total())
+    write_results(results, folder)
+    return results
+
+
+def run_training(config: StudySettings, folder: Path, *, resume: bool, progress: Progress) -> TrainResults:
+    """Train and validate the recipes; the test split stays unread."""
+    study = open_study(config, folder, resume=resume, progress=progress)
+    train_runs(study)
+    results = replace(select_run(study), seconds=study.clock.total())
+    write_results(results, folder)
+    return results

@@ -1,1 +1,0 @@
-"""The report: stored results → one self-contained page."""

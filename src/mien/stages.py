@@ -1,0 +1,454 @@
+"""The stages of a study, in order, each callable alone: open, train, select, examine, score, keep what is shown.
+
+Stages meet in the files of the study folder, so a study that was interrupted goes on where it stopped.
+``jobs/study.py`` runs them one after the other.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import polars as pl
+from msgspec.structs import asdict, replace
+
+from mien.auditing.examine import Examined, examine, judges_labels
+from mien.auditing.features import PHOTO, VIEWS
+from mien.data.grouping.duplicates import (
+    COPY_SIMILARITY,
+    FINE_SIMILARITY,
+    KIN_SIMILARITY,
+    MAX_GROUP_SHARE,
+    MIN_GROUP_CAP,
+)
+from mien.data.grouping.splits import assign_splits, count_moved, parse_shares
+from mien.data.measuring.fingerprints import SIDE
+from mien.data.sources.collection import Collection, open_collection
+from mien.data.tables.class_map import check_named, read_class_map
+from mien.data.tables.corrections import Corrections, read_corrections
+from mien.data.tables.counts import count_audit
+from mien.data.tables.manifest import read_manifest, write_manifest
+from mien.data.tables.prepare import Prepared, prepare
+from mien.errors import MienError, OutputError
+from mien.evaluation.attention import explained
+from mien.evaluation.compare import compare_runs, select
+from mien.evaluation.covered import score_covered
+from mien.evaluation.elsewhere import describe_target
+from mien.evaluation.exhibits import exhibits
+from mien.evaluation.mistakes import confident_mistakes, error_rates
+from mien.evaluation.overfitting import fit_verdict, stopped_early
+from mien.evaluation.predictions import predict_rows, score_rows, write_predictions
+from mien.evaluation.robustness import measure_robustness
+from mien.evaluation.shift import score_target
+from mien.evaluation.sureness import measure_sureness
+from mien.files import regular
+from mien.labels import NOTHING_CHOSEN, LabelChoices, match_labels
+from mien.leftovers import is_free, made_by, remove_partials, take_back, undone_if_stopped
+from mien.metrics import RESAMPLES
+from mien.progress import Progress
+from mien.recognizer import Recognizer
+from mien.results.audit import ExaminedAudit
+from mien.results.behaviour import Mistake
+from mien.results.document import THUMBNAILS, write_exhibits
+from mien.results.exhibits import Exhibits
+from mien.results.study import (
+    CopyThresholds,
+    Epoch,
+    Methods,
+    Run,
+    Splits,
+    StudyPaths,
+    StudyResults,
+    TestedRun,
+    TrainResults,
+    Weights,
+)
+from mien.results.target import TargetResults
+from mien.settings.run import NetworkRun, RunConfig, read_run
+from mien.settings.study import StudySettings
+from mien.settings.toml import read_toml, write_toml
+from mien.training.history import read_history
+from mien.training.recipes import resolve_run, views_of, work_of
+from mien.training.run import LabelledPhotos, decided_run, export_for, train_run
+
+__all__ = [
+    "Clock",
+    "OpenStudy",
+    "examine_data",
+    "keep_exhibits",
+    "open_study",
+    "score_tested",
+    "select_run",
+    "train_runs",
+]
+
+BEFORE_SETTINGS = ("corrections.csv", "study.toml.partial")
+"""What a study writes before its settings; one that was killed there has not begun."""
+
+
+@dataclass
+class Clock:
+    """Seconds spent in each stage."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Count what the block takes."""
+        start = time.monotonic()
+        yield
+        self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - start, 3)
+
+    def total(self) -> dict[str, float]:
+        """The seconds of each stage, and of all."""
+        return self.seconds | {"total": round(sum(self.seconds.values()), 3)}
+
+
+@dataclass(frozen=True)
+class OpenStudy:
+    """What every stage needs."""
+
+    config: StudySettings
+    data: Collection
+    target: Collection | None
+    choices: LabelChoices
+    corrections: Corrections | None
+    runs: tuple[RunConfig, ...]
+    prepared: Prepared
+    photos: LabelledPhotos
+    folder: Path
+    clock: Clock
+    progress: Progress
+
+    def run_folder(self, run: RunConfig) -> Path:
+        """Where a run lies."""
+        return self.folder / "runs" / run.name
+
+
+def open_study(
+    config: StudySettings, folder: Path, *, resume: bool, progress: Progress, with_audit: bool = False
+) -> OpenStudy:
+    """Check everything that can be checked before a file is written, then read and divide the photos.
+
+    Args:
+        with_audit: keep also what the audit and the report look at.
+    """
+    parse_shares(config.division.split)
+    decided, elsewhere, class_map = config.decisions.corrections, config.elsewhere.target, config.classes.class_map
+    corrections = read_corrections(Path(decided)) if decided else None
+    if config.earlier.keep_splits:
+        _earlier(config.earlier.keep_splits)
+    data = open_collection(config.data, config.columns)
+    target = open_collection([elsewhere], taken=data.names, least_labels=1) if elsewhere else None
+    runs = tuple(resolve_run(name, config, data.labels) for name in dict.fromkeys(config.training.recipes))
+    choices = read_class_map(Path(class_map)) if class_map else NOTHING_CHOSEN
+    if target:
+        check_named(choices, target.labels)
+        match_labels(data.labels, target.labels, choices)
+    undo = _open_folder(config, folder, corrections, resume=resume)
+    clock = Clock()
+    views = [view for run in runs for view in views_of(run)]
+    if with_audit:
+        n_photos = sum(len(source.files) for source in data.sources)
+        views += VIEWS if _unjudged(config, n_photos) is None else [PHOTO]
+    try:
+        with clock.stage("read"):
+            sets = [data, *([target] if target else [])]
+            prepared = prepare(sets, views, folder, corrections=corrections, progress=progress)
+            prepared = _divide(prepared, data, config, folder)
+    except MienError:
+        undo()
+        raise
+    photos = LabelledPhotos(data.names, prepared.of(data), prepared.pixels, data.labels, folder / "features")
+    return OpenStudy(config, data, target, choices, corrections, runs, prepared, photos, folder, clock, progress)
+
+
+def _divide(prepared: Prepared, data: Collection, config: StudySettings, folder: Path) -> Prepared:
+    """Place the photos of the data in splits, and all others in the split ``target``; once."""
+    if prepared.manifest["split"].null_count() < len(prepared.manifest):
+        return prepared
+    earlier = _earlier(config.earlier.keep_splits) if config.earlier.keep_splits else None
+    divided = assign_splits(
+        prepared.of(data),
+        parse_shares(config.division.split),
+        config.randomness.seed,
+        method=config.division.split_method,
+        earlier=earlier,
+    )
+    is_data = pl.col("source").is_in(data.names)
+    as_target = pl.when(pl.col("status") == "ok").then(pl.lit("target")).alias("split")
+    others = prepared.manifest.filter(~is_data).with_columns(as_target, pl.col("near_group").alias("split_group"))
+    manifest = pl.concat([divided, others])
+    write_manifest(manifest, folder / "manifest.parquet")
+    return dataclasses.replace(prepared, manifest=manifest)
+
+
+def _earlier(study: str) -> pl.DataFrame:
+    """The manifest of an earlier study, whose splits are kept."""
+    path = Path(study)
+    return read_manifest(path / "manifest.parquet" if path.is_dir() else path)
+
+
+def _open_folder(
+    config: StudySettings, folder: Path, corrections: Corrections | None, *, resume: bool
+) -> Callable[[], None]:
+    """Make the study's folder, or check that it is this study's; gives what takes back what was made."""
+    stored, decisions = folder / "study.toml", folder / "corrections.csv"
+    if not is_free(folder, BEFORE_SETTINGS if resume else ()):
+        if not resume:
+            raise OutputError(f"{folder}: exists already; go on with --resume, or give another --out")
+        if not stored.exists():
+            raise OutputError(f"{folder}: holds no study to resume; give another --out")
+        before = read_toml(StudySettings, stored)  # what the report shows may change
+        if dataclasses.replace(before, report=config.report) != config:
+            raise OutputError(f"{folder}: holds a study with other settings; see its study.toml, or give another --out")
+        if corrections and read_corrections(decisions).sha256 != corrections.sha256:
+            raise OutputError(f"{folder}: {corrections.file} has changed since this study began; give another --out")
+        remove_partials(folder)
+        return lambda: None
+    undo = partial(take_back, folder, made_by(folder))
+    with undone_if_stopped(undo):  # from here on a stopped study can be resumed
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if corrections:
+                shutil.copyfile(corrections.file, decisions)
+            write_toml(config, stored)
+        except OSError as error:
+            raise OutputError(f"{folder}: cannot be written ({error.strerror}); give another --out") from error
+    return undo
+
+
+def train_runs(study: OpenStudy) -> None:
+    """Train every run that is not trained yet."""
+    for run in study.runs:
+        folder = study.run_folder(run)
+        run = decided_run(run, folder)
+        if not (folder / "model.onnx").exists():
+            export_for([run], study.photos, study.progress)
+        title = f"train {run.name}" + (f" in {run.train.precision}" if isinstance(run, NetworkRun) else "")
+        total, unit = work_of(run, len(study.photos.split("train")))
+        with study.clock.stage("train"), study.progress.step(title, total, unit) as advance:
+            train_run(run, study.photos, folder, advance=advance)
+
+
+def _predict(study: OpenStudy, run: RunConfig, splits: Sequence[str], manifest: pl.DataFrame) -> pl.DataFrame:
+    """Predict the given splits with a run's model, and add them to its table of predictions."""
+    path = study.run_folder(run) / "predictions.parquet"
+    earlier = pl.read_parquet(regular(path), glob=False) if path.exists() else None
+    if earlier is not None and set(splits) <= set(earlier["split"]):
+        return earlier.filter(pl.col("split").is_in(list(splits)))
+    rows = manifest.filter(pl.col("split").is_in(list(splits)))
+    title = f"predict {'+'.join(splits)}: {run.name}"
+    with study.clock.stage("predict"), study.progress.step(title, len(rows), "photos") as advance:
+        predictions = predict_rows(Recognizer(study.run_folder(run)), study.prepared.pixels, rows, advance)
+    write_predictions(pl.concat([earlier, predictions]) if earlier is not None else predictions, path)
+    return predictions
+
+
+def select_run(study: OpenStudy) -> TrainResults:
+    """Score train and validation, select by validation, compare the selected run with the others."""
+    labels = study.data.labels
+    runs: dict[str, Run] = {}
+    val: dict[str, pl.DataFrame] = {}
+    for run in study.runs:
+        predictions = _predict(study, run, ["train", "val"], study.photos.manifest)
+        val[run.name] = predictions.filter(pl.col("split") == "val")
+        runs[run.name] = _trained(study, run, predictions)
+    selected = select({name: run.val.macro_f1 or 0.0 for name, run in runs.items()})
+    pairs = [(selected, name) for name in runs if name != selected]
+    pairs += [(name, plain) for name in runs if (plain := f"{name}-no-augmentation") in runs and name != selected]
+    return TrainResults(
+        config=study.config,
+        data=count_audit(study.data, study.photos.manifest),
+        labels=labels,
+        corrections=study.corrections.record if study.corrections else None,
+        splits=_splits(study),
+        methods=_methods(),
+        selected=selected,
+        runs=runs,
+        comparisons=compare_runs(val, labels, pairs),
+        seconds=study.clock.seconds,
+        paths=StudyPaths(run=str(study.folder), model=str(study.folder / "runs" / selected / "model.onnx")),
+    )
+
+
+def _trained(study: OpenStudy, run: RunConfig, predictions: pl.DataFrame) -> Run:
+    """A run with its scores on training and validation photos."""
+    folder = study.run_folder(run)
+    train, val = (
+        score_rows(predictions.filter(pl.col("split") == split), study.data.labels) for split in ("train", "val")
+    )
+    config = read_run(folder / "config.toml")
+    history = tuple(Epoch(**row) for row in read_history(folder / "history.csv"))
+    return Run(
+        train=train,
+        val=val,
+        config=config,
+        fit=fit_verdict(train, val, history, stopped_early=stopped_early(config, history)),
+        history=history,
+        backbones=tuple(Weights(**dataclasses.asdict(each)) for each in Recognizer(folder).contract.backbones),
+    )
+
+
+def _methods() -> Methods:
+    """Numbers of the procedure, as they are today."""
+    return Methods(
+        resamples=RESAMPLES,
+        copies=CopyThresholds(
+            side=SIDE,
+            similarity=COPY_SIMILARITY,
+            fine_similarity=FINE_SIMILARITY,
+            series_similarity=KIN_SIMILARITY,
+            most_pictures=MIN_GROUP_CAP,
+            most_share=MAX_GROUP_SHARE,
+        ),
+    )
+
+
+def score_tested(study: OpenStudy, trained: TrainResults, data: ExaminedAudit) -> StudyResults:
+    """Read the test split and the target, now that the selection stands."""
+    labels, selected = study.data.labels, trained.selected
+    runs: dict[str, TestedRun] = {}
+    answers: dict[str, pl.DataFrame] = {}
+    for run in study.runs:
+        answers[run.name] = _predict(study, run, ["test"], study.photos.manifest)
+        test = score_rows(answers[run.name], labels)
+        elsewhere = _target_predictions(study, run)
+        target = score_target(elsewhere, labels, test, study.choices) if elsewhere is not None else None
+        runs[run.name] = TestedRun(**asdict(trained.runs[run.name]), test=test, target=target)
+    recognizer, answered = Recognizer(study.folder / "runs" / selected), answers[selected]
+    photos = (recognizer, study.prepared.pixels, study.photos.split("test"))
+    with study.clock.stage("robustness"), study.progress.step("make test photos worse", None, "photos"):
+        robustness = measure_robustness(*photos)
+    kept = asdict(trained) | {
+        "data": data,
+        "runs": runs,
+        "paths": replace(trained.paths, report=str(study.folder / "report.html")),
+    }
+    results = StudyResults(
+        **kept,
+        mistakes=confident_mistakes(answered, labels),
+        error_rates=error_rates(answered, study.prepared.manifest, labels),
+        sureness=measure_sureness(recognizer.contract, answered),
+        covered=score_covered(*photos, runs[selected].test.chance_macro_f1),
+        robustness=robustness,
+        target=_target(study, recognizer, runs[selected]),
+    )
+    return _explained(study, results, recognizer) if study.config.report.explain_mistakes else results
+
+
+def keep_exhibits(study: OpenStudy, results: StudyResults, examined: Examined) -> Exhibits | None:
+    """Keep the photos that the report shows; None, and no file, where it may show none."""
+    if study.config.report.no_photos:
+        (study.folder / THUMBNAILS).unlink(missing_ok=True)
+        return None
+    elsewhere, manifest = results.target.mistakes if results.target else (), _whole_manifest(study, examined)
+    shown = exhibits(
+        results.data, results.mistakes, elsewhere, manifest, study.prepared.pixels, seed=study.config.randomness.seed
+    )
+    write_exhibits(shown, study.folder)
+    return shown
+
+
+def _target_predictions(study: OpenStudy, run: RunConfig) -> pl.DataFrame | None:
+    return _predict(study, run, ["target"], study.prepared.of(study.target)) if study.target else None
+
+
+def _target(study: OpenStudy, recognizer: Recognizer, run: TestedRun) -> TargetResults | None:
+    """Everything that is known of the selected run on the target; None without one."""
+    if study.target is None or run.target is None:
+        return None
+    return describe_target(
+        run.target,
+        recognizer,
+        _predict(study, run.config, ["target"], study.prepared.of(study.target)),
+        test=run.test,
+        collection=study.target,
+        target=dataclasses.replace(study.prepared, manifest=study.prepared.of(study.target)),
+        own=dataclasses.replace(study.prepared, manifest=study.photos.manifest),
+        recurring_groups=_recurring(study),
+    )
+
+
+def _explained(study: OpenStudy, results: StudyResults, recognizer: Recognizer) -> StudyResults:
+    """Find out on which part of each photo the mistakes rest that the report shows."""
+
+    def rest_on(mistakes: tuple[Mistake, ...], collection: Collection) -> tuple[Mistake, ...]:
+        manifest, title = study.prepared.of(collection), f"explain mistakes: {collection.name}"
+        with study.clock.stage("explain"), study.progress.step(title, len(mistakes), "photos") as advance:
+            return explained(mistakes, recognizer, collection, manifest, advance)
+
+    results = replace(results, mistakes=rest_on(results.mistakes, study.data))
+    if study.target is None or results.target is None:
+        return results
+    return replace(results, target=replace(results.target, mistakes=rest_on(results.target.mistakes, study.target)))
+
+
+def examine_data(study: OpenStudy) -> Examined:
+    """What needs a model to be found in the data, which the manifest then holds as well.
+
+    Nothing is chosen by it, so it may look at the test photos.
+
+    Raises:
+        MissingExtraError: if labels are to be judged and cannot be.
+    """
+    with study.clock.stage("audit"):
+        examined = examine(
+            study.photos.manifest,
+            study.prepared.pixels,
+            study.photos.features,
+            labels_unjudged=_unjudged(study.config, len(study.photos.manifest)),
+            leak_premium=study.config.checks.leak_premium,
+            seed=study.config.randomness.seed,
+            progress=study.progress,
+        )
+    write_manifest(_whole_manifest(study, examined), study.folder / "manifest.parquet")
+    return examined
+
+
+def _whole_manifest(study: OpenStudy, examined: Examined) -> pl.DataFrame:
+    """Every file of the data, as examined, and of the target."""
+    others = study.prepared.manifest.filter(~pl.col("source").is_in(study.data.names))
+    return pl.concat([examined.manifest, others])
+
+
+def _unjudged(config: StudySettings, n_photos: int) -> str | None:
+    """Why labels are not judged; None where they are."""
+    return judges_labels(config.checks.leak_premium or config.checks.check_labels, n_photos)
+
+
+def _splits(study: OpenStudy) -> Splits:
+    """Photos of each class in each split, and those left out with their reason."""
+    manifest = study.photos.manifest
+    counts = {
+        split: dict(sorted(study.photos.split(split)["label"].value_counts().iter_rows()))
+        for split in ("train", "val", "test")
+    }
+    left_out = manifest.filter(pl.col("split_reason").is_not_null())
+    return Splits(
+        counts=counts,
+        given=study.data.is_divided,
+        method=study.config.division.split_method,
+        groups=manifest["group"].drop_nulls().n_unique(),
+        moved=_moved(study),
+        left_out=dict(zip(left_out["path"], left_out["split_reason"], strict=True)),
+    )
+
+
+def _moved(study: OpenStudy) -> int | None:
+    """Photos that stand in another split than in the earlier study; None without one."""
+    kept = study.config.earlier.keep_splits
+    return count_moved(study.photos.manifest, _earlier(kept)) if kept else None
+
+
+def _recurring(study: OpenStudy) -> int:
+    """Pictures that stand, perhaps re-encoded, both in the data and in the target."""
+    is_data = pl.col("source").is_in(study.data.names)
+    groups = study.prepared.manifest.filter(pl.col("status") == "ok").group_by("near_group").agg(is_data.mean())
+    return int(((groups["source"] > 0) & (groups["source"] < 1)).sum())

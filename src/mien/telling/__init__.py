@@ -1,0 +1,1 @@
+"""Results in words, pages and terminals: from results and stored thumbnails alone, nothing is computed here."""

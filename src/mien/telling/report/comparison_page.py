@@ -1,0 +1,70 @@
+"""The page of a comparison: one table, and a curve against each budget's axis."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mien.results.comparison import CompareResults, Curves
+from mien.telling.report import plain_page
+from mien.telling.words import comparison as wording
+
+__all__ = ["write_page"]
+
+LEGEND_COLUMNS = 3
+
+
+def write_page(results: CompareResults, path: Path) -> None:
+    """Write the page, whole or not at all."""
+    parts = [
+        *plain_page.paragraphs([wording.answer(results), *wording.arm_lines(results)]),
+        plain_page.table(wording.comparison_rows(results)),
+        *plain_page.paragraphs(["Differences are of macro-F1 on the outer folds; p is Holm's over all rows."]),
+        plain_page.table(wording.class_rows(results)),
+        *plain_page.paragraphs([wording.class_note(results), *wording.doubt_lines(results)]),
+        _curves([curve for curve in results.curves if curve.arms]),
+        *plain_page.paragraphs(
+            ["Curves: macro-F1 on validation, mean over the pairs; the band is one standard deviation."]
+        ),
+        plain_page.table(wording.cost_rows(results)),
+        *plain_page.paragraphs([wording.cost_note(results), *wording.growth_lines(results)]),
+    ]
+    plain_page.write_page(wording.title(results), parts, path)
+
+
+def _curves(shown: list[Curves]) -> Markup:
+    """One drawing with a panel for each budget that has epochs to show."""
+    if not shown:
+        return Markup("")
+    said = "Validation macro-F1 of each arm against " + ", ".join(str(curve.axis) for curve in shown)
+    height = 3.2 + 0.25 * math.ceil(len(shown[0].arms) / LEGEND_COLUMNS)
+    return plain_page.drawing(lambda figure: _draw(shown, figure), (max(7, 4 * len(shown)), height), said)
+
+
+def _draw(shown: list[Curves], figure: Figure) -> None:
+    panels = figure.subplots(1, len(shown), squeeze=False, sharey=True)[0]
+    for axes, curve in zip(panels, shown, strict=True):
+        _panel(axes, curve)
+    panels[0].set_ylabel("macro-F1, validation")
+    handles, names = panels[0].get_legend_handles_labels()
+    figure.legend(handles, names, frameon=False, loc="outside lower left", ncols=LEGEND_COLUMNS)
+
+
+def _panel(axes: Axes, curve: Curves) -> None:
+    for number, (name, line) in enumerate(curve.arms.items()):
+        style = ("-", "--", ":", "-.")[number % 4]
+        low = [y - s for y, s in zip(line.macro_f1, line.spread, strict=True)]
+        high = [y + s for y, s in zip(line.macro_f1, line.spread, strict=True)]
+        axes.plot(line.x, line.macro_f1, style, marker="o", markersize=3, color=f"C{number}", label=_plain(name))
+        axes.fill_between(line.x, low, high, color=f"C{number}", alpha=0.15, linewidth=0)
+    axes.set_xlabel(curve.axis)
+    axes.set_xlim(left=0)
+
+
+def _plain(name: str) -> str:
+    """A name that matplotlib does not read as mathematics."""
+    return name.replace("$", r"\$")

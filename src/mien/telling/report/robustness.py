@@ -1,0 +1,73 @@
+"""How a model takes pictures that get worse, as sentences and as one sheet of curves."""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from mien.results.behaviour import Corruption, CorruptionLevel, Robustness
+from mien.telling.report.figures import HEIGHT, MUTED, RULE, VAL, WIDTH, Curve, inline, page_style
+from mien.telling.words.numerals import count, plural, score, signed
+
+__all__ = ["robustness_panels", "robustness_sentences"]
+
+PLACE = (0.1, 0.26, 0.86, 0.66)
+"""Left, bottom, width and height of a plot, as shares of the drawing."""
+
+
+def robustness_sentences(found: Robustness) -> list[str]:
+    """What was scored, what costs the model its score, and what does not."""
+    some = f"{count(found.images)} of " if found.images < found.of else ""
+    why = ", fewer than all to save time, evenly drawn from the classes" if some else ""
+    told = [
+        f"{some}{plural(found.of, 'test photo')} were made worse in one way at a time{why}. As they are, macro-F1 "
+        f"on them is {score(found.macro_f1)}."
+    ]
+    first = {curve.title.lower(): _first_loss(curve) for curve in found.curves}
+    hurt = [f"{title} from {point.level} on ({signed(point.change)})" for title, point in first.items() if point]
+    if hurt:
+        told.append(f"It clearly loses with {'; '.join(hurt)}.")
+    borne = [title for title, point in first.items() if point is None]
+    if borne:
+        told.append(
+            f"With {', '.join(borne)}, as far as it was taken, no loss can be told from chance on so many photos."
+        )
+    return told
+
+
+def _first_loss(curve: Corruption) -> CorruptionLevel | None:
+    """The mildest level whose interval lies below zero."""
+    return next((point for point in curve.points if point.lowers), None)
+
+
+def robustness_panels(found: Robustness, chance: float | None) -> list[Curve]:
+    """A curve of macro-F1 for each corruption, from the photos as they are to the strongest level."""
+    panels = []
+    for curve in found.curves:
+        with page_style(f"robustness {curve.corruption}"):
+            panels.append(Curve(curve.title, _panel(curve, found.macro_f1, chance)))
+    return panels
+
+
+def _panel(curve: Corruption, base: float, chance: float | None) -> Markup:
+    points = curve.points
+    figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72))
+    axes = figure.add_axes(PLACE)
+    axes.set_ylim(0, 1)
+    axes.set_xlim(-0.15, len(points) + 0.15)
+    axes.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
+    axes.set_xticks(range(len(points) + 1), ["as it is", *(point.level for point in points)])
+    axes.set_xlabel(curve.unit)
+    axes.grid(axis="y", color=RULE, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.tick_params(length=0, pad=5)
+    axes.spines["left"].set_visible(False)
+    if chance is not None:
+        axes.axhline(chance, color=MUTED, linewidth=1, linestyle=(0, (1, 2)))
+    for place, point in enumerate(points, start=1):
+        ends = [min(1, max(0, base + end)) for end in point.interval]
+        axes.plot([place, place], ends, color=VAL, linewidth=1)
+    heights = [base, *(point.macro_f1 for point in points)]
+    axes.plot(range(len(heights)), heights, "o-", color=VAL, linewidth=1.8, markersize=5, clip_on=False)
+    told = ", ".join(f"{score(point.macro_f1)} at {point.level}" for point in points)
+    return inline(figure, f"{curve.title}, {curve.unit}: macro-F1 {score(base)} as it is, {told}.")

@@ -1,0 +1,1 @@
+"""Results as a terminal of 80 columns shows them."""

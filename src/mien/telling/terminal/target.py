@@ -1,0 +1,138 @@
+"""How the scores on photos from elsewhere look on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from mien.metrics import Interval
+from mien.results.audit import Audit
+from mien.results.commands import ClassMapResults, EvaluateResults
+from mien.results.target import Causes, Effect, TargetResults
+from mien.telling.report.causes import TITLES, TOGETHER
+from mien.telling.words.answers import met_before
+from mien.telling.words.elsewhere import confusion_sentence, next_steps
+from mien.telling.words.numerals import NONE, interval, score, signed
+
+__all__ = ["data_line", "evaluation_summary", "mapping_summary", "score_text", "target_lines"]
+
+MATCHED_BY = {"exact": "the same name", "synonym": "synonym", "given": "your file", "merged": "merged with another"}
+
+
+def evaluation_summary(results: EvaluateResults) -> RenderableType:
+    """Scores of each target."""
+    parts: list[RenderableType] = []
+    for spec, target in results.targets.items():
+        parts += [data_line(target.data), *target_lines(target, spec), Text()]
+    return Group(*parts[:-1])
+
+
+def mapping_summary(results: ClassMapResults) -> RenderableType:
+    """What was written for the user to edit."""
+    mapping = results.mapping
+    rows = [(there, here, "name or synonym") for there, here in mapping.classes.items()]
+    rows += [(there, NONE, "unknown to the model") for there in mapping.unknown]
+    path = results.paths.labels
+    return Group(_class_table(rows), Text(f"written to {path}; edit it, and give it with --labels {path}"))
+
+
+def score_text(value: float | None, ends: Interval | None) -> str:
+    """``0.65 [0.58, 0.71]``, or a dash where there is no score; short enough for a table of 80 columns."""
+    return NONE if value is None or ends is None else f"{value:.2f} [{ends.low:.2f}, {ends.high:.2f}]"
+
+
+def data_line(data: Audit) -> Text:
+    """Counts of files that add up."""
+    line = f"{data.name}: {data.files} files = {data.images} images + {data.unreadable} unreadable"
+    line += f" + {data.dropped} dropped" if data.dropped else ""
+    return Text(line + (f"; {data.ignored} ignored" if data.ignored else ""), style="bold")
+
+
+def target_lines(target: TargetResults, spec: str | None) -> list[RenderableType]:
+    """Whether it is new at all, its scores, how its classes were matched, and why the scores are what they are."""
+    lines: list[RenderableType] = [Text(f"target {spec}", style="bold"), *_overlap_lines(target), _score_table(target)]
+    if reference := target.reference:
+        shared = target.shared
+        reached = f"shared classes: accuracy {score(shared.accuracy, 3)}, macro-F1 {score(shared.macro_f1, 3)}"
+        known = f"accuracy {reference.accuracy}, macro-F1 {reference.macro_f1}"
+        lines.append(Text(f"{reached}; {known} had {reference.what}"))
+    lines += [_class_table(_class_rows(target)), *_cause_lines(target.causes)]
+    return [*lines, *_confusion_lines(target), *_next_lines(target)]
+
+
+def _overlap_lines(target: TargetResults) -> list[RenderableType]:
+    """Is it new at all? As far as it can be told."""
+    lines: list[RenderableType] = []
+    if met := met_before(target):
+        lines.append(Text(f"{met} The scores are too high.", style="red"))
+    if names := target.known_collections:
+        lines.append(Text(f"trained on other photos of {', '.join(names)}: this is no new domain", style="red"))
+    if target.near_copies is None:
+        lines.append(Text("not looked for copies of training photos: the model lies in no study"))
+    return lines
+
+
+def _score_table(target: TargetResults) -> Table:
+    table = Table("", box=None, header_style="bold")
+    for title in ("images", "accuracy", "macro-F1"):
+        table.add_column(title, no_wrap=True)
+    rows = {
+        "all images": target.all,
+        "shared classes": target.shared,
+        "answers limited to them": target.shared_limited,
+    }
+    for title, scores in rows.items():
+        accuracy = score_text(scores.accuracy, scores.accuracy_interval)
+        table.add_row(title, str(scores.images), accuracy, score_text(scores.macro_f1, scores.interval))
+    return table
+
+
+def _class_rows(target: TargetResults) -> list[tuple[str, str, str, str]]:
+    """Class there, class of the model, how they were matched, images; a dash where there is none."""
+    labels, counts = target.labels, target.data.classes
+    rows = [
+        (there, here, MATCHED_BY[labels.kinds[there]], str(counts.get(there, 0)))
+        for there, here in labels.matched.items()
+    ]
+    rows += [(there, NONE, "unknown to the model", str(counts.get(there, 0))) for there in labels.extra]
+    rows += [(there, NONE, "left out by your file", str(counts.get(there, 0))) for there in labels.dropped]
+    return rows + [(NONE, here, "missing there: no score", NONE) for here in labels.missing]
+
+
+def _class_table(rows: Sequence[Sequence[str]]) -> Table:
+    table = Table(box=None, header_style="bold")
+    for title in ("class there", "of the model", "matched by", "images")[: len(rows[0])]:
+        table.add_column(title, no_wrap=title != "matched by", justify="right" if title == "images" else "left")
+    for row in rows:
+        table.add_row(*map(escape, row))
+    return table
+
+
+def _confusion_lines(target: TargetResults) -> list[RenderableType]:
+    told = confusion_sentence(target)
+    return [Text(told)] if told else []
+
+
+def _next_lines(target: TargetResults) -> list[RenderableType]:
+    return [Text(f"next: {advice.step}") for advice in next_steps(target)]
+
+
+def _cause_lines(causes: Causes | None) -> list[RenderableType]:
+    """What the test photos score once they are made like those from elsewhere."""
+    if causes is None:
+        return []
+    table = Table("test photos made like these", box=None, header_style="bold")
+    table.add_column("macro-F1", no_wrap=True)
+    table.add_row("as they are", score(causes.macro_f1))
+    rows: list[tuple[str, Effect]] = [(TITLES[each.property], each) for each in causes.moved]
+    for title, move in [*rows, (TOGETHER, causes.together)]:
+        ends = interval(move.interval, "signed")
+        table.add_row(title, f"{score(move.macro_f1)} ({signed(move.change)}, {ends})")
+    lines: list[RenderableType] = [table, Text(f"not explained by these: {signed(causes.unexplained)}")]
+    if not causes.jpeg.share:
+        lines.append(Text("how strongly they were compressed is not known: none of the files is a JPEG"))
+    return lines

@@ -1,0 +1,352 @@
+"""What to do next, by rule from the results; each rule speaks only when its numbers call for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mien.results.audit import DoubtfulLabels
+from mien.results.study import StudyResults, TestedRun
+from mien.results.target import TargetResults
+from mien.settings.run import HeadRun
+from mien.telling.report.tables import frequent_confusions
+from mien.telling.words.answers import error_sentences
+from mien.telling.words.concerns import culprit_words
+from mien.telling.words.numerals import count, interval, percent, plural, score, signed
+
+__all__ = ["DROP", "Advice", "advise", "take_out"]
+
+WIDE = 0.03
+"""Half width of an interval of macro-F1 above which more test photos are worth asking for."""
+UNEVEN = 1.5
+"""Images of the largest class per image of the smallest above which the imbalance is worth a word."""
+MANY_WITHOUT_FACE = 0.02
+TRUSTED_PROBE = 0.6
+"""Share of all labels that a probe must agree with before its doubts are worth a look; below, they are its mistakes."""
+DROP = -0.05
+"""Change of macro-F1 from the test photos to those from elsewhere that is worth a word."""
+
+
+@dataclass(frozen=True)
+class Advice:
+    """A step, and why."""
+
+    step: str
+    reason: str
+
+
+def advise(results: StudyResults) -> list[Advice]:
+    """The steps in the order in which they pay."""
+    found = [rule(results) for rule in _RULES]
+    return [advice for advice in found if advice is not None]
+
+
+def _not_above_chance(results: StudyResults) -> Advice | None:
+    test = results.test
+    if test.beats_chance:
+        return None
+    return Advice(
+        "Do not use this model yet.",
+        f"Its interval on the test photos, {interval(test.interval)}, reaches down to chance "
+        f"({score(test.chance_macro_f1)}).",
+    )
+
+
+def _overlap(results: StudyResults) -> Advice | None:
+    return take_out(results.target) if results.target else None
+
+
+def take_out(target: TargetResults) -> Advice | None:
+    """What to do about photos from elsewhere that are not; None where there are none."""
+    seen, near, recurring = target.seen_in_training, target.near_copies or 0, target.recurring_groups
+    if not seen and not near and not recurring:
+        return None
+    return Advice(
+        "Take the overlap out of the photos from elsewhere.",
+        f"Trained on by the model or its backbone, byte for byte: {count(seen)}; copies of training photos, re-encoded "
+        f"ones included: {count(near)}; pictures in both sets, test photos included: {count(recurring)}.",
+    )
+
+
+def _conflicts(results: StudyResults) -> Advice | None:
+    n = results.data.conflicting_labels
+    if not n:
+        return None
+    return Advice(
+        f"Decide on one label for {plural(n, 'picture')} that {'stands' if n == 1 else 'stand'} under two.",
+        "If it is one picture, at most one of its labels can be right, and the wrong one is learned as if it were. "
+        "They are listed under Data.",
+    )
+
+
+def _naive(results: StudyResults) -> Advice | None:
+    if results.splits.method != "naive":
+        return None
+    return Advice(
+        "Divide the photos again before believing a score.",
+        "They were divided one by one, so that copies may stand in training and test at once. Leave out "
+        "--split-method naive.",
+    )
+
+
+def _shortcut(results: StudyResults) -> Advice | None:
+    found = results.data.shortcuts
+    if not found.found:
+        return None
+    if not found.culprits:
+        reason = f"File and light alone reach a macro-F1 of {score(found.macro_f1)}, by chance {score(found.chance)}."
+        return Advice("Collect the classes in one and the same way.", reason)
+    first = found.culprits[0]
+    return Advice(
+        f"Even out “{culprit_words(first)}” between the classes.",
+        f"{count(first.count)} of {plural(first.of, 'such photo')} are “{first.label}”, which "
+        f"{percent(first.expected)} of all photos are. A recogniser can learn that instead of the face; add such "
+        "photos of other classes, and trust only a score on photos from elsewhere.",
+    )
+
+
+def _drawings(results: StudyResults) -> Advice | None:
+    drawn, perhaps = (sum(results.data.flags[name].values()) for name in ("drawn", "perhaps_drawn"))
+    if not drawn:
+        return None
+    more = f", and at {count(perhaps)} that perhaps are" if perhaps else ""
+    return Advice(
+        f"Decide whether {plural(drawn, 'drawing')} {'belongs' if drawn == 1 else 'belong'} in.",
+        f"Look at what was taken for drawn{more}. Drop them if the recogniser is meant for photographs.",
+    )
+
+
+def _doubts(results: StudyResults) -> Advice | None:
+    found = results.data.doubtful_labels
+    if not _worth_a_look(found):
+        return None
+    return Advice(
+        f"Look again at {plural(found.found, 'doubtful label')}, the most doubtful first.",
+        f"A probe would not have given them. It agrees with {percent(found.accuracy)} of all labels, so change only "
+        "what you see to be wrong.",
+    )
+
+
+def _worth_a_look(found: DoubtfulLabels) -> bool:
+    """Whether there are doubts, of a probe that knows enough to have some."""
+    return bool(found.found) and found.accuracy is not None and found.accuracy >= TRUSTED_PROBE
+
+
+def _given_division(results: StudyResults) -> Advice | None:
+    across = results.data.copies.near.across_splits
+    if not across:
+        return None
+    n, left = sum(across.values()), len(results.splits.left_out)
+    out = f" {plural(left, 'photo')} {'was' if left == 1 else 'were'} left out for it here." if left else ""
+    return Advice(
+        f"Mend the division that the data came with: {plural(n, 'picture')} {'stands' if n == 1 else 'stand'} in "
+        "several parts of it.",
+        f"Scores that others report on it count what was learned by heart.{out}",
+    )
+
+
+def _decide(results: StudyResults) -> Advice | None:
+    data = results.data
+    if results.corrections is not None:
+        return Advice(
+            "Pass the table of corrections on with the model.",
+            f"{plural(data.dropped, 'photo')} dropped and {plural(data.relabelled, 'photo')} relabelled: the "
+            f"scores hold for the data as corrected by the table whose SHA-256 begins with "
+            f"{results.corrections.sha256[:12]}.",
+        )
+    flagged = sum(data.flags["drawn"].values())
+    if not data.conflicting_labels and not _worth_a_look(data.doubtful_labels) and not flagged:
+        return None
+    return Advice(
+        "Write your decisions on single photos into a table.",
+        "mien audit DATA --out findings.csv lists every photo with a finding; fill in its column action and run the "
+        "study again with --corrections findings.csv. The photos themselves are not touched.",
+    )
+
+
+def _series(results: StudyResults) -> Advice | None:
+    leakage = results.data.leakage
+    if not leakage or leakage.reason or results.splits.method == "series":
+        return None
+    series, grouped = (leakage.premium[method] for method in ("series", "grouped"))
+    if series.interval.low <= 0 or series.value <= grouped.value:
+        return None
+    return Advice(
+        "Divide by series: --split-method series.",
+        f"Photo by photo, a probe scores {signed(series.value, 3)} in macro-F1 against series kept together, and "
+        f"{signed(grouped.value, 3)} against copies kept together; between the two lie photos of one shoot, met "
+        "again.",
+    )
+
+
+def _unreadable(results: StudyResults) -> Advice | None:
+    n = results.data.unreadable
+    if not n:
+        return None
+    return Advice(
+        f"Repair or remove {plural(n, 'unreadable file')}.", "They were not used. Reasons are listed under Data."
+    )
+
+
+def _weakest_class(results: StudyResults) -> Advice | None:
+    test = results.test
+    known = {label: entry.recall for label, entry in test.per_class.items() if entry.recall is not None}
+    if len(known) < 2:
+        return None
+    label = min(known, key=lambda name: known[name])
+    entry = test.per_class[label]
+    pairs = [pair for pair in frequent_confusions(test, most=len(known) ** 2) if pair[0] == label]
+    if not pairs:
+        return None
+    told = f"{percent(entry.recall)} of its {plural(entry.support, 'test photo')} are recognised, the least of all"
+    return Advice(
+        f"Look at “{label}” first, beside “{pairs[0][1]}”.",
+        f"{told}; {count(pairs[0][2])} are taken for “{pairs[0][1]}”. Check the labels of both and add "
+        "clear examples that set them apart.",
+    )
+
+
+def _fit(results: StudyResults) -> Advice | None:
+    run = results.run
+    fit = run.fit
+    scores = f"Macro-F1 {score(fit.train_macro_f1)} on training photos, {score(fit.val_macro_f1)} on validation."
+    more, other = _more_room(run), _other_augmentation(run)
+    step = {
+        "overfits": f"Add more varied photos{other}: the selected recipe overfits.",
+        "underfits": f"Give the model more room: {more}.",
+        "both": f"Add photos, and give the model more room: {more}. The selected recipe learns even its own poorly.",
+    }.get(fit.verdict)
+    if fit.still_rising:
+        scores += " Validation was still rising when training ended, so a larger budget may help."
+        step = step or "Train longer."
+    return Advice(step, scores) if step else None
+
+
+def _more_room(run: TestedRun) -> str:
+    """What of a run's kind can be larger, by its option."""
+    if isinstance(run.config, HeadRun):
+        return "a larger --backbone"
+    if run.config.train.backbone:
+        return "a larger --backbone, or longer training (--epochs)"
+    return "pretrained features (--recipe two-stream or finetune), or longer training (--epochs)"
+
+
+def _other_augmentation(run: TestedRun) -> str:
+    """An augmentation that a network was not trained with; frozen features know none."""
+    if isinstance(run.config, HeadRun) or run.config.train.augment.startswith("elsewhere"):
+        return ""
+    return f", or train with --augment {'notebook' if run.config.train.augment == 'none' else 'elsewhere'}"
+
+
+def _sample_size(results: StudyResults) -> Advice | None:
+    test = results.test
+    if test.interval is None:
+        return None
+    half = (test.interval.high - test.interval.low) / 2
+    if half <= WIDE:
+        return None
+    return Advice(
+        "Hold back more test photos, if you need a sharper answer.",
+        f"With {plural(test.images, 'test photo')} the interval is about ±{score(half)}. Halving it "
+        f"takes about four times as many, {count(4 * test.images)}.",
+    )
+
+
+def _target_missing(results: StudyResults) -> Advice | None:
+    if results.target:
+        return None
+    return Advice(
+        "Test on photos from elsewhere before relying on it.",
+        "Give a second labelled set, of other people and cameras: mien study DATA --target OTHER.",
+    )
+
+
+def _target_drop(results: StudyResults) -> Advice | None:
+    change = results.target.macro_f1_change if results.target else None
+    if change is None or change > DROP:
+        return None
+    return Advice(
+        "Collect and label training photos like those it will be used on.",
+        f"Over the shared classes, macro-F1 is {score(-change)} lower on photos from elsewhere than on the "
+        "test photos. The table under Photos from elsewhere shows how the two sets differ.",
+    )
+
+
+def _target_extra(results: StudyResults) -> Advice | None:
+    if results.target is None or not results.target.labels.extra:
+        return None
+    extra = results.target.labels.extra
+    every = results.target.all
+    n = sum(every.support[label] for label in extra)
+    return Advice(
+        f"Add {' and '.join(f'“{label}”' for label in extra)} to the training photos, or keep such photos "
+        "away from the model.",
+        f"{count(n)} of {plural(every.images, 'photo')} from elsewhere show "
+        f"{'it' if len(extra) == 1 else 'them'}, and the model can only answer something else.",
+    )
+
+
+def _undecided(results: StudyResults) -> Advice | None:
+    selected = results.selected
+    pairs = [c for c in results.comparisons if c.verdict == "cannot tell" and selected in (c.first, c.second)]
+    if not pairs:
+        return None
+    names = " and ".join(c.second if c.first == selected else c.first for c in pairs)
+    n = results.run.val.images
+    return Advice(
+        f"Do not take {selected} for better than {names}.",
+        f"{plural(n, 'validation photo')} cannot tell them apart. More photos and several seeds would.",
+    )
+
+
+def _imbalance(results: StudyResults) -> Advice | None:
+    data = results.data
+    if not data.imbalance or data.imbalance < UNEVEN:
+        return None
+    fewest = min(data.classes, key=lambda label: data.classes[label])
+    return Advice(
+        f"Add photos of “{fewest}”.",
+        f"It has {count(data.classes[fewest])}; the largest class has {data.imbalance:.1f} times as many.",
+    )
+
+
+def _faces(results: StudyResults) -> Advice | None:
+    n, images = results.data.faces.get("none", 0), results.data.images
+    if n <= MANY_WITHOUT_FACE * images:
+        return None
+    return Advice(
+        f"Look through the {plural(n, 'photo')} in which no face was found.",
+        f"That is {percent(n / images)} of all. They may show no face, or one too small, turned away or covered.",
+    )
+
+
+def _hard_photos(results: StudyResults) -> Advice | None:
+    told = error_sentences(results.error_rates)
+    if not told:
+        return None
+    return Advice("Add training photos of the kind it gets wrong more often.", " ".join(told))
+
+
+_RULES: tuple[Callable[[StudyResults], Advice | None], ...] = (
+    _not_above_chance,
+    _naive,
+    _overlap,
+    _conflicts,
+    _shortcut,
+    _drawings,
+    _given_division,
+    _doubts,
+    _decide,
+    _series,
+    _unreadable,
+    _target_missing,
+    _target_drop,
+    _target_extra,
+    _weakest_class,
+    _fit,
+    _hard_photos,
+    _imbalance,
+    _faces,
+    _undecided,
+    _sample_size,
+)

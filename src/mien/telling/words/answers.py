@@ -1,0 +1,290 @@
+"""Sentences that follow from the results by rule. None of them holds a number that was typed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mien.results.behaviour import Covered, ErrorRates, Promise
+from mien.results.scores import RunComparison, Scores
+from mien.results.study import Fit, StudyResults
+from mien.results.target import TargetResults
+from mien.telling.words.division import division_warning
+from mien.telling.words.numerals import count, interval, number_word, percent, plural, score, signed
+
+__all__ = [
+    "comparison_sentences",
+    "error_sentences",
+    "fit_sentence",
+    "headline",
+    "met_before",
+    "one_sided",
+    "overall_answer",
+    "target_answer",
+    "warnings",
+]
+
+FEWEST = 10
+"""Bins with fewer photos are shown but not spoken of."""
+LOPSIDED = 0.5
+"""Share of the answers above which one class is said to draw them."""
+
+
+def headline(results: StudyResults) -> str:
+    """The answer in one line."""
+    test = results.test
+    kinds = f"{number_word(len(results.labels)).capitalize()} expressions"
+    if not test.beats_chance:
+        return f"{kinds}, not shown to be told apart better than by guessing"
+    told = f"{kinds} told apart with a macro-F1 of {score(test.macro_f1)}"
+    shared = results.target.shared if results.target else None
+    if shared is None or shared.macro_f1 is None:
+        return told
+    if not shared.beats_chance:
+        return f"{told}; on photos from elsewhere, no better than by guessing"
+    return f"{told}, and of {score(shared.macro_f1)} on photos from elsewhere"
+
+
+def overall_answer(results: StudyResults) -> list[str]:
+    """How good, how sure, and against what: on the test photos."""
+    selected, test = results.selected, results.test
+    return [
+        f"On {plural(test.images, 'test photo')} that took no part in training or in any choice, the "
+        f"selected recipe, {selected}, reaches a macro-F1 of {score(test.macro_f1)} "
+        f"(95\N{NO-BREAK SPACE}% interval {interval(test.interval)}). In plain words: of 100 new photos "
+        "of this kind it names the expression shown as the label does for about "
+        f"{count(None if test.accuracy is None else 100 * test.accuracy)}; with the test photos at hand, anything from "
+        f"{interval(test.accuracy_interval, 'percent').replace(chr(160) + '%', '')} is plausible.",
+        _against_chance(test),
+    ]
+
+
+def _against_chance(test: Scores) -> str:
+    most = max(test.support, key=lambda label: test.support[label])
+    told = (
+        f"Guessing by the class shares would give a macro-F1 of about {score(test.chance_macro_f1)}; "
+        f"always answering “{most}”, the most frequent class, would be right on "
+        f"{percent(test.majority_accuracy)}. "
+    )
+    return told + _verdict(test, "on these photos")
+
+
+def _verdict(scores: Scores, where: str) -> str:
+    """Where the interval of macro-F1 lies against chance."""
+    if scores.interval is None:
+        return ""
+    if scores.beats_chance:
+        return "The whole interval lies above chance."
+    if scores.chance_macro_f1 is not None and scores.interval.high < scores.chance_macro_f1:
+        return (
+            f"The whole interval lies below chance ({score(scores.chance_macro_f1)}): by this score, "
+            f"guessing would do better {where}."
+        )
+    return (
+        f"The interval reaches down to chance ({score(scores.chance_macro_f1)}): {where} the model "
+        "cannot be told from guessing."
+    )
+
+
+def target_answer(results: StudyResults) -> list[str]:
+    """How it holds on photos from elsewhere."""
+    target = results.target
+    if target is None:
+        return [
+            "How it holds on photos from elsewhere was not measured. On other people, cameras and "
+            "collections it can do much worse; a second set of labelled photos, given as --target, would "
+            "tell."
+        ]
+    shared, change = target.shared, target.macro_f1_change
+    n_shared = sum(1 for n in shared.support.values() if n)
+    told = (
+        f"On {plural(shared.images, 'photo')} from elsewhere ({target.data.name}), over the "
+        f"{number_word(n_shared)} classes that both sets have, macro-F1 is {score(shared.macro_f1)} "
+        f"({interval(shared.interval)}) and {percent(shared.accuracy)} of the answers agree with the "
+        "label."
+    )
+    if change is not None:
+        told += f" {_change(change)}"
+    if shared.interval:
+        told += f" {_verdict(shared, 'on photos from elsewhere')}"
+    return [told, *_reference(target)]
+
+
+def one_sided(scores: Scores) -> str | None:
+    """A sentence on the class that gets most answers, where it gets far more than its share of the photos."""
+    n = scores.images
+    if not n:
+        return None
+    answers = {label: sum(row[j] for row in scores.confusion) / n for j, label in enumerate(scores.labels)}
+    most = max(answers, key=lambda label: answers[label])
+    share = scores.support[most] / n
+    if answers[most] < LOPSIDED or answers[most] < 2 * share:
+        return None
+    return f"{percent(answers[most])} of all answers are “{most}”, which {percent(share)} of the photos show."
+
+
+def _change(change: float) -> str:
+    if float(f"{change:.2f}") == 0:
+        return "Over the same classes, that is as high as on the test photos."
+    way = "lower" if change < 0 else "higher"
+    return f"Over the same classes, that is {score(abs(change))} {way} than on the test photos."
+
+
+def _reference(target: TargetResults) -> list[str]:
+    known = target.reference
+    if known is None:
+        return []
+    shared = target.shared
+    return [
+        f"For comparison, {known.what}: accuracy {score(known.accuracy, 3)}, macro-F1 "
+        f"{score(known.macro_f1, 3)}. This model: accuracy {score(shared.accuracy, 3)}, macro-F1 "
+        f"{score(shared.macro_f1, 3)}."
+    ]
+
+
+def warnings(results: StudyResults) -> list[str]:
+    """What makes the scores look better than they are."""
+    naive = division_warning(results)
+    found = [naive] if naive else []
+    return found + (_overlap_warnings(results.target) if results.target else [])
+
+
+def _overlap_warnings(target: TargetResults) -> list[str]:
+    """What of the target the model has met before."""
+    found = []
+    if n := target.near_copies or 0:
+        found.append(
+            f"{met_before(target)} The score on photos from elsewhere is too high; take them out and run again."
+        )
+    elif target.seen_in_training:
+        found.append(f"{met_before(target)} The score there is too high.")
+    if names := target.known_collections:
+        found.append(
+            f"The model or its backbone was trained on other photos of {' and '.join(names)}. For it, these photos are "
+            "not from elsewhere: the score says little of a new domain."
+        )
+    if not n and (recurring := target.recurring_groups):
+        found.append(
+            f"{plural(recurring, 'picture')} {'stands' if recurring == 1 else 'stand'} both in the data and among the "
+            "photos from elsewhere, perhaps re-encoded or resized. The two sets are not fully independent."
+        )
+    return found
+
+
+def met_before(target: TargetResults) -> str:
+    """Which of a target's photos were trained on, in a sentence; empty where none is known to be.
+
+    Photos of the study that the model lies in are told from those that its backbone may have been trained on.
+    """
+    of = count(target.data.images)
+    if n := target.near_copies:
+        return (
+            f"{count(n)} of {of} photos from elsewhere {'is a copy' if n == 1 else 'are copies'}, byte for byte or "
+            "re-encoded, resized or cropped, of photos that the model was trained or selected on."
+        )
+    if n := target.seen_in_training:
+        return (
+            f"The model or its backbone was trained on {count(n)} of these {of} photos from elsewhere, byte for byte."
+        )
+    return ""
+
+
+def sureness_sentences(results: StudyResults) -> list[str]:
+    """How far the probabilities can be believed, here and elsewhere."""
+    sets = [("test photos", results.sureness)]
+    if results.target:
+        sets.append(("photos from elsewhere", results.target.sureness))
+    told = []
+    for where, found in sets:
+        if found.ece is not None:
+            told.append(
+                f"On the {where} the probability of an answer and the share of right ones differ by "
+                f"{percent(found.ece)} on average (expected calibration error, {plural(found.images, 'photo')})."
+            )
+        if promise := found.promise:
+            told.append(_promise(where, promise, found.images))
+    if results.sureness.promise is None:
+        told.append(
+            "Nothing is promised of the error: that takes out-of-fold answers on enough training photos, which only "
+            "recipes with a head on frozen features give."
+        )
+    return told
+
+
+def covered_sentence(found: Covered | None) -> str | None:
+    """What is left of the score with the face covered, or with all but the face."""
+    if found is None:
+        return None
+    background, face = found.background, found.face
+    told = (
+        f"On the {plural(found.images, 'test photo')} in which a face was found, macro-F1 is "
+        f"{score(found.whole.macro_f1)}. With the face covered, this model reaches "
+        f"{score(background.macro_f1)} ({interval(background.interval)}; chance is {score(found.chance)})"
+    )
+    if face is not None:
+        told += f", and with all but the face covered it is {score(face.macro_f1)} ({interval(face.interval)})"
+    if found.tells_without_face:
+        told += ". So it also goes by what is not the face: posture and hands, or the way these photos were made"
+    return told + "."
+
+
+def _promise(where: str, promise: Promise, images: int) -> str:
+    asked = f"Answers of at least {score(promise.probability)}, which are to be wrong at most " + (
+        f"{percent(promise.max_error)} of the time,"
+    )
+    if not promise.answered:
+        return f"{asked} were given to none of the {where}."
+    share = promise.wrong / promise.answered
+    verdict = "" if promise.kept else " The promise, made from the training photos, does not hold there."
+    return (
+        f"{asked} were given to {count(promise.answered)} of {count(images)} {where}, and {percent(share)} of them "
+        f"were wrong ({interval(promise.interval)}).{verdict}"
+    )
+
+
+def comparison_sentences(comparisons: Sequence[RunComparison]) -> list[str]:
+    """What the validation photos say of each pair."""
+    return [_comparison(entry) for entry in comparisons]
+
+
+def _comparison(entry: RunComparison) -> str:
+    first, second = entry.first, entry.second
+    by, ends = signed(entry.macro_f1_difference), interval(entry.interval, "signed")
+    if entry.verdict == "cannot tell":
+        told = f"The difference in macro-F1 is {by}, and its interval, {ends}, includes zero."
+        return f"{first} or {second}: cannot tell. {told}"
+    return f"{first} is {entry.verdict} than {second}: macro-F1 {by} ({ends})."
+
+
+def error_sentences(rates: Sequence[ErrorRates]) -> list[str]:
+    """Which properties of a photo go with more errors: those with two bins whose intervals do not overlap."""
+    told = []
+    for entry in rates:
+        bins = [b for b in entry.bins if b.images >= FEWEST]
+        if len(bins) < 2:
+            continue
+        worst, best = max(bins, key=lambda b: b.error_rate), min(bins, key=lambda b: b.error_rate)
+        if worst.interval.low > best.interval.high:
+            told.append(
+                f"By {entry.title}: wrong on {percent(worst.error_rate)} in “{worst.bin}” against "
+                f"{percent(best.error_rate)} in “{best.bin}”; the intervals do not overlap."
+            )
+    return told
+
+
+def fit_sentence(fit: Fit) -> str:
+    """Whether a run over- or underfits, and what may help."""
+    is_frozen = fit.stopped_early is None
+    scores = (
+        f"macro-F1 {score(fit.train_macro_f1)} on its training photos against {score(fit.val_macro_f1)} on validation"
+    )
+    remedy = "" if is_frozen else " or augmentation"
+    larger = "A larger backbone" if is_frozen else "A larger network, pretrained features, or longer training"
+    told = {
+        "overfits": f"Overfits: {scores}. More or more varied photos{remedy} may help.",
+        "underfits": f"Underfits: {scores}. {larger} may help.",
+        "both": f"Learns its photos poorly and generalises worse: {scores}. {larger} may help.",
+        "balanced": f"Balanced: {scores}.",
+    }[fit.verdict]
+    if fit.still_rising:
+        told += " Validation was still rising when training ended: a larger budget may help."
+    return told

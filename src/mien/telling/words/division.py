@@ -1,0 +1,156 @@
+"""How the photos were divided, and what a division that leaks would add to the score: in words and tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mien.metrics import Interval
+from mien.results.audit import Leakage, Premium
+from mien.results.study import StudyResults
+from mien.telling.report.tables import Dot, change_dots
+from mien.telling.words.numerals import interval, plural, signed
+
+__all__ = [
+    "DivisionRow",
+    "division_rows",
+    "division_sentences",
+    "division_warning",
+    "keeps_groups",
+    "kept_together",
+    "premium_dots",
+    "premium_sentences",
+    "where_people_stand",
+]
+
+DIGITS = 3
+"""Of a premium, which is small."""
+DIVISIONS = {
+    "naive": ("Photo by photo", "nothing kept together"),
+    "grouped": ("Copies together", "copies of a picture"),
+    "series": ("Series together", "copies, and photos that may be of one shoot"),
+}
+"""Division → its name, and what it keeps together, in words."""
+
+
+@dataclass(frozen=True)
+class DivisionRow:
+    """Macro-F1 of the same probe under one division, and what the naive one adds to it.
+
+    Attributes:
+        premium: value and interval, or None for the naive one.
+        verdict: of the premium; empty for the naive one.
+    """
+
+    name: str
+    keeps: str
+    macro_f1: float
+    premium: tuple[float, Interval] | None
+    verdict: str
+
+
+def keeps_groups(results: StudyResults) -> bool:
+    """Whether the user's own groups, such as people, stood together."""
+    return bool(results.splits.groups) and results.splits.method != "naive"
+
+
+def kept_together(results: StudyResults) -> str:
+    """What stood together in the division, as the units of a bootstrap."""
+    units = {"naive": "single photos", "grouped": "near-duplicate groups", "series": "series of photos"}
+    told = units[results.splits.method]
+    return f"{told}, joined with the groups given" if keeps_groups(results) else told
+
+
+def where_people_stand(results: StudyResults) -> str:
+    """Whether the division tells new people from known ones."""
+    if keeps_groups(results):
+        return (
+            f"The division is by the groups given ({_groups(results)}): no group stands in two parts. Where a group "
+            "is a person, the scores are for people that the model has never seen."
+        )
+    return "The division is by photo, not by person."
+
+
+def _groups(results: StudyResults) -> str:
+    column = results.config.columns.group_column
+    return plural(results.splits.groups, "group") + (f", column “{column}”" if column else "")
+
+
+def division_sentences(results: StudyResults) -> list[str]:
+    """The method in words."""
+    splits, config = results.splits, results.config
+    together = {
+        "naive": [],
+        "grouped": ["Copies of a picture that were found stand together, so none is met again in another part."],
+        "series": [
+            "Copies of a picture that were found stand together, and so do photos that may be of one shoot: none is "
+            "met again in another part."
+        ],
+    }
+    by = "each class and source by its share" if len(results.data.sources) > 1 else "each class by its share"
+    told = (
+        "The folders, or the column, that came with the data decide who stands where; a part that did not come with "
+        "it was drawn from the training photos."
+        if splits.given
+        else f"Photos were divided {config.division.split} per cent, {by} (seed {config.randomness.seed})."
+    )
+    return [told, *together[splits.method], where_people_stand(results), *_moved(splits.moved)]
+
+
+def _moved(n: int | None) -> list[str]:
+    if n is None:
+        return []
+    told = f"{plural(n, 'photo')} had to move" if n else "no photo had to move"
+    return [f"The parts of an earlier study were kept; {told}."]
+
+
+def division_warning(results: StudyResults) -> str | None:
+    """A warning where the division was for comparison only."""
+    if results.splits.method != "naive":
+        return None
+    return (
+        "The photos were divided one by one, for comparison only: copies of a picture may stand in training and test "
+        "at once, and every score here may be too high. Run again without --split-method naive."
+    )
+
+
+def division_rows(leakage: Leakage) -> list[DivisionRow]:
+    """The same probe under each division."""
+    rows = []
+    for method, value in leakage.macro_f1.items():
+        premium = leakage.premium.get(method)
+        name, keeps = DIVISIONS[method]
+        told = (premium.value, premium.interval) if premium else None
+        rows.append(DivisionRow(name, keeps, value, told, premium.verdict if premium else ""))
+    return rows
+
+
+def premium_dots(leakage: Leakage) -> tuple[list[Dot], float]:
+    """The premiums on a line whose middle is zero, and the value at its right end."""
+    naive = DIVISIONS["naive"][0]
+    rows = [
+        (f"{naive} − {DIVISIONS[method][0].lower()}", premium.verdict, premium.value, premium.interval)
+        for method, premium in leakage.premium.items()
+    ]
+    return change_dots(rows, digits=DIGITS)
+
+
+def premium_sentences(results: StudyResults) -> list[str]:
+    """What the naive division adds, and how sure that is."""
+    leakage = results.data.leakage
+    what = "What copies on both sides of a division would add to the score was not measured"
+    if leakage is None:
+        reason = results.data.doubtful_labels.reason if results.config.checks.leak_premium else None
+        return [f"{what}: {reason}." if reason else f"{what}; ask with --leak-premium."]
+    if leakage.reason:
+        return [f"{what}: {leakage.reason}."]
+    return [_premium(method, premium) for method, premium in leakage.premium.items()]
+
+
+def _premium(method: str, premium: Premium) -> str:
+    by = f"{signed(premium.value, DIGITS)} ({interval(premium.interval, 'signed', DIGITS)})"
+    against = f"Photo by photo against {DIVISIONS[method][0].lower()}"
+    return {
+        "naive flatters": f"{against}: macro-F1 {by}. So much of the naive score is known photos met again.",
+        "naive scores lower": f"{against}: macro-F1 {by}. The naive division scores lower, which leaks do not explain.",
+        "cannot tell": f"{against}: cannot tell. The difference is {by}, and its interval includes zero.",
+    }[premium.verdict]

@@ -1,0 +1,198 @@
+"""What the section on photos from elsewhere says first: whether they are new, what happened, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from mien.results.target import Causes, Counted, TargetResults
+from mien.telling.report.causes import TITLES
+from mien.telling.words.advice import DROP, Advice, take_out
+from mien.telling.words.answers import met_before, one_sided
+from mien.telling.words.numerals import count, interval, percent, plural, score, signed
+
+__all__ = ["confusion_sentence", "in_short", "next_steps", "novelty_sentences"]
+
+MOST_STEPS = 3
+UNCERTAIN = 0.10
+"""Half width of the interval of macro-F1 above which there are too few photos to build on."""
+WORTH_A_STEP = -0.03
+"""Change of macro-F1 from one cause that is worth mending."""
+LIMITING_HELPS = 0.03
+
+
+def novelty_sentences(target: TargetResults) -> list[str]:
+    """Is it new at all? As far as it can be told."""
+    told = []
+    if met := met_before(target):
+        told.append(f"Not all of it is new. {met} The score is too high.")
+    if names := target.known_collections:
+        told.append(
+            f"It is no new domain: the model or its backbone was trained on other photos of {' and '.join(names)}. The "
+            "score says little of photos from elsewhere."
+        )
+    if told:
+        return told
+    if target.near_copies is None:
+        return ["Whether it holds copies of training photos was not looked for: the model lies in no study."]
+    return [
+        "As far as can be told it is new: none of its photos is a copy of one that the model was trained or selected "
+        "on, and no collection that the model or its backbone was trained on has its name."
+    ]
+
+
+def in_short(target: TargetResults) -> list[str]:
+    """What happened, in at most four sentences."""
+    shared, change = target.shared, target.macro_f1_change
+    told = [f"Macro-F1 over the shared classes is {score(shared.macro_f1)} ({interval(shared.interval)})"]
+    if causes := target.causes:
+        told[0] += f"; on the test photos of these classes it is {score(causes.macro_f1)}."
+        told += [_explained(causes)] if causes.reached - causes.macro_f1 <= DROP else []
+    else:
+        told[0] += f", {signed(change)} against the test photos." if change is not None else "."
+    told += filter(None, [confusion_sentence(target), one_sided(shared)])
+    return told
+
+
+def _explained(causes: Causes) -> str:
+    fall, made = causes.reached - causes.macro_f1, causes.together.change
+    return (
+        f"Of this difference, {signed(fall)}, {signed(made)} comes with how the pictures are made; "
+        f"{signed(causes.unexplained)} does not: other people, or other ways to show or to label an expression."
+    )
+
+
+def confusion_sentence(target: TargetResults) -> str | None:
+    """The confusion that changed most; None where there is none to speak of."""
+    changes = target.confusion_changes
+    if not changes:
+        return None
+    first = changes[0]
+    told = (
+        f"“{first.true}” is taken for “{first.predicted}” in {_share(first.target)}, on the test photos in "
+        f"{_share(first.test)}"
+    )
+    if first.is_clear:
+        return f"The confusion that changed most: {told}."
+    return f"No confusion changed by more than these photos can tell from chance; the most: {told}."
+
+
+def _share(part: Counted) -> str:
+    return f"{percent(part.count / part.of)} ({count(part.count)} of {count(part.of)})"
+
+
+def next_steps(target: TargetResults) -> list[Advice]:
+    """What to do next about photos like these, the most urgent first; three at most."""
+    found = [rule(target) for rule in _RULES]
+    steps = [step for step in found if step is not None][:MOST_STEPS]
+    if steps:
+        return steps
+    return [Advice("Go on.", "On these photos nothing was found that calls for a step.")]
+
+
+def _other_photos(target: TargetResults) -> Advice | None:
+    if not target.known_collections:
+        return None
+    return Advice(
+        "Test on photos of another collection before you rely on this score.",
+        f"Photos of {' and '.join(target.known_collections)} helped to make the model.",
+    )
+
+
+def _label_more(target: TargetResults) -> Advice | None:
+    shared = target.shared
+    if shared.interval is None:
+        return None
+    half = (shared.interval.high - shared.interval.low) / 2
+    if half <= UNCERTAIN:
+        return None
+    return Advice(
+        "Label more of these photos first.",
+        f"With {plural(shared.images, 'photo')} the score may be anywhere in {interval(shared.interval)}: too "
+        f"few to build on. Halving that takes about {count(4 * shared.images)}.",
+    )
+
+
+_MENDS = {
+    "crop": "Show it whole photos there too, or train on photos cropped to the face.",
+    "resolution": "Take larger pictures there, or train on pictures made as small.",
+    "grey": "Take pictures in colour there, or train on photos made grey.",
+    "light": "Even out the light there, or train on photos as bright and as rich in contrast.",
+    "compression": "Save pictures with less compression there, or train on photos compressed as strongly.",
+}
+"""Property → what mends it; nothing mends how frequent the classes are."""
+
+
+def _mend_the_cause(target: TargetResults) -> Advice | None:
+    moved = [move for move in (target.causes.moved if target.causes else ()) if move.property in _MENDS]
+    worst = min(moved, key=lambda move: move.change, default=None)
+    if worst is None or target.causes is None:
+        return None
+    if worst.change > WORTH_A_STEP or not worst.lowers:
+        return _mend_all(target.causes, [TITLES[move.property] for move in moved])
+    ends = interval(worst.interval, "signed")
+    return Advice(
+        _MENDS[worst.property],
+        f"That alone moves the test photos by {signed(worst.change)} ({ends}), more than any other property of the "
+        "pictures.",
+    )
+
+
+def _mend_all(causes: Causes, made: Sequence[str]) -> Advice | None:
+    """Where it takes more than one property to lower the score."""
+    together = causes.together
+    if together.change > WORTH_A_STEP or not together.lowers:
+        return None
+    ends = interval(together.interval, "signed")
+    return Advice(
+        f"Train on photos made like these: {', '.join(made)}.",
+        f"None of it alone lowers the score for sure, all at once move it by {signed(together.change)} ({ends}).",
+    )
+
+
+def _train_on_them(target: TargetResults) -> Advice | None:
+    change = target.macro_f1_change
+    if change is None or change > DROP:
+        return None
+    causes = target.causes
+    why = (
+        f"{signed(causes.unexplained)} is not in how the pictures are made."
+        if causes
+        else f"Over the shared classes macro-F1 is lower by {score(-change)} than on the test photos."
+    )
+    return Advice(
+        "Label some of these photos and train on them together with your own: mien study YOURS SOME_OF_THESE.",
+        f"{why} Keep the others for the test. What that would gain is measured by: mien adapt.",
+    )
+
+
+def _look_at_labels(target: TargetResults) -> Advice | None:
+    clear = [change for change in target.confusion_changes or [] if change.is_clear and change.change > 0]
+    if not clear:
+        return None
+    first = clear[0]
+    return Advice(
+        f"Look at some of its photos labelled “{first.true}” beside your own of “{first.predicted}”.",
+        f"{_share(first.target)} are taken for it, {_share(first.test)} of the test photos: the two collections "
+        "may not mean the same by these words. If they do not, map or drop the class in a file of classes.",
+    )
+
+
+def _fewer_classes(target: TargetResults) -> Advice | None:
+    free, limited = target.shared.macro_f1, target.shared_limited.macro_f1
+    if free is None or limited is None or limited - free < LIMITING_HELPS:
+        return None
+    return Advice(
+        f"Train on the shared classes alone, if {' and '.join(target.labels.missing)} cannot occur there.",
+        f"With its answers limited to them, this model reaches {score(limited)} instead of {score(free)}.",
+    )
+
+
+_RULES: tuple[Callable[[TargetResults], Advice | None], ...] = (
+    take_out,
+    _other_photos,
+    _label_more,
+    _mend_the_cause,
+    _train_on_them,
+    _look_at_labels,
+    _fewer_classes,
+)
