@@ -35,7 +35,7 @@ KEPT = ("mien", "data", "labels", "pairs", "primary", "budgets", "comparisons", 
 
 
 UNTOLD = {
-    "recipe": {"name": "", "recipe": "", "seed": 0, "device": "", "labels": []},
+    "recipe": {"kind": "head", "name": "", "recipe": "", "seed": 0, "device": "", "labels": [], "head": {}},
     "paths": {"run": "", "page": ""},
 }
 """What no table tells of and no file here keeps: resolved settings of arms, and paths."""
@@ -58,8 +58,9 @@ def stored(path: Path) -> CompareResults:
     kept: dict[str, Any] = {"labels": [], "jobs": 1, "config": {}} | json.loads(path.read_text(encoding="utf-8"))
     names = list(kept["arms"])
     blank = {"settings": {}, "config": UNTOLD["recipe"]}
+    whole = kept["config"].get("comparison", kept["config"]).get("leave_one_out")
     kept |= {
-        "config": {"data": [kept["data"]["name"]], "arms": names} | kept["config"],
+        "config": {"data": [kept["data"]["name"]], "comparison": {"arms": names, "leave_one_out": whole}},
         "arms": {name: blank | arm for name, arm in kept["arms"].items()},
         "comparisons": [{"per_class": {}} | entry for entry in kept["comparisons"]],
     }

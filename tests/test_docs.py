@@ -94,15 +94,10 @@ def test_every_module_the_architecture_names_exists():
         assert (ROOT / "src/mien" / name).exists(), name
 
 
-def test_the_documented_keys_are_those_of_a_study(small_study):
-    results = json.loads((small_study.folder / "results.json").read_text(encoding="utf-8"))
-    text = document("docs/RESULTS.md")
-    for key in results:
-        assert re.search(rf"`{key}[`.]", text), key
-    for key in results["data"]:
-        assert re.search(rf"[`.]{key}[`.]", text), key
-    for key in results["target"]:
-        assert re.search(rf"[`.{{,]{key}[`,}}]", text), key
+def test_the_reference_of_results_is_printed_from_the_types() -> None:
+    from mien.results.reference import reference
+
+    assert document("docs/RESULTS.md") == reference()
 
 
 def test_the_error_tree_in_the_docstring_is_the_real_one():

@@ -34,6 +34,7 @@ HELP = {
     "adapt": "Measure what would make a model better on photos from elsewhere, and what that would cost at home.",
     "predict": "Recognise the expression shown in photos and videos.",
     "export": "Write a model file to take elsewhere, as it is or smaller, and measure what that costs.",
+    "schema": "Print the JSON Schema of what --json prints and results.json holds.",
     "app": "Open a page to try a recogniser on, and a service that programs can call.",
 }
 """Command → its help. The functions do not say it, so that a list of the commands imports none of them."""

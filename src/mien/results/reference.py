@@ -42,7 +42,7 @@ HEAD = """\
 `null` means that there is no such number, as for the score of a class without images; it is never 0. Scores are in
 [0, 1]. An interval is a list of its lower and upper end, and a 95 % interval where nothing else is said.
 
-This page is printed from the code (`make reference`).
+This page is printed from the code (`python docs/write_results.py`).
 """
 TAIL = """\
 ## `mien predict`

@@ -37,7 +37,7 @@ def mapping_summary(results: ClassMapResults) -> RenderableType:
     rows = [(there, here, "name or synonym") for there, here in mapping.classes.items()]
     rows += [(there, NONE, "unknown to the model") for there in mapping.unknown]
     path = results.paths.labels
-    return Group(_class_table(rows), Text(f"written to {path}; edit it, and give it with --labels {path}"))
+    return Group(_class_table(rows), Text(f"written to {path}; edit it, and give it with --class-map {path}"))
 
 
 def score_text(value: float | None, ends: Interval | None) -> str:
