@@ -159,6 +159,12 @@ def test_recognising_needs_no_training_library() -> None:
     assert not loaded & {"torch", "torchvision", "sklearn", "lightning", "cv2", "timm", "kornia", "matplotlib"}
 
 
+def test_reading_photos_needs_no_parser_of_options() -> None:
+    """Sources take a group of options, whose class must not load what makes options of it."""
+    loaded = loaded_after("import mien.recognizer, mien.evaluation.evaluate")
+    assert not loaded & {"cyclopts", "attrs"}
+
+
 def test_recognising_leaves_nothing_behind(tmp_path: Path) -> None:
     """ONNX Runtime would: notes for its maker, in the home folder, which it sends when it can."""
     code = (
