@@ -55,21 +55,21 @@ def study(
 ) -> None:
     """Do the main job: audit, split, train, compare, test, and write a report.
 
-    Without --recipe it trains two-stream, probe, scratch and scratch-no-augmentation.
+    Without --recipe it trains two-stream and probe; with --course, scratch and scratch-no-augmentation as well.
 
     Args:
         data: Labelled photos: a folder per class, as folder, zip or tar; a CSV, JSON Lines or Parquet table; or
             kaggle:OWNER/NAME, hf:OWNER/NAME, demo. PATH::part picks a part. Several make one set.
         json: Print the results as one JSON object.
     """
-    from mien.config import DEFAULT_RECIPES
+    from mien.config import COURSE_RECIPES, DEFAULT_RECIPES
 
     config = training.config(
         data,
         columns,
         target="demo::target" if data == ("demo",) and asked.target is None else asked.target,
         target_labels=asked.target_labels,
-        recipes=training.recipe or DEFAULT_RECIPES,
+        recipes=tuple(dict.fromkeys((training.recipe or DEFAULT_RECIPES) + (COURSE_RECIPES if asked.course else ()))),
         check_labels=labels.check_labels,
         leak_premium=labels.leak_premium,
         explain_mistakes=asked.explain_mistakes,

@@ -19,6 +19,7 @@ from mien.errors import ConfigError
 
 __all__ = [
     "AUGMENTATIONS",
+    "COURSE_RECIPES",
     "DEFAULT_RECIPES",
     "Budget",
     "HeadSettings",
@@ -46,7 +47,9 @@ AUGMENTATIONS: dict[str, tuple[str, ...]] = {
 """What can be done to training photos: names with their parts, in order. ``notebook-flip`` is all of it but one."""
 
 
-DEFAULT_RECIPES = ("two-stream", "probe", "scratch", "scratch-no-augmentation")
+DEFAULT_RECIPES = ("two-stream", "probe")
+COURSE_RECIPES = ("scratch", "scratch-no-augmentation")
+"""The network of the course notebook, with and without its augmentation; ``mien study --course`` adds them."""
 
 
 @dataclass(frozen=True)

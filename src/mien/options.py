@@ -203,6 +203,7 @@ class StudyOptions:
         target: Labelled photos from elsewhere to test on as well.
         target_labels: TOML file that says which of their classes answers to which of DATA's, as 'mien evaluate
             --write-labels' writes it. Default: by name and synonym.
+        course: Train the course notebook's network too: scratch and scratch-no-augmentation, which take minutes.
         explain_mistakes: Show in the report on which part of each photo the most confident mistakes rest; takes a
             second or two a photo.
         no_photos: Leave photos and their names out of the report, so that it can be mailed safely.
@@ -210,6 +211,7 @@ class StudyOptions:
 
     target: str | None = None
     target_labels: str | None = None
+    course: Flag = False
     explain_mistakes: Flag = False
     no_photos: Flag = False
 
