@@ -3,7 +3,8 @@
 Nothing drawn by others is trained on: the drawings are photos rendered by ``renderings.py``, its pages, and the faces
 of mien's demo. The photos are those of six-emotions, as they are and worn, and crops of FER2013. Prints the
 coefficients of ``mien.data.measuring.drawn`` and writes the head of ``mien.auditing.drawings``, in ten minutes on one
-core. A fold holds out a fifth of the photos, look-alikes and all that was made of them together, and a fifth of the styles.
+core. A fold holds out a fifth of the photos, look-alikes and all that was made of them together, and a fifth of the
+styles.
 """
 
 from __future__ import annotations

@@ -35,6 +35,7 @@ from mien.cli import COMMANDS
 from mien.cli.renamed import RENAMED, with_new_names
 from mien.demo import draw_face
 from mien.errors import ConfigError
+from mien.settings.study import StudySettings
 
 Mien = Callable[..., Outcome]
 COLUMNS = ("path_column", "label_column", "split_column", "group_column")
@@ -89,6 +90,29 @@ def test_help_says_the_defaults_that_hold(mien: Mien) -> None:
     *others, last = DEFAULT_RECIPES
     assert f"{', '.join(others)} and {last}" in said
     assert "70/15/15" in said
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ((), ("two-stream", "probe")),
+        (("--course",), ("two-stream", "probe", "scratch", "scratch-no-augmentation")),
+        (("--course", "--recipe", "notebook"), ("notebook", "scratch", "scratch-no-augmentation")),
+        (("--recipe", "scratch", "--course"), ("scratch", "scratch-no-augmentation")),
+    ],
+)
+def test_networks_of_the_course_are_trained_where_asked_for(
+    mien: Mien, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], expected: tuple[str, ...]
+) -> None:
+    asked: list[StudySettings] = []
+
+    def run_study(config: StudySettings, *words: object, **named: object) -> None:
+        asked.append(config)
+        raise ConfigError("enough")
+
+    monkeypatch.setattr("mien.jobs.study.run_study", run_study)
+    assert mien("study", "demo", *options).code == 2
+    assert [config.training.recipes for config in asked] == [expected]
 
 
 def test_version(mien: Mien) -> None:

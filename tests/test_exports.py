@@ -231,6 +231,7 @@ def test_features_are_the_same_wherever_the_export_came_from(
     (other,) = (tmp_path / "without").glob("*.onnx")
     assert other.name == one.name
     assert other.read_bytes() == one.read_bytes()
+    assert b".py" not in one.read_bytes(), "an export tells of the machine it was made on"
 
 
 def run_python(code: str, *argv: object, cache: Path | None = None) -> str:

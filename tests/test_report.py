@@ -598,8 +598,8 @@ def test_advice_on_the_fit_names_only_what_can_be_set_and_was_not(
     run = made.results.runs["scratch" if augment else "probe"]
     config = run.config
     if augment:
-        assert config.train is not None
-        config = with_settings(config, train=with_settings(config.train, augment=augment))
+        assert isinstance(config, NetworkRun)
+        config = replace(config, train=with_settings(config.train, augment=augment))
     run = replace(run, config=config, fit=replace(run.fit, verdict=verdict, still_rising=None))
     results = replace(made.results, selected=config.name, runs={config.name: run})
     (step,) = {advice.step for advice in advise(results)} - {advice.step for advice in advise(well_fitted(results))}

@@ -80,7 +80,15 @@ def to_onnx(network: nn.Module, size: int, name: str, output: str) -> Any:
             output_names=[output],
             dynamic_shapes=({0: torch.export.Dim("n")},),
         )
-    return program.model_proto  # type: ignore[union-attr]
+    return _without_traces(program.model_proto)  # type: ignore[union-attr]
+
+
+def _without_traces(model: Any) -> Any:
+    """A model without what PyTorch notes at each of its parts: lines of code, with the paths of this machine."""
+    graph = model.graph
+    for part in (graph, *graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
+        part.ClearField("metadata_props")
+    return model
 
 
 def joined(streams: Sequence[Any], views: Sequence[View]) -> Any:
