@@ -17,6 +17,7 @@ import msgspec
 
 from mien.results.comparison import CompareResults
 from mien.results.document import decode
+from mien.significance import fewest_pairs
 from mien.telling.words.comparison import (
     answer,
     arm_lines,
@@ -58,6 +59,8 @@ def stored(path: Path) -> CompareResults:
     kept: dict[str, Any] = {"labels": [], "jobs": 1, "config": {}} | json.loads(path.read_text(encoding="utf-8"))
     names = list(kept["arms"])
     blank = {"settings": {}, "config": UNTOLD["recipe"]}
+    judged = sum(each is not None for entry in kept["comparisons"] for each in entry.get("per_class", {}).values())
+    kept["pairs"] = {"fewest_for_classes": fewest_pairs(max(1, judged))} | kept["pairs"]
     whole = kept["config"].get("comparison", kept["config"]).get("leave_one_out")
     kept |= {
         "config": {"data": [kept["data"]["name"]], "comparison": {"arms": names, "leave_one_out": whole}},

@@ -89,7 +89,8 @@ def test_the_extras_the_readme_names_exist():
 
 def test_every_module_the_architecture_names_exists():
     for name in re.findall(
-        r"`((?:data|models|training|evaluation|reporting)/\w*\.?p?y?)`", document("docs/ARCHITECTURE.md")
+        r"`((?:data|models|training|evaluation|telling|results|settings|cli|jobs)/[\w/]*\.?p?y?)`",
+        document("docs/ARCHITECTURE.md"),
     ):
         assert (ROOT / "src/mien" / name).exists(), name
 

@@ -225,12 +225,19 @@ def _results(
         for first, second in asked.contrasts
     ]
     axes = tuple(_axis(budget) for budget in asked.budgets)
+    contrasts = contrast_results(pairings, runs, plans, labels, names, axes)
+    judged = sum(each is not None for entry in contrasts for each in entry.per_class.values())
     return CompareResults(
         config=asked.config,
         corrections=asked.corrections.record if asked.corrections else None,
         labels=labels,
         data=Compared(name=asked.data.name, compared=pool.rows.height, held_back=pool.held_back),
-        pairs=Pairs(number=len(plans), folds=asked.config.comparison.folds, fewest=fewest_pairs(asked.family)),
+        pairs=Pairs(
+            number=len(plans),
+            folds=asked.config.comparison.folds,
+            fewest=fewest_pairs(asked.family),
+            fewest_for_classes=fewest_pairs(max(1, judged)),
+        ),
         primary=(names[asked.primary[0]], names[asked.primary[1]]),
         jobs=side_by_side(asked.config),
         budgets=axes,
@@ -242,7 +249,7 @@ def _results(
             )
             for a, arm in enumerate(asked.arms)
         },
-        comparisons=contrast_results(pairings, runs, plans, labels, names, axes),
+        comparisons=contrasts,
         curves=curves(runs, names, axes, len(plans)),
         sizes=sizes,
         seconds=CompareSeconds(total=round(time.monotonic() - start, 3), training=_training_seconds(runs)),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from mien.results.comparison import Axis, ClassChange, CompareResults, Contrast
-from mien.significance import fewest_pairs
 
 __all__ = [
     "answer",
@@ -82,7 +81,7 @@ def _change(entry: ClassChange | None) -> str:
 def class_note(results: CompareResults) -> str:
     """How the rows of the classes are read."""
     classes = [each for entry in results.comparisons for each in entry.per_class.values() if each]
-    fewest, told = fewest_pairs(max(1, len(classes))), any(each.verdict != "cannot tell" for each in classes)
+    fewest, told = results.pairs.fewest_for_classes, any(each.verdict != "cannot tell" for each in classes)
     text = "Change of each class's F1, first arm less second; * where it is told from chance, by Holm over all of them"
     if results.pairs.number < fewest:
         text += f" (of so many, fewer than {fewest} pairs can tell none)"
