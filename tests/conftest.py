@@ -261,7 +261,7 @@ def real_data() -> Path:
     return folder
 
 
-HEAVY_FIXTURES = {"small_study", "browser", "server", "real_study"}
+HEAVY_FIXTURES = {"small_study", "audited", "browser", "server", "real_study"}
 
 
 @pytest.hookimpl(tryfirst=True)

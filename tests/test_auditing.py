@@ -466,8 +466,7 @@ def test_what_was_not_looked_for_is_said() -> None:
 
 
 # -- the command ------------------------------------------------------------------------------------------------------
-
-
+@pytest.mark.heavy
 def test_audit_judges_labels_of_a_small_set(mien: Mien, small_set: Path) -> None:
     outcome = mien("audit", small_set, "--json")
     assert outcome.code == 0, outcome.err

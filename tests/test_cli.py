@@ -212,6 +212,7 @@ def test_audit_counts(audited: Outcome) -> None:
     assert data["conflicts"][0]["labels"] == ["anger", "sad"]
 
 
+@pytest.mark.heavy
 def test_audit_as_a_table_names_what_needs_a_look(mien: Mien, small_set: Path) -> None:
     outcome = mien("audit", small_set)
     assert outcome.code == 0
@@ -220,6 +221,7 @@ def test_audit_as_a_table_names_what_needs_a_look(mien: Mien, small_set: Path) -
     assert f"{66} files = {63} images + {3} unreadable" in outcome.out
 
 
+@pytest.mark.heavy
 def test_audit_of_a_zip_counts_the_same(mien: Mien, tmp_path: Path, small_set: Path) -> None:
     path = zipped(small_set, tmp_path / "faces.zip", wrapper="6 emotions/")
     data = mien("audit", path, "--json").json["data"]
@@ -227,6 +229,7 @@ def test_audit_of_a_zip_counts_the_same(mien: Mien, tmp_path: Path, small_set: P
     assert set(data["unreadable_files"]) == {"6 emotions/anger/broken.png"}
 
 
+@pytest.mark.heavy
 def test_audit_writes_nothing(mien: Mien, tmp_path: Path, small_set: Path) -> None:
     before = snapshot(small_set)
     mien("audit", small_set)
@@ -234,6 +237,7 @@ def test_audit_writes_nothing(mien: Mien, tmp_path: Path, small_set: Path) -> No
     assert snapshot(small_set) == before
 
 
+@pytest.mark.heavy
 def test_a_study_inside_the_photos_does_not_become_a_class(
     mien: Mien, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -79,7 +79,7 @@ def test_the_head_is_small_and_needs_no_pickle() -> None:
         assert all(stored[name].dtype == np.float32 and np.isfinite(stored[name]).all() for name in stored)
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_faces_of_the_demo_are_drawn(look: Look) -> None:
     faces = [draw_face(label, 9000 + i) for i, label in enumerate(("anger", "happy", "pain", "sad"))]
     assert (drawn_by_look(look.features(faces)) >= 0.5).all()

@@ -43,6 +43,7 @@ def photos(*rows: int) -> pl.DataFrame:
     return pl.DataFrame({"row": list(rows), "sha256": [("a", "b", "c", "a")[row] * 64 for row in rows]})
 
 
+@pytest.mark.heavy
 def test_features_are_those_of_the_network(backbone: Backbone, pixels: Pixels, tmp_path: Path) -> None:
     found = FeatureCache(tmp_path / "f", pixels).of(backbone, VIEW, photos(0, 1, 2))
     with torch.inference_mode():

@@ -37,6 +37,7 @@ from mien.training.fit import ExpressionModule, cosine_rate, fit
 from mien.training.history import read_history
 from mien.training.recipes import resolve_run
 
+pytestmark = pytest.mark.heavy  # trains
 SETTINGS = TrainSettings(size=32, batch_size=8, budget=Budget(epochs=3), precision="fp32", augment="none")
 TUNED = replace(FINETUNE, size=32, batch_size=8, budget=Budget(updates=3), precision="fp32", augment="none")
 
