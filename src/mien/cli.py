@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 from cyclopts import App, Parameter
 
 from mien import __version__
-from mien.ending import ended_by_signals, extra, finish, plain_ending, signals_left_to_python
+from mien.ending import ended_by_signals, extra, finish, plain_ending, signals_left_to_python, take_ctrl_c_from_polars
 from mien.errors import ConfigError
 from mien.options import (
     ColumnOptions,
@@ -384,7 +384,9 @@ def main() -> None:
     # Pictures that are too large become rows with this reason; Pillow's warning beside it would say it twice.
     warnings.filterwarnings("ignore", module="PIL")
     with ended_by_signals(), plain_ending():
-        remove_dead()
+        if not {"--help", "-h", "--version"} & set(sys.argv):  # which need not wait for it
+            take_ctrl_c_from_polars()
+            remove_dead()
         app(exit_on_error=False, print_error=False)
 
 
