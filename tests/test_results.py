@@ -224,7 +224,8 @@ def test_a_missing_key_is_refused_wherever_it_must_stand(made: StudyResults) -> 
 
 def record_at(value: Any, place: tuple[Any, ...]) -> Any:
     for key in place:
-        value = getattr(value, key) if is_record(value) or hasattr(value, "__dataclass_fields__") else value[key]
+        is_typed = isinstance(value, msgspec.Struct) or hasattr(value, "__dataclass_fields__")
+        value = getattr(value, key) if is_typed else value[key]
     return value
 
 

@@ -129,6 +129,27 @@ def work(*words, **named):
     assert outcome.complaint
 
 
+@pytest.mark.parametrize("sign", ENDS)
+def test_a_signal_that_another_thread_gets_wakes_the_main_thread(sign: signal.Signals) -> None:
+    """Which is where handlers run, and which may wait for a lock for as long as a training takes."""
+    waiting = f"""
+import signal, threading
+def send():
+    time.sleep(0.3)
+    signal.pthread_kill(threading.get_ident(), {int(sign)})
+    time.sleep(60)
+def work(*words, **named):
+    os.write(1, b"here\\n")
+    threading.Thread(target=send, daemon=True).start()
+    lock = threading.Lock()
+    lock.acquire()
+    lock.acquire()
+"""
+    outcome = signalled(begin(waiting + TRAIN, "train", "demo"))
+    assert outcome.code == 128 + sign
+    assert len(outcome.err.splitlines()) == 1
+
+
 def test_ignored_signals_stay_ignored() -> None:
     """As nohup has it."""
     process = begin("work = pause\n" + TRAIN, "train", "demo", ignored=(signal.SIGHUP,))

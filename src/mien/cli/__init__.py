@@ -8,7 +8,7 @@ import warnings
 
 from cyclopts import App, Parameter
 
-from mien.cli.exits import ended_by_signals, plain_ending
+from mien.cli.exits import ended_by_signals, plain_ending, take_ctrl_c_from_polars
 from mien.cli.renamed import with_new_names
 from mien.version import __version__
 
@@ -63,5 +63,7 @@ def main() -> None:
     # Pictures that are too large become rows with this reason; Pillow's warning beside it would say it twice.
     warnings.filterwarnings("ignore", module="PIL")
     with ended_by_signals(), plain_ending():
-        remove_dead()
+        if not {"--help", "-h", "--version"} & set(sys.argv):  # which need not wait for it
+            take_ctrl_c_from_polars()
+            remove_dead()
         app(with_new_names(sys.argv[1:]), exit_on_error=False, print_error=False)

@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -29,11 +30,12 @@ if TYPE_CHECKING:
 
     from mien.results.document import Document
 
-__all__ = ["ended_by_signals", "extra", "finish", "plain_ending", "signals_left_to_python"]
+__all__ = ["ended_by_signals", "extra", "finish", "plain_ending", "signals_left_to_python", "take_ctrl_c_from_polars"]
 
 D = TypeVar("D", bound="Document")
 RESUMABLE = ("study", "train", "compare")
 """Commands that go on with --resume."""
+WAKES, SECONDS_BETWEEN_WAKES = 3, 0.1
 SHOW_CURSOR = b"\x1b[?25h\n"
 """A progress bar hides the cursor, and leaves it at the bar's end."""
 
@@ -56,7 +58,8 @@ def ended_by_signals(*, for_good: bool = False) -> Iterator[None]:
         signal.signal(each, stop)
     code = 1
     try:
-        yield
+        with _main_thread_woken():
+            yield
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
@@ -66,15 +69,29 @@ def ended_by_signals(*, for_good: bool = False) -> Iterator[None]:
             signal.signal(each, (lambda *_: os._exit(code)) if for_good else handler)
 
 
+def take_ctrl_c_from_polars() -> None:
+    """Import Polars, which takes Ctrl-C over as it is imported, and have Ctrl-C do again what it did before.
+
+    Its handler keeps Ctrl-C from a main thread that waits, and while a query runs it is the query alone that hears of
+    it, or nobody (https://github.com/pola-rs/polars/issues/21739).
+    """
+    import polars  # noqa: F401
+
+    before = signal.getsignal(signal.SIGINT)
+    if before is not None and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, before)
+
+
 @contextmanager
 def signals_left_to_python() -> Iterator[None]:
     """Have signals do what they do in any Python program, for what ends by itself as it should."""
-    before = _handled()
+    before, wakes = _handled(), signal.set_wakeup_fd(-1)
     for each in before:
         signal.signal(each, signal.default_int_handler if each == signal.SIGINT else signal.SIG_DFL)
     try:
         yield
     finally:
+        signal.set_wakeup_fd(wakes)
         for each, handler in before.items():
             signal.signal(each, handler)
 
@@ -141,6 +158,37 @@ def _stop(listener: int, number: int, frame: FrameType | None) -> None:
         with suppress(OSError):
             os.write(2, start + _line(_interrupted(number)).encode())
     os._exit(128 + number)
+
+
+@contextmanager
+def _main_thread_woken() -> Iterator[None]:
+    """Have the main thread hear the signals that the system hands to another one.
+
+    Only the main thread runs handlers of Python, and nothing wakes it then where it waits for a lock, as for the next
+    result of a process, which may take minutes.
+    """
+    if not hasattr(signal, "pthread_kill"):  # Windows
+        yield
+        return
+    heard, told = os.pipe()
+    os.set_blocking(told, False)
+    before = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+    threading.Thread(target=_pass_on, args=(heard, threading.get_ident()), daemon=True).start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(told)  # ends the thread
+
+
+def _pass_on(heard: int, main_thread: int) -> None:
+    """Hand signals on to the main thread; more than once, for it may have been about to wait when the first came."""
+    with open(heard, "rb", buffering=0) as numbers:
+        while got := numbers.read(64):  # what is handed on is heard again, and stands among these
+            for number in set(got) & set(SIGNALS):
+                for _ in range(WAKES):
+                    time.sleep(SECONDS_BETWEEN_WAKES)
+                    signal.pthread_kill(main_thread, number)
 
 
 def _interrupted(number: int) -> str:
