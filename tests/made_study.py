@@ -79,7 +79,10 @@ def draw_face(hue: int, curve: int) -> np.ndarray:
 
 def manifest_row(row: int, source: str, label: str, rng: np.random.Generator) -> dict[str, Any]:
     is_target = source == "other"
-    return {
+    kind = "crop" if is_target else "none" if row % 7 == 0 else "found"
+    properties = {"brightness": float(rng.uniform(0.2, 0.9)), "sharpness": float(rng.uniform(0.0, 0.03))}
+    side = float(rng.uniform(60, 200))
+    return properties | {
         "id": f"{source}/{label}/{row}.png",
         "source": source,
         "path": f"{label}/photo-of-{row}.png",
@@ -92,22 +95,20 @@ def manifest_row(row: int, source: str, label: str, rng: np.random.Generator) ->
         "mode": "RGB",
         "width": 48 if is_target else 300,
         "height": 48 if is_target else 200,
-        "brightness": float(rng.uniform(0.2, 0.9)),
         "contrast": 0.2,
-        "sharpness": float(rng.uniform(0.0, 0.03)),
         "is_grey": is_target or row % 5 == 0,
         "exact_group": row,
         "near_group": row,
         "series": row,
-        "face_kind": "crop" if is_target else "none" if row % 7 == 0 else "found",
-        "face_count": 1,
-        "face_left": None if is_target or row % 7 == 0 else 200.0,
-        "face_top": None if is_target or row % 7 == 0 else 20.0,
-        "face_right": None if is_target or row % 7 == 0 else 280.0,
-        "face_bottom": None if is_target or row % 7 == 0 else 120.0,
-        "face_side": float(rng.uniform(60, 200)),
-        "face_cut": 0.0,
-        "face_focus": 0.7,
+        "face_kind": kind,
+        "face_count": 0 if kind == "none" else 1,
+        "face_left": 200.0 if kind == "found" else None,
+        "face_top": 20.0 if kind == "found" else None,
+        "face_right": 280.0 if kind == "found" else None,
+        "face_bottom": 120.0 if kind == "found" else None,
+        "face_side": None if kind == "none" else side,
+        "face_cut": None if kind == "none" else 0.0,
+        "face_focus": None if kind == "none" else 0.7,
         "split": "target" if is_target else ("train", "train", "val", "test")[row % 4],
     }
 

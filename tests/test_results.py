@@ -16,11 +16,13 @@ import polars as pl
 import pytest
 from msgspec.structs import replace
 
+import mien
 import mien.comparing.run as running
 import mien.results
-from conftest import Study, strict_json
+from conftest import Study, draw_set, strict_json
 from made_study import LABELS, make_manifest, make_results, predict, with_target
 from mien.auditing.run import run_audit
+from mien.errors import ResultsError
 from mien.evaluation.evaluate import Evaluation, evaluate, write_mapping
 from mien.evaluation.exporting import export
 from mien.evaluation.predictions import score_rows
@@ -29,15 +31,14 @@ from mien.jobs.compare import run_comparison
 from mien.jobs.study import run_study, run_training
 from mien.metrics import Interval
 from mien.progress import Silent
-from mien.results.adaptation import AdaptResults
 from mien.results.audit import Premium, Shortcuts
 from mien.results.behaviour import CorruptionLevel, Covered, Promise
-from mien.results.commands import AuditResults, ClassMapResults, EvaluateResults, ExportResults
-from mien.results.comparison import CompareResults
+from mien.results.commands import EvaluateResults
 from mien.results.document import SCHEMA_VERSION, Document, decode, encode, read_exhibits
+from mien.results.reading import DOCUMENTS
 from mien.results.record import Record
 from mien.results.scores import RunComparison, Scores
-from mien.results.study import Fit, StudyResults, TrainResults
+from mien.results.study import Fit, StudyResults
 from mien.results.target import ConfusionChange, Effect, TargetResults
 from mien.settings.adapt import AdaptSettings
 from mien.settings.audit import AuditSettings
@@ -48,16 +49,7 @@ from mien.settings.toml import read_toml
 from mien.telling.report.page import render_report
 from test_comparing import asked, made_up
 
-KINDS: dict[str, type[Document]] = {
-    "adapt": AdaptResults,
-    "audit": AuditResults,
-    "class map": ClassMapResults,
-    "compare": CompareResults,
-    "evaluate": EvaluateResults,
-    "export": ExportResults,
-    "study": StudyResults,
-    "train": TrainResults,
-}
+KINDS: dict[str, type[Document]] = {str(kind.__struct_config__.tag): kind for kind in DOCUMENTS}
 
 
 # -- every command ----------------------------------------------------------------------------------------------------
@@ -97,8 +89,9 @@ def of_export(study: Study, folder: Path) -> Document:
 
 
 def of_adaptation(study: Study, folder: Path) -> Document:
+    target = draw_set(folder / "elsewhere", {"Angry": "anger", "happiness": "happy"}, 48, style="grey", first=400)
     model = str(study.folder / "runs" / "probe")
-    config = made_settings(AdaptSettings, model=model, target=str(study.target), shots=(0, 1), draws=1)
+    config = made_settings(AdaptSettings, model=model, target=str(target), shots=(0, 1), draws=1)
     return run_adaptation(config, folder / "adapted", progress=Silent())
 
 
@@ -140,6 +133,8 @@ def test_what_a_command_found_comes_back_from_its_json_as_it_was(
     for other in set(KINDS) - {command}:
         with pytest.raises(msgspec.ValidationError):
             decode(KINDS[other], encode(found))
+    (folder / "saved.json").write_text(encode(found), encoding="utf-8")
+    assert mien.open_results(folder / "saved.json") == found
     if command in ("study", "evaluate"):
         assert_judged(found)
 
@@ -148,6 +143,35 @@ def test_the_report_can_be_written_again_from_what_was_stored(small_study: Study
     results = decode(StudyResults, (small_study.folder / "results.json").read_bytes())
     page = (small_study.folder / "report.html").read_text(encoding="utf-8")
     assert render_report(results, read_exhibits(small_study.folder)) == page
+
+
+def test_results_of_a_folder_are_read_as_they_were_written(small_study: Study) -> None:
+    found = mien.open_results(str(small_study.folder))
+    assert isinstance(found, StudyResults)
+    assert strict_json(encode(found)) == small_study.results
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        b"",
+        b"[]",
+        b"no JSON",
+        b'{"mien": "0.0.1"}',
+        b'{"schema_version": 1}',
+        b'{"schema_version": "2"}',
+        f'{{"schema_version": {SCHEMA_VERSION}}}'.encode(),
+        f'{{"schema_version": {SCHEMA_VERSION}, "command": "dance"}}'.encode(),
+        f'{{"schema_version": {SCHEMA_VERSION}, "command": "study", "labels": 7}}'.encode(),
+    ],
+)
+def test_what_are_no_results_is_refused_in_one_line_that_names_the_file(content: bytes | None, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "results.json").write_bytes(content)
+    with pytest.raises(ResultsError, match=r"results\.json: ") as caught:
+        mien.open_results(tmp_path)
+    assert "\n" not in str(caught.value)
 
 
 # -- what is refused --------------------------------------------------------------------------------------------------
