@@ -82,15 +82,18 @@ def metadata_of(content: bytes) -> dict[str, str]:
     return found
 
 
-def write_sealed(model: Any, path: Path) -> None:
+def write_sealed(model: Any, path: Path, partial: Path | None = None) -> None:
     """Write an ONNX model with its checksum, whole or not at all.
+
+    Args:
+        partial: what is written before it takes its name; one that was left by a process that was killed is replaced.
 
     Raises:
         OSError: if it cannot be written.
     """
     for entry in [each for each in model.metadata_props if each.key == SEAL_KEY]:
         model.metadata_props.remove(entry)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")  # several may write to the same cache
+    partial = partial or path.with_name(path.name + ".partial")
     try:
         partial.write_bytes(sealed(model.SerializeToString()))
         os.replace(partial, path)

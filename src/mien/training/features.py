@@ -72,7 +72,7 @@ class FeatureCache:
         path = self._folder / f"{backbone.sha256[:12]}-{size}.onnx"
         if not is_intact_file(path):
             self._folder.mkdir(parents=True, exist_ok=True)
-            write_sealed(to_onnx(backbone.network(), size, "pixels", "features"), path)
+            write_sealed(to_onnx(backbone.network(), size, "pixels", "features"), path, _partial(path))
         return path
 
     def _compute(
