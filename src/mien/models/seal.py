@@ -89,7 +89,7 @@ def write_sealed(model: Any, path: Path) -> None:
     """
     for entry in [each for each in model.metadata_props if each.key == SEAL_KEY]:
         model.metadata_props.remove(entry)
-    with written_whole(path, by_several=True) as partial:  # several may write to the same cache
+    with written_whole(path) as partial:
         partial.write_bytes(sealed(model.SerializeToString()))
 
 
