@@ -65,7 +65,7 @@ class LastBlocks:
         except (OSError, RuntimeError, safetensors.SafetensorError) as error:
             first = str(error).split("\n", 1)[0]
             raise ModelError(f"{path}: not the weights of this run ({first}); train it again") from error
-        self.heads: Mapping[str, Any] = {}
+        self.heads: Mapping[str, Any] = {}  # type: ignore[explicit-any]  #
         (self._view,) = views_of(run)
         self._shape = torch.Size()  # of one photo's maps, once there are some
         body = _body(self.networks[0])

@@ -38,7 +38,7 @@ class HeadModel:
         Raises:
             ModelError: if it has no linear head.
         """
-        self._model: Any = onnx.load(str(path))
+        self._model: Any = onnx.load(str(path))  # type: ignore[explicit-any]  # onnx has no types
         self._contract = contract
         stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in self._model.graph.initializer}
         names = [name for name in ("head", "face_head") if f"{name}.weight" in stored]

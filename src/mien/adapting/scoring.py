@@ -28,7 +28,7 @@ class Side:
 
     features: NDArray[np.float32]
     y: IntArray
-    groups: NDArray[np.integer]
+    groups: IntArray
 
     def part(self, chosen: NDArray[np.bool_]) -> Side:
         """Some of the photos."""
@@ -62,6 +62,6 @@ def judged(said: Sequence[IntArray], before: IntArray, side: Side, n_classes: in
     )
 
 
-def likeliest(logits: NDArray[np.floating], classes: IntArray) -> IntArray:
+def likeliest(logits: NDArray[np.float32] | NDArray[np.float64], classes: IntArray) -> IntArray:
     """The likeliest (N,) of the classes that may be answered, by logits (N, K)."""
     return np.asarray(classes[logits[:, classes].argmax(1)], np.int64)

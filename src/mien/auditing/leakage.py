@@ -59,8 +59,9 @@ def leak_premium(features: NDArray[np.float32], y: IntArray, groups: Mapping[str
 
 
 def _premium(value: float, interval: Interval) -> Premium:
-    verdict = "naive flatters" if interval.low > 0 else "naive scores lower" if interval.high < 0 else "cannot tell"
-    return Premium(value=value, interval=interval, verdict=verdict)
+    if interval.low > 0:
+        return Premium(value=value, interval=interval, verdict="naive flatters")
+    return Premium(value=value, interval=interval, verdict="naive scores lower" if interval.high < 0 else "cannot tell")
 
 
 def _confusions(features: NDArray[np.float32], y: IntArray, folds: IntArray, units: IntArray) -> IntArray:

@@ -142,7 +142,7 @@ def finish(results: D, summary: Callable[[D], RenderableType], *, json: bool) ->
     Console().print(summary(results))
 
 
-def _handled() -> dict[signal.Signals, Any]:
+def _handled() -> dict[signal.Signals, Any]:  # type: ignore[explicit-any]  # typeshed's own
     """The signals that are not ignored, with what handles them."""
     handlers = {each: signal.getsignal(each) for each in SIGNALS}
     return {each: handler for each, handler in handlers.items() if handler not in (signal.SIG_IGN, None)}

@@ -60,11 +60,11 @@ def study_settings(
 
 
 @dataclass(frozen=True)
-class Arm:
+class Arm:  # type: ignore[explicit-any]  # settings of any type
     """One of the things compared: its name, and what it changes."""
 
     name: str
-    settings: dict[str, Any]
+    settings: dict[str, Any]  # type: ignore[explicit-any]  # settings of any type
 
 
 def parse_arms(texts: Sequence[str]) -> list[Arm]:
@@ -81,7 +81,7 @@ def parse_arms(texts: Sequence[str]) -> list[Arm]:
 
 
 def _parse_arm(text: str) -> Arm:
-    settings: dict[str, Any] = {}
+    settings: dict[str, Any] = {}  # type: ignore[explicit-any]  # settings of any type
     for part in text.split(","):
         key, equals, value = (each.strip() for each in part.partition("="))
         if not equals or not value:
@@ -96,14 +96,14 @@ def _parse_arm(text: str) -> Arm:
     return Arm(name, settings)
 
 
-def _value(text: str, key: str, value: str) -> Any:
+def _value(text: str, key: str, value: str) -> Any:  # type: ignore[explicit-any]  # settings of any type
     """A setting as the kind its field has; ``none`` is None where the field can be."""
     hints = get_type_hints(TrainSettings) | get_type_hints(HeadSettings)
     hint = hints.get(key, str) if key != "backbone" else str  # a recipe without one has no such key
     options = get_args(hint) if get_origin(hint) is not None else (hint,)
     if type(None) in options and value == "none":
         return None
-    kind: Any = next((each for each in options if each in (int, float)), str)
+    kind: Any = next((each for each in options if each in (int, float)), str)  # type: ignore[explicit-any]  # settings of any type
     try:
         return kind(value)
     except ValueError:
@@ -148,7 +148,7 @@ def resolve_arm(arm: Arm, settings: CompareSettings, labels: Sequence[str], budg
             return structs.replace(run, head=replace(run.head, **changes))
 
 
-def _keys(run: RunConfig, changes: Mapping[str, Any]) -> tuple[str, ...]:
+def _keys(run: RunConfig, changes: Mapping[str, Any]) -> tuple[str, ...]:  # type: ignore[explicit-any]  # settings of any type
     """What an arm of this recipe can change so that it makes a difference."""
     if isinstance(run, HeadRun):
         return ("backbone", *HEAD_KEYS)

@@ -63,7 +63,7 @@ class _TimedPixels(Pixels):
         super().__init__(pixels._place)
         self.seconds = 0.0
 
-    def read(self, view: View, rows: NDArray[np.integer] | Sequence[int]) -> NDArray[np.uint8]:
+    def read(self, view: View, rows: NDArray[np.integer] | Sequence[int]) -> NDArray[np.uint8]:  # type: ignore[explicit-any]  # NumPy's own
         start = time.perf_counter()
         try:
             return super().read(view, rows)

@@ -263,7 +263,7 @@ def _compression(views: Views, rows: pl.DataFrame, setting: _Setting) -> None:
                 image[:] = resized(saved_as_jpeg(resized(image, side), round(wanted)), view.size)
 
 
-def _side(photo: Mapping[str, Any], view: View, setting: _Setting) -> float:
+def _side(photo: Mapping[str, Any], view: View, setting: _Setting) -> float:  # type: ignore[explicit-any]  # a row of Polars
     """Side of what a view shows, px of the photo as it is or as coarse as the target's."""
     is_face = view.name == "face" and photo["face_side"] is not None
     name = "face_side" if is_face else "longer_side"

@@ -132,7 +132,7 @@ def _groups(parts: Sequence[pl.DataFrame], album: Album) -> tuple[ExhibitGroup, 
     return tuple(groups)
 
 
-def _file(row: Mapping[str, Any]) -> str:
+def _file(row: Mapping[str, Any]) -> str:  # type: ignore[explicit-any]  # a row of Polars
     """What tells copies apart: size, format and, where the data came with one, the split."""
     given = f", {row['given_split']}" if row["given_split"] else ""
     return f"{row['width']:,} × {row['height']:,} {row['format']}{given}"
@@ -146,7 +146,7 @@ def _flagged(flagged: pl.DataFrame, name: str, albums: tuple[Album, Album]) -> t
     return _exhibits(faces if name == "blurred_face" else whole, rows["row"].to_list(), notes)
 
 
-def _how_far(name: str, row: Mapping[str, Any]) -> str:
+def _how_far(name: str, row: Mapping[str, Any]) -> str:  # type: ignore[explicit-any]  # a row of Polars
     """How far a flag applies, where a number tells it."""
     if name == "tiny_face":
         return f"{row['face_side']:,.0f} px"

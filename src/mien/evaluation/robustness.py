@@ -32,7 +32,7 @@ LEAST_PHOTOS = 20
 MOST_PIXELS = 6_000_000
 """Of all views at one level; bounds the time. With views of 288 and 128 px these are 60 photos."""
 
-Photo = dict[str, Any]
+Photo = dict[str, Any]  # type: ignore[explicit-any]  # a row of Polars
 """A row of the manifest."""
 Corrupt = Callable[[Images, View, Photo, float], Images]
 

@@ -50,7 +50,7 @@ def _threshold(contract: Contract) -> Threshold | None:
     return kept or next(iter(contract.thresholds), None)
 
 
-def _promise(threshold: Threshold, probs: NDArray[np.floating], y: NDArray[np.int64]) -> Promise:
+def _promise(threshold: Threshold, probs: NDArray[np.float64], y: NDArray[np.int64]) -> Promise:
     answered = probs.max(1) >= threshold.probability
     wrong = int((probs.argmax(1) != y)[answered].sum())
     n = int(answered.sum())

@@ -58,7 +58,7 @@ class Album:
         )
 
 
-def _thumbnail(row: Mapping[str, Any], square: NDArray[np.uint8], view: View, falls: Falls | None) -> Thumbnail:
+def _thumbnail(row: Mapping[str, Any], square: NDArray[np.uint8], view: View, falls: Falls | None) -> Thumbnail:  # type: ignore[explicit-any]  # a row of Polars
     image = Image.fromarray(square).resize(_size(row, view), Image.Resampling.BICUBIC)
     is_whole = view.name == "photo"
     return Thumbnail(
@@ -79,7 +79,7 @@ def _jpeg(image: Image.Image) -> bytes:
     return content.getvalue()
 
 
-def _size(row: Mapping[str, Any], view: View) -> tuple[int, int]:
+def _size(row: Mapping[str, Any], view: View) -> tuple[int, int]:  # type: ignore[explicit-any]  # a row of Polars
     """Width and height that undo the squashing of a view; that of the face is square."""
     if view.name == "face":
         return (min(LONGER_SIDE, view.size),) * 2
@@ -88,7 +88,7 @@ def _size(row: Mapping[str, Any], view: View) -> tuple[int, int]:
     return max(1, round(row["width"] * scale)), max(1, round(row["height"] * scale))
 
 
-def _focus(row: Mapping[str, Any]) -> str:
+def _focus(row: Mapping[str, Any]) -> str:  # type: ignore[explicit-any]  # a row of Polars
     """The ``object-position`` that puts the face in the middle of a square cut-out, as far as the photo goes."""
     if row["face_left"] is None:
         return "50% 50%"
@@ -101,7 +101,7 @@ def _focus(row: Mapping[str, Any]) -> str:
     return f"{places[0]}% {places[1]}%"
 
 
-def _face(row: Mapping[str, Any]) -> tuple[float, float, float, float] | None:
+def _face(row: Mapping[str, Any]) -> tuple[float, float, float, float] | None:  # type: ignore[explicit-any]  # a row of Polars
     if row["face_left"] is None:
         return None
     left, right = (100 * min(max(row[f"face_{side}"] / row["width"], 0), 1) for side in ("left", "right"))

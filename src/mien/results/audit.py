@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -130,7 +130,8 @@ class Premium(Record):
     value: Annotated[float, about("Positive where the naive division flatters.")]
     interval: Annotated[Interval, about("95 % paired bootstrap over series.")]
     verdict: Annotated[
-        str, about("`naive flatters`, `naive scores lower`, or `cannot tell` where the interval holds 0.")
+        Literal["naive flatters", "naive scores lower", "cannot tell"],
+        about("What the interval says; `cannot tell` where it holds 0."),
     ]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from mien.errors import ResultsError
+from mien.errors import ConfigError, ResultsError
 from mien.files import read_file, why
 from mien.results.adaptation import AdaptResults
 from mien.results.commands import AuditResults, ClassMapResults, EvaluateResults, ExportResults
@@ -58,10 +58,12 @@ def open_results(path: str | Path) -> AnyResults:
     Raises:
         ResultsError: if there are none, or if they are damaged or of another version of mien.
     """
-    file = Path(path).expanduser()
-    file = file / "results.json" if file.is_dir() else file
     try:
+        file = Path(path).expanduser()
+        file = file / "results.json" if file.is_dir() else file
         content = read_file(file)
+    except (RuntimeError, ValueError) as error:  # no such user, or a name that no file can have
+        raise ResultsError(f"{path}: no file can have this name") from error
     except OSError as error:
         raise ResultsError(f"{file}: cannot be read ({why(error)}); give a folder that mien has finished") from error
     try:
@@ -72,6 +74,6 @@ def open_results(path: str | Path) -> AnyResults:
                 "read; run the command again"
             )
         found: AnyResults = msgspec.json.decode(content, type=AnyResults)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, ConfigError, UnicodeDecodeError, RecursionError) as error:
         raise ResultsError(f"{file}: no results of mien that can be read ({error})") from error
     return found

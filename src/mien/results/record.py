@@ -13,7 +13,7 @@ __all__ = ["Record", "about"]
 class _RecordType(msgspec.StructMeta):
     """Gives every record the same settings, which a Struct would not pass on to the types derived from it."""
 
-    def __new__(cls, name: str, bases: tuple[type, ...], members: dict[str, Any], **settings: Any) -> _RecordType:
+    def __new__(cls, name: str, bases: tuple[type, ...], members: dict[str, Any], **settings: Any) -> _RecordType:  # type: ignore[explicit-any]  # as any class is made
         usual = {"frozen": True, "kw_only": True, "forbid_unknown_fields": True}
         return super().__new__(cls, name, bases, members, **usual | settings)
 

@@ -72,7 +72,7 @@ crops, `face` the largest face; `size` in px), `recipe`, `temperature` (divide t
 """
 
 
-def json_schema() -> dict[str, Any]:
+def json_schema() -> dict[str, Any]:  # type: ignore[explicit-any]  # types are looked into
     """The JSON Schema of the results of every command."""
     return msgspec.json.schema(Union[DOCUMENTS])  # noqa: UP007 - a union of a tuple's items
 
@@ -103,11 +103,11 @@ def _table(kind: type[Record]) -> Iterator[str]:
     yield ""
 
 
-def _description(hint: Any) -> str:
+def _description(hint: Any) -> str:  # type: ignore[explicit-any]  # types are looked into
     return next((each.description for each in getattr(hint, "__metadata__", ()) if each.description), "")
 
 
-def _words(hint: Any) -> str:
+def _words(hint: Any) -> str:  # type: ignore[explicit-any]  # types are looked into
     """A type as a reader of JSON knows it, with links to records."""
     if get_origin(hint) is Annotated:
         return _words(get_args(hint)[0])
@@ -130,7 +130,7 @@ def _words(hint: Any) -> str:
 def _records() -> set[type[Record]]:
     """Every record that some document holds, documents left out."""
     found: set[type[Record]] = set()
-    waiting: list[Any] = list(DOCUMENTS)
+    waiting: list[Any] = list(DOCUMENTS)  # type: ignore[explicit-any]  # types are looked into
     while waiting:
         hint = waiting.pop()
         if isinstance(hint, type) and issubclass(hint, Record):

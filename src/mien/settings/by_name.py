@@ -20,7 +20,7 @@ def made(kind: type[T], **values: object) -> T:
         ConfigError: for a name that none of the groups has, or a value out of range.
     """
     fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    given: dict[str, Any] = {name: value for name, value in values.items() if name in fields}
+    given: dict[str, Any] = {name: value for name, value in values.items() if name in fields}  # type: ignore[explicit-any]  # classes are looked into
     for name, group in _groups(kind).items():
         given.setdefault(name, fields[name].default)
         inside = {field.name: values[field.name] for field in dataclasses.fields(group) if field.name in values}
@@ -37,14 +37,14 @@ def changed(settings: T, **values: object) -> T:
     return made(type(settings), **(vars(settings) | values))
 
 
-def option_fields(kind: type[Any]) -> dict[str, type[Any]]:
+def option_fields(kind: type[Any]) -> dict[str, type[Any]]:  # type: ignore[explicit-any]  # classes are looked into
     """Plain name of each setting of a kind → the class that it is a field of."""
     groups = _groups(kind)
     own = {field.name: kind for field in dataclasses.fields(kind) if field.name not in groups}
     return own | {field.name: group for group in groups.values() for field in dataclasses.fields(group)}
 
 
-def _groups(kind: type[Any]) -> dict[str, type[Any]]:
+def _groups(kind: type[Any]) -> dict[str, type[Any]]:  # type: ignore[explicit-any]  # classes are looked into
     """Fields that are groups of settings → their classes."""
-    hints: dict[str, Any] = get_type_hints(kind)
+    hints: dict[str, Any] = get_type_hints(kind)  # type: ignore[explicit-any]  # classes are looked into
     return {name: hint for name, hint in hints.items() if isinstance(hint, type) and dataclasses.is_dataclass(hint)}

@@ -64,5 +64,5 @@ def read_run(path: Path) -> RunConfig:
     return run
 
 
-def _with_kind(values: dict[str, Any]) -> dict[str, Any]:
+def _with_kind(values: dict[str, Any]) -> dict[str, Any]:  # type: ignore[explicit-any]  # TOML has no types
     return values if "kind" in values else {"kind": "network" if "train" in values else "head"} | values

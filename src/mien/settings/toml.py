@@ -27,9 +27,9 @@ WRITER = "mien"
 """Key of the version that wrote a file."""
 
 
-def as_builtins(settings: object) -> dict[str, Any]:
+def as_builtins(settings: object) -> dict[str, Any]:  # type: ignore[explicit-any]  # TOML has no types
     """Settings as plain dicts, lists, strings and numbers, as JSON has them; None stays."""
-    values: dict[str, Any] = msgspec.to_builtins(settings)
+    values: dict[str, Any] = msgspec.to_builtins(settings)  # type: ignore[explicit-any]  # TOML has no types
     return values
 
 
@@ -50,7 +50,7 @@ def read_toml(kind: type[T], path: Path) -> T:
     return settings
 
 
-def read_union(kind: Any, path: Path, upgrade: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
+def read_union(kind: Any, path: Path, upgrade: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:  # type: ignore[explicit-any]  # TOML has no types
     """Read settings of one of several kinds, a union of tagged ``msgspec.Struct``s; see ``read_toml``.
 
     Args:
@@ -72,7 +72,7 @@ def read_union(kind: Any, path: Path, upgrade: Callable[[dict[str, Any]], dict[s
         raise ConfigError(f"{path}: {_said(error)}{_written_by(writer)}") from error
 
 
-def _refuse_unknown(values: Any, kind: inspect.Type, where: str) -> None:
+def _refuse_unknown(values: Any, kind: inspect.Type, where: str) -> None:  # type: ignore[explicit-any]  # TOML has no types
     """Refuse a key that no field has, at every level; msgspec does not for dataclasses.
 
     Raises:
@@ -92,7 +92,7 @@ def _refuse_unknown(values: Any, kind: inspect.Type, where: str) -> None:
             _refuse_unknown(value, fields[name], f"{where}{name}.")
 
 
-def _complete(value: Any) -> Any:
+def _complete(value: Any) -> Any:  # type: ignore[explicit-any]  # TOML has no types
     """The same settings with every default an attribute of its own: msgspec leaves those of dataclasses to the class,
     where neither ``vars`` nor ``to_builtins`` sees them.
     """
@@ -122,7 +122,7 @@ def _written_by(writer: object) -> str:
     return f"; the file was written by {by}: go on with that version, or give another --out"
 
 
-def _without_none(values: dict[str, Any]) -> dict[str, Any]:
+def _without_none(values: dict[str, Any]) -> dict[str, Any]:  # type: ignore[explicit-any]  # TOML has no types
     return {
         name: _without_none(value) if isinstance(value, dict) else value
         for name, value in values.items()

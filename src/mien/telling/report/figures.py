@@ -37,7 +37,7 @@ WIDTH, HEIGHT, TEXT = 240, 190, 11
 """Units of the drawing; at its natural width one is a CSS pixel."""
 PLOT = (0.12, 0.2, 0.585, 0.69)
 """Left, bottom, width and height of the plot, as shares of the drawing; the lines' labels stand right of it."""
-_STYLE: dict[Any, Any] = {
+_STYLE: dict[Any, Any] = {  # type: ignore[explicit-any]  # matplotlib's own type
     "svg.fonttype": "none",
     "font.size": TEXT,
     "text.color": INK,
@@ -51,6 +51,10 @@ _STYLE: dict[Any, Any] = {
     "axes.spines.right": False,
     "path.simplify": False,
 }
+
+
+LineStyle = str | tuple[float, tuple[float, ...]]
+"""As matplotlib takes it: a name, or an offset and the lengths of dashes."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +191,9 @@ def _kept_line(axes: Axes, kept: int, epochs: Sequence[float], top: float) -> No
     axes.annotate(f"epoch {kept} kept", (kept, top), (0, 4), textcoords="offset points", ha=side, color=MUTED)
 
 
-def _line(axes: Axes, epochs: Sequence[float], values: Sequence[float], colour: str, style: Any, kept: int) -> None:
+def _line(
+    axes: Axes, epochs: Sequence[float], values: Sequence[float], colour: str, style: LineStyle, kept: int
+) -> None:
     axes.plot(epochs, values, color=colour, linewidth=1.8, linestyle=style, clip_on=False)
     place = [int(e) for e in epochs].index(kept)
     axes.plot([kept], [values[place]], "o", color=colour, markersize=5, clip_on=False)

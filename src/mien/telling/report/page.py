@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import jinja2
 from markupsafe import Markup
@@ -128,7 +127,7 @@ def _breakable(name: str) -> Markup:
     return Markup("_<wbr>").join(name.split("_"))
 
 
-def _concerns(data: ExaminedAudit) -> dict[str, Any]:
+def _concerns(data: ExaminedAudit) -> dict[str, object]:
     """What in the data needs a look."""
     shortcuts = data.shortcuts
     return {
@@ -144,7 +143,7 @@ def _concerns(data: ExaminedAudit) -> dict[str, Any]:
     }
 
 
-def _division(results: StudyResults) -> dict[str, Any]:
+def _division(results: StudyResults) -> dict[str, object]:
     """How the photos were divided, and what a leak would be worth."""
     leakage = results.data.leakage if results.data.leakage and not results.data.leakage.reason else None
     return {
@@ -172,11 +171,11 @@ def _answer_dots(results: StudyResults) -> list[tables.Dot]:
     return dots
 
 
-def _curves(results: StudyResults) -> list[dict[str, Any]]:
+def _curves(results: StudyResults) -> list[dict[str, object]]:
     """Fit verdict of each run, and its curves where it has epochs."""
     found = []
     for name, run in results.runs.items():
-        entry: dict[str, Any] = {"name": name, "sentence": wording.fit_sentence(run.fit), "panels": []}
+        entry: dict[str, object] = {"name": name, "sentence": wording.fit_sentence(run.fit), "panels": []}
         if run.history and isinstance(run.config, NetworkRun):
             monitor = run.config.train.monitor
             levels = {
@@ -190,7 +189,7 @@ def _curves(results: StudyResults) -> list[dict[str, Any]]:
     return found
 
 
-def _sureness(results: StudyResults) -> dict[str, Any]:
+def _sureness(results: StudyResults) -> dict[str, object]:
     """How far the probabilities can be believed."""
     found = results.sureness
     return {
@@ -199,7 +198,7 @@ def _sureness(results: StudyResults) -> dict[str, Any]:
     }
 
 
-def _robustness(results: StudyResults) -> dict[str, Any] | None:
+def _robustness(results: StudyResults) -> dict[str, object] | None:
     """How the model takes pictures that get worse."""
     found, test = results.robustness, results.test
     if found is None:
@@ -221,7 +220,7 @@ def _run_dots(results: StudyResults) -> list[tables.Dot]:
     return dots
 
 
-def _mistakes(results: StudyResults) -> list[dict[str, Any]]:
+def _mistakes(results: StudyResults) -> list[dict[str, object]]:
     """What went wrong on the test photos and, where there are any, on those from elsewhere."""
     told = [_mistakes_of("test", "Test photos", results.test, results)]
     if results.target:
@@ -229,7 +228,7 @@ def _mistakes(results: StudyResults) -> list[dict[str, Any]]:
     return told
 
 
-def _mistakes_of(name: str, title: str, scores: Scores, source: StudyResults | TargetResults) -> dict[str, Any]:
+def _mistakes_of(name: str, title: str, scores: Scores, source: StudyResults | TargetResults) -> dict[str, object]:
     overall = None if scores.accuracy is None else 1 - scores.accuracy
     return {
         "id": name,
@@ -255,7 +254,7 @@ def _rate_dots(rates: Sequence[ErrorRates], overall: float | None) -> list[table
     return dots
 
 
-def _elsewhere(results: StudyResults) -> dict[str, Any] | None:
+def _elsewhere(results: StudyResults) -> dict[str, object] | None:
     """Tables and charts of the target set."""
     target, test = results.target, results.test
     if target is None:

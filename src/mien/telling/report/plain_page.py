@@ -15,7 +15,7 @@ from mien.files import written_whole
 
 __all__ = ["drawing", "paragraphs", "table", "write_page"]
 
-_STYLE: dict[Any, Any] = {
+_STYLE: dict[Any, Any] = {  # type: ignore[explicit-any]  # matplotlib's own type
     "svg.fonttype": "none",
     "svg.hashsalt": "mien",
     "font.size": 10,

@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Literal
 
 from mien.results.prediction import Prediction
 
@@ -30,13 +30,13 @@ def prediction_header(labels: Sequence[str]) -> str:
     return _csv_line([*first, *(label if is_free else f"probability of {label}" for label in labels), *last])
 
 
-def _csv_line(values: Sequence[Any]) -> str:
+def _csv_line(values: Sequence[object]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="").writerow(values)
     return text.getvalue()
 
 
-def _csv_row(prediction: Prediction, labels: Sequence[str]) -> list[Any]:
+def _csv_row(prediction: Prediction, labels: Sequence[str]) -> list[object]:
     probs = prediction.probabilities
     return [
         prediction.path,
