@@ -348,7 +348,10 @@ def test_the_family_is_all_contrasts_under_all_budgets(full: dict[str, Any]) -> 
     assert [(r["first"], r["second"]) for r in rows[:2]] == [ARMS, ("label_smoothing=0.2", ARMS[1])]
     assert [r["budget"]["axis"] for r in rows] == ["epochs", "epochs", "updates", "updates", "seconds", "seconds"]
     assert [r["is_primary"] for r in rows] == [True, False] * 3
-    assert full["pairs"] == {"number": 3, "folds": 3, "fewest": fewest_pairs(6)}
+    judged = sum(each is not None for row in rows for each in row["per_class"].values())
+    assert judged > 0
+    fewest = {"fewest": fewest_pairs(6), "fewest_for_classes": fewest_pairs(judged)}
+    assert full["pairs"] == {"number": 3, "folds": 3, **fewest}
     assert {r["verdict"] for r in rows} == {"cannot tell"}, "3 pairs can tell nothing, and the tool says so"
     assert all(r["p_holm"] >= r["p"] for r in rows)
 

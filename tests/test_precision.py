@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -110,7 +109,7 @@ def test_what_is_asked_for_outright_is_done(monkeypatch: pytest.MonkeyPatch) -> 
     able(monkeypatch, True)
     for asked in ("fp32", "bf16"):
         for name in ("scratch", "finetune"):
-            assert of(with_precision(resolve_run(name, replace(ASKED, precision=asked), LABELS))) == asked
+            assert of(with_precision(resolve_run(name, changed(ASKED, precision=asked), LABELS))) == asked
 
 
 def test_run_goes_on_in_the_precision_it_began_with_wherever_it_is(

@@ -227,7 +227,7 @@ def test_a_training_leaves_signals_to_its_caller(tmp_path: Path, monkeypatch: py
 
 WORKERS = """
 from mien.data.reading.processes import processes
-from mien.cli.exits import ended_by_signals
+from mien.signals import ended_by_signals
 def work(number):
     import os, time
     print(end="")

@@ -1,4 +1,4 @@
-"""The command line: one lazily loaded module per command. Nothing outside this package prints or exits."""
+"""The command line: one lazily loaded module per command. Nothing outside it and ``signals.py`` prints or exits."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import warnings
 
 from cyclopts import App, Parameter
 
-from mien.cli.exits import ended_by_signals, plain_ending, take_ctrl_c_from_polars
+from mien.cli.exits import plain_ending
 from mien.cli.renamed import with_new_names
+from mien.signals import ended_by_signals, take_ctrl_c_from_polars
 from mien.version import __version__
 
 __all__ = ["COMMANDS", "app", "main"]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sys
 
-from mien.cli.exits import extra, signals_left_to_python
+from mien.cli.exits import extra
 from mien.settings.computing import Promise
 from mien.settings.predict import Answering
 from mien.settings.serve import Serving
+from mien.signals import signals_left_to_python
 
 __all__ = ["serve_app"]
 

@@ -17,7 +17,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from mien.files import written_whole
+from mien.files import open_regular, read_file, written_whole
 from mien.models.backbones import Backbone
 from mien.progress import Progress
 
@@ -104,7 +104,7 @@ def _found(stem: str, folder: Path) -> Path | None:
 
 
 def _is_whole(path: Path) -> bool:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return path.stem.endswith(hashlib.file_digest(file, "sha256").hexdigest())
 
 
@@ -147,6 +147,6 @@ def _version(package: str) -> str:
 def _code() -> str:
     """Hash of the modules that make an export; of mien's version where they are not there as files."""
     try:
-        return hashlib.sha256(b"".join(Path(__file__).with_name(name).read_bytes() for name in CODE)).hexdigest()
+        return hashlib.sha256(b"".join(read_file(Path(__file__).with_name(name)) for name in CODE)).hexdigest()
     except OSError:
         return _version("mien")

@@ -121,7 +121,7 @@ def _words(hint: Any) -> str:  # type: ignore[explicit-any]  # types are looked 
     if origin is dict:
         return f"object of {_words(inside[1])}"
     if origin is Literal:
-        return "string"
+        return " or ".join(f"`{each}`" for each in inside)
     if hint in PLAIN:
         return PLAIN[hint]
     return "object, as in the settings" if is_dataclass(hint) else f"[{hint.__name__}](#{hint.__name__.lower()})"
