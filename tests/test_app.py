@@ -289,6 +289,7 @@ def test_docs_page_needs_no_script_and_no_network(client: TestClient) -> None:
     assert "http" not in page.replace("https://spec", "")
 
 
+@pytest.mark.heavy
 def test_app_without_torch() -> None:
     code = "import sys, mien.app.serve, mien.app.page; print(sorted({m.split('.')[0] for m in sys.modules}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -227,6 +227,7 @@ def test_the_photos_a_study_would_test_are_left_out(manifest: pl.DataFrame, pool
     assert pool.held_back == len(test)
 
 
+@pytest.mark.heavy
 def test_a_test_folder_is_never_read(faces: Path, tmp_path: Path, trained: list[tuple[RunConfig, PairPlan]]) -> None:
     for part, first in (("train", 100), ("val", 130), ("test", 150)):
         draw_set(tmp_path / "data" / part, dict(zip(CLASSES, CLASSES, strict=True)), 10, first=first)
@@ -478,6 +479,7 @@ def test_a_power_law_is_found_again() -> None:
     assert growth.at[0].macro_f1 == pytest.approx(0.9 - 2 * 1200**-0.5, abs=0.005)
 
 
+@pytest.mark.heavy
 def test_noise_widens_the_extrapolation() -> None:
     calm, loud = (extrapolated(points(lambda n: 0.9 - 2 * n**-0.5, noise=noise)) for noise in (0.005, 0.05))
     assert calm is not None

@@ -118,6 +118,7 @@ def test_near_duplicate_looks_like_its_source_but_has_other_bytes() -> None:
     assert gap(copy, source) < 10 < gap(copy, opened("demo", "disgust/disgust-0016.bmp"))
 
 
+@pytest.mark.heavy
 def test_no_other_file_of_demo_is_broken_or_a_copy() -> None:
     by_bytes: dict[str, list[str]] = {}
     broken = []

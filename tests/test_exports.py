@@ -209,6 +209,7 @@ def test_export_is_announced_where_there_is_something_to_do(cache: Path, made: l
     assert made == [32, 64]
 
 
+@pytest.mark.heavy
 def test_features_are_the_same_wherever_the_export_came_from(
     cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

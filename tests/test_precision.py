@@ -144,6 +144,7 @@ def test_runs_of_a_comparison_are_told_apart_by_their_precision(monkeypatch: pyt
     assert found == ["bf16", "fp32"]
 
 
+@pytest.mark.heavy
 def test_decided_precision_is_said_and_written_down(
     mien: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

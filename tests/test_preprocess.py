@@ -415,6 +415,7 @@ def test_heic_is_read_where_pillow_heif_is_installed(monkeypatch: pytest.MonkeyP
     assert decoded.image.tobytes() == halves().tobytes()
 
 
+@pytest.mark.heavy
 def test_damaged_files_of_every_format_end_as_pixels_or_a_reason() -> None:
     """Nothing else is raised, nothing hangs, and no header makes a picture beyond the limit."""
     script = Path(__file__).with_name("mutations.py")

@@ -97,6 +97,7 @@ def colours(tmp_path: Path) -> Recognizer:
     return Recognizer(colour_model(tmp_path / "model.onnx"))
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("n", [1, 2, 32, 33])
 def test_recognizer_gives_the_logits_of_the_network(exported: Exported, n: int) -> None:
     rng = np.random.default_rng(n)
@@ -109,6 +110,7 @@ def test_recognizer_gives_the_logits_of_the_network(exported: Exported, n: int) 
     assert np.ptp(expected) > 1e-3
 
 
+@pytest.mark.heavy
 def test_head_for_faces_answers_in_the_file_as_in_the_network(tmp_path: Path) -> None:
     body = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
     stream, heads = PhotoNetwork(body, IMAGENET_MEAN, IMAGENET_STD), [nn.Linear(8, 3), nn.Linear(8, 3)]

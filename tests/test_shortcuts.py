@@ -62,6 +62,7 @@ def the_culprit(found: Shortcuts) -> Culprit:
     return found.culprits[0]
 
 
+@pytest.mark.heavy
 def test_random_labels_have_no_shortcut() -> None:
     alarms = [seed for seed in range(12) if find_shortcuts(manifest(250, seed), seed).found]
     assert not alarms

@@ -170,6 +170,7 @@ def test_what_is_needed() -> None:
     assert needed(found(difference=0.0), 1) == needed(found(difference=1e-6), 1)
 
 
+@pytest.mark.heavy
 def test_the_test_and_the_interval_hold_on_overlapping_folds(bench: ModuleType) -> None:
     """A small part of bench/significance.py: shared pool, overlapping folds, learners that really learn."""
     learner = bench.LEARNERS[0]

@@ -146,6 +146,7 @@ def test_every_usable_photo_is_placed_once_or_has_its_reason(
     assert after.filter(pl.col("split_reason").is_not_null(), pl.col("row").is_in(undivided.implode())).is_empty()
 
 
+@pytest.mark.heavy
 @settings(deadline=None, max_examples=60)
 @given(sets(), methods, st.integers(0, 1000), st.randoms(use_true_random=False))
 def test_splits_depend_on_neither_the_order_nor_the_names_of_files(

@@ -253,6 +253,7 @@ def divided(folder: Path) -> pl.DataFrame:
     return read_manifest(folder / "manifest.parquet").filter(pl.col("split").is_not_null())
 
 
+@pytest.mark.heavy
 def test_nobody_stands_in_two_splits(tmp_path: Path) -> None:
     files = class_files("happy", "sad", each=30)
     root = write_files(tmp_path / "set", files)
@@ -266,6 +267,7 @@ def test_nobody_stands_in_two_splits(tmp_path: Path) -> None:
     assert rows["split_group"].n_unique() == 10
 
 
+@pytest.mark.heavy
 def test_split_methods_keep_together_what_they_say(tmp_path: Path) -> None:
     """Shoots of three photos, one of which has a copy."""
     names = [
@@ -289,6 +291,7 @@ def test_split_methods_keep_together_what_they_say(tmp_path: Path) -> None:
     assert groups == {"grouped": 72, "series": 24, "naive": 74}
 
 
+@pytest.mark.heavy
 def test_photos_of_an_earlier_study_stay_where_they_were(tmp_path: Path) -> None:
     root = write_files(tmp_path / "set", class_files("happy", "sad", each=20))
     trained((str(root),), tmp_path / "first")
