@@ -258,9 +258,11 @@ def test_audit_that_judges_labels_needs_no_torch_once_its_backbone_is_exported(
     sizes = [(backbone, view.size) for view in VIEWS]
     made_once(of_all_workers / "audit-exports", lambda path: export_backbones(sizes, path, Silent()))
     code = (
-        "import sys; from mien.auditing.run import AuditOptions, run_audit; from mien.progress import Silent; "
-        "found = run_audit(sys.argv[1:], AuditOptions(check_labels=True), Silent())['data']['doubtful_labels']; "
-        "print(found['judged'], [name for name in ('torch', 'timm', 'lightning') if name in sys.modules])"
+        "import sys; from mien.auditing.run import run_audit; from mien.progress import Silent; "
+        "from mien.settings.audit import AuditSettings, LabelChecks; "
+        "asked = AuditSettings((sys.argv[1],), checks=LabelChecks(check_labels=True)); "
+        "found = run_audit(asked, None, Silent()).data.doubtful_labels; "
+        "print(found.judged, [name for name in ('torch', 'timm', 'lightning') if name in sys.modules])"
     )
     judged, _, loaded = run_python(code, small_set).partition(" ")
     assert int(judged) > 50
