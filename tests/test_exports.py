@@ -260,7 +260,7 @@ def test_audit_that_judges_labels_needs_no_torch_once_its_backbone_is_exported(
     code = (
         "import sys; from mien.auditing.run import run_audit; from mien.progress import Silent; "
         "from mien.settings.audit import AuditSettings, LabelChecks; "
-        "asked = AuditSettings((sys.argv[1],), checks=LabelChecks(check_labels=True)); "
+        "asked = AuditSettings(data=(sys.argv[1],), checks=LabelChecks(check_labels=True)); "
         "found = run_audit(asked, None, Silent()).data.doubtful_labels; "
         "print(found.judged, [name for name in ('torch', 'timm', 'lightning') if name in sys.modules])"
     )
