@@ -101,6 +101,15 @@ def test_what_becomes_a_pipe_meanwhile_is_not_waited_for(tmp_path: Path, monkeyp
         open_regular(path)
 
 
+def test_a_link_is_followed_unless_it_may_not_be(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"123")
+    (tmp_path / "link").symlink_to("x")
+    assert read_file(tmp_path / "link") == b"123"
+    assert read_file(tmp_path / "x", follow_links=False) == b"123"
+    with pytest.raises(IrregularFileError, match="link"):
+        read_file(tmp_path / "link", follow_links=False)
+
+
 def test_size_is_known_before_anything_is_read(tmp_path: Path) -> None:
     path = tmp_path / "sparse"
     with path.open("wb") as file:

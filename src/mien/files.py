@@ -40,7 +40,9 @@ SUMS = "SHA256SUMS"
 FLAGS = os.O_RDONLY
 for _name in ("O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY"):  # no system has all of them
     FLAGS |= getattr(os, _name, 0)
+NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
 KINDS = (
+    (stat.S_ISLNK, "a link"),
     (stat.S_ISDIR, "a directory"),
     (stat.S_ISFIFO, "a pipe"),
     (stat.S_ISSOCK, "a socket"),
@@ -53,15 +55,18 @@ class IrregularFileError(OSError):
     """A path leads to something that is no regular file; the message says to what."""
 
 
-def open_regular(path: str | Path) -> io.BufferedReader:
+def open_regular(path: str | Path, *, follow_links: bool = True) -> io.BufferedReader:
     """Open a regular file for reading.
+
+    Args:
+        follow_links: whether the path itself may be a link; the folders it lies in may.
 
     Raises:
         IrregularFileError: if it is none.
         OSError: if it cannot be opened.
     """
-    _check_kind(Path(path).stat())
-    descriptor = os.open(path, FLAGS)
+    _check_kind(Path(path).stat(follow_symlinks=follow_links))
+    descriptor = os.open(path, FLAGS if follow_links else FLAGS | NO_LINKS)
     try:
         _check_kind(os.fstat(descriptor))
         return os.fdopen(descriptor, "rb")
@@ -95,16 +100,17 @@ def irregular(path: Path) -> str | None:
     return None
 
 
-def read_file(path: str | Path, most: int = MAX_FILE_BYTES) -> bytes:
+def read_file(path: str | Path, most: int = MAX_FILE_BYTES, *, follow_links: bool = True) -> bytes:
     """The bytes of a regular file.
 
     Args:
         most: bytes that it may have; a larger one is not read at all.
+        follow_links: as in ``open_regular``.
 
     Raises:
         OSError: if there is none, if it is larger, or if more comes out of it than its size says.
     """
-    with open_regular(path) as file:
+    with open_regular(path, follow_links=follow_links) as file:
         size = _check_size(file, most)
         content: bytes | None = file.read(size + 1)
     if content is None or len(content) > size:  # files that a system makes up as they are read, as those below /proc

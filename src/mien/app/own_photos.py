@@ -12,9 +12,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from mien.app.regular_files import read_regular
 from mien.data.reading.preprocess import UnreadableImageError, decode
 from mien.errors import OutputError
+from mien.files import read_file
 from mien.metrics import Interval, wilson
 
 __all__ = ["MOST_BYTES", "OwnPhotos", "OwnScore", "own_photo", "own_score"]
@@ -56,7 +56,7 @@ def own_photo(path: Path) -> Image.Image:
         UnreadableImageError: if it cannot be read, or something else was put in its place.
     """
     try:
-        return decode(read_regular(path, MOST_BYTES)).image
+        return decode(read_file(path, MOST_BYTES, follow_links=False)).image
     except OSError as error:
         raise UnreadableImageError(error.strerror or "it cannot be read") from error
 

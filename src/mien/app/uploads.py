@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from mien.app.regular_files import read_regular
+from mien.files import read_file
 
 __all__ = ["Arriving", "FullError", "GoneError", "Upload", "Uploads"]
 
@@ -113,7 +113,7 @@ class Uploads:
         if found is None or str(found.path) != path:
             raise GoneError(path)
         try:
-            return found.name, read_regular(found.path, found.size)
+            return found.name, read_file(found.path, found.size, follow_links=False)
         except OSError as error:
             raise GoneError(path) from error
 

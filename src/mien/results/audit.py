@@ -34,7 +34,7 @@ class CorrectionsRecord(Record):
 
 
 class LabelConflict(Record):
-    """One picture that stands under several labels."""
+    """One picture found under several labels."""
 
     labels: Annotated[tuple[str, ...], about("The labels, sorted.")]
     paths: Annotated[tuple[str, ...], about("Its files.")]

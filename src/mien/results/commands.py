@@ -71,7 +71,7 @@ class ClassMapResults(Document, tag="class map"):
 
     model: Annotated[str, about("What was given.")]
     labels: Annotated[tuple[str, ...], about("The classes in the model's order.")]
-    mapping: Annotated[ClassMap, about("As it stands in the file.")]
+    mapping: Annotated[ClassMap, about("The mapping as the file has it.")]
     paths: Annotated[ClassMapPaths, about("Where things are.")]
 
 

@@ -44,7 +44,7 @@ class Pairs(Record):
 
     number: Annotated[int, about("Runs of each arm under each budget.")]
     folds: Annotated[int, about("Outer folds of each repeat.")]
-    fewest: Annotated[int, about("The fewest pairs that can tell in a family of so many comparisons.")]
+    fewest: Annotated[int, about("The fewest pairs with which a family of this many comparisons can reach a verdict.")]
     fewest_for_classes: Annotated[int, about("Likewise in the family of all classes of all contrasts.")]
 
 

@@ -141,7 +141,7 @@ class Drift(Record):
 
 
 class Counted(Record):
-    """So many of so many."""
+    """A count, and the total that it is part of."""
 
     count: Annotated[int, about("How many.")]
     of: Annotated[int, about("Of how many.")]
