@@ -61,7 +61,13 @@ class ExpressionModule(pl.LightningModule):
         self._augment = augmentation(settings.augment, settings.size, settings.grey_share)
         self._confusion = {name: np.zeros((n_classes, n_classes), int) for name in ("train", "val")}
         self._loss = {name: [0.0, 0.0] for name in ("train", "val")}
-        self._started = 0.0
+        self._started = 0.0  # of this epoch, for its row of the history
+        self._spent_before, self._resumed = 0.0, time.monotonic()
+
+    @property
+    def seconds_spent(self) -> float:
+        """Seconds that training took until now, those before it was killed and resumed included."""
+        return self._spent_before + time.monotonic() - self._resumed
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam; the plateau scheduler is stepped at the end of each epoch, before the checkpoint is written."""
@@ -128,12 +134,18 @@ class ExpressionModule(pl.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """What a resumed training needs beyond weights and optimiser."""
         checkpoint["history"] = self.history.rows
+        checkpoint["seconds_spent"] = self.seconds_spent
         checkpoint["plateau"] = self._plateau.state_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take up where the checkpoint stopped."""
         self.history = History(self.settings.monitor, checkpoint["history"])
+        self._spent_before = checkpoint.get("seconds_spent", self.history.seconds)  # older ones know only their epochs
         self._restored_plateau = checkpoint["plateau"]
+
+    def on_fit_start(self) -> None:
+        """Start the clock of a budget in seconds; what an earlier process spent is known by now."""
+        self._resumed = time.monotonic()
 
     def on_train_start(self) -> None:
         """A training that had already stopped early when it was killed does not go on."""
@@ -152,7 +164,7 @@ class ExpressionModule(pl.LightningModule):
         shares = [self.global_step / (budget.epochs * per_epoch)] if budget.epochs else []
         shares += [self.global_step / budget.updates] if budget.updates else []
         if budget.seconds:
-            shares.append((self.history.seconds + time.monotonic() - self._started) / budget.seconds)
+            shares.append(self.seconds_spent / budget.seconds)
         return min(max(shares), 1.0)
 
     def _count(self, name: str, loss: Tensor, logits: Tensor, y: Tensor) -> None:
@@ -197,21 +209,19 @@ class _Journal(Callback):
     def __init__(self, folder: Path, budget: Budget, advance: Advance) -> None:
         self._handlers = signal_handlers()
         self._folder, self._budget, self._advance = folder, budget, advance
-        self._spent = 0.0
-        self._started = time.monotonic()
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         restore_handlers(self._handlers)
-        history = cast(ExpressionModule, pl_module).history
-        self._spent, self._started = history.seconds, time.monotonic()
-        if self._budget.seconds is not None and self._spent >= self._budget.seconds:
-            trainer.should_stop = True
+        self._stop_if_spent(trainer, pl_module)
         self._advance(trainer.global_step)
 
-    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
         self._advance(1)
+        self._stop_if_spent(trainer, pl_module)
+
+    def _stop_if_spent(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         seconds = self._budget.seconds
-        if seconds is not None and self._spent + time.monotonic() - self._started >= seconds:
+        if seconds is not None and cast(ExpressionModule, pl_module).seconds_spent >= seconds:
             trainer.should_stop = True
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
