@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 
-from mien.files import SUMS
 from mien.models.artifact import shipped
+from mien.system.files import SUMS
 
 NAMES = ("centerface.onnx", "expression.hashes", "expression.safetensors")
 

@@ -21,9 +21,9 @@ from mien.data.reading.preprocess import View
 from mien.data.sources.collection import open_collection
 from mien.data.tables.prepare import prepare
 from mien.errors import OutputError
-from mien.leftovers import Lock, undo_all, written_whole
 from mien.progress import Silent
-from mien.scratch import remove_dead, work_folder
+from mien.system.leftovers import Lock, undo_all, written_whole
+from mien.system.scratch import remove_dead, work_folder
 from test_house import MODULES, tree
 from test_signals import begin, signalled
 
@@ -255,7 +255,9 @@ def test_nothing_is_removed_that_is_not_surely_a_dead_work_folder(
 
 
 def test_a_lock_is_free_once_its_process_is_gone(tmp_path: Path) -> None:
-    code = "from pathlib import Path\nfrom mien.leftovers import Lock\nlock = Lock(Path(sys.argv[1]), make=True)\n"
+    code = (
+        "from pathlib import Path\nfrom mien.system.leftovers import Lock\nlock = Lock(Path(sys.argv[1]), make=True)\n"
+    )
     process = begin(code + "pause()", tmp_path / "l")
     assert process.stdout is not None
     assert process.stdout.readline() == "here\n"

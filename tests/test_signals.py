@@ -118,7 +118,7 @@ def test_nothing_swallows_a_signal(sign: signal.Signals, swallowed: str) -> None
 @pytest.mark.parametrize("signs", [[signal.SIGTERM] * 3, [signal.SIGINT, signal.SIGTERM], [signal.SIGINT] * 3])
 def test_further_signals_add_no_line(signs: list[signal.Signals]) -> None:
     slow = """
-from mien.leftovers import undone_if_stopped
+from mien.system.leftovers import undone_if_stopped
 def work(*words, **named):
     with undone_if_stopped(lambda: time.sleep(0.5)):
         pause()
@@ -227,7 +227,7 @@ def test_a_training_leaves_signals_to_its_caller(tmp_path: Path, monkeypatch: py
 
 WORKERS = """
 from mien.data.reading.processes import processes
-from mien.signals import ended_by_signals
+from mien.system.signals import ended_by_signals
 def work(number):
     import os, time
     print(end="")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mien.signals import ended_by_signals
+from mien.system.signals import ended_by_signals
 
 __all__ = ["main"]
 

@@ -47,9 +47,7 @@ from mien.evaluation.predictions import predict_rows, score_rows, write_predicti
 from mien.evaluation.robustness import measure_robustness
 from mien.evaluation.shift import score_target
 from mien.evaluation.sureness import measure_sureness
-from mien.files import regular
 from mien.labels import NOTHING_CHOSEN, LabelChoices, match_labels
-from mien.leftovers import is_free, made_by, remove_partials, take_back, undone_if_stopped
 from mien.metrics import RESAMPLES
 from mien.progress import Progress
 from mien.recognizer import Recognizer
@@ -73,6 +71,8 @@ from mien.results.target import TargetResults
 from mien.settings.run import NetworkRun, RunConfig, read_run
 from mien.settings.study import StudySettings
 from mien.settings.toml import read_toml, write_toml
+from mien.system.files import regular
+from mien.system.leftovers import is_free, made_by, remove_partials, take_back, undone_if_stopped
 from mien.training.history import read_history
 from mien.training.recipes import resolve_run, views_of, work_of
 from mien.training.run import LabelledPhotos, decided_run, export_for, train_run

@@ -31,7 +31,6 @@ from mien.errors import ConfigError, ModelError, OutputError, WorkFailedError
 from mien.evaluation.predictions import photos_of_study
 from mien.evaluation.shift import known_collections
 from mien.labels import NOTHING_CHOSEN, LabelMap, match_labels
-from mien.leftovers import Lock, is_free, locked_anew, made_by, take_back, undone_if_stopped
 from mien.models.artifact import model_path
 from mien.models.export import export_model
 from mien.models.networks import PhotoNetwork
@@ -42,6 +41,7 @@ from mien.results.document import write_results
 from mien.settings.adapt import IN_BLOCKS, SHIFTED, WAYS_TO_ADAPT, WITH_LABELS, AdaptSettings
 from mien.settings.run import HeadRun, NetworkRun, RunConfig, read_run
 from mien.settings.training import HeadSettings
+from mien.system.leftovers import Lock, is_free, locked_anew, made_by, take_back, undone_if_stopped
 from mien.training.head import Head
 
 __all__ = ["adapt_model"]

@@ -14,8 +14,8 @@ from PIL import Image
 
 from mien.data.reading.preprocess import UnreadableImageError, decode
 from mien.errors import OutputError
-from mien.files import read_file
 from mien.metrics import Interval, wilson
+from mien.system.files import read_file
 
 __all__ = ["MOST_BYTES", "OwnPhotos", "OwnScore", "own_photo", "own_score"]
 

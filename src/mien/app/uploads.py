@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from mien.files import read_file
+from mien.system.files import read_file
 
 __all__ = ["Arriving", "FullError", "GoneError", "Upload", "Uploads"]
 

@@ -14,7 +14,7 @@ from mien.data.measuring.face_audit import face_flags
 from mien.data.tables.corrections import COLUMNS
 from mien.data.tables.manifest import usable
 from mien.errors import OutputError
-from mien.files import written_whole
+from mien.system.files import written_whole
 
 __all__ = ["check_out", "findings_of", "write_findings"]
 

@@ -15,8 +15,8 @@ from mien.data.tables.corrections import read_corrections
 from mien.data.tables.prepare import prepare
 from mien.progress import Progress
 from mien.results.commands import AuditedData, AuditPaths, AuditResults
-from mien.scratch import work_folder
 from mien.settings.audit import AuditSettings
+from mien.system.scratch import work_folder
 
 __all__ = ["run_audit"]
 

@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 
 from mien.cli.exits import plain_ending
 from mien.cli.renamed import with_new_names
-from mien.signals import ended_by_signals, take_ctrl_c_from_polars
+from mien.system.signals import ended_by_signals, take_ctrl_c_from_polars
 from mien.version import __version__
 
 __all__ = ["COMMANDS", "app", "main"]
@@ -56,7 +56,7 @@ COMMANDS = tuple(name for name in app if not name.startswith("-"))
 
 def main() -> None:
     """Run the command that ``sys.argv`` asks for."""
-    from mien.scratch import remove_dead
+    from mien.system.scratch import remove_dead
 
     # Threads that wait by spinning make training several times slower as soon as anything else runs on the machine.
     # OpenMP reads this once, when torch is first imported.

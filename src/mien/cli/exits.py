@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from mien.errors import MienError, MissingExtraError
-from mien.signals import interrupted, one_line
+from mien.system.signals import interrupted, one_line
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

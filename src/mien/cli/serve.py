@@ -9,7 +9,7 @@ from mien.cli.exits import extra
 from mien.settings.computing import Promise
 from mien.settings.predict import Answering
 from mien.settings.serve import Serving
-from mien.signals import signals_left_to_python
+from mien.system.signals import signals_left_to_python
 
 __all__ = ["serve_app"]
 

@@ -19,7 +19,6 @@ from mien.data.sources.collection import Collection, open_collection
 from mien.data.tables.corrections import Corrections, read_corrections
 from mien.data.tables.prepare import prepare
 from mien.errors import ConfigError, MienError, OutputError
-from mien.leftovers import is_free, made_by, remove_partials, take_back, undone_if_stopped
 from mien.progress import Progress
 from mien.results import comparison as results
 from mien.results.comparison import Axis, Compared, ComparePaths, CompareResults, CompareSeconds, Pairs, SizeCurve
@@ -29,6 +28,7 @@ from mien.settings.compare import CompareSettings
 from mien.settings.run import RunConfig
 from mien.settings.toml import read_toml, write_toml
 from mien.significance import fewest_pairs
+from mien.system.leftovers import is_free, made_by, remove_partials, take_back, undone_if_stopped
 from mien.training.recipes import views_of
 from mien.training.run import LabelledPhotos, export_for, with_precision
 

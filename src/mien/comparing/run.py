@@ -22,10 +22,10 @@ from mien.data.reading.preprocess import View
 from mien.data.reading.processes import processes
 from mien.data.reading.read_ahead import in_order
 from mien.evaluation.predictions import predict_rows, probabilities, write_predictions
-from mien.files import read_text, regular, write_text
 from mien.recognizer import Recognizer
 from mien.settings.run import NetworkRun, RunConfig
 from mien.settings.toml import as_builtins
+from mien.system.files import read_text, regular, write_text
 from mien.training.history import read_history
 from mien.training.run import LabelledPhotos, train_run
 from mien.version import __version__

@@ -13,13 +13,13 @@ from mien.data.reading.pixels import Pixels
 from mien.data.tables.prepare import Prepared
 from mien.errors import OutputError
 from mien.evaluation.predictions import photos_of_study, view_batches
-from mien.files import read_file
 from mien.metrics import score
 from mien.models.artifact import model_path, write_model
 from mien.models.seal import MAX_MODEL_BYTES
 from mien.recognizer import Recognizer
 from mien.results.commands import ExportResults, Lost
 from mien.settings.choices import StoredPrecision
+from mien.system.files import read_file
 
 __all__ = ["export"]
 

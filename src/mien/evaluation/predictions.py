@@ -13,11 +13,11 @@ from mien import metrics
 from mien.data.reading.pixels import Pixels
 from mien.data.tables.manifest import read_manifest
 from mien.data.tables.prepare import Prepared
-from mien.files import regular, written_whole
 from mien.metrics import score
 from mien.progress import Advance
 from mien.recognizer import BATCH, Recognizer
 from mien.results.scores import ClassScores, Scores
+from mien.system.files import regular, written_whole
 
 __all__ = [
     "as_results",

@@ -19,8 +19,8 @@ from mien.data.measuring.runtime import onnxruntime
 from mien.data.reading.preprocess import View
 from mien.data.sources.files import existing_path
 from mien.errors import ModelError
-from mien.files import MAX_FILE_BYTES, read_file, read_text, why
 from mien.models.seal import MAX_MODEL_BYTES, SEAL_KEY, is_intact, is_sealed, metadata_of, write_sealed
+from mien.system.files import MAX_FILE_BYTES, read_file, read_text, why
 
 __all__ = [
     "DEFAULT",

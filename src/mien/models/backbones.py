@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mien.errors import ConfigError, MissingExtraError, ModelError
-from mien.files import open_regular, read_checked, read_text, why
 from mien.models.artifact import HASH_LENGTH, shipped
+from mien.system.files import open_regular, read_checked, read_text, why
 
 if TYPE_CHECKING:
     from torch import nn

@@ -18,9 +18,9 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from mien.data.reading.preprocess import View
-from mien.files import written_whole
 from mien.models.artifact import Contract, write_model
 from mien.models.networks import PhotoNetwork, as_one
+from mien.system.files import written_whole
 
 __all__ = ["export_model", "joined", "save_model", "save_weights", "to_onnx", "with_linear_heads"]
 

@@ -17,9 +17,9 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from mien.files import open_regular, read_file, written_whole
 from mien.models.backbones import Backbone
 from mien.progress import Progress
+from mien.system.files import open_regular, read_file, written_whole
 
 __all__ = ["cache_folder", "export_backbones", "exported"]
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mien.files import read_file, written_whole
+from mien.system.files import read_file, written_whole
 
 __all__ = [
     "MAX_MODEL_BYTES",

@@ -11,9 +11,9 @@ from typing import Annotated, TypeVar
 
 import msgspec
 
-from mien.files import read_file, write_text, written_whole
 from mien.results.exhibits import Exhibits
 from mien.results.record import Record, about
+from mien.system.files import read_file, write_text, written_whole
 from mien.version import __version__
 
 __all__ = [

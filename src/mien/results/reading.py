@@ -7,12 +7,12 @@ from pathlib import Path
 import msgspec
 
 from mien.errors import ConfigError, ResultsError
-from mien.files import read_file, why
 from mien.results.adaptation import AdaptResults
 from mien.results.commands import AuditResults, ClassMapResults, EvaluateResults, ExportResults
 from mien.results.comparison import CompareResults
 from mien.results.document import SCHEMA_VERSION
 from mien.results.study import StudyResults, TrainResults
+from mien.system.files import read_file, why
 
 __all__ = ["DOCUMENTS", "AnyResults", "open_results"]
 

@@ -17,7 +17,7 @@ import tomli_w
 from msgspec import inspect, structs
 
 from mien.errors import ConfigError
-from mien.files import read_text, written_whole
+from mien.system.files import read_text, written_whole
 from mien.version import __version__
 
 __all__ = ["as_builtins", "read_toml", "read_union", "write_toml"]

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from mien.data.measuring.runtime import onnxruntime
 from mien.data.reading.pixels import Pixels
 from mien.data.reading.preprocess import View
-from mien.files import open_regular, written_whole
 from mien.models.backbones import Backbone
 from mien.models.exports import exported
 from mien.progress import Advance
+from mien.system.files import open_regular, written_whole
 
 __all__ = ["FeatureCache"]
 

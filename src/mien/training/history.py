@@ -7,7 +7,7 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mien.files import MAX_FILE_BYTES, read_text, written_whole
+from mien.system.files import MAX_FILE_BYTES, read_text, written_whole
 
 __all__ = ["COLUMNS", "History", "read_history"]
 

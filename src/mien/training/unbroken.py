@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from mien.files import written_whole
+from mien.system.files import written_whole
 
 __all__ = ["WholeCheckpoints", "restore_handlers", "signal_handlers"]
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from mien.data.reading.preprocess import Box, is_face_crop
 from mien.errors import ModelError
-from mien.files import read_checked, why
+from mien.system.files import read_checked, why
 
 __all__ = ["DETECTOR", "DetectedFace", "FaceDetector", "Finding", "unsearched"]
 

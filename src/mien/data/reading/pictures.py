@@ -18,7 +18,7 @@ from mien.data.reading.preprocess import UnreadableImageError, decode, upright_r
 from mien.data.sources import Source, SourceFile, open_images
 from mien.data.sources.files import existing_path
 from mien.errors import SourceError
-from mien.files import irregular, open_regular, read_file
+from mien.system.files import irregular, open_regular, read_file
 
 __all__ = ["FRAMES_PER_SECOND", "Photo", "Picture", "in_memory", "open_pictures"]
 

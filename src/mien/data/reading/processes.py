@@ -15,7 +15,7 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 
 from mien.errors import WorkFailedError
-from mien.leftovers import SIGNALS, undone_if_stopped
+from mien.system.leftovers import SIGNALS, undone_if_stopped
 
 __all__ = ["processes"]
 

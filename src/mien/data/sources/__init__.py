@@ -19,8 +19,8 @@ from mien.data.sources.files import Source, SourceFile, Tables, existing_path, i
 from mien.data.sources.folder import ARCHIVE_SUFFIXES, TABLE_SUFFIXES, holdings, list_folder, list_single_file
 from mien.data.sources.layout import assign_labels, pick
 from mien.errors import SourceError
-from mien.files import irregular
 from mien.settings.columns import Columns
+from mien.system.files import irregular
 
 __all__ = ["RECOGNISED", "Source", "SourceFile", "open_images", "open_source"]
 

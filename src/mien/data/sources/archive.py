@@ -27,7 +27,7 @@ from mien.data.sources.files import Source, SourceFile, printable, system_file
 from mien.data.sources.folder import ARCHIVE_SUFFIXES
 from mien.data.sources.unpacking import Metered, read_member, unpacked
 from mien.errors import SourceError
-from mien.files import MAX_FILE_BYTES, open_regular
+from mien.system.files import MAX_FILE_BYTES, open_regular
 
 __all__ = ["is_tar", "is_zip", "list_tar", "list_zip"]
 

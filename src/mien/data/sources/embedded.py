@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
-from mien.files import MAX_FILE_BYTES, read_file, regular
+from mien.system.files import MAX_FILE_BYTES, read_file, regular
 
 __all__ = ["EmbeddedColumn", "EmbeddedImages"]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mien.files import open_regular
+from mien.system.files import open_regular
 
 __all__ = [
     "Source",

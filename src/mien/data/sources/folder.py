@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from mien.data.sources.files import Source, SourceFile, printable, system_file
 from mien.errors import SourceError
-from mien.files import read_file
+from mien.system.files import read_file
 
 __all__ = ["ARCHIVE_SUFFIXES", "TABLE_SUFFIXES", "Holdings", "holdings", "list_folder", "list_single_file"]
 

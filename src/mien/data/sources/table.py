@@ -23,8 +23,8 @@ from mien.data.sources.embedded import EmbeddedColumn, EmbeddedImages
 from mien.data.sources.files import Source, SourceFile, Tables, is_parquet
 from mien.data.sources.layout import as_split, check_splits
 from mien.errors import SourceError
-from mien.files import open_regular, read_file, regular
 from mien.settings.columns import Columns
+from mien.system.files import open_regular, read_file, regular
 
 __all__ = ["open_tables"]
 

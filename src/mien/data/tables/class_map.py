@@ -10,8 +10,8 @@ from typing import Any
 import tomli_w
 
 from mien.errors import LabelError, OutputError
-from mien.files import read_text, why
 from mien.labels import LabelChoices
+from mien.system.files import read_text, why
 
 __all__ = ["check_named", "read_class_map", "write_class_map"]
 

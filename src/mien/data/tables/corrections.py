@@ -13,8 +13,8 @@ from pathlib import Path
 import polars as pl
 
 from mien.errors import CorrectionsError
-from mien.files import read_file, why
 from mien.results.audit import CorrectionsRecord
+from mien.system.files import read_file, why
 
 __all__ = ["COLUMNS", "Correction", "Corrections", "apply_corrections", "read_corrections"]
 

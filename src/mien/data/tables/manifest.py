@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from mien.errors import SourceError
-from mien.files import regular, written_whole
+from mien.system.files import regular, written_whole
 
 __all__ = ["SCHEMA", "read_manifest", "usable", "write_manifest"]
 

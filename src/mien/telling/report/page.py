@@ -8,7 +8,6 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from mien.files import write_text
 from mien.results.audit import ExaminedAudit
 from mien.results.behaviour import ErrorRates
 from mien.results.exhibits import Exhibits
@@ -16,6 +15,7 @@ from mien.results.scores import Scores
 from mien.results.study import StudyResults
 from mien.results.target import TargetResults
 from mien.settings.run import NetworkRun
+from mien.system.files import write_text
 from mien.telling.report import causes, drift, figures, robustness, tables
 from mien.telling.report.figures import kept_epoch, learning_curves
 from mien.telling.words import answers as wording

@@ -11,7 +11,7 @@ import matplotlib
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from mien.files import written_whole
+from mien.system.files import written_whole
 
 __all__ = ["drawing", "paragraphs", "table", "write_page"]
 

@@ -22,7 +22,7 @@ from functools import partial
 from types import FrameType
 from typing import Any
 
-from mien.leftovers import SIGNALS, undo_all
+from mien.system.leftovers import SIGNALS, undo_all
 
 __all__ = ["ended_by_signals", "interrupted", "one_line", "signals_left_to_python", "take_ctrl_c_from_polars"]
 

@@ -13,7 +13,7 @@ import os
 import stat
 from pathlib import Path
 
-from mien.leftovers import written_whole
+from mien.system.leftovers import written_whole
 
 __all__ = [
     "MAX_FILE_BYTES",

@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-from mien.leftovers import Lock, locked_anew, undone_if_stopped
+from mien.system.leftovers import Lock, locked_anew, undone_if_stopped
 
 __all__ = ["remove_dead", "work_folder"]
 
