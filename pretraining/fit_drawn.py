@@ -27,7 +27,7 @@ from sklearn.model_selection import GroupKFold
 from mien.auditing import drawings
 from mien.data.measuring.drawn import drawn_statistics
 from mien.data.measuring.properties import survey
-from mien.data.measuring.runtime import onnxruntime
+from mien.data.measuring.runtime import open_session
 from mien.data.reading.preprocess import View, decode, render
 from mien.data.sources import Source, open_source
 from mien.demo import ACTION_UNITS, draw_face
@@ -111,7 +111,7 @@ def measure(samples: Iterator[Sample]) -> Table:
     """Features and statistics of every sample, computed as the audit does."""
     backbone, view = load_backbone(), View("photo", 224)
     model = to_onnx(backbone.network(), view.size, view.name, "features")
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    session = open_session(model.SerializeToString())
     rows = [
         (
             session.run(None, {"photo": render(image, view, None)[None]})[0][0],

@@ -81,7 +81,7 @@ def test_flipped_bits_of_the_default_are_refused_before_it_is_opened(
 ) -> None:
     """ONNX Runtime is never shown them: it can crash."""
     content, path = shipped("default.onnx").read_bytes(), tmp_path / "model.onnx"
-    monkeypatch.setattr("mien.models.artifact.onnxruntime", None)
+    monkeypatch.setattr("mien.models.artifact.open_session", lambda *_, **__: pytest.fail("it was opened"))
     for bit in np.random.default_rng(1).choice(8 * len(content), 12, replace=False).tolist():
         path.write_bytes(flipped(content, bit))
         with pytest.raises(ModelError):
@@ -182,7 +182,7 @@ def test_file_without_a_checksum_is_opened_only_if_it_says_that_it_is_from_befor
 def test_what_is_no_model_is_refused_without_being_opened(
     content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mien.models.artifact.onnxruntime", None)
+    monkeypatch.setattr("mien.models.artifact.open_session", lambda *_, **__: pytest.fail("it was opened"))
     for each in (content, sealed(content)):
         (tmp_path / "model.onnx").write_bytes(each)
         with pytest.raises(ModelError, match="not a model file"):

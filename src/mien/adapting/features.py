@@ -12,7 +12,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from mien.data.measuring.runtime import onnxruntime
+from mien.data.measuring.runtime import open_session
 from mien.errors import ModelError
 from mien.models.artifact import HASH_LENGTH, METADATA_KEY, Contract
 from mien.models.export import save_model
@@ -50,10 +50,7 @@ class HeadModel:
         seen = onnx.ModelProto()
         seen.CopyFrom(self._model)
         seen.graph.output.append(helper.make_tensor_value_info(FEATURES, TensorProto.FLOAT, None))
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        content = seen.SerializeToString()
-        self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        self._session = open_session(seen.SerializeToString())
 
     def features(self, views: Mapping[str, NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Features (N, D) of pixels, by the keys of the views."""

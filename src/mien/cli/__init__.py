@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 
 from mien.cli.exits import plain_ending
 from mien.cli.renamed import with_new_names
-from mien.system.signals import ended_by_signals, take_ctrl_c_from_polars
+from mien.system.signals import ended_by_signals, keep_ctrl_c_from_polars
 from mien.version import __version__
 
 __all__ = ["COMMANDS", "app", "main"]
@@ -65,7 +65,7 @@ def main() -> None:
     warnings.filterwarnings("ignore", module="PIL")
     with ended_by_signals(), plain_ending():
         if not {"--help", "-h", "--version"} & set(sys.argv):  # which need not wait for it
-            take_ctrl_c_from_polars()
+            keep_ctrl_c_from_polars()
             # Python finds the temporary folder by writing to it, and the service writes nowhere.
             if sys.argv[1:2] != ["app"]:
                 remove_dead()

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mien.data.measuring.runtime import onnxruntime
+from mien.data.measuring.runtime import onnxruntime, open_session
 from mien.data.reading.preprocess import View
 from mien.data.sources.files import existing_path
 from mien.errors import ModelError
@@ -223,11 +223,8 @@ def open_model(path: Path, threads: int = 0) -> tuple[onnxruntime.InferenceSessi
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({why(error)}); give the model.onnx of a run") from error
     contract = _contract(content, path)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 4  # what it cannot open is said in one line, and by mien
     try:
-        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        session = open_session(content, threads=threads)
         _check_graph(session, contract)
     except ValueError as error:
         raise ModelError(f"{path}: its contract cannot be used ({error}); train again with this version") from error

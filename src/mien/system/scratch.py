@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import shutil
 import stat
 import tempfile
@@ -36,7 +35,7 @@ def work_folder(parent: Path | None = None) -> Iterator[Path]:
     """
     parent = parent or Path(tempfile.gettempdir())
     remove_dead(parent)
-    folder = parent / f"mien-{os.getpid()}-{secrets.token_hex(8)}"
+    folder = parent / f"mien-{os.getpid()}-{os.urandom(8).hex()}"
     remove = partial(shutil.rmtree, folder, ignore_errors=True)
     with undone_if_stopped(remove):
         try:

@@ -19,12 +19,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from types import FrameType
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+from types import FrameType, ModuleType
 from typing import Any
 
 from mien.system.leftovers import SIGNALS, undo_all
 
-__all__ = ["ended_by_signals", "interrupted", "one_line", "signals_left_to_python", "take_ctrl_c_from_polars"]
+__all__ = ["ended_by_signals", "interrupted", "keep_ctrl_c_from_polars", "one_line", "signals_left_to_python"]
 
 RESUMABLE = ("study", "train", "compare")
 """Commands that go on with --resume."""
@@ -62,17 +64,49 @@ def ended_by_signals(*, for_good: bool = False) -> Iterator[None]:
             signal.signal(each, (lambda *_: os._exit(code)) if for_good else handler)
 
 
-def take_ctrl_c_from_polars() -> None:
-    """Import Polars, which takes Ctrl-C over as it is imported, and have Ctrl-C do again what it did before.
+def keep_ctrl_c_from_polars() -> None:
+    """Have Ctrl-C do after an import of Polars, whoever imports it and in whatever thread, what it did before.
 
-    Its handler keeps Ctrl-C from a main thread that waits, and while a query runs it is the query alone that hears of
-    it, or nobody (https://github.com/pola-rs/polars/issues/21739).
+    Polars takes Ctrl-C over as it is imported. Its handler keeps Ctrl-C from a main thread that waits, and while a
+    query runs it is the query alone that hears of it, or nobody (https://github.com/pola-rs/polars/issues/21739).
+    Importing Polars here and now would do as well, but costs as much as answering for a photo, which needs no tables.
     """
-    import polars  # noqa: F401
+    if "polars" not in sys.modules and not any(isinstance(finder, _PolarsFinder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _PolarsFinder())
 
-    before = signal.getsignal(signal.SIGINT)
-    if before is not None and threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, before)
+
+class _PolarsFinder:
+    """Finds Polars as Python would, and keeps the handler of Ctrl-C over its execution; steps aside for the rest."""
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        if name != "polars":
+            return None
+        sys.meta_path.remove(self)
+        found = find_spec(name)
+        if found is not None and found.loader is not None:
+            execute = found.loader.exec_module
+
+            def execute_and_mend(module: ModuleType) -> None:
+                with _handler_kept(signal.SIGINT):
+                    execute(module)
+
+            found.loader.exec_module = execute_and_mend  # type: ignore[method-assign]  # of this one import
+        return found
+
+
+@contextmanager
+def _handler_kept(number: int) -> Iterator[None]:
+    """Set a signal's handler again at the end: the system's own, which unlike Python's can be had in every thread."""
+    from ctypes import c_int, c_void_p, pythonapi  # here, for it takes time
+
+    get, put = pythonapi.PyOS_getsig, pythonapi.PyOS_setsig
+    get.argtypes, get.restype = [c_int], c_void_p
+    put.argtypes, put.restype = [c_int, c_void_p], c_void_p
+    before = get(number)
+    try:
+        yield
+    finally:
+        put(number, before)
 
 
 @contextmanager

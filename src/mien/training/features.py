@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mien.data.measuring.runtime import onnxruntime
+from mien.data.measuring.runtime import open_session
 from mien.data.reading.pixels import Pixels
 from mien.data.reading.preprocess import View
 from mien.models.backbones import Backbone
@@ -72,7 +72,7 @@ class FeatureCache:
     def _compute(
         self, backbone: Backbone, view: View, rows: NDArray[np.int64], advance: Advance, mirrored: bool
     ) -> Features:
-        session = onnxruntime.InferenceSession(self.model(backbone, view.size), providers=["CPUExecutionProvider"])
+        session = open_session(self.model(backbone, view.size))
         nothing, parts = session.run(None, {"pixels": np.zeros((1, view.size, view.size, 3), np.uint8)})[0], []
         for i in range(0, len(rows), BATCH):
             pixels = self._pixels.read(view, rows[i : i + BATCH])

@@ -88,21 +88,15 @@ class FaceDetector:
         Raises:
             ModelError: if its file is missing or damaged.
         """
-        from mien.data.measuring.runtime import (
-            onnxruntime,  # here, for a process that finds no faces would only carry it
-        )
+        from mien.data.measuring.runtime import open_session  # here, for a process that finds no faces would carry it
 
-        options = onnxruntime.SessionOptions()
-        # One thread a call: callers run photos side by side, and the sums do not depend on the machine's cores.
-        options.intra_op_num_threads = 1
-        # Every photo has another shape, so a memory plan made for the last one is of no use.
-        options.enable_mem_pattern = False
-        options.log_severity_level = 3
         try:
             content = read_checked(DETECTOR)
         except OSError as error:
             raise ModelError(f"{DETECTOR}: cannot be read ({why(error)}); install mien again") from error
-        self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        # One thread a call: callers run photos side by side, and the sums do not depend on the machine's cores.
+        # Every photo has another shape, so a memory plan made for the last one is of no use.
+        self._session = open_session(content, threads=1, plans_memory=False)
 
     def find(self, image: Image.Image) -> Finding:
         """Find the faces of an upright RGB photo.

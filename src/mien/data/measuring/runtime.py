@@ -10,9 +10,31 @@ import os
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
+from pathlib import Path
+
 import onnxruntime
 
 # Where someone imported it before mien, this is what can still be done.
 onnxruntime.disable_telemetry_events()
 
-__all__ = ["onnxruntime"]
+__all__ = ["onnxruntime", "open_session"]
+
+
+def open_session(model: bytes | Path, *, threads: int = 0, plans_memory: bool = True) -> onnxruntime.InferenceSession:
+    """Open an ONNX model on the CPU.
+
+    Threads that wait for work sleep. By default they spin, which takes three quarters of the processor time of opening
+    a model and answering for one photo, slows whatever else runs on the machine, and gains nothing: 32 photos at once
+    take as long or longer. The numbers are the same, for the work is divided among the threads as before.
+
+    Args:
+        model: its bytes, or the file that has them.
+        threads: cores to use; 0 lets ONNX Runtime decide.
+        plans_memory: whether inputs have one shape, for which it pays to plan the use of memory.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.enable_mem_pattern = plans_memory
+    options.log_severity_level = 4  # what cannot be opened is said in one line, and by mien
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

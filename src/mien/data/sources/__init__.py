@@ -12,7 +12,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from mien import demo
 from mien.data.sources import remote
 from mien.data.sources.archive import is_tar, is_zip, list_tar, list_zip
 from mien.data.sources.files import Source, SourceFile, Tables, existing_path, is_parquet
@@ -126,6 +125,8 @@ def _locate(spec: str) -> Source | Tables:
 
 
 def _demo(spec: str, part: str) -> Source:
+    from mien import demo  # here, for photos need no pen
+
     files = tuple(SourceFile(name, name) for name in demo.file_names(part))
     return Source(spec.replace("::", "-"), spec, files, lambda f: demo.read_file(part, f.location))
 
