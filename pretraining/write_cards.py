@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mien.app.notice import NOTICE
-from mien.models.artifact import open_model, shipped
+from mien.models.artifact import model_path, open_model, shipped
 
 CARDS = Path(__file__).parents[1] / "docs" / "MODEL_CARDS.md"
 Stored = dict[str, Any]
@@ -44,7 +44,7 @@ def _default_card(about: Stored) -> str:
     chosen = [t for t in about["thresholds"] if t["max_error"] <= about["max_error"]]
     promise = chosen[-1] if chosen else None
     labels = about["labels"]
-    scene, face = open_model(shipped("default.onnx"))[1].views
+    scene, face = open_model(model_path("default"))[1].views
     promised = (
         f"Answers with a probability of at least {promise['probability']:.2f} are to be wrong at most "
         f"{about['max_error']:.0%} of the time; {promise['answered']:.0%} of such photos get one, the others are called `unsure`."
@@ -60,7 +60,7 @@ def _default_card(about: Stored) -> str:
 | made of | the recipe `two-stream`: logistic regression on frozen features of the scene (EfficientNet-lite0, ImageNet, {scene.size} px) and of the face (`expression`, {face.size} px) |
 | trained on | all {about["images"]:,} usable photos of six-emotions (Kaggle; stock photos, many of one shoot, watermarked, mostly posed by models) |
 | its backbones on | {", ".join(about["collections"][1:])} |
-| file | `default.onnx`, {_size("default.onnx")}, weights with 16 bits, sha256 `{_sha256("default.onnx")}` |
+| file | `{model_path("default").name}`, weights with 16 bits in files beside it, sha256 `{_sha256(model_path("default").name)}` |
 
 What it is worth, measured on photos it was not fitted to: {grouped["folds"]} folds that keep copies together, penalty and temperature
 chosen inside the training part of each fold. The size of the scene (of three) and which stages of `expression` give features (of five

@@ -1,6 +1,6 @@
 """Write ``SHA256SUMS``, by which mien tells whether the weights that it carries are whole.
 
-``default.onnx`` carries a checksum of its own, as all model files do.
+The models carry a checksum of their own, as all model files do.
 """
 
 from __future__ import annotations
@@ -10,7 +10,13 @@ import hashlib
 from mien.models.artifact import shipped
 from mien.system.files import SUMS
 
-NAMES = ("centerface.onnx", "expression.hashes", "expression.safetensors")
+NAMES = (
+    "centerface.onnx",
+    "expression-1.safetensors",
+    "expression.hashes",
+    "expression.safetensors",
+    "scene.safetensors",
+)
 
 
 def write_sums() -> None:

@@ -15,7 +15,7 @@ from PIL import Image
 from mien.data.measuring.faces import FaceDetector
 from mien.data.measuring.runtime import open_session
 from mien.demo import draw_face
-from mien.models.artifact import open_model, shipped
+from mien.models.artifact import model_path, open_model, shipped
 
 SOURCE = Path(__file__).parents[1] / "src"
 WAITS = "session.intra_op.allow_spinning"
@@ -62,7 +62,7 @@ def test_polars_does_not_take_ctrl_c_over_wherever_it_is_imported(load: str) -> 
 
 
 def test_no_model_is_opened_with_threads_that_spin(tmp_path: Path) -> None:
-    session, _ = open_model(shipped("default.onnx"))
+    session, _ = open_model(model_path("default"))
     for each in (session, FaceDetector()._session, open_session(shipped("centerface.onnx"))):
         assert each.get_session_options().get_session_config_entry(WAITS) == "0"
 
@@ -81,7 +81,7 @@ def test_models_are_opened_in_one_place() -> None:
 def test_threads_that_sleep_give_the_same_numbers() -> None:
     from mien.data.measuring.runtime import onnxruntime
 
-    path = shipped("default.onnx")
+    path = model_path("default")
     spinning = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     session, contract = open_model(path)
     rng = np.random.default_rng(0)

@@ -236,4 +236,4 @@ def test_no_large_file_is_followed() -> None:
     sizes = {path.relative_to(ROOT): path.stat().st_size for path in tracked_files()}
     weights = Path("src/mien/models/weights")
     assert not {str(path): size for path, size in sizes.items() if size > 2**20 and path.parent != weights}
-    assert sum(size for path, size in sizes.items() if path.parent == weights) <= 25 * 10**6
+    assert sum(size for path, size in sizes.items() if path.parent == weights) <= 30 * 10**6

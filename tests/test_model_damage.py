@@ -22,7 +22,7 @@ from mien.data.measuring.faces import DETECTOR, FaceDetector
 from mien.data.reading.preprocess import View
 from mien.errors import ModelError
 from mien.models import backbones
-from mien.models.artifact import CHECKSUM, METADATA_KEY, Contract, open_model, shipped, write_model
+from mien.models.artifact import CHECKSUM, METADATA_KEY, SHIPPED, Contract, model_path, open_model, shipped, write_model
 from mien.models.seal import SEAL_KEY, is_intact, metadata_of, sealed, write_sealed
 from mien.training import features
 from pictures import colour_model
@@ -80,7 +80,7 @@ def test_flipped_bits_of_the_default_are_refused_before_it_is_opened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """ONNX Runtime is never shown them: it can crash."""
-    content, path = shipped("default.onnx").read_bytes(), tmp_path / "model.onnx"
+    content, path = model_path("default").read_bytes(), tmp_path / "model.onnx"
     monkeypatch.setattr("mien.models.artifact.open_session", lambda *_, **__: pytest.fail("it was opened"))
     for bit in np.random.default_rng(1).choice(8 * len(content), 12, replace=False).tolist():
         path.write_bytes(flipped(content, bit))
@@ -89,7 +89,7 @@ def test_flipped_bits_of_the_default_are_refused_before_it_is_opened(
 
 
 def test_commands_say_it_in_one_line(mien: Mien, tmp_path: Path) -> None:
-    content = shipped("default.onnx").read_bytes()
+    content = model_path("default").read_bytes()
     (tmp_path / "model.onnx").write_bytes(flipped(content, 4 * len(content)))
     (tmp_path / "set").mkdir()
     for words in (
@@ -108,7 +108,7 @@ def test_commands_say_it_in_one_line(mien: Mien, tmp_path: Path) -> None:
 
 
 def test_default_carries_a_true_checksum() -> None:
-    content = shipped("default.onnx").read_bytes()
+    content = model_path("default").read_bytes()
     assert is_intact(content)
     assert metadata_of(content)[SEAL_KEY] == hashlib.sha256(content[:-81]).hexdigest()
     assert json.loads(metadata_of(content)[METADATA_KEY])["checksum"] == CHECKSUM
@@ -257,5 +257,5 @@ def test_every_shipped_file_of_weights_has_a_checksum() -> None:
     folder = shipped("SHA256SUMS").parent
     sums = dict(reversed(line.split()) for line in (folder / "SHA256SUMS").read_text().splitlines())
     binaries = {path.name for path in folder.iterdir() if path.suffix in (".onnx", ".safetensors", ".hashes")}
-    assert set(sums) | {"default.onnx"} == binaries
+    assert set(sums) | {file for file, _ in SHIPPED.values()} == binaries
     assert all(hashlib.sha256((folder / name).read_bytes()).hexdigest() == sum for name, sum in sums.items())

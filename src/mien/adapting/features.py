@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from mien.data.measuring.runtime import open_session
 from mien.errors import ModelError
-from mien.models.artifact import HASH_LENGTH, METADATA_KEY, Contract
+from mien.models.artifact import HASH_LENGTH, METADATA_KEY, Contract, whole_model
 from mien.models.export import save_model
 from mien.training.head import Head
 from mien.version import __version__
@@ -38,7 +38,7 @@ class HeadModel:
         Raises:
             ModelError: if it has no linear head.
         """
-        self._model: Any = onnx.load(str(path))  # type: ignore[explicit-any]  # onnx has no types
+        self._model: Any = whole_model(path)  # type: ignore[explicit-any]  # onnx has no types
         self._contract = contract
         stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in self._model.graph.initializer}
         names = [name for name in ("head", "face_head") if f"{name}.weight" in stored]

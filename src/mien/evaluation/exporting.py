@@ -14,12 +14,10 @@ from mien.data.tables.prepare import Prepared
 from mien.errors import OutputError
 from mien.evaluation.predictions import photos_of_study, view_batches
 from mien.metrics import score
-from mien.models.artifact import model_path, write_model
-from mien.models.seal import MAX_MODEL_BYTES
+from mien.models.artifact import model_path, whole_model, write_model
 from mien.recognizer import Recognizer
 from mien.results.commands import ExportResults, Lost
 from mien.settings.choices import StoredPrecision
-from mien.system.files import read_file
 
 __all__ = ["export"]
 
@@ -39,8 +37,6 @@ def export(model: str, out: Path, precision: StoredPrecision) -> ExportResults:
         ModelError: if there is no such model.
         OutputError: if the file exists or cannot be written.
     """
-    import onnx
-
     from mien.models.quantize import with_eight_bits, with_sixteen_bits
 
     path = model_path(model)
@@ -48,7 +44,7 @@ def export(model: str, out: Path, precision: StoredPrecision) -> ExportResults:
     if out.exists():
         raise OutputError(f"{out}: exists already; give another --out")
     narrow = {"fp32": lambda model: model, "fp16": with_sixteen_bits, "int8": with_eight_bits}[precision]
-    made = narrow(onnx.load_from_string(read_file(path, MAX_MODEL_BYTES)))
+    made = narrow(whole_model(path))
     try:
         write_model(made, recognizer.contract, out)
     except OSError as error:

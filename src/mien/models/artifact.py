@@ -20,12 +20,14 @@ from mien.data.reading.preprocess import View
 from mien.data.sources.files import existing_path
 from mien.errors import ModelError
 from mien.models.seal import MAX_MODEL_BYTES, SEAL_KEY, is_intact, is_sealed, metadata_of, write_sealed
-from mien.system.files import MAX_FILE_BYTES, read_file, read_text, why
+from mien.system.files import MAX_FILE_BYTES, read_checked, read_file, read_text, why
 
 __all__ = [
     "DEFAULT",
     "HASH_LENGTH",
     "METADATA_KEY",
+    "NEWEST",
+    "SHIPPED",
     "Contract",
     "Origin",
     "Threshold",
@@ -34,6 +36,7 @@ __all__ = [
     "model_path",
     "open_model",
     "shipped",
+    "whole_model",
     "write_model",
 ]
 
@@ -46,6 +49,10 @@ FORMATS = ((FORMAT, CHECKSUM), (FORMAT_WITHOUT_CHECKSUM, None))
 NO_MODEL = "not a model file that can be read; give the model.onnx of a run"
 DEFAULT = "default"
 """Name of the recogniser that comes with mien, wherever a model is taken."""
+SHIPPED = {"default@1": ("default-1.onnx", ("scene.safetensors", "expression-1.safetensors"))}
+"""Name and version of each model that comes with mien → its file, and the files that hold its weights."""
+NEWEST = {DEFAULT: "default@1"}
+"""What a name without a version means."""
 HASH_LENGTH = 12
 """Hexadecimal digits of an image's sha256 that travel with the model. They reveal whether a photo at hand was
 among the training photos, and nothing else."""
@@ -172,11 +179,13 @@ def model_path(model: str | Path) -> Path:
     Raises:
         ModelError: if there is none.
     """
-    if model == DEFAULT:
-        return shipped("default.onnx")
+    name = NEWEST.get(str(model), str(model))
+    if name in SHIPPED:
+        return shipped(SHIPPED[name][0])
     path = existing_path(model)
     if path is None:
-        raise ModelError(f"{model}: no such model; give a run folder, a model.onnx, or {DEFAULT}")
+        named = ", ".join([*NEWEST, *SHIPPED])
+        raise ModelError(f"{model}: no such model; give a run folder, a model.onnx, or one of {named}")
     if not path.is_dir():
         return path
     if (path / "model.onnx").is_file():
@@ -223,14 +232,45 @@ def open_model(path: Path, threads: int = 0) -> tuple[onnxruntime.InferenceSessi
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({why(error)}); give the model.onnx of a run") from error
     contract = _contract(content, path)
+    shared = _check_shared(path)
     try:
-        session = open_session(content, threads=threads)
+        session = open_session(content, threads=threads, weights=path.parent if shared else None)
         _check_graph(session, contract)
     except ValueError as error:
         raise ModelError(f"{path}: its contract cannot be used ({error}); train again with this version") from error
     except Exception as error:  # ONNX Runtime raises a class of its own for each kind of damage
         raise ModelError(f"{path}: {NO_MODEL}") from error
     return session, contract
+
+
+def whole_model(path: Path) -> Any:
+    """The ONNX model of a file, with the weights in it that a model which comes with mien has in files beside it.
+
+    Raises:
+        OSError: if it cannot be read.
+    """
+    import onnx
+
+    model = onnx.load_from_string(read_file(path, MAX_MODEL_BYTES))
+    if _shared_weights(path):
+        onnx.load_external_data_for_model(model, str(path.parent))
+    return model
+
+
+def _shared_weights(path: Path) -> tuple[str, ...]:
+    """Files beside a model of mien's own that hold its weights; none of any other, which must hold them itself."""
+    files = dict(SHIPPED.values()) if path.resolve().parent == shipped("").resolve() else {}
+    return files.get(path.name, ())
+
+
+def _check_shared(path: Path) -> tuple[str, ...]:
+    names = _shared_weights(path)
+    for name in names:
+        try:
+            read_checked(path.with_name(name))
+        except OSError as error:
+            raise ModelError(f"{path.with_name(name)}: cannot be read ({why(error)}); install mien again") from error
+    return names
 
 
 def _contract(content: bytes, path: Path) -> Contract:

@@ -20,7 +20,9 @@ onnxruntime.disable_telemetry_events()
 __all__ = ["onnxruntime", "open_session"]
 
 
-def open_session(model: bytes | Path, *, threads: int = 0, plans_memory: bool = True) -> onnxruntime.InferenceSession:
+def open_session(
+    model: bytes | Path, *, threads: int = 0, plans_memory: bool = True, weights: Path | None = None
+) -> onnxruntime.InferenceSession:
     """Open an ONNX model on the CPU.
 
     Threads that wait for work sleep. By default they spin, which takes three quarters of the processor time of opening
@@ -31,10 +33,13 @@ def open_session(model: bytes | Path, *, threads: int = 0, plans_memory: bool = 
         model: its bytes, or the file that has them.
         threads: cores to use; 0 lets ONNX Runtime decide.
         plans_memory: whether inputs have one shape, for which it pays to plan the use of memory.
+        weights: folder of the files that a model given as bytes leaves its weights to; None where it has them itself.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.enable_mem_pattern = plans_memory
     options.log_severity_level = 4  # what cannot be opened is said in one line, and by mien
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if weights is not None:
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(weights))
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
