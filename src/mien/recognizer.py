@@ -53,7 +53,9 @@ class _Seen:
 class Recognizer:
     """A model ready to use."""
 
-    def __init__(self, model: str | Path = DEFAULT, *, max_error: float | None = None) -> None:
+    def __init__(
+        self, model: str | Path = DEFAULT, *, max_error: float | None = None, classes: Sequence[str] | None = None
+    ) -> None:
         """Open a model.
 
         Args:
@@ -61,12 +63,18 @@ class Recognizer:
             max_error: share of the answers that may be wrong on photos like those it was trained on, in (0, 1);
                 answers that are less sure are ``unsure``. None takes what the model was trained with.
 
+            classes: the only answers that may be given, at least two of the model's; all where None. What was promised
+                of its errors is about all classes, so with these nothing is promised.
+
         Raises:
-            ModelError: if it is none, or cannot promise so few errors.
+            ModelError: if it is none, cannot promise so few errors, or does not know the classes.
         """
         self._session, self.contract = open_model(model_path(model))
         self._detector: FaceDetector | None = None
-        self.threshold = _threshold(self.contract, max_error, str(model))
+        self._places = _places(self.contract.labels, classes)
+        if classes is not None and max_error is not None:
+            raise ModelError("--max-error is a promise about all classes, which --classes makes void; give one of them")
+        self.threshold = None if classes is not None else _threshold(self.contract, max_error, str(model))
 
     contract: Contract
     threshold: Threshold | None
@@ -79,11 +87,11 @@ class Recognizer:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The classes, in the order of the probabilities."""
-        return self.contract.labels
+        """The classes that it may answer, in the order of the probabilities."""
+        return tuple(self.contract.labels[i] for i in self._places)
 
     def logits(self, views: Mapping[str, NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Logits (N, K) of pixels that were rendered before.
+        """Logits (N, K) of pixels that were rendered before, of the classes that may be answered.
 
         Args:
             views: view key → uint8 (N, S, S, 3).
@@ -94,7 +102,8 @@ class Recognizer:
             np.asarray(self._session.run(None, {k: v[i : i + BATCH] for k, v in inputs.items()})[0])
             for i in range(0, n, BATCH)
         ]
-        return np.concatenate(parts) if parts else np.zeros((0, len(self.labels)), np.float32)
+        logits = np.concatenate(parts) if parts else np.zeros((0, len(self.contract.labels)), np.float32)
+        return logits[:, self._places]
 
     def probabilities(self, views: Mapping[str, NDArray[np.uint8]]) -> NDArray[np.float64]:
         """Probabilities (N, K); arguments as for ``logits``."""
@@ -169,15 +178,16 @@ class Recognizer:
 
     def _prediction(self, seen: _Seen, face: _Face, probs: NDArray[np.float64], every_face: bool) -> Prediction:
         assert seen.finding is not None
+        label = self.labels[int(probs.argmax())]
         held = {
             "no_face": seen.finding.kind == "none",
             "several_faces": len(seen.finding.faces) > 1 and not every_face,
             "low_quality": face.is_low_quality,
             "unsure": self._is_unsure(float(probs.max())),
+            "unproven": label in self.contract.unproven,
         }
         flags = tuple(status for status in STATUSES if held.get(status))
         by_label = {label: float(p) for label, p in zip(self.labels, probs, strict=True)}
-        label = self.labels[int(probs.argmax())]
         status = flags[0] if flags else "ok"
         return Prediction(seen.picture.path, status, flags, label, by_label, face.box, seen.picture.time)
 
@@ -203,7 +213,9 @@ class Recognizer:
         before = last.probabilities
         mixed = {label: fresh * p + (1 - fresh) * before[label] for label, p in prediction.probabilities.items()}
         label = max(mixed, key=mixed.__getitem__)
-        held = {*prediction.flags} - {"unsure"} | ({"unsure"} if self._is_unsure(mixed[label]) else set())
+        held = {*prediction.flags} - {"unsure", "unproven"}
+        held |= {"unsure"} if self._is_unsure(mixed[label]) else set()
+        held |= {"unproven"} if label in self.contract.unproven else set()
         flags = tuple(status for status in STATUSES if status in held)
         return replace(prediction, status=flags[0] if flags else "ok", flags=flags, label=label, probabilities=mixed)
 
@@ -223,6 +235,18 @@ def _follows(prediction: Prediction, last: Prediction | None) -> bool:
 
 def _is_tiny(seen: _Seen) -> bool:
     return seen.finding is not None and seen.finding.kind == "crop"
+
+
+def _places(labels: Sequence[str], classes: Sequence[str] | None) -> list[int]:
+    """Where the classes that may be answered stand among the model's, in its order."""
+    if classes is None:
+        return list(range(len(labels)))
+    unknown = [name for name in classes if name not in labels]
+    if unknown:
+        raise ModelError(f"--classes {','.join(unknown)}: the model answers {', '.join(labels)}; choose among these")
+    if len(set(classes)) < 2:
+        raise ModelError("--classes: give at least two classes, or every answer is the same")
+    return [i for i, label in enumerate(labels) if label in classes]
 
 
 def _threshold(contract: Contract, max_error: float | None, model: str) -> Threshold | None:

@@ -17,6 +17,7 @@ __all__ = ["CSS", "STATUS_WORDS", "model_html", "notice_html", "picture_html", "
 STATUS_WORDS = {
     "ok": "nothing speaks against this answer; it can still be wrong",
     "unsure": "not sure enough to give an answer; the likeliest is shown",
+    "unproven": "how often this class is right was never measured on people from elsewhere",
     "no_face": "no face was found: judged by the whole picture alone",
     "several_faces": "several faces: the largest is judged",
     "low_quality": "the face is too small or too blurred to tell",
@@ -102,7 +103,7 @@ def model_html(contract: Contract, threshold: Threshold | None) -> str:
     parts = {
         "What it tells apart": _sentence(", ".join(contract.labels)),
         "What it was trained on": _sentence(", ".join(contract.collections) or "Not stated."),
-        "How good it is": _sentence(_measured(contract)) + bars,
+        "How good it is": _sentence(_measured(contract)) + bars + _unproven(contract),
         "When it says “perhaps”": _sentence(_promise(threshold)),
         "Licences of what it is built on": _sentence(licences or "Not stated."),
         "Before you use it": notice_html(),
@@ -125,6 +126,12 @@ def _measured(contract: Contract) -> str:
         f"photos, {measured['how']}. That is the mean of one score for each class; 1 is perfect, and guessing gives "
         f"about {1 / len(contract.labels):.2f}. On photos from elsewhere expect less."
     )
+
+
+def _unproven(contract: Contract) -> str:
+    if not contract.unproven:
+        return ""
+    return _sentence(f"Never measured on people from elsewhere: {', '.join(contract.unproven)}.")
 
 
 def _promise(threshold: Threshold | None) -> str:

@@ -39,7 +39,7 @@ def predict(
     from mien.recognizer import Recognizer
     from mien.telling.terminal.predictions import prediction_header, prediction_summary, prediction_text
 
-    recognizer = Recognizer(answering.model, max_error=promise.max_error)
+    recognizer = Recognizer(answering.model, max_error=promise.max_error, classes=answering.among)
     pictures = chain.from_iterable([open_pictures(source, frames_per_second=looking.fps) for source in sources])
     text = prediction_text("jsonl" if jsonl else "csv" if csv else "table", recognizer.labels)
     if csv:

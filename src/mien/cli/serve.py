@@ -25,7 +25,7 @@ def serve_app(
         from mien.recognizer import Recognizer
 
         check_address(host, port, token)
-        recognizer = Recognizer(answering.model, max_error=promise.max_error)
+        recognizer = Recognizer(answering.model, max_error=promise.max_error, classes=answering.among)
 
         def tell() -> None:
             name = f"[{host}]" if ":" in host else host

@@ -49,9 +49,13 @@ FORMATS = ((FORMAT, CHECKSUM), (FORMAT_WITHOUT_CHECKSUM, None))
 NO_MODEL = "not a model file that can be read; give the model.onnx of a run"
 DEFAULT = "default"
 """Name of the recogniser that comes with mien, wherever a model is taken."""
-SHIPPED = {"default@1": ("default-1.onnx", ("scene.safetensors", "expression-1.safetensors"))}
+SHIPPED = {
+    "default@1": ("default-1.onnx", ("scene.safetensors", "expression-1.safetensors")),
+    "default@2": ("default-2.onnx", ("scene.safetensors", "expression.safetensors")),
+    "six@2": ("six-2.onnx", ("scene.safetensors", "expression.safetensors")),
+}
 """Name and version of each model that comes with mien → its file, and the files that hold its weights."""
-NEWEST = {DEFAULT: "default@1"}
+NEWEST = {DEFAULT: "default@2", "six": "six@2"}
 """What a name without a version means."""
 HASH_LENGTH = 12
 """Hexadecimal digits of an image's sha256 that travel with the model. They reveal whether a photo at hand was
@@ -116,6 +120,8 @@ class Contract:
         max_error: the share of wrong answers that was asked for when it was trained; None asks for none.
         thresholds: what can be promised of its answers, from the smallest error up; empty where nothing was measured.
         measured: how good it was found to be on photos it was not fitted to, as docs/RESULTS.md describes; or None.
+        unproven: classes of which nobody measured how often they are right on people from elsewhere; their answers are
+            flagged.
         backbones: the pretrained weights it is made of; empty where it was trained from scratch.
         collections: names of the image collections that model and backbone were trained on.
         training_hashes: first ``HASH_LENGTH`` digits of the sha256 of each photo it was fitted to, and of each
@@ -130,6 +136,7 @@ class Contract:
     max_error: float | None = None
     thresholds: tuple[Threshold, ...] = ()
     measured: dict[str, Any] | None = None
+    unproven: tuple[str, ...] = ()
     backbones: tuple[Origin, ...] = ()
     collections: tuple[str, ...] = ()
     training_hashes: frozenset[str] = frozenset()
@@ -159,6 +166,7 @@ class Contract:
                 "views": tuple(View(**view) for view in values["views"]),
                 "thresholds": tuple(Threshold(**threshold) for threshold in values["thresholds"]),
                 "backbones": tuple(Origin(**origin) for origin in values.get("backbones", ())),
+                "unproven": tuple(values.get("unproven", ())),
                 "collections": tuple(values["collections"]),
                 "training_hashes": frozenset(values["training_hashes"]),
             }

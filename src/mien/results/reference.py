@@ -53,7 +53,7 @@ TAIL = """\
 |---|---|---|
 | `path` | string | where the picture is |
 | `status` | string | the first of the flags, or `ok` |
-| `flags` | list of strings | all that hold of `unreadable`, `no_face`, `several_faces`, `low_quality`, `unsure` |
+| `flags` | list of strings | those of `unreadable`, `no_face`, `several_faces`, `low_quality`, `unsure`, `unproven` |
 | `label` | string or null | the likeliest class |
 | `probabilities` | object or null | class → probability, in the model's order |
 | `face` | list or null | left, top, right, bottom of the judged face, px |

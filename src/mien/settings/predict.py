@@ -18,10 +18,21 @@ class Answering:
     """Which recogniser answers.
 
     Attributes:
-        model: Study folder, run folder, model.onnx, or the one that comes with mien.
+        model: Study folder, run folder, model.onnx, or one that comes with mien: default, six, or a version of one, as
+            in default@1.
+        classes: Only these classes may be answered, separated by commas. What the model promises of its errors does not
+            hold then.
     """
 
     model: str = "default"
+    classes: str | None = None
+
+    @property
+    def among(self) -> tuple[str, ...] | None:
+        """The classes that may be answered; None for all."""
+        if self.classes is None:
+            return None
+        return tuple(name for each in self.classes.split(",") if (name := each.strip()))
 
 
 @Parameter(name="*")

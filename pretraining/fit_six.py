@@ -1,4 +1,4 @@
-"""Make the recogniser that comes with mien: ``python pretraining/fit_default.py SIX-EMOTIONS.zip OUT``.
+"""Make ``six``, the recogniser of the notebook's six classes: ``python pretraining/fit_six.py SIX-EMOTIONS.zip OUT``.
 
 The recipe two-stream, fitted to all photos of the set. What it is worth is measured on folds that keep copies (or
 photos of one series) together: five folds, with all that the recipe chooses chosen inside the training
@@ -19,6 +19,7 @@ import numpy as np
 import onnx
 import polars as pl
 from numpy.typing import NDArray
+from shared_weights import assembled, write_shipped
 
 from mien.calibration import fit_temperature, risk_coverage
 from mien.data.grouping.folds import kfold
@@ -26,8 +27,8 @@ from mien.data.sources.collection import open_collection
 from mien.data.tables.prepare import prepare
 from mien.evaluation.predictions import as_results
 from mien.metrics import expected_calibration_error, score
-from mien.models.artifact import shipped, write_model
-from mien.models.quantize import with_sixteen_bits
+from mien.models.artifact import shipped
+from mien.models.backbones import load_backbone
 from mien.recognizer import Recognizer, softmax
 from mien.settings.by_name import made
 from mien.settings.run import HeadRun
@@ -131,17 +132,19 @@ def main() -> None:
     """Read, measure, fit, store."""
     zip_file, folder = sys.argv[1], Path(sys.argv[2])
     runs, photos = open_photos(zip_file, folder)
-    run = replace(runs["two-stream"], name="default")
+    run = replace(runs["two-stream"], name="six")
     with TerminalProgress().step("fit", 4 * len(photos.manifest), "views") as advance:
-        train_run(run, photos, folder / "default", advance=advance)
-    contract = replace(Recognizer(folder / "default").contract, max_error=MAX_ERROR)
+        train_run(run, photos, folder / "six", advance=advance)
+    contract = replace(Recognizer(folder / "six").contract, max_error=MAX_ERROR)
     about = {"images": len(photos.manifest), "labels": contract.labels, "collections": contract.collections}
     about |= {"measured": contract.measured, "temperature": contract.temperature, "max_error": MAX_ERROR}
     about |= {"thresholds": [asdict(threshold) for threshold in contract.thresholds]}
     about |= _scores(runs, photos, folder / "scores.json")
-    model = onnx.load(str(folder / "default" / "model.onnx"))
-    write_model(with_sixteen_bits(model), contract, shipped("default.onnx"))
-    shipped("default.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    stored = {t.name: onnx.numpy_helper.to_array(t) for t in onnx.load(folder / "six" / "model.onnx").graph.initializer}
+    scene, face = ((stored[f"{name}.weight"], stored[f"{name}.bias"]) for name in ("head", "face_head"))
+    backbones = load_backbone(run.head.photo_backbone), load_backbone(run.head.face_backbone)
+    write_shipped("six@2", assembled(backbones, contract.views, (scene, face), folder), contract)
+    shipped("six.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
