@@ -52,7 +52,7 @@ lock: $(VENV)/installed ## pin what is installed in .venv, with hashes, in requi
 
 bench: $(VENV)/installed ## measure training speed, and auditing, predicting and serving on the real photos
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python bench/training_speed.py
-	OMP_WAIT_POLICY=PASSIVE PYTHONPATH=tests $(BIN)/python bench/audit.py $(wildcard $(REAL_DATA)/six-emotions.zip $(REAL_DATA)/fer2013.zip)
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python bench/audit.py $(wildcard $(REAL_DATA)/six-emotions.zip $(REAL_DATA)/fer2013.zip)
 	test ! -f $(REAL_DATA)/six-emotions.zip || OMP_WAIT_POLICY=PASSIVE $(BIN)/python bench/time_to_quality.py $(REAL_DATA)/six-emotions.zip
 	test ! -f $(REAL_DATA)/six-emotions.zip || $(BIN)/python bench/predict.py $(REAL_DATA)/six-emotions.zip
 	test ! -f $(REAL_DATA)/six-emotions.zip || $(BIN)/python bench/serving.py $(REAL_DATA)/six-emotions.zip

@@ -3,9 +3,9 @@
 Copies of 200 photos are planted among all of a set, one kind of change at a time. Reading is compared with the bare
 rate at which Pillow decodes the same files in as many threads, in turns, in one process.
 
-    PYTHONPATH=tests python bench/audit.py [DATA [LARGE]]     DATA: default the real photos beside the checkout, or
-                                                              else the demo; LARGE: a set of many small photos, timed
-                                                              as a whole and at about 1,000 of its files
+    python bench/audit.py [DATA [LARGE]]     DATA: default the real photos beside the checkout, or else the demo;
+                                             LARGE: a set of many small photos, timed as a whole and at about 1,000
+                                             of its files
 """
 
 from __future__ import annotations

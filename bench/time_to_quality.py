@@ -16,9 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from training_speed import notebook_rate, unpack
-
 from mien.data.sources import open_source
+from training_speed import notebook_rate, unpack
 
 ROUNDS, EPOCHS, TRAINED = 3, 25, 0.7
 NOTEBOOK = 0.28

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import signal
-import subprocess
 import sys
 import warnings
-import zipfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from filelock import FileLock
+
+pytest.register_assert_rewrite("support")
 
 # On a machine that others use too, two threads that wait for each other make a tiny training 20 times slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -24,114 +20,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # user's own cache.
 os.environ["MIEN_CACHE"] = str(Path(__file__).parents[1] / ".test-cache")
 
-from mien.demo import draw_face
-from watched import listen_to_ctrl_c
-
-CLASSES = ("anger", "happy", "sad")
-PER_CLASS = 20
-UNREADABLE = {"anger/broken.png": "cut short", "happy/notes.txt": "no image", "sad/empty.jpg": "no byte"}
-IGNORED = {"readme.txt": "in no class folder", "happy/Thumbs.db": "a system file"}
-STUDY_OPTIONS = ("--size", "32", "--epochs", "6", "--precision", "fp32", "--device", "cpu")
-STUDY_RECIPES = ("scratch", "two-stream", "probe", "scratch-no-augmentation")
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """The one strict JSON object on stdout."""
-        return strict_json(self.out)
-
-    @property
-    def complaint(self) -> str:
-        """The one line that says what went wrong; progress may stand before it."""
-        assert "Traceback" not in self.err, self.err
-        lines = self.err.splitlines()
-        said = [line for line in lines if line.startswith("mien: ")]
-        assert len(said) == 1, self.err
-        assert lines[-1] == said[0], f"something follows the message: {self.err}"
-        return said[0]
-
-
-@dataclass(frozen=True)
-class Study:
-    """A finished study."""
-
-    folder: Path
-    results: dict[str, Any]
-    data: Path
-    target: Path
-
-
-def strict_json(text: str) -> Any:
-    """Parse JSON as its standard has it, without NaN and Infinity."""
-
-    def refuse(name: str) -> None:
-        raise AssertionError(f"{name} is not JSON")
-
-    return json.loads(text, parse_constant=refuse)
-
-
-def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
-    """Every path below a folder with its size and time of change."""
-    return {
-        str(path.relative_to(folder)): (0, 0) if path.is_dir() else (path.stat().st_size, path.stat().st_mtime_ns)
-        for path in folder.rglob("*")
-    }
-
-
-def numbers(results: Mapping[str, Any]) -> Any:
-    """Results without what no two studies can share: seconds and paths."""
-    if isinstance(results, Mapping):
-        return {k: numbers(v) for k, v in results.items() if k not in ("seconds", "paths", "mien")}
-    if isinstance(results, list | tuple):
-        return [numbers(v) for v in results]
-    return results
-
-
-def command(*argv: object) -> list[str]:
-    """The command as a user would start it, whatever the PATH."""
-    script = Path(sys.executable).with_name("mien")
-    start = [str(script)] if script.exists() else [sys.executable, "-c", "from mien.cli import main; main()"]
-    return [*start, *map(str, argv)]
-
-
-def start(cwd: Path, *argv: object) -> subprocess.Popen[str]:
-    """Start the command in a process group of its own that listens to Ctrl-C."""
-    return subprocess.Popen(
-        command(*argv),
-        cwd=cwd,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=os.environ | {"COLUMNS": "200"},
-        start_new_session=True,
-        preexec_fn=listen_to_ctrl_c,
-    )
-
-
-def run(cwd: Path, *argv: object, seconds: float = 300) -> Outcome:
-    """Run the command in a process of its own, for at most so many seconds."""
-    process = start(cwd, *argv)
-    try:
-        out, err = process.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        raise
-    return Outcome(process.returncode, out, err)
-
-
-def zipped(folder: Path, path: Path, *, wrapper: str = "") -> Path:
-    with zipfile.ZipFile(path, "w") as archive:
-        for file in sorted(folder.rglob("*.png")):
-            archive.write(file, f"{wrapper}{file.relative_to(folder).as_posix()}")
-    return path
+from support.drawn_sets import CLASSES, PER_CLASS, draw_set, plant_defects
+from support.outcomes import Outcome, strict_json
+from support.studies import STUDY_OPTIONS, STUDY_RECIPES, Study, made_once
 
 
 @pytest.fixture
@@ -157,45 +48,11 @@ def mien(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tm
     return call
 
 
-def draw_set(root: Path, folders: Mapping[str, str], count: int, *, style: str = "colour", first: int = 1) -> Path:
-    """Draw ``count`` faces into each folder; ``folders`` says which expression each shows."""
-    for folder, expression in folders.items():
-        (root / folder).mkdir(parents=True)
-        for i in range(count):
-            draw_face(expression, first + i, style=style).save(root / folder / f"{folder}-{i:02}.png")
-    return root
-
-
-def plant_defects(root: Path) -> None:
-    """Files that cannot be read, files that take no part, copies, and a picture under two labels."""
-    whole = (root / "anger" / "anger-00.png").read_bytes()
-    (root / "anger" / "broken.png").write_bytes(whole[: len(whole) // 2])
-    (root / "happy" / "notes.txt").write_text("to do: more photos", encoding="utf-8")
-    (root / "sad" / "empty.jpg").write_bytes(b"")
-    (root / "happy" / "Thumbs.db").write_bytes(b"system")
-    (root / "readme.txt").write_text("drawn", encoding="utf-8")
-    shutil.copy(root / "happy" / "happy-03.png", root / "happy" / "same-bytes.png")
-    shutil.copy(root / "sad" / "sad-04.png", root / "anger" / "under-two-labels.png")
-    face = draw_face("sad", 6)
-    face.resize((face.width * 3 // 4, face.height * 3 // 4)).save(root / "sad" / "smaller-copy.jpg", quality=80)
-
-
 @pytest.fixture(scope="session")
 def of_all_workers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that every process of this test run sees."""
     own = tmp_path_factory.getbasetemp()
     return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
-
-
-def made_once(path: Path, make: Callable[[Path], object]) -> Path:
-    """What is made by whichever process comes first, for all others, which wait for it."""
-    with FileLock(f"{path}.lock"):
-        done = path.with_name(f"{path.name}.done")
-        if not done.exists():
-            shutil.rmtree(path, ignore_errors=True)  # of a process that did not come to its end
-            make(path)
-            done.touch()
-    return path
 
 
 @pytest.fixture(scope="session")

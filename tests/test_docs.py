@@ -8,13 +8,11 @@ import json
 import re
 import tomllib
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from conftest import Outcome
-
-ROOT = Path(__file__).parents[1]
+from support.checkout import ROOT
+from support.outcomes import Outcome
 
 
 def document(name: str) -> str:

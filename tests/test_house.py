@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import functools
 import json
 import os
 import re
@@ -16,19 +15,12 @@ from pathlib import Path
 import pytest
 
 import mien
+from support.checkout import MODULES, ROOT, SRC, tree
 
-SRC = Path(mien.__file__).parent
-ROOT = SRC.parent.parent
-MODULES = {path.relative_to(SRC.parent).as_posix(): path for path in sorted(SRC.rglob("*.py"))}
 MAX_FUNCTION = 60
 VAGUE = {"utils", "util", "common", "helpers", "helper", "misc", "core", "base", "manager"}
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-
-
-@functools.cache
-def tree(name: str) -> ast.Module:
-    return ast.parse(MODULES[name].read_text(encoding="utf-8"))
 
 
 def definitions(name: str) -> Iterator[Definition]:
@@ -207,6 +199,25 @@ def test_help_starts_without_heavy_libraries(words: list[str]) -> None:
     loaded = loaded_after(code)
     assert "cyclopts" in loaded
     assert not loaded & {"torch", "sklearn", "polars", "onnxruntime", "numpy", "lightning", "PIL"}
+
+
+def test_no_test_takes_anything_from_another_test() -> None:
+    """What several tests use lies in tests/support, so that each file of tests can be read, moved and run alone."""
+    offenders = []
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+            if any(name.split(".")[-1].startswith(("test_", "conftest")) for name in names):
+                offenders.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert not offenders
+
+
+def test_tests_lie_where_what_they_test_lies() -> None:
+    """Each folder of tests is a room of the package, or holds what tests share."""
+    folders = {path.parent.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("*.py")}
+    rooms = {path.parent.relative_to(SRC) for path in SRC.rglob("*.py")}
+    assert folders - rooms == {Path("support")}
 
 
 def tracked_files() -> list[Path]:

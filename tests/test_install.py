@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from mien.demo import draw_face
+from support.checkout import ROOT
 
-ROOT = Path(__file__).parents[1]
 MOST_BYTES = 0.8e9
 
 

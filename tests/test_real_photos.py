@@ -14,12 +14,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from conftest import Outcome, run
 from mien.data.reading.pixels import Pixels
 from mien.data.tables.manifest import read_manifest
 from mien.models.backbones import load_backbone
 from mien.models.networks import TwoStreamFeatures, TwoStreamNetwork
 from mien.recognizer import Recognizer
+from support.outcomes import Outcome
+from support.processes import run
 
 pytestmark = [pytest.mark.data, pytest.mark.slow]
 

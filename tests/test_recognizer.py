@@ -36,7 +36,19 @@ from mien.models.networks import (
     TwoStreamNetwork,
 )
 from mien.recognizer import Prediction
-from pictures import BLUE, GREEN, RED, colour_model, encoded, grainy, halves, pattern, png, write_files, write_zip
+from support.pictures import (
+    BLUE,
+    GREEN,
+    RED,
+    colour_model,
+    encoded,
+    grainy,
+    halves,
+    pattern,
+    png,
+    write_files,
+    write_zip,
+)
 
 SRC = Path(mien.__file__).parent
 LABELS = ("sad", "anger", "happy")  # neither sorted nor reversed

@@ -6,7 +6,6 @@ import importlib.util
 import math
 import sys
 from dataclasses import replace
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -26,8 +25,9 @@ from mien.significance import (
     paired,
     verdict,
 )
+from support.checkout import ROOT
 
-BENCH = Path(__file__).parents[1] / "bench/significance.py"
+BENCH = ROOT / "bench/significance.py"
 
 
 @pytest.fixture(scope="module")

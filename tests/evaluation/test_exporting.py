@@ -1,0 +1,58 @@
+"""``mien export``: the same recogniser in another file, and what the smaller ones lose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mien import Recognizer
+from mien.data.reading.pixels import Pixels
+from mien.data.tables.manifest import read_manifest
+from support.outcomes import Outcome
+from support.studies import Study
+
+Mien = Callable[..., Outcome]
+
+
+def views(recognizer: Recognizer, study: Study) -> dict[str, NDArray[np.uint8]]:
+    """Of all photos of the study."""
+    rows = read_manifest(study.folder / "manifest.parquet").drop_nulls("split")["row"].to_numpy()
+    pixels = Pixels(study.folder / "pixels")
+    return {view.key: pixels.read(view, rows) for view in recognizer.contract.views}
+
+
+@pytest.mark.parametrize(("precision", "size", "off"), [("fp32", 1.0, 0.0), ("fp16", 0.55, 0.01), ("int8", 0.32, 0.1)])
+def test_exported_model_is_the_same_recogniser(
+    mien: Mien, small_study: Study, tmp_path: Path, precision: str, size: float, off: float
+) -> None:
+    run, out = small_study.folder / "runs" / "two-stream", tmp_path / "small.onnx"
+    outcome = mien("export", run, "--precision", precision, "--out", out, "--json")
+    before, after = Recognizer(run), Recognizer(out)
+    assert outcome.code == 0
+    assert after.contract == before.contract
+    assert out.stat().st_size <= size * (run / "model.onnx").stat().st_size
+    wide, narrow = (each.logits(views(each, small_study)) for each in (before, after))
+    assert np.linalg.norm(wide - narrow) <= off * np.linalg.norm(wide)
+    assert outcome.json["bytes"] == out.stat().st_size
+    assert outcome.json["validation"]["images"] > 0
+    assert 0.9 <= outcome.json["validation"]["same_label"] <= 1
+    assert precision != "fp32" or outcome.json["validation"]["largest_difference"] == 0
+
+
+def test_export_overwrites_nothing(mien: Mien, small_study: Study, tmp_path: Path) -> None:
+    (tmp_path / "mine.onnx").write_text("mine")
+    outcome = mien("export", small_study.folder, "--out", tmp_path / "mine.onnx")
+    assert outcome.code == 2
+    assert "exists already" in outcome.complaint
+    assert (tmp_path / "mine.onnx").read_text() == "mine"
+
+
+def test_export_without_the_photos_says_that_nothing_was_measured(mien: Mien, tmp_path: Path) -> None:
+    outcome = mien("export", "default", "--precision", "int8")
+    assert outcome.code == 0
+    assert "not measured" in outcome.out
+    assert Recognizer(tmp_path / "default-int8.onnx").labels == Recognizer("default").labels

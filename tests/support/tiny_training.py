@@ -1,0 +1,42 @@
+"""A training of a small network on noise, in no time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mien.data.reading.preprocess import View
+from mien.models.networks import IMAGENET_MEAN, IMAGENET_STD, EmotionCNN, PhotoNetwork
+from mien.settings.budget import Budget
+from mien.settings.training import TrainSettings
+from mien.training.batches import TrainingSet
+from mien.training.fit import fit
+
+
+class DrawnPixels:
+    """Stands in for the arrays on disk."""
+
+    def __init__(self, count: int, size: int) -> None:
+        self._array = np.random.default_rng(0).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
+
+    def read(self, view: View, rows: np.ndarray) -> np.ndarray:
+        return self._array[rows]
+
+
+def trained(folder: Path, epochs: int, **changes: object) -> torch.nn.Module:
+    settings = TrainSettings(
+        **{"size": 32, "batch_size": 8, "budget": Budget(epochs=epochs), "precision": "fp32", "stop_patience": 2}
+        | changes
+    )
+    pixels, view = DrawnPixels(28, 32), View("photo", 32)
+    sets = tuple(TrainingSet(pixels, view, rows, rows % 3) for rows in (np.arange(20), np.arange(20, 28)))
+    torch.manual_seed(1)
+    network = PhotoNetwork(EmotionCNN(3), IMAGENET_MEAN, IMAGENET_STD)
+    folder.mkdir(exist_ok=True)
+    return fit(network, sets, settings, seed=1, n_classes=3, device="cpu", folder=folder, advance=lambda n: None)
+
+
+def same_weights(one: torch.nn.Module, other: torch.nn.Module) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))

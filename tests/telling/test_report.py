@@ -1,0 +1,677 @@
+"""The report, opened in a browser: complete, self-contained, readable everywhere, and true to the results."""
+
+from __future__ import annotations
+
+import base64
+import io
+import itertools
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from dataclasses import replace as with_settings
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from msgspec.structs import replace
+from PIL import Image
+
+from mien.auditing.leakage import _premium as premium
+from mien.data.reading.pixels import Pixels, PixelWriter
+from mien.evaluation.exhibits import MOST_COPIES, exhibits
+from mien.metrics import Interval
+from mien.results.audit import Copies, CopiesFound, DoubtfulLabels, Leakage, Shortcuts
+from mien.results.behaviour import ErrorRate, ErrorRates
+from mien.results.exhibits import Exhibits
+from mien.results.scores import Scores
+from mien.results.study import FitVerdict, StudyResults
+from mien.settings.audit import LabelChecks
+from mien.settings.by_name import option_fields
+from mien.settings.columns import Columns
+from mien.settings.recipes import FINETUNE
+from mien.settings.run import NetworkRun
+from mien.settings.study import Report, StudySettings
+from mien.telling.report.figures import kept_epoch, learning_curves
+from mien.telling.report.page import SECTIONS, write_report
+from mien.telling.words import numerals
+from mien.telling.words.advice import TRUSTED_PROBE, advise
+from mien.telling.words.answers import error_sentences, fit_sentence, headline, warnings
+from mien.telling.words.methods import methods
+from support.made_study import (
+    FACE_VIEW,
+    HOSTILE,
+    LABELS,
+    VIEW,
+    Made,
+    draw_face,
+    leakage,
+    make_history,
+    make_manifest,
+    make_results,
+    with_target,
+)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    folder = tmp_path_factory.mktemp("study")
+    manifest = make_manifest()
+    results = with_target(make_results(manifest), manifest)
+    with PixelWriter(folder / "pixels", [VIEW, FACE_VIEW], len(manifest)) as writer:
+        for row in range(len(manifest)):
+            face = draw_face(37 * row % 360, row % 2)
+            writer.put(row, {VIEW.key: face, FACE_VIEW.key: face[::2, ::2]}, face[::2, ::2, 0])
+    study = Made(folder, results, manifest, Pixels(folder / "pixels"))
+    written(study, folder)
+    return study
+
+
+def written(made: Made, folder: Path, **changes: Any) -> str:
+    """The report of a changed study."""
+    results = replace(made.results, **changes)
+    write_report(folder, results, None if results.config.report.no_photos else shown(made, results))
+    return (folder / "report.html").read_text(encoding="utf-8")
+
+
+def shown(made: Made, results: StudyResults, manifest: pl.DataFrame | None = None) -> Exhibits:
+    """The photos of a report."""
+    elsewhere = results.target.mistakes if results.target else ()
+    rows = made.manifest if manifest is None else manifest
+    return exhibits(results.data, results.mistakes, elsewhere, rows, made.pixels, seed=results.config.randomness.seed)
+
+
+def without_photos(made: Made) -> dict[str, Any]:
+    return {"config": with_settings(made.results.config, report=Report(no_photos=True))}
+
+
+def changed(made: Made, part: str, **changes: Any) -> dict[str, Any]:
+    """The results with something changed in one part, such as ``data``."""
+    return {part: replace(getattr(made.results, part), **changes)}
+
+
+def plain(html: str) -> str:
+    """The text of a page, on one line."""
+    body = re.sub(r"<style>.*?</style>", "", html, flags=re.DOTALL)
+    body = re.sub(r"</(?:t[hd]|d[td])>", " ", body)  # cells have no space between them
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", body).replace("&#39;", "'"))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next((found for found in map(shutil.which, names) if found), None)
+    if path is None:
+        pytest.skip(f"no browser to open the report with: none of {', '.join(names)} is on the PATH")
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_api.sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=path, args=flags)
+        yield opened
+        opened.close()
+
+
+@dataclass
+class Opened:
+    """A page, and what happened while it was opened."""
+
+    page: Any
+    said: list[str]
+    asked_for: list[str]
+
+
+def show(browser: Any, path: Path, width: int = 1200, scheme: str = "light") -> Opened:
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    opened = Opened(page, [], [])
+    page.on("console", lambda message: opened.said.append(message.text))
+    page.on("pageerror", lambda error: opened.said.append(str(error)))
+    page.on("request", lambda request: opened.asked_for.append(request.url))
+    page.goto(path.as_uri())
+    return opened
+
+
+# Text whose contrast with what lies under it is below WCAG AA: 4.5, or 3 for large text.
+LOW_CONTRAST = """() => {
+  const parse = c => { const m = c.match(/[\\d.]+/g).map(Number); return [m[0], m[1], m[2], m[3] ?? 1]; };
+  const over = (a, b) => [0, 1, 2].map(i => a[i] * a[3] + b[i] * (1 - a[3]));
+  const lum = c => { const [r, g, b] = c.slice(0, 3).map(v => v / 255).map(
+    v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4); return .2126 * r + .7152 * g + .0722 * b; };
+  const under = e => { const chain = []; for (; e; e = e.parentElement) chain.unshift(e);
+    return chain.reduce((b, n) => over(parse(getComputedStyle(n).backgroundColor), b), [255, 255, 255]); };
+  const found = [];
+  for (const e of document.body.querySelectorAll('*')) {
+    const text = [...e.childNodes].filter(n => n.nodeType === 3).map(n => n.data.trim()).join('');
+    if (!text || !e.getClientRects().length) continue;
+    const style = getComputedStyle(e), bottom = under(e);
+    const top = over(parse(e instanceof SVGElement ? style.fill : style.color), bottom);
+    const [a, b] = [lum(top), lum(bottom)].sort((x, y) => y - x), ratio = (a + .05) / (b + .05);
+    const size = parseFloat(style.fontSize), large = size >= 24 || (size >= 18.66 && style.fontWeight >= 700);
+    if (ratio < (large ? 3 : 4.5)) found.push(`${ratio.toFixed(2)} ${e.tagName} ${text.slice(0, 40)}`);
+  }
+  return found; }"""
+
+
+def test_every_section_is_there_in_order_and_visible(made: Made, browser: Any) -> None:
+    page = show(browser, made.folder / "report.html").page
+    assert page.eval_on_selector_all("section", "all => all.map(s => s.id)") == list(SECTIONS)
+    for name in SECTIONS:
+        assert page.locator(f"#{name}").is_visible()
+        assert page.locator(f"#{name}").inner_text().strip()
+    levels = page.eval_on_selector_all("h1,h2,h3,h4", "all => all.map(h => Number(h.tagName[1]))")
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
+    links = page.eval_on_selector_all("nav a", "all => all.map(a => a.getAttribute('href'))")
+    assert links == [f"#{name}" for name in SECTIONS]
+    assert page.locator("#curves .panels svg").count() == 3
+    assert page.locator("#scores .panels svg").count() == 2 + 2
+
+
+def test_asks_for_nothing_and_says_nothing(made: Made, browser: Any) -> None:
+    opened = show(browser, made.folder / "report.html")
+    assert opened.said == []
+    outside = [url for url in opened.asked_for if not url.startswith("data:")]
+    assert outside == [(made.folder / "report.html").as_uri()]
+    html = (made.folder / "report.html").read_text(encoding="utf-8")
+    assert not re.search(r'(?:src|href)="(?!data:|#)', html)
+    assert "url(" not in html.replace("url(#", "")
+    assert "@import" not in html
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1200])
+def test_fits_and_can_be_read(made: Made, browser: Any, width: int, scheme: str) -> None:
+    page = show(browser, made.folder / "report.html", width, scheme).page
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(LOW_CONTRAST) == []
+    red = page.evaluate("Number(getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0])")
+    assert red < 60 if scheme == "dark" else red > 200
+
+
+def test_prints_on_white(made: Made, browser: Any, tmp_path: Path) -> None:
+    page = show(browser, made.folder / "report.html", 700, "dark").page
+    page.emulate_media(media="print")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert not page.locator("nav").is_visible()
+    assert page.evaluate(LOW_CONTRAST) == []
+    page.pdf(path=str(tmp_path / "report.pdf"), format="A4")
+    assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_a_hostile_file_name_is_only_text(made: Made, browser: Any) -> None:
+    assert any(HOSTILE in mistake.path for mistake in made.results.mistakes)
+    opened = show(browser, made.folder / "report.html")
+    assert opened.page.title() != "owned"
+    assert opened.page.locator("script, [onerror]").count() == 0
+    titles = opened.page.eval_on_selector_all(".file", "all => all.map(f => f.title)")
+    assert any(title.endswith(HOSTILE) for title in titles)
+
+
+def test_photos_carry_no_metadata_and_keep_their_shape(made: Made, browser: Any) -> None:
+    html = (made.folder / "report.html").read_text(encoding="utf-8")
+    photos = re.findall(r'data:image/jpeg;base64,([^"]+)"', html)
+    assert len(photos) >= 16 + 2 + len(made.results.mistakes)
+    for photo in photos:
+        content = base64.b64decode(photo)
+        image = Image.open(io.BytesIO(content))
+        assert not image.getexif()
+        assert b"Exif" not in content
+        assert image.size in ((64, 43), (48, 48), (FACE_VIEW.size, FACE_VIEW.size))
+    page = show(browser, made.folder / "report.html").page
+    assert page.eval_on_selector_all("img", "all => all.every(i => i.complete && i.naturalWidth && i.alt)")
+    assert page.locator(".sample img").count() == 16
+
+
+def test_without_photos_there_is_no_face_and_no_name(made: Made, tmp_path: Path, browser: Any) -> None:
+    html = written(made, tmp_path, **without_photos(made))
+    assert "data:image/jpeg" not in html
+    assert "<img" not in html
+    assert not [path for path in made.manifest["path"] if path.rsplit("/", 1)[-1] in html]
+    assert "script" not in html
+    assert "--no-photos" in html
+    assert "39 of 49 are happy" in plain(html)
+    assert "Of 60 labels, 3 are doubtful" in plain(html)
+    page = show(browser, tmp_path / "report.html", 360).page
+    assert all(page.locator(f"#{name}").is_visible() for name in SECTIONS)
+
+
+def test_names_of_people_and_places_outside_the_study_stay_out(made: Made) -> None:
+    assert "/home/somebody" not in (made.folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_what_needs_a_look_comes_first_and_leads_to_its_part(made: Made, browser: Any) -> None:
+    page = show(browser, made.folder / "report.html").page
+    links = page.eval_on_selector_all(".concerns a", "all => all.map(a => a.getAttribute('href'))")
+    kinds = ("conflicts", "shortcuts", "drawings", "copies", "faces", "doubts")
+    assert links == [f"#data-{kind}" for kind in kinds]
+    ids = page.eval_on_selector_all("#data h3", "all => all.map(h => h.id)")
+    assert [name for name in ids if name] == [f"data-{kind}" for kind in kinds]
+    assert ids.index("data-doubts") < ids.index("")
+    assert "39 of 49 are “happy”" in page.locator(".concerns").inner_text()
+
+
+def test_numbers_of_the_audit_are_those_of_the_results(made: Made, browser: Any) -> None:
+    text = plain((made.folder / "report.html").read_text(encoding="utf-8"))
+    data = made.results.data
+    shortcuts, near = data.shortcuts, data.copies.near
+    assert f"macro-F1 {shortcuts.macro_f1:.2f}, against {shortcuts.chance:.2f} by chance" in text
+    assert "2 pictures taken for drawn (anger 2); 1 picture perhaps drawn (happy 1)" in text
+    assert f"{near.groups} pictures stand more than once" in text
+    assert f"{data.duplicate_files} files too many" in text
+    assert "Beside copies there is 1 series: 2 photos" in text
+    assert "The probe agrees with only 63 % of all labels" in text
+    assert f"1 photo dropped, 1 relabelled by a table with SHA-256 {'5ade' * 16}" in text
+    page = show(browser, made.folder / "report.html").page
+    culprits = page.locator("#data table.culprits tbody tr").all_inner_texts()
+    assert [row.split("\t") for row in culprits] == [
+        ["file format WEBP", "39 of 49 are happy (80\N{NO-BREAK SPACE}%)", "17\N{NO-BREAK SPACE}%"],
+        ["strip with text at an edge", f"61 of 94 are {LABELS[2]} (65\N{NO-BREAK SPACE}%)", "17\N{NO-BREAK SPACE}%"],
+    ]
+    cells = page.locator("#data table.marks tfoot td").all_inner_texts()
+    flags = ("no_face", "several_faces", "tiny_face", "cut_face", "blurred_face", "blank")
+    assert [int(cell) for cell in cells] == [sum(data.flags[flag].values()) for flag in flags]
+    rows = [row.locator("td").all_inner_texts() for row in page.locator("#data table.marks tbody tr").all()]
+    assert [sum(map(int, column)) for column in zip(*rows, strict=True)] == [int(cell) for cell in cells]
+
+
+def test_what_was_not_looked_for_is_said_and_is_no_zero(made: Made, tmp_path: Path) -> None:
+    parts = {
+        "shortcuts": Shortcuts(reason="needs two classes"),
+        "doubtful_labels": DoubtfulLabels(reason="not asked for"),
+        "leakage": None,
+    }
+    text = plain(written(made, tmp_path, **changed(made, "data", **parts)))
+    assert "Shortcuts were not looked for: needs two classes." in text
+    assert "Labels were not judged: not asked for." in text
+    assert "was not measured; ask with --leak-premium." in text
+    assert "are doubtful" not in text
+    assert "confident learning" not in text
+    assert "gives a class away" not in text
+    too_small = changed(made, "data", leakage=Leakage(reason="class 'sad' is too small"))
+    text = plain(written(made, tmp_path, **too_small))
+    assert "was not measured: class 'sad' is too small." in text
+    config = with_settings(made.results.config, checks=LabelChecks(leak_premium=True))
+    asked = changed(made, "data", **parts) | {"config": config}
+    assert "was not measured: not asked for." in plain(written(made, tmp_path, **asked))
+
+
+def test_a_clean_set_needs_no_look(made: Made, tmp_path: Path) -> None:
+    none = Copies(groups=0, across_labels=0, across_splits={})
+    shortcuts = replace(made.results.data.shortcuts, found=False, tells_classes=False, p=0.4, culprits=())
+    clean = {
+        "conflicts": (),
+        "conflicting_labels": 0,
+        "copies": CopiesFound(exact=none, near=none),
+        "series": (0, 0),
+        "flags": {flag: {} for flag in made.results.data.flags},
+        "shortcuts": shortcuts,
+        "doubtful_labels": DoubtfulLabels(judged=60, found=0, accuracy=0.97, folds=5),
+    }
+    html = written(made, tmp_path, **changed(made, "data", **clean), corrections=None)
+    text = plain(html)
+    assert "Of what was looked for, nothing needs a look." in text
+    assert 'class="concerns"' not in html
+    assert "a tiny model cannot tell the classes better than chance" in text
+    assert "No single property gives a class away." in text
+    assert "Of 60 labels, 0 are doubtful" in text
+    assert "Drawings 0 taken for drawn, 0 perhaps" in text
+
+
+def test_the_report_judges_shortcuts_by_the_stored_level_and_no_other(made: Made, tmp_path: Path) -> None:
+    """A probability of 3 in 100 is above the audit's level of 1 in 100; the report has no other level of its own."""
+    faint = replace(made.results.data.shortcuts, found=False, tells_classes=False, p=0.03, culprits=())
+    html = written(made, tmp_path, **changed(made, "data", shortcuts=faint))
+    assert "a tiny model cannot tell the classes better than chance: macro-F1 0.43" in plain(html)
+    assert 'href="#data-shortcuts"' not in html
+    assert "predicts the class:" not in plain(html)
+    clear = replace(faint, found=True, tells_classes=True)
+    html = written(made, tmp_path, **changed(made, "data", shortcuts=clear))
+    assert 'href="#data-shortcuts"' in html
+    assert "predicts the class:" in plain(html)
+
+
+def test_copies_across_the_given_division_are_named(made: Made, tmp_path: Path) -> None:
+    copies = CopiesFound(
+        exact=Copies(groups=700, across_labels=57, across_splits={"train+test": 531}),
+        near=Copies(groups=900, across_labels=60, across_splits={"train+test": 640, "val+train+test": 2}),
+    )
+    text = plain(written(made, tmp_path, **changed(made, "data", copies=copies)))
+    assert (
+        "640 pictures stand in both train and test of the division that the data came with (531 byte for byte)" in text
+    )
+    assert "2 pictures stand in val, train and test of" in text
+    assert "60 pictures stand under several labels (57 byte for byte)." in text
+    assert "642 pictures stand in several parts of it." in text
+
+
+def test_galleries_show_the_photos_that_are_meant(made: Made) -> None:
+    rows = made.manifest.sort("row")
+    photos = shown(made, made.results)
+    assert [e.photo.path for e in photos.drawn] == [rows["path"][row] for row in (5, 6)]
+    assert [e.note for e in photos.drawn] == ["0.93", "0.91"]
+    assert [e.photo.path for e in photos.doubts] == [entry.path for entry in made.results.data.doubtful_labels.list]
+    assert [[e.photo.path for e in g.exhibits] for g in photos.copies] == [[rows["path"][10], rows["path"][11]]]
+    assert [[e.photo.path for e in g.exhibits] for g in photos.series] == [[rows["path"][45], rows["path"][46]]]
+    assert [e.photo.path for e in photos.faces["blurred_face"]] == [rows["path"][9]]
+    assert photos.faces["blurred_face"][0].photo.width == FACE_VIEW.size
+
+
+def test_every_label_of_a_contradiction_is_shown(made: Made) -> None:
+    """A picture with many copies under one label, and one under another."""
+    joined = pl.col("row").is_in([1, *range(14, 20), 41])
+    manifest = made.manifest.with_columns(pl.when(joined).then(1).otherwise("near_group").alias("near_group"))
+    (group,) = shown(made, made.results, manifest).conflicts
+    assert {e.photo.label for e in group.exhibits} == {LABELS[0], LABELS[2]}
+    assert (len(group.exhibits), group.more) == (MOST_COPIES, 4)
+
+
+def test_photos_of_two_sources_with_one_path_are_told_apart(made: Made) -> None:
+    paths = pl.when(pl.col("row") == 41).then(pl.lit("anger/photo-of-1.png")).otherwise("path").alias("path")
+    (group,) = shown(made, made.results, made.manifest.with_columns(paths)).conflicts
+    assert [e.photo.label for e in group.exhibits] == [LABELS[0], LABELS[2]]
+    assert len({e.photo.uri for e in group.exhibits}) == 2
+
+
+@pytest.mark.parametrize(
+    ("ends", "verdict"),
+    [
+        ((0.001, 0.02), "naive flatters"),
+        ((-0.001, 0.02), "cannot tell"),
+        ((0.0, 0.02), "cannot tell"),
+        ((-0.02, -0.001), "naive scores lower"),
+    ],
+)
+def test_a_premium_is_claimed_only_where_its_interval_leaves_zero_out(
+    made: Made, tmp_path: Path, ends: tuple[float, float], verdict: str
+) -> None:
+    assert premium(sum(ends) / 2, Interval(*ends)).verdict == verdict
+    text = plain(written(made, tmp_path, **changed(made, "data", leakage=leakage(ends, ends))))
+    assert text.count(verdict if verdict != "naive scores lower" else "The naive division scores lower") >= 2
+    assert ("Divide by series" in text) is False
+
+
+def test_the_leak_premium_stands_with_its_interval(made: Made, browser: Any) -> None:
+    page = show(browser, made.folder / "report.html").page
+    rows = page.locator("#split table", has_text="Naive adds").locator("tbody tr").all_inner_texts()
+    assert [re.findall(r"[\d.−+]+", row) for row in rows] == [
+        ["0.789"],
+        ["0.777", "+0.013", "+0.004", "+0.021"],
+        ["0.773", "+0.016", "\N{MINUS SIGN}0.002", "+0.034"],
+    ]
+
+
+def test_series_are_advised_where_they_are_shown_to_leak(made: Made) -> None:
+    leaking = replace(made.results, **changed(made, "data", leakage=leakage((-0.01, 0.02), (0.01, 0.05))))
+    assert "Divide by series" in " ".join(advice.step for advice in advise(leaking))
+    by_series = replace(leaking, **changed(made, "splits", method="series"))
+    assert "Divide by series" not in " ".join(advice.step for advice in advise(by_series))
+
+
+def test_a_division_by_people_is_not_called_one_by_photo(made: Made, tmp_path: Path) -> None:
+    by_photo = plain((made.folder / "report.html").read_text(encoding="utf-8"))
+    assert by_photo.count("by photo, not by person") == 3  # the answer, the split and the methods
+    config = with_settings(made.results.config, columns=Columns(group_column="subject"))
+    grouped = changed(made, "splits", groups=34) | {"config": config}
+    text = plain(written(made, tmp_path, **grouped))
+    assert "by the groups given (34 groups, column “subject”): no group stands in two parts" in text
+    assert "by photo, not by person" not in text
+    naive = changed(made, "splits", groups=34, method="naive")
+    assert "no group stands in two parts" not in plain(written(made, tmp_path, **naive))
+
+
+def test_a_naive_division_is_warned_of_wherever_its_scores_stand(made: Made, browser: Any, tmp_path: Path) -> None:
+    text = plain(written(made, tmp_path, **changed(made, "splits", method="naive")))
+    page = show(browser, tmp_path / "report.html").page
+    for section in ("answer", "split"):
+        assert "for comparison only" in " ".join(page.locator(f"#{section} .warning").all_inner_texts())
+    assert "Divide the photos again before believing a score." in text
+    assert "stand together, so none is met again" not in text
+    assert "Nothing was kept together" in text
+    assert "resamples of single photos" in text
+    assert "for comparison only" not in plain((made.folder / "report.html").read_text(encoding="utf-8"))
+
+
+def test_the_division_is_told_as_it_was(made: Made, tmp_path: Path) -> None:
+    series = plain(written(made, tmp_path, **changed(made, "splits", method="series", moved=0)))
+    assert "and so do photos that may be of one shoot" in series
+    assert "The parts of an earlier study were kept; no photo had to move." in series
+    assert "They stand together in the split." in series
+    given = plain(written(made, tmp_path, **changed(made, "splits", given=True, moved=3)))
+    assert "that came with the data decide who stands where" in given
+    assert "3 photos had to move." in given
+    assert "Photos were divided" not in given
+
+
+def test_methods_name_the_corrections_by_their_hash(made: Made) -> None:
+    text = " ".join(methods(made.results))
+    assert f"1 photo dropped, 1 photo given another label (table findings.csv, SHA-256 {'5ade' * 16})" in text
+    assert "cosine of 0.92" in text
+    assert "difference hash" not in text
+    without = " ".join(methods(replace(made.results, corrections=None)))
+    assert "5ade" not in without
+    assert "decisions of a person" not in without
+
+
+def test_methods_name_pretrained_weights_by_licence_and_hash(made: Made) -> None:
+    text = " ".join(methods(made.results))
+    assert f"Weights of some-net: MIT, SHA-256 {'5' * 64}." in text
+    assert text.count("SHA-256 5555") == 1  # the other runs were trained from scratch
+
+
+def test_methods_tell_a_network_that_was_fine_tuned_from_one_that_was_not(made: Made) -> None:
+    assert "scratch: EmotionCNN trained from scratch, 64 px input" in " ".join(methods(made.results))
+    scratch = made.results.runs["scratch"]
+    assert isinstance(scratch.config, NetworkRun)
+    settings = replace(scratch.config, name="finetune", train=with_settings(FINETUNE, members=3))
+    runs = made.results.runs | {"finetune": replace(scratch, config=settings)}
+    text = " ".join(methods(replace(made.results, runs=runs)))
+    told = text[text.index("finetune: ") :]
+    for words in (
+        "pretrained expression with a new linear layer, trained further on the face",
+        "(3 stages frozen, the rest at 0.1 of",
+        "rising for 10",
+        "classes weighed in the loss",
+        "decay 0.98",
+        "3 such networks from different seeds, their logits averaged",
+    ):
+        assert words in told
+
+
+def test_numbers_are_those_of_the_results(made: Made) -> None:
+    text = plain((made.folder / "report.html").read_text(encoding="utf-8"))
+    test, data, target = made.results.test, made.results.data, made.results.target
+    assert target is not None
+    for run in made.results.runs.values():
+        assert run.target is not None
+        for part in (run.val, run.test, run.target.shared):
+            assert part.interval is not None
+            assert f"{part.macro_f1:.2f} ({part.interval.low:.2f} to {part.interval.high:.2f})" in text
+        assert fit_sentence(run.fit) in text
+    found = f"{data.files} files were found: {data.images} images that can be used, 1 unreadable and 1 dropped"
+    assert found in text
+    assert data.files == data.images + data.unreadable + data.dropped
+    assert "sad/broken.jpg empty file" in text
+    assert "sad/notes.txt no image" in text
+    assert "59 of 60 images stand in a part; 1 was left out." in text
+    assert f"would be right on {100 * test.majority_accuracy:.0f} %." in text
+    assert "a reference on the same photos: accuracy 0.346, macro-F1 0.235." in text
+    assert f"accuracy {target.shared.accuracy:.3f}, macro-F1 {target.shared.macro_f1:.3f}" in text
+    assert "3 of 30 photos from elsewhere are copies" in text
+
+
+def test_a_class_without_photos_has_a_dash(made: Made, browser: Any) -> None:
+    page = show(browser, made.folder / "report.html").page
+    row = page.locator("#target table.classes tbody tr", has_text="sad")
+    assert row.locator("td").all_inner_texts() == ["—", "—", "—", "—", "0"]
+    cells = page.locator("#target table.confusion tbody tr", has_text="sad").locator("td.cell")
+    assert set(cells.all_inner_texts()) == {"—"}
+
+
+def test_without_a_target_it_says_so(made: Made, tmp_path: Path) -> None:
+    runs = {name: replace(run, target=None) for name, run in made.results.runs.items()}
+    text = plain(written(made, tmp_path, target=None, runs=runs))
+    assert "was not measured" in text
+    assert "Test on photos from elsewhere before relying on it." in text
+    assert "Published reference" not in text
+
+
+def test_the_same_results_give_the_same_bytes_and_nothing_half_written(made: Made, tmp_path: Path) -> None:
+    first, second = tmp_path / "a", tmp_path / "b"
+    for folder in (first, second):
+        folder.mkdir()
+        written(made, folder)
+    assert (first / "report.html").read_bytes() == (second / "report.html").read_bytes()
+    assert [path.name for path in first.iterdir()] == ["report.html"]
+
+
+def scores_between(scores: Scores, low: float, high: float) -> Scores:
+    """Scores with this interval, where chance is 0.3."""
+    about = {"macro_f1": (low + high) / 2, "interval": Interval(low, high), "chance_macro_f1": 0.3}
+    return replace(scores, **about, beats_chance=low > 0.3)
+
+
+@pytest.mark.parametrize(
+    ("test", "elsewhere", "told"),
+    [
+        ((0.4, 0.6), None, "Three expressions told apart with a macro-F1 of 0.50"),
+        ((0.4, 0.6), (0.35, 0.45), "Three expressions told apart with a macro-F1 of 0.50, and of 0.40 on photos from"),
+        ((0.4, 0.6), (0.2, 0.4), "macro-F1 of 0.50; on photos from elsewhere, no better than by guessing"),
+        ((0.2, 0.6), None, "Three expressions, not shown to be told apart better than by guessing"),
+    ],
+)
+def test_the_headline_claims_no_more_than_was_measured(
+    made: Made, test: tuple[float, float], elsewhere: tuple[float, float] | None, told: str
+) -> None:
+    run, target = made.results.run, made.results.target
+    assert target is not None
+    runs = {"probe": replace(run, test=scores_between(run.test, *test))}
+    if elsewhere:
+        target = replace(target, shared=scores_between(target.shared, *elsewhere))
+    results = replace(made.results, runs=runs, target=target if elsewhere else None)
+    assert told in headline(results)
+
+
+def test_advice_is_concrete(made: Made) -> None:
+    steps = " ".join(f"{advice.step} {advice.reason}" for advice in advise(made.results))
+    assert "Decide on one label for 1 picture that stands under two." in steps
+    assert "Repair or remove 1 unreadable file." in steps
+    assert "Even out “file format WEBP” between the classes. 39 of 49 such photos are “happy”, which 17" in steps
+    assert "Decide whether 2 drawings belong in." in steps
+    assert "Look again at 3 doubtful labels, the most doubtful first." in steps
+    assert "the table whose SHA-256 begins with 5ade5ade5ade." in steps
+    uncorrected = " ".join(advice.reason for advice in advise(replace(made.results, corrections=None)))
+    assert "mien audit DATA --out findings.csv" in uncorrected
+    assert "Take the overlap out" in steps
+    assert "Add “surprise” to the training photos" in steps
+    assert numerals.count(4 * made.results.test.images) in steps
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "is_advised"), [(TRUSTED_PROBE, True), (TRUSTED_PROBE - 0.01, False), (1 / 3, False)]
+)
+def test_doubts_of_a_probe_that_knows_little_are_no_work_for_a_person(
+    made: Made, accuracy: float, is_advised: bool
+) -> None:
+    doubtful = replace(made.results.data.doubtful_labels, accuracy=accuracy)
+    no_flags = {flag: {} for flag in made.results.data.flags}
+    only = changed(
+        made,
+        "data",
+        doubtful_labels=doubtful,
+        conflicting_labels=0,
+        flags=no_flags,
+    )
+    steps = " ".join(advice.step for advice in advise(replace(made.results, corrections=None, **only)))
+    assert ("doubtful label" in steps) is is_advised
+    assert ("Write your decisions" in steps) is is_advised
+
+
+@pytest.mark.parametrize("verdict", ["overfits", "underfits", "both"])
+@pytest.mark.parametrize("augment", [None, "none", "notebook", "elsewhere"])
+def test_advice_on_the_fit_names_only_what_can_be_set_and_was_not(
+    made: Made, augment: str | None, verdict: FitVerdict
+) -> None:
+    """A head, where no augmentation is given, is fitted to frozen features: it has neither epochs nor augmentation."""
+    run = made.results.runs["scratch" if augment else "probe"]
+    config = run.config
+    if augment:
+        assert isinstance(config, NetworkRun)
+        config = replace(config, train=with_settings(config.train, augment=augment))
+    run = replace(run, config=config, fit=replace(run.fit, verdict=verdict, still_rising=None))
+    results = replace(made.results, selected=config.name, runs={config.name: run})
+    (step,) = {advice.step for advice in advise(results)} - {advice.step for advice in advise(well_fitted(results))}
+    named = set(re.findall(r"--([a-z-]+)", step))
+    assert named <= {name.replace("_", "-").replace("recipes", "recipe") for name in option_fields(StudySettings)}
+    if augment is None:
+        assert not named & {"augment", "epochs"}
+    assert f"--augment {augment}" not in step
+
+
+def well_fitted(results: StudyResults) -> StudyResults:
+    fit = replace(results.run.fit, verdict="balanced")
+    return replace(results, runs={results.selected: replace(results.run, fit=fit)})
+
+
+def test_only_bins_whose_intervals_lie_apart_are_spoken_of() -> None:
+    def rates_of(title: str, *ends: tuple[int, float, float]) -> ErrorRates:
+        bins = tuple(
+            ErrorRate(bin=f"b{i}", images=n, error_rate=(low + high) / 2, interval=Interval(low, high))
+            for i, (n, low, high) in enumerate(ends)
+        )
+        return ErrorRates(property=title, title=title, bins=bins)
+
+    rates = [
+        rates_of("apart", (50, 0.1, 0.2), (50, 0.3, 0.4)),
+        rates_of("together", (50, 0.1, 0.3), (50, 0.2, 0.4)),
+        rates_of("few", (3, 0.1, 0.2), (50, 0.3, 0.4)),
+    ]
+    told = error_sentences(rates)
+    assert len(told) == 1
+    assert told[0].startswith("By apart")
+
+
+def test_warns_of_overlap_only_where_there_is_one(made: Made) -> None:
+    assert made.results.target is not None
+    new = {"near_copies": 0, "seen_in_training": 0, "known_collections": (), "recurring_groups": 0, "is_new": True}
+    assert warnings(replace(made.results, target=None)) == []
+    assert warnings(replace(made.results, **changed(made, "target", **new))) == []
+    recurring = changed(made, "target", **new | {"recurring_groups": 1})
+    assert "1 picture stands both" in warnings(replace(made.results, **recurring))[0]
+
+
+def test_the_kept_epoch_is_the_first_best() -> None:
+    assert kept_epoch(make_history(), "macro_f1") == 2
+    assert kept_epoch(make_history(), "accuracy") == 5
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 5])
+def test_curves_follow_the_page_in_colour_and_meet_no_other_drawing(epochs: int) -> None:
+    history = make_history()[:epochs]
+    first = learning_curves("a", history, "macro_f1", {"macro_f1": ("chance", 0.33)})
+    second = learning_curves("b", history, "macro_f1", {})
+    ids = [name for curve in (*first, *second) for name in re.findall(r' id="([^"]+)"', curve.svg)]
+    assert len(ids) == len(set(ids))
+    for curve in first:
+        assert "var(--train)" in curve.svg
+        assert not re.search(r"(?:fill|stroke): #", curve.svg)
+        assert 'role="img" aria-label="' in curve.svg
+
+
+def test_numerals() -> None:
+    assert numerals.score(None) == "—"
+    assert numerals.percent(0.256, 1) == "25.6\N{NO-BREAK SPACE}%"
+    assert numerals.signed(-0.123) == "\N{MINUS SIGN}0.12"
+    assert numerals.signed(-0.001) == "±0.00"
+    assert numerals.count(5114) == "5,114"
+    assert numerals.plural(1, "photo") == "1 photo"
+    assert numerals.interval([0.1, 0.25], "percent") == "10 to 25\N{NO-BREAK SPACE}%"
+
+
+def test_the_report_needs_no_torch() -> None:
+    code = (
+        "import sys, mien.telling.report.page; sys.exit('torch' in sys.modules or 'matplotlib.pyplot' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
