@@ -71,6 +71,7 @@ from mien.results.target import TargetResults
 from mien.settings.run import NetworkRun, RunConfig, read_run
 from mien.settings.study import StudySettings
 from mien.settings.toml import read_toml, write_toml
+from mien.settings.unread import refuse_unread
 from mien.system.files import regular
 from mien.system.leftovers import is_free, made_by, remove_partials, take_back, undone_if_stopped
 from mien.training.history import read_history
@@ -139,6 +140,7 @@ def open_study(
     Args:
         with_audit: keep also what the audit and the report look at.
     """
+    refuse_unread(config.training.recipes, config.training, config.budget, config.computing, config.promise)
     parse_shares(config.division.split)
     decided, elsewhere, class_map = config.decisions.corrections, config.elsewhere.target, config.classes.class_map
     corrections = read_corrections(Path(decided)) if decided else None

@@ -31,11 +31,12 @@ from mien.models.networks import as_one
 from mien.progress import Silent
 from mien.recognizer import Recognizer
 from mien.results.adaptation import AdaptPaths, AdaptResults, LeftOut, SideScores, Way
-from mien.settings.adapt import WAYS_TO_ADAPT, WITH_LABELS, AdaptSettings
+from mien.settings.adapt import AdaptSettings
 from mien.settings.by_name import made
 from mien.settings.recipes import FINETUNE, RECIPES
 from mien.settings.run import NetworkRun
 from mien.settings.study import StudySettings
+from mien.settings.ways import WAYS_TO_ADAPT
 from mien.telling.words.adaptation import short_rows
 from mien.training.run import fresh_network
 from support.drawn_sets import draw_set
@@ -350,7 +351,7 @@ def test_table_of_every_way_fits_a_terminal_of_80_columns() -> None:
         left_out=LeftOut(copies=0, other_kind=0),
         too_many_shots=(),
         ways=tuple(
-            Way(way=way, shots=20 * (way in WITH_LABELS), draws=1, target=side, home=side) for way in WAYS_TO_ADAPT
+            Way(way=way.name, shots=20 * way.takes_labels, draws=1, target=side, home=side) for way in WAYS_TO_ADAPT
         ),
         paths=AdaptPaths(run="x", page="x/adapt.html"),
     )

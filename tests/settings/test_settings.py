@@ -134,7 +134,9 @@ def setting_classes() -> dict[str, type[Any]]:
 CLASSES = setting_classes()
 OF_RUNS = {"NetworkRun", "HeadRun", "_Run", "TrainSettings", "HeadSettings"}
 """What was decided for one run; everything else is what was asked."""
-GROUPS = {name: kind for name, kind in CLASSES.items() if name not in OF_RUNS and kind not in ASKED}
+OF_ONE_OPTION = {"WayToAdapt"}
+"""What the choices of a single option are."""
+GROUPS = {name: kind for name, kind in CLASSES.items() if name not in OF_RUNS | OF_ONE_OPTION and kind not in ASKED}
 WORKED_ON = {"data", "model", "target"}
 """Positional arguments, without which a command cannot run: ``model`` and ``target`` are options of other commands."""
 REPLACED = {"size", "augment", "precision", "backbone", "members", "max_error"}

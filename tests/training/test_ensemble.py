@@ -87,4 +87,4 @@ def test_members_that_make_no_ensemble_are_refused(mien: Mien, faces: Path, tmp_
     none, heads = mien("train", faces, *OPTIONS, "--members", 0), mien("train", faces, "--members", 3)
     assert (none.code, heads.code, list(tmp_path.iterdir())) == (2, 2, [])
     assert "members 0: must be at least 1" in none.complaint
-    assert "--members 3: two-stream is one head on frozen features" in heads.complaint
+    assert "--members 3: is for notebook, scratch and finetune; two-stream does not" in heads.complaint

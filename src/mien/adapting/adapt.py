@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.adapting.blocks import LastBlocks, shifted
+from mien.adapting.blocks import LastBlocks
 from mien.adapting.features import HeadModel, adapted_contract
-from mien.adapting.methods import (
-    PRIOR,
-    PRIOR_OF_BLOCKS,
-    aligned,
-    new_head,
-    self_trained,
-    shares_shift,
-    weight_of_target,
-)
-from mien.adapting.scoring import Side, judged, likeliest
+from mien.adapting.scoring import judged, likeliest
 from mien.adapting.sides import Sides, Target, open_sides, read_target
+from mien.adapting.ways import FITTED_WAYS, ClassShares, FittedWay, Material, TaughtBlocks, drawn
 from mien.data.sources.collection import Collection, open_collection
 from mien.data.tables.class_map import check_named, read_class_map
 from mien.data.tables.prepare import Prepared
@@ -33,16 +26,15 @@ from mien.evaluation.shift import known_collections
 from mien.labels import NOTHING_CHOSEN, LabelMap, match_labels
 from mien.models.artifact import model_path
 from mien.models.export import export_model
-from mien.models.networks import PhotoNetwork
 from mien.progress import Advance, Progress
 from mien.recognizer import Recognizer
 from mien.results.adaptation import AdaptPaths, AdaptResults, LeftOut, Way
 from mien.results.document import write_results
-from mien.settings.adapt import IN_BLOCKS, SHIFTED, WAYS_TO_ADAPT, WITH_LABELS, AdaptSettings
+from mien.settings.adapt import AdaptSettings
 from mien.settings.run import HeadRun, NetworkRun, RunConfig, read_run
 from mien.settings.training import HeadSettings
+from mien.settings.ways import WayToAdapt
 from mien.system.leftovers import Lock, is_free, locked_anew, made_by, take_back, undone_if_stopped
-from mien.training.head import Head
 
 __all__ = ["adapt_model"]
 
@@ -53,7 +45,8 @@ WRITTEN_BEFORE_RESULTS = (
     *("model.onnx", "model.onnx.partial", "model.safetensors", "model.partial"),
     *("adapt.html", "adapt.html.partial", "results.json.partial"),
 )
-FITTED_ANEW = ("made alike", "self-training", "labels")
+ScoredSide = Literal["target", "home"]
+SCORED: tuple[ScoredSide, ...] = ("target", "home")
 FINETUNED = HeadSettings(mirrored=True, strength=1e-4)
 """How a new head is fitted to features that were trained: on their own training photos every penalty looks right, so
 a strong one is given. On photos of FER2013's training part it was the best of 1e-4, 1e-3, 1e-2 and 1e-1, by 0.01 to
@@ -76,17 +69,17 @@ def adapt_model(
     """
     path = model_path(config.model)
     recognizer, (own, run) = Recognizer(path), _study_of(config.model, path)
-    model, save, seed = HeadModel(path, recognizer.contract), config.adaptation.save, config.randomness.seed
+    model, save, seed = HeadModel(path, recognizer.contract), config.adaptation.saved, config.randomness.seed
     settings = run.head if isinstance(run, HeadRun) else FINETUNED
     last = _last_blocks(run, path.parent)
-    if save in IN_BLOCKS and last is None:
-        raise ConfigError(f"--save {save}: {config.model} has no blocks that could learn on; only finetune has")
+    if save and save.in_blocks and last is None:
+        raise ConfigError(f"--save {save.name}: {config.model} has no blocks that could learn on; only finetune has")
     collection, label_map = _opened(config, recognizer)
     with _new_folder(folder):
         target = read_target(model, recognizer, own, collection, label_map, work=None, seed=seed, progress=progress)
         shots = _possible(config.adaptation.shots, target)
-        if save in WITH_LABELS and not shots:
-            raise WorkFailedError(f"--save {save}: the target has too few photos of a class for any of --shots")
+        if save and save.takes_labels and not shots:
+            raise WorkFailedError(f"--save {save.name}: the target has too few photos of a class for any of --shots")
         sides = open_sides(model, recognizer, own, target, settings, progress)
         blocks = (last, open_sides(last, recognizer, own, target, settings, progress)) if last else None
         is_balanced = isinstance(run, NetworkRun) and run.train.balance != "none"
@@ -95,7 +88,7 @@ def adapt_model(
         paths = AdaptPaths(run=str(folder), page=str(folder / "adapt.html"), model=model_file)
         results = adaptation.results(paths, progress)
         if save:
-            adaptation.save(folder)
+            adaptation.save(save, folder)
         tell(results)
         write_results(results, folder)
     return results
@@ -177,7 +170,6 @@ class _Adaptation:
         shots: those that can be had.
         blocks: the last blocks of a fine-tuned network and what the others make of both sides; None for other models.
         is_balanced: whether the model learnt as if every class had as many photos.
-        cached: way, shots and draw → logits (N, K) of the photos of each side, once they are there.
     """
 
     config: AdaptSettings
@@ -188,98 +180,67 @@ class _Adaptation:
     shots: list[int]
     blocks: tuple[LastBlocks, Sides] | None
     is_balanced: bool
-    cached: dict[tuple[str, int, int], dict[str, NDArray[np.float32]]] = dataclasses.field(default_factory=dict)
-
-    @property
-    def _seed(self) -> int:
-        return self.config.randomness.seed
 
     @property
     def _name(self) -> str:
         return "face_head" if self.target.are_crops else "head"
 
-    def _made(self, way: str, shots: int, draw: int) -> Head | list[PhotoNetwork]:
-        """The head, or the networks, that one way comes to."""
-        if way in SHIFTED:
-            made, shift = self._made(SHIFTED[way], shots, draw), self._shift(way, shots, draw)
-            return shifted(made, shift) if isinstance(made, list) else (made[0], made[1] + shift)
-        if way in IN_BLOCKS:
-            assert self.blocks is not None
-            blocks, sides = self.blocks
-            if way == "blocks, self-taught":
-                return blocks.self_taught(sides.known, sides.pool.features, np.unique(self.target.y), self._seed)
-            chosen = _drawn(sides.pool, shots, self._seed, draw)
-            return blocks.taught(sides.known, sides.pool.features[chosen], sides.pool.y[chosen], draw)
-        head, sides = self.model.heads[self._name], self.sides
-        chosen, pool = _drawn(sides.pool, shots, self._seed, draw), sides.pool.features
-        ways: dict[str, Callable[[], Head]] = {
-            "as it is": lambda: head,
-            "statistics": lambda: aligned(head, sides.own, pool),
-            "made alike": lambda: new_head(sides.known, pool[:0], sides.pool.y[:0]),
-            "self-training": lambda: self_trained(sides.known, pool),
-            "labels": lambda: new_head(sides.known, pool[chosen], sides.pool.y[chosen]),
-        }
-        return ways[way]()
+    @cached_property
+    def _material(self) -> Material:
+        return Material(
+            head=self.model.heads[self._name],
+            sides=self.sides,
+            blocks=self.blocks,
+            classes=np.unique(self.target.y),
+            temperature=self.recognizer.contract.temperature,
+            is_balanced=self.is_balanced,
+            seed=self.config.randomness.seed,
+        )
 
-    def _shift(self, way: str, shots: int, draw: int) -> NDArray[np.float32]:
-        """What a way adds to the logits (K,) of the one that it goes on from."""
-        classes, had = np.unique(self.target.y), self.sides.had
-        if shots:  # learnt without a temperature, from as many photos of each class of the target
-            temperature, weight = 1.0, weight_of_target(len(self.sides.known.y), shots * len(classes))
-            had = (1 - weight) * had + weight * np.isin(np.arange(len(had)), classes) / len(classes)
-        else:
-            temperature = self.recognizer.contract.temperature
-            had = np.full(len(had), 1 / len(had)) if self.is_balanced else had
-        logits = self._logits(SHIFTED[way], shots, draw)["pool"] / temperature
-        prior = PRIOR_OF_BLOCKS if way in IN_BLOCKS else PRIOR
-        return temperature * shares_shift(logits, had, classes, prior)
-
-    def _logits(self, way: str, shots: int, draw: int) -> dict[str, NDArray[np.float32]]:
-        """Logits (N, K) of the scored photos of each side, and of the pool's where another way goes on from them."""
-        key = (way, shots, draw)
-        if way in SHIFTED:
-            shift = self._shift(way, shots, draw)
-            return {side: each + shift for side, each in self._logits(SHIFTED[way], shots, draw).items()}
-        if key not in self.cached:
-            made = self._made(way, shots, draw)
-            goes_on = way in SHIFTED.values() and shots in (0, *self.shots[-1:])
-            sides = ("target", "home", "pool") if goes_on else ("target", "home")
-            self.cached[key] = {side: self._logits_by(made, side) for side in sides}
-        return self.cached[key]
-
-    def _logits_by(self, made: Head | list[PhotoNetwork], side: str) -> NDArray[np.float32]:
-        if isinstance(made, list):
-            assert self.blocks is not None
-            blocks, sides = self.blocks
-            return blocks.logits(made, getattr(sides, side).features)
-        weight, bias = made
-        logits: NDArray[np.float32] = getattr(self.sides, side).features @ weight.T + bias
-        return logits
-
-    def _ways(self) -> list[tuple[str, int]]:
+    def _tried(self) -> list[tuple[FittedWay, int]]:
         """Every way with its labelled photos a class, the model as it is first."""
-        able = [way for way in WAYS_TO_ADAPT if self.blocks or way not in IN_BLOCKS]
-        without = [(way, 0) for way in able if way not in WITH_LABELS]
-        shots = {way: self.shots[-1:] if way in SHIFTED else self.shots for way in able if way in WITH_LABELS}
-        return without + [(way, k) for way, numbers in shots.items() for k in numbers]
+        able = [each for each in FITTED_WAYS if self.blocks or not each.way.in_blocks]
+        without = [(each, 0) for each in able if not each.way.takes_labels]
+        shots = {each: self.shots[-1:] if each.way.moves else self.shots for each in able if each.way.takes_labels}
+        return without + [(each, k) for each, numbers in shots.items() for k in numbers]
+
+    def _answers(self, advance: Advance) -> dict[tuple[FittedWay, int], dict[ScoredSide, list[NDArray[np.int64]]]]:
+        """What every way that is tried answers about the scored photos of each side, in each draw.
+
+        What a way comes to is used at once for the one that goes on from it, and not kept: networks are large.
+        """
+        classes = {"target": self._material.classes, "home": np.arange(len(self.sides.had))}
+        said = {tried: {side: list[NDArray[np.int64]]() for side in SCORED} for tried in self._tried()}
+
+        def note(tried: tuple[FittedWay, int], logits: Mapping[ScoredSide, NDArray[np.float32]]) -> None:
+            for side in SCORED:
+                said[tried][side].append(likeliest(logits[side], classes[side]))
+            advance(1)
+
+        for each, shots in said:
+            if isinstance(each, ClassShares):
+                continue
+            goes_on = [one for one, k in said if isinstance(one, ClassShares) and one.of == each and k == shots]
+            for draw in range(self.config.adaptation.draws if shots else 1):
+                fitted = each.fit(self._material, shots, draw)
+                logits = {side: fitted.logits(side) for side in SCORED}
+                note((each, shots), logits)
+                for one in goes_on:
+                    shift = one.shift(fitted, self._material, shots)
+                    note((one, shots), {side: logits[side] + shift for side in SCORED})
+        return said
 
     def _measured(self, advance: Advance) -> tuple[Way, ...]:
         """Every way with its scores on both sides."""
-        ways, k = self._ways(), len(self.sides.had)
-        classes = {"target": np.unique(self.target.y), "home": np.arange(k)}
-        before, measured = dict[str, NDArray[np.int64]](), []
-        for way, shots in ways:
-            said: dict[str, list[NDArray[np.int64]]] = {"target": [], "home": []}
-            for draw in range(self.config.adaptation.draws if shots else 1):
-                logits = self._logits(way, shots, draw)
-                for side in said:
-                    said[side].append(likeliest(logits[side], classes[side]))
-                advance(1)
-            before = before or {side: answers[0] for side, answers in said.items()}
+        said, k = self._answers(advance), len(self.sides.had)
+        unchanged = next(iter(said.values()))
+        measured = []
+        for (each, shots), answers in said.items():
             scores = {
-                side: judged(said[side], before[side], getattr(self.sides, side), k, len(ways) - 1) for side in said
+                side: judged(answers[side], unchanged[side][0], getattr(self.sides, side), k, len(said) - 1)
+                for side in SCORED
             }
-            measured.append(Way(way=way, shots=shots, draws=len(said["home"]), **scores))
+            measured.append(Way(way=each.way.name, shots=shots, draws=len(answers["home"]), **scores))
         return tuple(measured)
 
     def results(self, paths: AdaptPaths, progress: Progress) -> AdaptResults:
@@ -290,7 +251,7 @@ class _Adaptation:
             for part in (~target.is_scored, target.is_scored)
         )
         with progress.step(
-            "adapt", sum(self.config.adaptation.draws if k else 1 for _, k in self._ways()), "models"
+            "adapt", sum(self.config.adaptation.draws if k else 1 for _, k in self._tried()), "models"
         ) as advance:
             measured = self._measured(advance)
         return AdaptResults(
@@ -310,29 +271,22 @@ class _Adaptation:
             paths=paths,
         )
 
-    def save(self, folder: Path) -> None:
+    def save(self, way: WayToAdapt, folder: Path) -> None:
         """Write the model of one way; that with labels learns from the most shots, in their first draw."""
-        asked, seen = str(self.config.adaptation.save), self.target.pool["sha256"]
-        shots = self.shots[-1] if asked in WITH_LABELS else 0
-        if shots and asked not in SHIFTED:  # shares are told by the whole pool
-            seen = seen.gather(_drawn(self.sides.pool, shots, self._seed, 0))
-        way = asked
+        shots = self.shots[-1] if way.takes_labels else 0
+        seen, told = self.target.pool["sha256"], way.name
+        if shots and not way.moves:  # shares are told by the whole pool
+            seen = seen.gather(drawn(self.sides.pool, shots, self._material.seed, 0))
         if shots:
-            ends = (", last blocks" * (asked in IN_BLOCKS), ", class shares" * (asked in SHIFTED))
-            way = f"{shots} labelled photos a class{''.join(ends)}"
-        contract = adapted_contract(self.recognizer.contract, way, self.target.name, seen)
-        made = self._made(asked, shots, 0)
-        if isinstance(made, list):
-            export_model(made, contract, folder)
+            ends = (", last blocks" * way.in_blocks, ", class shares" * (way.moves is not None))
+            told = f"{shots} labelled photos a class{''.join(ends)}"
+        before = self.recognizer.contract
+        contract = adapted_contract(before, told, self.target.name, seen)
+        fitted = next(each for each in FITTED_WAYS if each.way == way).fit(self._material, shots, 0)
+        if isinstance(fitted, TaughtBlocks):
+            export_model(fitted.networks, contract, folder)
             return
-        if SHIFTED.get(asked, asked) in FITTED_ANEW:  # needs no temperature, but the file divides by the one it has
-            temperature = np.float32(self.recognizer.contract.temperature)
-            made = made[0] * temperature, made[1] * temperature
-        self.model.save(self._name, made, contract, folder)
-
-
-def _drawn(pool: Side, shots: int, seed: int, draw: int) -> NDArray[np.int64]:
-    """Places of so many photos of each class of the pool."""
-    rng = np.random.default_rng((seed, shots, draw))
-    classes = np.unique(pool.y)
-    return np.concatenate([rng.choice(np.flatnonzero(pool.y == label), shots, replace=False) for label in classes])
+        # A head that was fitted anew needs no temperature, but the file divides by the one it has.
+        ratio = np.float32(before.temperature / fitted.temperature)
+        weight, bias = fitted.head
+        self.model.save(self._name, (weight * ratio, bias * ratio), contract, folder)

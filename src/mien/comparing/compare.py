@@ -27,6 +27,7 @@ from mien.settings.budget import Budget
 from mien.settings.compare import CompareSettings
 from mien.settings.run import RunConfig
 from mien.settings.toml import read_toml, write_toml
+from mien.settings.unread import refuse_unread
 from mien.significance import fewest_pairs
 from mien.system.leftovers import is_free, made_by, remove_partials, take_back, undone_if_stopped
 from mien.training.recipes import views_of
@@ -111,6 +112,8 @@ def compare_arms(
 
 def _checked(config: CompareSettings) -> _Comparison:
     arms = parse_arms(config.comparison.all_arms)
+    recipes = (arm.settings.get("recipe", config.comparison.recipe) for arm in arms)
+    refuse_unread(recipes, config.budget, config.computing)
     primary = primary_contrast(config.comparison.contrast, len(arms))
     parse_shares(config.division.split)
     decided = config.decisions.corrections

@@ -8,6 +8,7 @@ from mien.metrics import Interval, Verdict
 from mien.results.document import Document
 from mien.results.record import Record, about
 from mien.settings.adapt import AdaptSettings
+from mien.settings.ways import AS_IT_IS, WayToAdapt, way_called
 
 __all__ = ["AdaptPaths", "AdaptResults", "LeftOut", "SideScores", "Way"]
 
@@ -32,6 +33,16 @@ class Way(Record):
     draws: Annotated[int, about("How often these were drawn.")]
     target: Annotated[SideScores, about("On the target.")]
     home: Annotated[SideScores, about("On the study's validation photos.")]
+
+    @property
+    def described(self) -> WayToAdapt:
+        """What kind of way it is."""
+        return way_called(self.way)
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether this is the model as it is."""
+        return self.described == AS_IT_IS
 
 
 class LeftOut(Record):

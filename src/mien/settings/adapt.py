@@ -1,4 +1,4 @@
-"""What is adapted to what, and the ways there are."""
+"""What is adapted to what, and what is measured and written."""
 
 from __future__ import annotations
 
@@ -12,24 +12,9 @@ from mien.settings.choices import check_choice, check_range
 from mien.settings.columns import Columns
 from mien.settings.division import Randomness
 from mien.settings.target import ClassMap
+from mien.settings.ways import WAYS_TO_ADAPT, WayToAdapt, way_called
 
-__all__ = ["IN_BLOCKS", "SHIFTED", "WAYS_TO_ADAPT", "WITH_LABELS", "AdaptSettings", "Adaptation"]
-
-IN_BLOCKS = ("blocks, self-taught", "blocks", "blocks, shares")
-"""Ways to adapt that only a fine-tuned network has: its last blocks learn on."""
-WITH_LABELS = ("labels", "labels, shares", "blocks", "blocks, shares")
-"""Ways to adapt that learn from labelled photos of the target."""
-SHIFTED = {"class shares": "as it is", "labels, shares": "labels", "blocks, shares": "blocks"}
-"""Ways that move another's answers to the class shares that these suggest."""
-WAYS_TO_ADAPT = (
-    "as it is",
-    "class shares",
-    "statistics",
-    "made alike",
-    "self-training",
-    "blocks, self-taught",
-    *WITH_LABELS,
-)
+__all__ = ["AdaptSettings", "Adaptation"]
 
 
 def _whole_numbers(kind: object, tokens: tuple[Token, ...]) -> tuple[int, ...]:
@@ -65,7 +50,12 @@ class Adaptation:
             raise ConfigError("--shots: give numbers of labelled photos per class, as in 0,1,2,5,10,20")
         check_range("--draws", self.draws, 1, None)
         if self.save is not None:
-            check_choice("save", self.save, WAYS_TO_ADAPT[1:])
+            check_choice("save", self.save, tuple(way.name for way in WAYS_TO_ADAPT[1:]))
+
+    @property
+    def saved(self) -> WayToAdapt | None:
+        """The way whose model is written; None for none."""
+        return None if self.save is None else way_called(self.save)
 
 
 @dataclass(frozen=True, kw_only=True)

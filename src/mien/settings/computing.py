@@ -19,8 +19,8 @@ class Computing:
 
     Attributes:
         device: Where to compute.
-        precision: Of the numbers that are trained with; auto takes what is faster in a few timed steps. Default: the
-            recipe's; fp32 in a comparison.
+        precision: Of the numbers that are trained with; auto goes by the processor and the kind of network. Default:
+            the recipe's; fp32 in a comparison.
         size: Side of the trained networks' input, px. Default: the recipe's.
     """
 

@@ -31,7 +31,7 @@ class TrainSettings:
         plateau_patience: epochs without improvement before it is.
         stop_patience: epochs without improvement before training ends; None trains the whole budget.
         dropout_scale: factor on the network's dropout rates, in [0, 1].
-        precision: ``auto`` is replaced by what a few timed steps show to be faster.
+        precision: ``auto`` is replaced by what ``training/precision.py`` has for the processor and the network.
         schedule: ``plateau`` lowers the learning rate when the score stands still; ``cosine`` follows the share of the
             budget that is spent, from nothing up to ``learning_rate`` and down to a hundredth of it.
         warm_up: share of the budget in which ``cosine`` rises, in [0, 1).

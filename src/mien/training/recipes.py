@@ -41,7 +41,7 @@ def resolve_run(name: str, study: StudySettings, labels: Sequence[str]) -> RunCo
     recipe = RECIPES[name]
     device, seed = device_for(study.computing.device), study.randomness.seed
     if isinstance(recipe, HeadSettings):
-        head = _head(name, recipe, study)
+        head = _head(recipe, study)
         return HeadRun(name=name, recipe=name, seed=seed, device=device, labels=tuple(labels), head=head)
     train = _asked(_fitting(name, recipe, study, device), study)
     return NetworkRun(name=name, recipe=name, seed=seed, device=device, labels=tuple(labels), train=train)
@@ -68,11 +68,8 @@ def work_of(run: RunConfig, n: int) -> tuple[int | None, str]:
             return train.members * min(limits) if limits else None, "updates"
 
 
-def _head(name: str, recipe: HeadSettings, study: StudySettings) -> HeadSettings:
+def _head(recipe: HeadSettings, study: StudySettings) -> HeadSettings:
     """With the backbone that the user asked for, at the size it was made for."""
-    members, recipes = study.training.members, study.training.recipes
-    if members > 1 and all(isinstance(RECIPES[each], HeadSettings) for each in recipes):
-        raise ConfigError(f"--members {members}: {name} is one head on frozen features; give scratch or finetune")
     recipe = replace(recipe, max_error=study.promise.max_error)
     backbone = study.training.backbone
     if backbone is None:

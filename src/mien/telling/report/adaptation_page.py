@@ -16,7 +16,7 @@ __all__ = ["write_page"]
 
 def write_page(results: AdaptResults, path: Path) -> None:
     """Write the page, whole or not at all."""
-    seen = dict.fromkeys(entry.way for entry in results.ways)
+    seen = dict.fromkeys(entry.described for entry in results.ways)
     said = "The gain of each way on the target against its gain at home; the numbers stand in the table"
     parts = [
         *(Markup("<p><strong>{}</strong></p>").format(line) for line in verdicts(results)),
@@ -24,7 +24,7 @@ def write_page(results: AdaptResults, path: Path) -> None:
         plain_page.table(way_rows(results)),
         plain_page.drawing(lambda figure: _draw(results, figure), (7.5, 4.2), said),
         Markup("<p>Each point is a way; the bars are the intervals of its change in macro-F1.</p><ul>"),
-        *(Markup("<li><b>{}</b>: {}</li>").format(way, MEANING[way]) for way in seen),
+        *(Markup("<li><b>{}</b>: {}</li>").format(way.name, MEANING[way]) for way in seen),
         Markup("</ul>"),
         *plain_page.paragraphs(doubts(results)),
     ]
@@ -36,7 +36,7 @@ def _draw(results: AdaptResults, figure: Figure) -> None:
     axes = figure.subplots()
     axes.axhline(0, color="#888", linewidth=0.8)
     axes.axvline(0, color="#888", linewidth=0.8)
-    for number, entry in enumerate(e for e in results.ways if e.way != "as it is"):
+    for number, entry in enumerate(e for e in results.ways if not e.is_unchanged):
         there, home = entry.target, entry.home
         axes.errorbar(
             there.change,

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from mien.results.adaptation import AdaptResults, SideScores, Way
-from mien.settings.adapt import SHIFTED
+from mien.settings import ways
 from mien.telling.words.numerals import count, number_word, plural, score, signed
 
 __all__ = ["MEANING", "division", "doubts", "name_of", "short_rows", "title", "verdicts", "way_rows"]
 
 MEANING = {
-    "as it is": "the model unchanged",
-    "class shares": "biases moved towards the class shares that its answers suggest (Saerens and others, 2002)",
-    "statistics": "each feature moved to the mean and spread that it has at home",
-    "made alike": "a new head, fitted to the study's training photos made like the target's",
-    "self-training": "the same, fitted to the surest half of its own answers as well",
-    "labels": "a new head, fitted to the study's photos made like the target's and to labelled photos of the target",
-    "labels, shares": "after the most labels, biases moved towards the class shares that its answers then suggest",
-    "blocks, self-taught": "the last blocks of the network taught on, half by the study's training photos made like "
+    ways.AS_IT_IS: "the model unchanged",
+    ways.CLASS_SHARES: "biases moved towards the class shares that its answers suggest (Saerens and others, 2002)",
+    ways.ALIGNED: "each feature moved to the mean and spread that it has at home",
+    ways.MADE_ALIKE: "a new head, fitted to the study's training photos made like the target's",
+    ways.SELF_TRAINING: "the same, fitted to the surest half of its own answers as well",
+    ways.LABELS: "a new head, fitted to the study's photos made like the target's and to labelled photos of the target",
+    ways.LABELS_SHARES: "after the most labels, biases moved towards the class shares that its answers then suggest",
+    ways.SELF_TAUGHT_BLOCKS: "the last blocks of the network taught on, half by the study's training photos made like "
     "the target's, half by the surest half of its own answers",
-    "blocks": "the last blocks of the network taught on, by the study's training photos made like the target's and by "
-    "labelled photos of the target",
-    "blocks, shares": "after the most labels, biases moved towards the class shares that its answers then suggest",
+    ways.BLOCKS: "the last blocks of the network taught on, by the study's training photos made like the target's and "
+    "by labelled photos of the target",
+    ways.BLOCKS_SHARES: "after the most labels, biases moved towards the class shares that its answers then suggest",
 }
 
 
@@ -42,10 +42,10 @@ def division(results: AdaptResults) -> str:
 
 def name_of(entry: Way) -> str:
     """``made alike``, ``labels: 5 a class``, or ``labels: 20, shares``."""
-    way, shots = str(entry.way), entry.shots
+    way, shots = entry.described, entry.shots
     if not shots:
-        return way
-    return f"{SHIFTED[way]}: {shots}, shares" if way in SHIFTED else f"{way}: {shots} a class"
+        return way.name
+    return f"{way.moves.name}: {shots}, shares" if way.moves else f"{way.name}: {shots} a class"
 
 
 def way_rows(results: AdaptResults) -> list[list[str]]:
@@ -81,8 +81,8 @@ def _scores(side: SideScores, has_accuracy: bool) -> list[str]:
 
 def verdicts(results: AdaptResults) -> list[str]:
     """Whether the target is new at all; which ways are better than the model as it is, without labels and with them."""
-    ways = [entry for entry in results.ways if entry.way != "as it is"]
-    sides = {"Without labels": [w for w in ways if not w.shots], "With labels": [w for w in ways if w.shots]}
+    tried = [entry for entry in results.ways if not entry.is_unchanged]
+    sides = {"Without labels": [w for w in tried if not w.shots], "With labels": [w for w in tried if w.shots]}
     known = " and ".join(results.known_collections)
     told = [f"The model, or what it is built on, was trained on photos of {known}: this is no new domain."]
     return told[: bool(known)] + [f"{name}: {_verdict(entries)}" for name, entries in sides.items() if entries]
