@@ -253,7 +253,7 @@ def test_csv_has_a_column_for_every_class(mien: Mien, photos: Path, tmp_path: Pa
         (("--fps", "0"), "--fps 0"),
         (("--max-error", "2"), "between 0 and 1"),
         (("--jsnol",), "Unknown option"),
-        (("--model", "nowhere"), "or default"),
+        (("--model", "nowhere"), "default"),
     ],
 )
 def test_slip_in_the_options_is_one_line(mien: Mien, photos: Path, options: tuple[str, ...], said: str) -> None:
@@ -278,3 +278,41 @@ def test_prediction_imports_neither_torch_nor_opencv() -> None:
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.strip() == "[]"
+
+
+# -- which classes may answer -----------------------------------------------------------------------------------------
+
+
+def test_answers_can_be_limited_to_some_classes(tmp_path: Path) -> None:
+    path, photo = model(tmp_path, thresholds=SURE, max_error=0.2), tinted(RED)
+    free, limited = (Recognizer(path, classes=classes).predict(photo) for classes in (None, ("sad", "fear")))
+    assert free.label == "anger"
+    assert free.probabilities is not None
+    assert limited.probabilities is not None
+    assert limited.label == max(("fear", "sad"), key=free.probabilities.__getitem__)
+    assert list(limited.probabilities) == ["fear", "sad"]  # in the model's order
+    ratio = free.probabilities["fear"] / free.probabilities["sad"]
+    assert limited.probabilities["fear"] / limited.probabilities["sad"] == pytest.approx(ratio, rel=1e-4)
+
+
+def test_limited_answers_promise_nothing(mien: Mien, tmp_path: Path) -> None:
+    path = model(tmp_path, thresholds=SURE, max_error=0.2)
+    assert Recognizer(path, classes=("anger", "sad")).threshold is None
+    with pytest.raises(ModelError, match="void"):
+        Recognizer(path, classes=("anger", "sad"), max_error=0.2)
+    write_files(tmp_path, {"a.png": encoded(tinted(RED))})
+    outcome = mien("predict", tmp_path / "a.png", "--model", path, "--classes", "fear, sad", "--jsonl")
+    assert set(json.loads(outcome.out)["probabilities"]) == {"fear", "sad"}
+
+
+@pytest.mark.parametrize("classes", [("joy", "sad"), ("sad",), ("sad", "sad"), ()])
+def test_classes_that_cannot_be_chosen_among_are_refused(classes: tuple[str, ...], tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="--classes"):
+        Recognizer(model(tmp_path), classes=classes)
+
+
+def test_answers_of_unproven_classes_are_flagged(tmp_path: Path) -> None:
+    recognizer = Recognizer(model(tmp_path, unproven=("anger",)))
+    red, blue = (recognizer.predict(tinted(colour)) for colour in (RED, BLUE))
+    assert (red.label, red.status, red.flags) == ("anger", "unproven", ("unproven",))
+    assert (blue.label, blue.status) == ("sad", "ok")
