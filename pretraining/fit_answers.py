@@ -115,31 +115,27 @@ def face_head(fer: tuple[FloatArray, FloatArray], scenes: Scenes | None) -> Head
     allowed = np.ones((n + m, len(ANSWERS)), bool)
     allowed[n:] = [label in OF_SCENES for label in ANSWERS]
     allowed[:n, PAIN] = np.random.default_rng(SEED).random(n) < AGAINST_PAIN
-    weight, bias = fit_soft_head(shown, wanted, STRENGTH, weights=weights, allowed=allowed)
-    return weight, with_rare_pain(answers((weight, bias), features), bias)
+    return fit_soft_head(shown, wanted, STRENGTH, weights=weights, allowed=allowed)
 
 
-def with_rare_pain(logits: FloatArray, bias: FloatArray) -> FloatArray:
-    """The biases (K,) with that of pain set so that so few of FER2013's faces (N, K) are called pain."""
-    lead = logits[:, PAIN] - np.delete(logits, PAIN, 1).max(1)
-    return bias - np.float32(np.quantile(lead, 1 - FALSE_PAIN)) * (np.arange(len(bias)) == PAIN).astype(np.float32)
-
-
-def shifted(head: Head, shares: FloatArray, by: float) -> Head:
-    """The head with answers that are so much nearer to even shares; pain, whose share nobody knows, keeps its own."""
-    weight, bias = head
+def shifted(head: Head, fer: tuple[FloatArray, FloatArray], by: float) -> Head:
+    """The head with answers that are so much nearer to even shares, and as few false answers of pain as is allowed."""
+    (weight, bias), (features, shares) = head, fer
     told = np.delete(shares.mean(0), PAIN)
-    moved = np.insert(np.log(told) - np.log(told).mean(), PAIN, 0.0)
-    return weight, (bias - by * moved).astype(np.float32)
+    bias = (bias - by * np.insert(np.log(told) - np.log(told).mean(), PAIN, 0.0)).astype(np.float32)
+    logits = answers((weight, bias), features)
+    lead = logits[:, PAIN] - np.delete(logits, PAIN, 1).max(1)
+    bias[PAIN] -= np.float32(np.quantile(lead, 1 - FALSE_PAIN))
+    return weight, bias
 
 
-def best_shift(head: Head, shares: FloatArray, watched: tuple[FloatArray, Faces]) -> float:
+def best_shift(head: Head, fer: tuple[FloatArray, FloatArray], watched: tuple[FloatArray, Faces]) -> float:
     """The shift with the best mean recall on the faces of ``PublicTest`` on which most raters agree."""
     features, faces = watched
     y = np.array([ANSWERS.index(label) if label in ANSWERS else -1 for label in CLASSES] + [-1])[consensus(faces.votes)]
 
     def mean_recall(by: float) -> float:
-        named = answers(shifted(head, shares, by), features).argmax(1)
+        named = answers(shifted(head, fer, by), features).argmax(1)
         return float(np.mean([(named[y == c] == c).mean() for c in range(len(ANSWERS)) if (y == c).any()]))
 
     return max(SHIFTS, key=mean_recall)
@@ -188,7 +184,7 @@ def out_of_fold(fer: tuple[FloatArray, FloatArray], scenes: Scenes, shift: float
     for fold in range(FOLDS):
         held_out = folds == fold
         learnt, asked = scenes.part(~held_out), scenes.part(held_out)
-        face = shifted(face_head(fer, learnt), fer[1], shift)
+        face = shifted(face_head(fer, learnt), fer, shift)
         logits["face"][held_out] = answers(face, asked.face[0])
         logits["coarse"][held_out] = answers(face, asked.face[2])
         logits["scene"][held_out] = answers(scene_head(learnt, face), np.c_[asked.whole[0], asked.face[0]])
@@ -224,16 +220,16 @@ def sureness_on_strangers(
     """Temperature and promises of a head that knows FER2013 alone, on faces of six-emotions in the shared classes."""
     chosen = np.isin(scenes.y, [ANSWERS.index(label) for label in SHARED])
     shown, y, groups = scenes.face[0][chosen], scenes.y[chosen], scenes.groups[chosen]
-    logits = answers(shifted(face_head(fer, None), fer[1], shift), shown).astype(np.float64)
+    logits = answers(shifted(face_head(fer, None), fer, shift), shown).astype(np.float64)
     temperature = fit_temperature(logits, y)
     probs = softmax(logits / temperature)
     thresholds: list[Threshold] = []
     for max_error in ERRORS:
-        found = threshold_for(max_error, probs, y, groups)
-        if found and (not thresholds or found[0] != thresholds[-1].probability):
-            thresholds.append(Threshold(max_error, *found))
-    found = score(y, probs.argmax(1), ANSWERS, groups=groups)
-    told = _scores(found) | {"ece": expected_calibration_error(probs, y), "images": found.n}
+        kept = threshold_for(max_error, probs, y, groups)
+        if kept and (not thresholds or kept[0] != thresholds[-1].probability):
+            thresholds.append(Threshold(max_error, *kept))
+    scores = score(y, probs.argmax(1), ANSWERS, groups=groups)
+    told = _scores(scores) | {"ece": expected_calibration_error(probs, y)}
     return temperature, {"thresholds": [asdict(each) for each in thresholds], **told}
 
 
@@ -256,8 +252,8 @@ def main() -> None:
     learnt, shares = taught(parts["train"])
     fer = (shown["train"][learnt], shares[learnt])
     even = face_head(fer, scenes)
-    shift = best_shift(even, fer[1], (shown["public"], parts["public"]))
-    face = shifted(even, fer[1], shift)
+    shift = best_shift(even, fer, (shown["public"], parts["public"]))
+    face = shifted(even, fer, shift)
     temperature, strangers = sureness_on_strangers(fer, scenes, shift)
     about: dict[str, Any] = {
         "labels": ANSWERS,
@@ -323,12 +319,14 @@ def _write(about: dict[str, Any], fitted: tuple[Scenes, Head], opened: Any, fold
             **{name: strangers[name] for name in ("images", "macro_f1", "interval", "accuracy", "ece")},
             "recall": {label: strangers["per_class"][label]["recall"] for label in SHARED},
         },
+        unproven=tuple(label for label in ANSWERS if label not in SHARED),
         backbones=tuple(Origin(each.name, each.licence, each.sha256) for each in streams.backbones),
         collections=tuple(dict.fromkeys([*photos.names, *(c for each in streams.backbones for c in each.collections)])),
         training_hashes=seen.union(*(each.training_hashes for each in streams.backbones)),
         mien_version=__version__,
     )
     write_shipped("default@2", assembled(streams.backbones, contract.views, heads, folder), contract)
+    about["collections"] = contract.collections
     shipped("default.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
 

@@ -32,6 +32,7 @@ no less (Touvron et al., "Fixing the train-test resolution discrepancy", 2019)."
 FROZEN = 2
 """Stages that stay as they are, with the layer before them."""
 BATCH, PEAK_RATE, HEAD_RATE, WEIGHT_DECAY, CLIP, EMA_DECAY = 128, 5e-4, 4.0, 0.05, 2.0, 0.998
+EPOCHS = 12
 RARITY = 0.3
 """A face counts as (mean count / count of its class) to this power, so that the rare classes are learnt at all."""
 
@@ -161,7 +162,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--weights", type=Path, default=shipped("expression.safetensors"), help="version 1")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
