@@ -8,12 +8,24 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mien.errors import LabelError
 
-__all__ = ["NOTHING_CHOSEN", "SYNONYMS", "LabelChoices", "LabelMap", "canonical", "match_labels", "usual_choices"]
+__all__ = [
+    "NOTHING_CHOSEN",
+    "SYNONYMS",
+    "LabelChoices",
+    "LabelMap",
+    "canonical",
+    "class_indices",
+    "match_labels",
+    "usual_choices",
+]
 
 SYNONYMS: dict[str, tuple[str, ...]] = {
     "anger": ("angry", "mad", "an", "rage"),
@@ -68,24 +80,46 @@ class LabelMap:
     """How the classes of a target set answer to those of a model.
 
     Attributes:
+        model: the model's classes, in its order.
         matched: target class → model class.
-        kinds: target class → ``"exact"``, ``"synonym"``, ``"given"`` by a person alone, or ``"merged"`` where several
-            target classes answer to one model class.
         extra: target classes the model does not know, in the target's order.
-        missing: model classes without a counterpart in the target, in the model's order.
         dropped: target classes that a person left out, in the target's order.
     """
 
+    model: tuple[str, ...]
     matched: dict[str, str]
-    kinds: dict[str, str]
     extra: tuple[str, ...]
-    missing: tuple[str, ...]
     dropped: tuple[str, ...] = ()
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """Target class → ``"exact"``, ``"synonym"``, ``"given"`` by a person alone, or ``"merged"`` where several
+        target classes answer to one model class.
+        """
+        return {name: _kind(name, self.matched) for name in self.matched}
 
     @property
     def shared(self) -> tuple[str, ...]:
         """The model classes that occur in the target, each once, in order of first appearance."""
         return tuple(dict.fromkeys(self.matched.values()))
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Model classes without a counterpart in the target, in the model's order."""
+        return tuple(label for label in self.model if label not in self.shared)
+
+    def among(self, present: Iterable[str]) -> LabelMap:
+        """The same of some of the target's classes, such as those that have a photo which can be read.
+
+        Raises:
+            LabelError: if none of them is shared.
+        """
+        names = set(present)
+        matched = {name: label for name, label in self.matched.items() if name in names}
+        if not matched:
+            raise _none_shared(self.model, sorted(names))
+        extra, dropped = (tuple(name for name in each if name in names) for each in (self.extra, self.dropped))
+        return LabelMap(self.model, matched, extra, dropped)
 
 
 NOTHING_CHOSEN = LabelChoices()
@@ -117,18 +151,10 @@ def match_labels(
         if answers:
             matched[name] = answers[0]
     if not matched:
-        raise LabelError(
-            f"no class is shared: the model knows {', '.join(model_labels)}; the target has "
-            f"{', '.join(target_labels)}. Rename the target's class folders to the model's classes, or {MAP_THEM}."
-        )
+        raise _none_shared(model_labels, target_labels)
     dropped = tuple(name for name in target_labels if name in choices.drop)
-    return LabelMap(
-        matched=matched,
-        kinds={name: _kind(name, matched) for name in matched},
-        extra=tuple(name for name in target_labels if name not in matched and name not in dropped),
-        missing=tuple(label for label in model_labels if label not in matched.values()),
-        dropped=dropped,
-    )
+    extra = tuple(name for name in target_labels if name not in matched and name not in dropped)
+    return LabelMap(tuple(model_labels), matched, extra, dropped)
 
 
 def usual_choices(model_labels: Sequence[str], target_labels: Iterable[str]) -> LabelChoices:
@@ -136,6 +162,26 @@ def usual_choices(model_labels: Sequence[str], target_labels: Iterable[str]) -> 
     found = {name: _answers(name, model_labels, NOTHING_CHOSEN) for name in target_labels}
     classes = {name: answers[0] for name, answers in found.items() if len(answers) == 1}
     return LabelChoices(classes, unknown=tuple(name for name in found if name not in classes))
+
+
+def class_indices(
+    names: Iterable[str], labels: Sequence[str], matched: Mapping[str, str] | None = None
+) -> NDArray[np.int64]:
+    """Places (N,) of classes in an order of labels.
+
+    Args:
+        names: N classes.
+        matched: what stands for a class in ``labels``; equal names where it says nothing.
+    """
+    place, other = {label: i for i, label in enumerate(labels)}, matched or {}
+    return np.fromiter((place[other.get(name, name)] for name in names), np.int64)
+
+
+def _none_shared(model_labels: Sequence[str], target_labels: Sequence[str]) -> LabelError:
+    return LabelError(
+        f"no class is shared: the model knows {', '.join(model_labels)}; the target has "
+        f"{', '.join(target_labels)}. Rename the target's class folders to the model's classes, or {MAP_THEM}."
+    )
 
 
 def _answers(name: str, model_labels: Sequence[str], choices: LabelChoices) -> list[str]:

@@ -47,7 +47,7 @@ from mien.evaluation.predictions import predict_rows, score_rows, write_predicti
 from mien.evaluation.robustness import measure_robustness
 from mien.evaluation.shift import score_target
 from mien.evaluation.sureness import measure_sureness
-from mien.labels import NOTHING_CHOSEN, LabelChoices, match_labels
+from mien.labels import NOTHING_CHOSEN, LabelMap, match_labels
 from mien.metrics import RESAMPLES
 from mien.progress import Progress
 from mien.recognizer import Recognizer
@@ -118,7 +118,7 @@ class OpenStudy:
     config: StudySettings
     data: Collection
     target: Collection | None
-    choices: LabelChoices
+    label_map: LabelMap | None
     corrections: Corrections | None
     runs: tuple[RunConfig, ...]
     prepared: Prepared
@@ -150,9 +150,10 @@ def open_study(
     target = open_collection([elsewhere], taken=data.names, least_labels=1) if elsewhere else None
     runs = tuple(resolve_run(name, config, data.labels) for name in dict.fromkeys(config.training.recipes))
     choices = read_class_map(Path(class_map)) if class_map else NOTHING_CHOSEN
+    label_map = None
     if target:
         check_named(choices, target.labels)
-        match_labels(data.labels, target.labels, choices)
+        label_map = match_labels(data.labels, target.labels, choices)
     undo = _open_folder(config, folder, corrections, resume=resume)
     clock = Clock()
     views = [view for run in runs for view in views_of(run)]
@@ -168,7 +169,7 @@ def open_study(
         undo()
         raise
     photos = LabelledPhotos(data.names, prepared.of(data), prepared.pixels, data.labels, folder / "features")
-    return OpenStudy(config, data, target, choices, corrections, runs, prepared, photos, folder, clock, progress)
+    return OpenStudy(config, data, target, label_map, corrections, runs, prepared, photos, folder, clock, progress)
 
 
 def _divide(prepared: Prepared, data: Collection, config: StudySettings, folder: Path) -> Prepared:
@@ -322,7 +323,7 @@ def score_tested(study: OpenStudy, trained: TrainResults, data: ExaminedAudit) -
         answers[run.name] = _predict(study, run, ["test"], study.photos.manifest)
         test = score_rows(answers[run.name], labels)
         elsewhere = _target_predictions(study, run)
-        target = score_target(elsewhere, labels, test, study.choices) if elsewhere is not None else None
+        target = score_target(elsewhere, labels, test, study.label_map) if elsewhere is not None else None
         runs[run.name] = TestedRun(**asdict(trained.runs[run.name]), test=test, target=target)
     recognizer, answered = Recognizer(study.folder / "runs" / selected), answers[selected]
     photos = (recognizer, study.prepared.pixels, study.photos.split("test"))

@@ -29,7 +29,7 @@ from mien.errors import WorkFailedError
 from mien.evaluation.altering import Views
 from mien.evaluation.causes import like_the_target
 from mien.evaluation.predictions import view_batches
-from mien.labels import LabelMap
+from mien.labels import LabelMap, class_indices
 from mien.progress import Advance, Progress
 from mien.recognizer import Recognizer
 from mien.settings.training import HeadSettings
@@ -121,7 +121,7 @@ def read_target(
     are_crops = "face_head" in model.heads and bool((of_crops.mean() or 0) > 0.5)  # type: ignore[operator]
     kept = rows.filter(of_crops == are_crops) if "face_head" in model.heads else rows
     kept = with_split_group(kept)
-    y = np.array([recognizer.labels.index(label_map.matched[label]) for label in kept["label"]], np.int64)
+    y = class_indices(kept["label"], recognizer.labels, label_map.matched)
     is_scored = _halved(kept, seed)
     if min(is_scored.sum(), (~is_scored).sum()) < LEAST:
         raise WorkFailedError(
@@ -155,8 +155,7 @@ def open_sides(
         head: the settings of the head that is replaced.
     """
     train, val = (_of_kind(own.manifest.filter(pl.col("split") == split), model, target) for split in ("train", "val"))
-    place = {label: i for i, label in enumerate(recognizer.labels)}
-    y, y_val = (np.array([place[label] for label in rows["label"]], np.int64) for rows in (train, val))
+    y, y_val = (class_indices(rows["label"], recognizer.labels) for rows in (train, val))
     framed = "crop" if target.are_crops else ""
     assert head.strength is not None
     n = (3 if head.mirrored else 2) * len(train) + len(val) + len(target.rows)
@@ -173,7 +172,7 @@ def open_sides(
             Side(_features(model, home, False, advance), y_val, val["split_group"].to_numpy()),
             whole.part(~target.is_scored),
             whole.part(target.is_scored),
-            np.bincount(y, minlength=len(place)) / len(y),
+            np.bincount(y, minlength=len(recognizer.labels)) / len(y),
         )
 
 

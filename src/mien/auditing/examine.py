@@ -15,6 +15,7 @@ from mien.data.reading.pixels import Pixels
 from mien.data.sources.collection import Collection
 from mien.data.tables.counts import count_audit
 from mien.errors import MissingExtraError
+from mien.labels import class_indices
 from mien.progress import Progress
 from mien.results.audit import DoubtfulLabel, DoubtfulLabels, ExaminedAudit, Leakage, Shortcuts
 
@@ -124,7 +125,7 @@ def _with_doubts(
     from mien.auditing.doubts import FOLDS, doubt_labels
 
     labels = sorted(set(photos["label"]))
-    y = photos["label"].replace_strict({name: i for i, name in enumerate(labels)}, return_dtype=pl.Int64).to_numpy()
+    y = class_indices(photos["label"], labels)
     if reason := _too_few(photos, "near_group"):
         return manifest, DoubtfulLabels(reason=reason)
     with progress.step("judge labels", None, "folds"):

@@ -13,6 +13,7 @@ from mien.comparing.arms import Arm
 from mien.comparing.growth import extrapolated
 from mien.comparing.plan import PairPlan
 from mien.comparing.run import Finished
+from mien.labels import class_indices
 from mien.metrics import confusion_matrix, macro_f1
 from mien.results.comparison import ArmScores, Axis, ClassChange, Contrast, Curve, Curves, SizeCurve, SizePoint
 from mien.significance import Estimate, Pair, estimate, holm, needed, paired, verdict
@@ -142,8 +143,7 @@ def _pairs(
 
 
 def _truth(plan: PairPlan, labels: Sequence[str]) -> NDArray[np.int64]:
-    place = {label: i for i, label in enumerate(labels)}
-    return np.array([place[name] for name in plan.split("test")["label"]], np.int64)
+    return class_indices(plan.split("test")["label"], labels)
 
 
 def _macro_f1(run: Finished, plan: PairPlan, labels: Sequence[str]) -> float:

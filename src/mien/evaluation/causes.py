@@ -19,6 +19,7 @@ from mien.data.reading.pixels import Pixels
 from mien.data.reading.preprocess import View
 from mien.evaluation.altering import Views, resized, saved_as_jpeg
 from mien.evaluation.predictions import view_batches
+from mien.labels import class_indices
 from mien.metrics import Difference, Interval, balance_difference, confusion_matrix, macro_f1, paired_difference
 from mien.recognizer import Recognizer
 from mien.results.target import Causes, Effect, JpegQuality, Move, TargetScores
@@ -73,7 +74,7 @@ def find_causes(
         return None
     setting = _Setting(recognizer.contract.views, _domain(rows), _domain(shared))
     labels = list(recognizer.labels)
-    y = np.array([labels.index(label) for label in rows["label"]], dtype=np.int64)
+    y = class_indices(rows["label"], labels)
     groups, k = rows["split_group"].to_numpy(), len(labels)
     plain = _answers(recognizer, pixels, rows, setting, [])
     moves = {name: move for name, move in MOVES.items() if _differs(name, setting)}
@@ -163,9 +164,7 @@ def _domain(rows: pl.DataFrame) -> _Domain:
 
 def _shares(target: pl.DataFrame, names: Mapping[str, str], labels: list[str]) -> NDArray[np.float64]:
     """The target's share (K,) of each class of the model."""
-    counts = np.zeros(len(labels))
-    for label, n in target["label"].value_counts().iter_rows():
-        counts[labels.index(names[label])] += n
+    counts = np.bincount(class_indices(target["label"], labels, names), minlength=len(labels))
     return np.asarray(counts / counts.sum())
 
 

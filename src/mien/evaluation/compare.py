@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import polars as pl
 
 from mien.evaluation.predictions import probabilities
+from mien.labels import class_indices
 from mien.metrics import Difference, paired_difference
 from mien.results.scores import RunComparison
 
@@ -32,9 +32,8 @@ def compare_runs(
 
 
 def _difference(first: pl.DataFrame, second: pl.DataFrame, labels: Sequence[str]) -> Difference:
-    place = {label: i for i, label in enumerate(labels)}
     return paired_difference(
-        np.array([place[name] for name in first["label"]]),
+        class_indices(first["label"], labels),
         probabilities(first, labels).argmax(1),
         probabilities(second, labels).argmax(1),
         len(labels),

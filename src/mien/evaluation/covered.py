@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from mien.data.reading.pixels import Pixels
 from mien.data.reading.preprocess import View
 from mien.evaluation.predictions import view_batches
+from mien.labels import class_indices
 from mien.metrics import score
 from mien.recognizer import Recognizer
 from mien.results.behaviour import Covered, IntervalScore
@@ -51,7 +52,7 @@ def score_covered(recognizer: Recognizer, pixels: Pixels, rows: pl.DataFrame, ch
 
 def _score(recognizer: Recognizer, pixels: Pixels, rows: pl.DataFrame, covers: tuple[str, ...]) -> IntervalScore:
     labels = list(recognizer.labels)
-    y = np.array([labels.index(label) for label in rows["label"]], dtype=np.int64)
+    y = class_indices(rows["label"], labels)
     answers = []
     for batch, views in view_batches(recognizer, pixels, rows):
         for view in recognizer.contract.views:

@@ -77,13 +77,12 @@ def evaluate(
     test = scores_of_test_split(path, recognizer.labels)
     sources = [_open(spec, options.columns) for spec in specs]
     check_named(options.choices, _labels(sources))
-    for source in sources:
-        match_labels(recognizer.labels, source.labels, options.choices)
+    label_maps = [match_labels(recognizer.labels, source.labels, options.choices) for source in sources]
     targets = {}
-    for i, source in enumerate(sources):
+    for i, (source, label_map) in enumerate(zip(sources, label_maps, strict=True)):
         target = _read(recognizer, source, folder and folder / str(i), options, progress)
         predictions = _predict(recognizer, target, source.name, progress)
-        scored = score_target(predictions, recognizer.labels, test, options.choices)
+        scored = score_target(predictions, recognizer.labels, test, label_map)
         targets[source.spec] = describe_target(
             scored, recognizer, predictions, test=test, collection=source, target=target, own=own
         )

@@ -13,6 +13,7 @@ from mien.data.reading.pixels import Pixels
 from mien.data.tables.prepare import Prepared
 from mien.errors import OutputError
 from mien.evaluation.predictions import photos_of_study, view_batches
+from mien.labels import class_indices
 from mien.metrics import score
 from mien.models.artifact import model_path, whole_model, write_model
 from mien.recognizer import Recognizer
@@ -61,7 +62,7 @@ def export(model: str, out: Path, precision: StoredPrecision) -> ExportResults:
 
 def _compared(before: Recognizer, after: Recognizer, photos: Prepared) -> Lost:
     labels, rows = list(before.labels), photos.manifest.filter(pl.col("split") == "val").sort("sha256")
-    y = np.array([labels.index(label) for label in rows["label"]], dtype=np.int64)
+    y = class_indices(rows["label"], labels)
     logits, seconds = zip(*(_timed(each, rows, photos.pixels) for each in (before, after)), strict=True)
     scores = [score(y, each.argmax(1), labels, groups=rows["split_group"].to_numpy()) for each in logits]
     return Lost(

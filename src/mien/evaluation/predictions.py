@@ -13,6 +13,7 @@ from mien import metrics
 from mien.data.reading.pixels import Pixels
 from mien.data.tables.manifest import read_manifest
 from mien.data.tables.prepare import Prepared
+from mien.labels import class_indices
 from mien.metrics import score
 from mien.progress import Advance
 from mien.recognizer import BATCH, Recognizer
@@ -103,10 +104,9 @@ def score_rows(
     """
     every = [*labels, *extra]
     answers = list(limit) if limit is not None else list(labels)
-    place = {label: i for i, label in enumerate(every)}
-    y_true = np.array([place[(names or {}).get(name, name)] for name in predictions["label"]], dtype=np.int64)
+    y_true = class_indices(predictions["label"], every, names)
     best = probabilities(predictions, answers).argmax(1) if len(predictions) else np.zeros(0, np.int64)
-    y_pred = np.array([place[label] for label in answers], dtype=np.int64)[best]
+    y_pred = class_indices(answers, every)[best]
     return as_results(score(y_true, y_pred, every, groups=predictions["split_group"].to_numpy()))
 
 

@@ -20,6 +20,7 @@ from mien.data.reading.preprocess import Box, View, square_around
 from mien.evaluation.altering import Images, Views, resized, saved_as_jpeg
 from mien.evaluation.covered import GREY
 from mien.evaluation.predictions import view_batches
+from mien.labels import class_indices
 from mien.metrics import confusion_matrix, macro_f1, paired_difference
 from mien.recognizer import Recognizer
 from mien.results import behaviour as results
@@ -67,7 +68,7 @@ def measure_robustness(recognizer: Recognizer, pixels: Pixels, test: pl.DataFram
         return None
     rows = _some(test, recognizer.contract.views)
     labels = list(recognizer.labels)
-    y = np.array([labels.index(label) for label in rows["label"]], dtype=np.int64)
+    y = class_indices(rows["label"], labels)
     plain = _answers(recognizer, pixels, rows, lambda image, view, photo: image)
     base = float(macro_f1(confusion_matrix(y, plain, len(labels))))
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 
 import polars as pl
 
 from mien.data.sources.layout import as_split
 from mien.evaluation.predictions import score_rows
-from mien.labels import NOTHING_CHOSEN, LabelChoices, match_labels
+from mien.labels import LabelMap, match_labels
 from mien.models.artifact import HASH_LENGTH, Contract
 from mien.results.scores import Scores
 from mien.results.target import Change, LabelMatching, Reference, TargetScores
@@ -30,7 +29,7 @@ def score_target(
     predictions: pl.DataFrame,
     labels: Sequence[str],
     test: Scores | None,
-    choices: LabelChoices = NOTHING_CHOSEN,
+    label_map: LabelMap | None = None,
 ) -> TargetScores:
     """Score a target set three ways, and compare with the test split.
 
@@ -42,19 +41,26 @@ def score_target(
         predictions: of the target, with the target's own class names.
         labels: the model's classes.
         test: the scores of the test split, for the change; None where there is none.
-        choices: what a person decided of the target's classes.
+        label_map: how the target's classes answer to those; None matches them by name.
 
     Raises:
         LabelError: if no class is shared.
     """
-    label_map = match_labels(labels, sorted(set(predictions["label"])), choices)
+    present = sorted(set(predictions["label"]))
+    label_map = label_map.among(present) if label_map else match_labels(labels, present)
     predictions = predictions.filter(~pl.col("label").is_in(list(label_map.dropped)))
     names = label_map.matched
     shared_rows = predictions.filter(pl.col("label").is_in(list(names)))
     shared = [label for label in labels if label in label_map.shared]
     scores = score_rows(shared_rows, labels, names=names)
     return TargetScores(
-        labels=LabelMatching(**dataclasses.asdict(label_map)),
+        labels=LabelMatching(
+            matched=label_map.matched,
+            kinds=label_map.kinds,
+            extra=label_map.extra,
+            missing=label_map.missing,
+            dropped=label_map.dropped,
+        ),
         all=score_rows(predictions, labels, names=names, extra=label_map.extra),
         shared=scores,
         shared_limited=score_rows(shared_rows, shared, names=names, limit=shared),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mien.calibration import reliability, risk_coverage
 from mien.evaluation.predictions import probabilities
+from mien.labels import class_indices
 from mien.metrics import expected_calibration_error, wilson
 from mien.models.artifact import Contract, Threshold, laxest_within
 from mien.results.behaviour import Promise, ReliabilityBin, RiskCoverage, Sureness
@@ -32,7 +33,7 @@ def measure_sureness(contract: Contract, predictions: pl.DataFrame, names: Mappi
     known = names if names is not None else {label: label for label in labels}
     rows = predictions.filter(pl.col("label").is_in(list(known)))
     probs = probabilities(rows, labels)
-    y = np.array([labels.index(known[label]) for label in rows["label"]], dtype=np.int64)
+    y = class_indices(rows["label"], labels, known)
     curve = risk_coverage(probs, y)
     threshold = _threshold(contract)
     return Sureness(

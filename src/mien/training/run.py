@@ -22,6 +22,7 @@ from torch import nn
 from mien.calibration import fit_temperature
 from mien.data.reading.pixels import Pixels
 from mien.errors import ConfigError, WorkFailedError
+from mien.labels import class_indices
 from mien.models.artifact import HASH_LENGTH, Contract, Origin, laxest_within, least_promise
 from mien.models.backbones import Backbone, load_backbone
 from mien.models.export import export_model, joined, save_model, save_weights, with_linear_heads
@@ -85,8 +86,7 @@ class LabelledPhotos:
 
     def indices(self, rows: pl.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
         """Class indices (N,) of rows."""
-        position = {label: i for i, label in enumerate(self.labels)}
-        return np.array([position[label] for label in rows["label"]], dtype=np.int64)
+        return class_indices(rows["label"], self.labels)
 
 
 def train_run(run: RunConfig, photos: LabelledPhotos, folder: Path, *, advance: Advance) -> RunConfig:
