@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Outcome
 from mien.errors import ConfigError
 from mien.settings.budget import Budget
 from mien.settings.by_name import made, option_fields
@@ -18,6 +17,7 @@ from mien.settings.study import StudySettings, Training
 from mien.settings.training import HeadSettings
 from mien.settings.unread import refuse_unread
 from mien.training.recipes import resolve_run
+from support.outcomes import Outcome
 
 Mien = Callable[..., Outcome]
 NETWORK_OPTIONS: dict[str, object] = {
