@@ -10,8 +10,6 @@ import os
 import re
 import shutil
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -25,7 +23,6 @@ from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
 from mien.app.doors import Doors
-from mien.app.held_folder import open_folder
 from mien.app.limits import Limits
 from mien.app.own_photos import OwnPhotos, own_photo
 from mien.app.uploads import FullError, GoneError, Uploads
@@ -83,9 +80,9 @@ def call(client: httpx.Client, function: int, data: list[Any], session: str = "q
 
 
 def uploads_of(server: Watched) -> Path:
-    folders = {found[1] for line in server.seen() if (found := re.search(r"'(\S*/mien-\d\w+)", line))}
+    folders = {found[1] for line in server.seen() if (found := re.search(r"'(\S*/mien-\d+-\w+)", line))}
     (folder,) = folders
-    return Path(folder)
+    return Path(folder, "uploads")
 
 
 def lying(server: Watched) -> list[Path]:
@@ -526,37 +523,6 @@ def test_picture_that_was_exchanged_is_not_read(uploads: Uploads, tmp_path: Path
     with pytest.raises(GoneError):
         uploads.take(str(secret))
     assert secret.exists()
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="folders are locked there")
-def test_folder_of_a_killed_process_is_removed_by_the_next(tmp_path: Path) -> None:
-    code = "import sys, time\nfrom pathlib import Path\nfrom mien.app.held_folder import open_folder\n"
-    code += "held = open_folder(Path(sys.argv[1]))\n(held.path / 'photo').write_bytes(b'x')\n"
-    code += "print(held.path, flush=True)\ntime.sleep(60)"
-    processes, folders = [], []
-    for _ in range(2):
-        command = [sys.executable, "-c", code, str(tmp_path)]
-        processes.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path.parent))
-        output = processes[-1].stdout
-        assert output
-        folders.append(Path(output.readline().strip()))
-    others = tmp_path / "mien-of-another", tmp_path / f"mien-1_{'0' * 16}"
-    others[0].mkdir()
-    others[1].symlink_to(others[0])
-    processes[0].kill()
-    processes[0].wait()
-    held = open_folder(tmp_path)
-    assert not folders[0].exists()
-    assert (folders[1] / "photo").exists()
-    assert held.path.stat().st_mode & 0o077 == 0
-    held.close()
-    assert not held.path.exists()
-    assert others[1].is_symlink()
-    processes[1].kill()
-    processes[1].wait()
-    for process in processes:
-        assert process.stdout
-        process.stdout.close()
 
 
 def test_own_photos_are_regular_files_in_their_folder(tmp_path: Path) -> None:

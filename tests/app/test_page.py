@@ -41,7 +41,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     allowed = (memory, "/my-faces", "/matplotlib", "/.config'", "/.cache'", "'fc-list'")
     assert not [line for line in server.seen() if not any(part in line for part in allowed)]
     assert not [path for path in server.home.rglob("*") if path.is_file() and "matplotlib" not in path.parts]
-    uploads = {found[1] for line in server.seen() if (found := re.search(rf"'(\S*{memory}\w+)", line))}
+    uploads = {found[1] for line in server.seen() if (found := re.search(rf"'(\S*{memory}[\w-]+)", line))}
     assert len(uploads) == 1
     assert not any(Path(folder).exists() for folder in uploads)
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -220,6 +221,63 @@ def test_dead_work_folders_are_removed_and_living_ones_are_not(tmp_path: Path, d
         assert list(tmp_path.iterdir()) == [living]
         remove_dead(tmp_path)
         assert living.is_dir()
+
+
+def test_a_folder_in_memory_is_one_like_the_others(tmp_path: Path) -> None:
+    memory = tmp_path / "memory"
+    with work_folder(tmp_path, memory=memory) as folder:
+        assert folder.parent == tmp_path  # there is no such place
+    memory.mkdir()
+    with work_folder(tmp_path, memory=memory) as folder:
+        assert folder.parent == memory
+        assert folder.stat().st_mode & 0o777 == 0o700
+        remove_dead(memory)
+        assert folder.is_dir()
+    assert list(tmp_path.iterdir()) == [memory]
+    assert list(memory.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["app", "predict", "schema"])
+def test_every_command_removes_dead_work_folders(
+    mien: Mien, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, dead: Path, command: str
+) -> None:
+    """Wherever these may be, and before it does anything else; a service too, without a file opened to write."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    mien(command, *{"app": ["--port", 0], "predict": [tmp_path / "nowhere"], "schema": []}[command])
+    assert not dead.exists()
+
+
+def test_looking_for_dead_work_folders_writes_nothing(tmp_path: Path, dead: Path) -> None:
+    code = (
+        "import os, sys\nfrom pathlib import Path\nfrom mien.system.scratch import remove_dead\nwritten = []\n"
+        "def note(event, args):\n"
+        "    if event == 'open' and args[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT): written.append(args[0])\n"
+        "sys.addaudithook(note)\nremove_dead()\nprint(written)"
+    )
+    with work_folder(tmp_path) as living:
+        dead.mkdir()
+        (dead / "in-use.lock").touch()
+        environment = os.environ | {"TMPDIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+        done = subprocess.run([sys.executable, "-B", "-c", code], env=environment, capture_output=True, text=True)
+        assert (done.stdout.strip(), done.stderr) == ("[]", "")
+        assert list(tmp_path.iterdir()) == [living]
+
+
+def test_the_folder_of_a_killed_process_is_removed_by_the_next(tmp_path: Path) -> None:
+    code = "from pathlib import Path\nfrom mien.system.scratch import work_folder\n"
+    code += "with work_folder(memory=Path(sys.argv[1])) as folder:\n    (folder / 'photo').touch()\n    pause()"
+    killed, living = processes = [begin(code, tmp_path) for _ in range(2)]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "here\n"
+    killed.kill()
+    killed.communicate()
+    with work_folder(tmp_path) as folder:
+        (other,) = set(tmp_path.iterdir()) - {folder}
+        assert str(living.pid) in other.name
+        assert (other / "photo").exists()
+    living.kill()
+    living.communicate()
 
 
 def linked(dead: Path, tmp_path: Path) -> Path:

@@ -8,19 +8,20 @@ import re
 import signal
 import socket
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import uvicorn
 from fastapi import FastAPI
 
 from mien.app.batching import Batcher
 from mien.app.connections import ACCEPTED_AT_ONCE, Admission, listen_deeper, most_connections, protocol_of
-from mien.app.held_folder import open_folder
 from mien.app.limits import Limits
 from mien.app.rare_logs import bound_logs
 from mien.app.service import LOCAL, make_service
 from mien.app.uploads import Uploads
 from mien.errors import ConfigError
 from mien.recognizer import Recognizer
+from mien.system.scratch import MEMORY, work_folder
 
 __all__ = ["check_address", "serve"]
 
@@ -68,19 +69,17 @@ def serve(
     limits = limits or Limits()
     batcher = Batcher(recognizer, most_waiting=limits.waiting)
     app = make_service(recognizer, batcher, limits=limits, token=token)
-    folder = open_folder() if has_page else None
     signal.signal(signal.SIGTERM, _leave)
-    try:
-        if folder is not None:
-            os.environ["GRADIO_TEMP_DIR"] = str(folder.path)  # gradio reads it when it is imported
+    with ExitStack() as stack:
+        if has_page:
+            folder = stack.enter_context(work_folder(memory=MEMORY)) / "uploads"
+            folder.mkdir()
+            os.environ["GRADIO_TEMP_DIR"] = str(folder)  # gradio reads it when it is imported
             from mien.app.page import mount_page
 
-            app = mount_page(app, recognizer, batcher, Uploads(folder.path), limits=limits, is_local=token is None)
+            app = mount_page(app, recognizer, batcher, Uploads(folder), limits=limits, is_local=token is None)
         admission = Admission(limits, most=most_connections(limits, has_page=has_page))
         _Server(_settings(app, host, port, admission), on_start).run()
-    finally:
-        if folder is not None:
-            folder.close()
 
 
 class _Server(uvicorn.Server):

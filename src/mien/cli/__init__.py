@@ -66,7 +66,5 @@ def main() -> None:
     with ended_by_signals(), plain_ending():
         if not {"--help", "-h", "--version"} & set(sys.argv):  # which need not wait for it
             keep_ctrl_c_from_polars()
-            # Python finds the temporary folder by writing to it, and the service writes nowhere.
-            if sys.argv[1:2] != ["app"]:
-                remove_dead()
+            remove_dead()
         app(with_new_names(sys.argv[1:]), exit_on_error=False, print_error=False)

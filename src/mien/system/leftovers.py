@@ -130,18 +130,19 @@ class Lock:
     kill leaves there stays.
     """
 
-    def __init__(self, path: Path, *, make: bool = False) -> None:
+    def __init__(self, path: Path, *, make: bool = False, read_only: bool = False) -> None:
         """Lock a regular file of this user's, and no other.
 
         Args:
             make: make it, which must not be there yet.
+            read_only: open it without the right to write, which some network file systems do not lock.
 
         Raises:
             OSError: if it is locked already, or cannot be.
         """
         if fcntl is None:
             raise OSError(f"{path}: this system has no locks of this kind")
-        flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+        flags = (os.O_RDONLY if read_only else os.O_RDWR) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
         self._file = os.open(path, flags | (os.O_CREAT | os.O_EXCL if make else 0), 0o600)
         try:
             found = os.fstat(self._file)
