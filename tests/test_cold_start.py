@@ -63,7 +63,7 @@ def test_polars_does_not_take_ctrl_c_over_wherever_it_is_imported(load: str) -> 
 
 def test_no_model_is_opened_with_threads_that_spin(tmp_path: Path) -> None:
     session, _ = open_model(model_path("default"))
-    for each in (session, FaceDetector()._session, open_session(shipped("centerface.onnx"))):
+    for each in (session, FaceDetector()._session, open_session(shipped("centerface.onnx").read_bytes())):
         assert each.get_session_options().get_session_config_entry(WAITS) == "0"
 
 

@@ -138,17 +138,20 @@ WRITES = {
     "system/files.py",
 }
 """Modules that open files to write them."""
-ELSEWHERE = {"app/page.py", "app/own_photos.py", "adapting/blocks.py", "adapting/features.py", "auditing/drawings.py"}
+ELSEWHERE = {"app/page.py", "app/own_photos.py", "auditing/drawings.py"}
 """Modules that open what Gradio stored, what was opened before, or what comes with mien."""
-BY_NAME = {"scan_parquet", "scan_csv", "read_parquet", "read_parquet_metadata", "read_csv", "scan_ndjson", "ZipFile"}
+BY_NAME = {
+    *("scan_parquet", "scan_csv", "read_parquet", "read_parquet_metadata", "read_csv", "scan_ndjson", "ZipFile"),
+    *("load_file", "torch.load", "onnx.load", "open_session"),
+}
 PAST_THE_READER = {"read_bytes", "read_text", "GzipFile", "LZMAFile", "safe_open", "copyfileobj"}
 
 
 def opens_past_the_reader(call: ast.Call) -> bool:
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
     first = ast.unparse(call.args[0]) if call.args else ""
-    if name in BY_NAME:
-        return not first.startswith(("regular(", "content", "file"))
+    if {name, ast.unparse(call.func)} & BY_NAME:
+        return not first.startswith(("regular(", "read_file(", "content", "file", "seen."))
     if name == "InferenceSession":
         return first.startswith("str(")
     if name in PAST_THE_READER:
@@ -167,6 +170,7 @@ def test_nothing_opens_a_file_past_the_reader() -> None:
     assert not found
     assert opens_past_the_reader(ast.parse("path.open('rb')", mode="eval").body)  # type: ignore[arg-type]
     assert opens_past_the_reader(ast.parse("pl.scan_csv(path)", mode="eval").body)  # type: ignore[arg-type]
+    assert opens_past_the_reader(ast.parse("safetensors.torch.load_file(path)", mode="eval").body)  # type: ignore[arg-type]
 
 
 # -- what users name -----------------------------------------------------------------------------------------------

@@ -23,8 +23,10 @@ from torch.nn import functional
 from mien.adapting.methods import Known, believed, weight_of_target
 from mien.errors import ModelError
 from mien.models.networks import PhotoNetwork, as_one
+from mien.models.seal import MAX_MODEL_BYTES
 from mien.recognizer import softmax
 from mien.settings.run import NetworkRun
+from mien.system.files import read_file
 from mien.training.finetune import FineTuned
 from mien.training.recipes import views_of
 from mien.training.run import fresh_network
@@ -61,7 +63,7 @@ class LastBlocks:
         self.networks = [fresh_network(run).eval() for _ in range(run.train.members)]
         path = folder / "model.safetensors"
         try:
-            as_one(self.networks).load_state_dict(safetensors.torch.load_file(path))
+            as_one(self.networks).load_state_dict(safetensors.torch.load(read_file(path, MAX_MODEL_BYTES)))
         except (OSError, RuntimeError, safetensors.SafetensorError) as error:
             first = str(error).split("\n", 1)[0]
             raise ModelError(f"{path}: not the weights of this run ({first}); train it again") from error

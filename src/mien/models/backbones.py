@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from mien.errors import ConfigError, MissingExtraError, ModelError
 from mien.models.artifact import HASH_LENGTH, shipped
-from mien.system.files import open_regular, read_checked, read_text, why
+from mien.system.files import open_regular, read_checked, read_text, regular, why
 
 if TYPE_CHECKING:
     from torch import nn
@@ -118,7 +118,7 @@ def _build_lite0(path: Path) -> nn.Module:
     import torch
 
     module: Any = timm.create_model("tf_efficientnet_lite0", pretrained=False)
-    stored = torch.load(path, map_location="cpu", weights_only=True)
+    stored = torch.load(regular(path), map_location="cpu", weights_only=True)
     module.load_state_dict(dict(zip(module.state_dict(), stored.values(), strict=True)))
     module.reset_classifier(0)
     return module  # type: ignore[no-any-return]
@@ -215,7 +215,7 @@ def _build_downloaded(name: str, architecture: str, path: Path, n_classes: int |
 
     try:
         module: Any = timm.create_model(architecture, pretrained=False, num_classes=n_classes)
-        module.load_state_dict(safetensors.torch.load_file(path))
+        module.load_state_dict(safetensors.torch.load_file(regular(path)))
         module.reset_classifier(0)
     except (RuntimeError, KeyError, TypeError, safetensors.SafetensorError) as error:
         raise ModelError(f"--backbone {name}: its weights do not fit timm's {architecture} ({error})") from error

@@ -19,8 +19,9 @@ from mien.data.reading.pixels import Pixels
 from mien.data.reading.preprocess import View
 from mien.models.backbones import Backbone
 from mien.models.exports import exported
+from mien.models.seal import MAX_MODEL_BYTES
 from mien.progress import Advance
-from mien.system.files import open_regular, written_whole
+from mien.system.files import open_regular, read_file, written_whole
 
 __all__ = ["FeatureCache"]
 
@@ -72,7 +73,7 @@ class FeatureCache:
     def _compute(
         self, backbone: Backbone, view: View, rows: NDArray[np.int64], advance: Advance, mirrored: bool
     ) -> Features:
-        session = open_session(self.model(backbone, view.size))
+        session = open_session(read_file(self.model(backbone, view.size), MAX_MODEL_BYTES))
         nothing, parts = session.run(None, {"pixels": np.zeros((1, view.size, view.size, 3), np.uint8)})[0], []
         for i in range(0, len(rows), BATCH):
             pixels = self._pixels.read(view, rows[i : i + BATCH])

@@ -31,6 +31,7 @@ from mien.metrics import confusion_matrix, macro_f1
 from mien.progress import Advance
 from mien.settings.budget import Budget
 from mien.settings.training import TrainSettings
+from mien.system.files import regular
 from mien.training.augment import augmentation
 from mien.training.batches import EpochOrder, PhotoBatches, TrainingSet, class_weights
 from mien.training.finetune import parameter_groups
@@ -276,7 +277,7 @@ def fit(
         trainer = _trainer(settings, device, folder, order.per_epoch, advance)
         last = checkpoints / "last.ckpt"
         if last.exists():  # Lightning draws the first order before it tells the epoch
-            order.set_epoch(torch.load(last, map_location="cpu", weights_only=True)["epoch"] + 1)
+            order.set_epoch(torch.load(regular(last), map_location="cpu", weights_only=True)["epoch"] + 1)
         before = signal_handlers()
         try:
             trainer.fit(
@@ -294,7 +295,7 @@ def fit(
             raise KeyboardInterrupt from None
         finally:
             restore_handlers(before)
-    best = torch.load(checkpoints / "best.ckpt", map_location="cpu", weights_only=True)["state_dict"]
+    best = torch.load(regular(checkpoints / "best.ckpt"), map_location="cpu", weights_only=True)["state_dict"]
     module.load_state_dict(best)
     return module.network.cpu().eval()
 

@@ -35,10 +35,12 @@ from mien.models.networks import (
     TwoStreamFeatures,
     TwoStreamNetwork,
 )
+from mien.models.seal import MAX_MODEL_BYTES
 from mien.progress import Advance, Progress
 from mien.settings.run import HeadRun, NetworkRun, RunConfig, read_run
 from mien.settings.toml import write_toml
 from mien.settings.training import HeadSettings
+from mien.system.files import read_file
 from mien.training.batches import TrainingSet
 from mien.training.features import FeatureCache
 from mien.training.finetune import FineTuned
@@ -174,7 +176,7 @@ def _head_run(run: HeadRun, photos: LabelledPhotos, folder: Path, advance: Advan
         heads.append(_face_head(run, strength, streams, y, groups=groups, temperature=sureness.temperature))
     save_weights(TwoStreamNetwork(_joined(streams.backbones), *(_linear(*head) for head in heads)), folder)
     contract = _contract(run, photos, streams.backbones, ["train"], sureness)
-    features = joined([onnx.load(path) for path in streams.models], views)
+    features = joined([onnx.load_from_string(read_file(path, MAX_MODEL_BYTES)) for path in streams.models], views)
     save_model(with_linear_heads(features, *heads), contract, folder)
     return run
 

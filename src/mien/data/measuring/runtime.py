@@ -21,19 +21,19 @@ __all__ = ["onnxruntime", "open_session"]
 
 
 def open_session(
-    model: bytes | Path, *, threads: int = 0, plans_memory: bool = True, weights: Path | None = None
+    model: bytes, *, threads: int = 0, plans_memory: bool = True, weights: Path | None = None
 ) -> onnxruntime.InferenceSession:
     """Open an ONNX model on the CPU.
 
-    Threads that wait for work sleep. By default they spin, which takes three quarters of the processor time of opening
+    Threads that wait for work sleep. By default they spin, which takes more than half of the processor time of opening
     a model and answering for one photo, slows whatever else runs on the machine, and gains nothing: 32 photos at once
     take as long or longer. The numbers are the same, for the work is divided among the threads as before.
 
     Args:
-        model: its bytes, or the file that has them.
+        model: its bytes.
         threads: cores to use; 0 lets ONNX Runtime decide.
         plans_memory: whether inputs have one shape, for which it pays to plan the use of memory.
-        weights: folder of the files that a model given as bytes leaves its weights to; None where it has them itself.
+        weights: folder of the files that the model leaves its weights to; None where it has them itself.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
