@@ -42,6 +42,11 @@ class Scores(Record):
         return self.confusion[self.labels.index(label)]
 
     @property
+    def margin(self) -> float | None:
+        """Half of what ``interval`` spans; None where there is none."""
+        return None if self.interval is None else (self.interval.high - self.interval.low) / 2
+
+    @property
     def right(self) -> int:
         """Images that were answered rightly."""
         return sum(row[i] for i, row in enumerate(self.confusion))

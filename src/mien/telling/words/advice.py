@@ -240,14 +240,11 @@ def _other_augmentation(run: TestedRun) -> str:
 
 def _sample_size(results: StudyResults) -> Advice | None:
     test = results.test
-    if test.interval is None:
-        return None
-    half = (test.interval.high - test.interval.low) / 2
-    if half <= WIDE:
+    if test.margin is None or test.margin <= WIDE:
         return None
     return Advice(
         "Hold back more test photos, if you need a sharper answer.",
-        f"With {plural(test.images, 'test photo')} the interval is about ±{score(half)}. Halving it "
+        f"With {plural(test.images, 'test photo')} the interval is about ±{score(test.margin)}. Halving it "
         f"takes about four times as many, {count(4 * test.images)}.",
     )
 

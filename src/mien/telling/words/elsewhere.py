@@ -100,10 +100,7 @@ def _other_photos(target: TargetResults) -> Advice | None:
 
 def _label_more(target: TargetResults) -> Advice | None:
     shared = target.shared
-    if shared.interval is None:
-        return None
-    half = (shared.interval.high - shared.interval.low) / 2
-    if half <= UNCERTAIN:
+    if shared.interval is None or shared.margin is None or shared.margin <= UNCERTAIN:
         return None
     return Advice(
         "Label more of these photos first.",
