@@ -73,7 +73,7 @@ LEARNERS = (
 def centres(learner: Learner) -> Floats:
     """(C, D) means of the classes, the same for all pools."""
     drawn = np.random.default_rng(99).standard_normal((CLASSES, learner.features))
-    return drawn * 0.5 / np.sqrt(learner.features / 24)
+    return np.asarray(drawn * 0.5 / np.sqrt(learner.features / 24))
 
 
 def answers(
@@ -86,7 +86,7 @@ def answers(
     weighted = seen * weight[:, None]
     ridge = weighted.T @ seen + 5 * np.eye(len(kept))
     solved = np.linalg.solve(ridge, weighted.T @ (np.eye(CLASSES)[y[~fold]] - 1 / CLASSES))
-    return (x[fold][:, kept] @ solved).argmax(1)
+    return np.asarray((x[fold][:, kept] @ solved).argmax(1))
 
 
 def folds(rng: np.random.Generator, n: int) -> Iterator[NDArray[np.bool_]]:
@@ -153,7 +153,7 @@ def row(learner: Learner, n: int, comparisons: int, processes: Workers, seed: in
     null = processes.map(partial(judged, learner, n, 0.0), seeds, chunksize=20)
     gap = processes.map(partial(judged, learner, n, learner.gap), seeds, chunksize=20)
     wrong, starred = (
-        np.mean([any(v != "cannot tell" for v in family_verdicts(family)) for family in families])
+        float(np.mean([any(v != "cannot tell" for v in family_verdicts(family)) for family in families]))
         for families in ([each.found for each in null], [each.of_classes for each in null])
     )
     first = [each.found[0] for each in gap]

@@ -24,6 +24,7 @@ from torch import nn
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
 
+from mien.data.measuring.faces import FaceDetector
 from mien.data.reading.intake import take_in
 from mien.data.reading.pixels import Pixels, PixelWriter
 from mien.data.reading.preprocess import View
@@ -121,7 +122,7 @@ def main() -> None:
         photos = unpack(source, Path(folder) / "files")
         started = time.perf_counter()
         with PixelWriter(Path(folder) / "pixels", [view], len(source.files)) as writer:
-            table = usable(take_in(source, [view], writer))
+            table = usable(take_in(source, [view], writer, FaceDetector()))
         seconds = time.perf_counter() - started
         print(f"{spec}: {len(table)} photos, read once with audit and face search in {seconds:.0f} s")
         y = np.unique(table["label"].to_numpy(), return_inverse=True)[1]

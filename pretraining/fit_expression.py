@@ -59,12 +59,13 @@ def read_faces(zip_file: str, folder: Path) -> None:
     paths = manifest.filter(pl.col("split") == "test")["path"].to_list()
     seen = manifest.filter(pl.col("split").is_in(["train", "val"]))["sha256"].to_list()
     counts = {split: len(arrays[split][f"{split}_y"]) for split in ("train", "val")}
-    np.savez(folder / "test.npz", **arrays["test"])
+    np.savez(folder / "test.npz", **arrays["test"])  # type: ignore[arg-type]  # names of arrays, none of which is allow_pickle
     backbone = load_backbone().module
     safetensors.torch.save_file(halved(backbone.state_dict()), folder / "imagenet.safetensors")
     about = {"labels": labels, "test_paths": paths, "seen": sorted({sha[:HASH_LENGTH] for sha in seen})} | counts
     (folder / "about.json").write_text(json.dumps(about), encoding="utf-8")
-    np.savez(folder / "faces.npz", **arrays["train"], **arrays["val"])  # last: it says that all is there
+    both = arrays["train"] | arrays["val"]
+    np.savez(folder / "faces.npz", **both)  # type: ignore[arg-type]  # as above; last, for it says that all is there
 
 
 @torch.inference_mode()

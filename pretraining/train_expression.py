@@ -26,7 +26,7 @@ import numpy as np
 import safetensors.torch
 import timm
 import torch
-from timm.utils import ModelEmaV3
+from timm.utils.model_ema import ModelEmaV3
 from torch import Tensor, nn
 from torch.nn import functional
 

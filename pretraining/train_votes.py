@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import safetensors.torch
 import torch
-from timm.utils import ModelEmaV3
+from timm.utils.model_ema import ModelEmaV3
 from torch import Tensor, nn
 from train_expression import GREY, SPREAD, FaceNetwork, augmented, enlarged, halved, rate
 from votes import CLASSES, consensus, distributions
@@ -69,7 +69,7 @@ def from_version_1(weights: Path) -> VotedFaces:
     assert left.missing_keys == ["classifier.weight", "classifier.bias"], left
     for part in network.frozen():
         part.requires_grad_(False)
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    return network.to(memory_format=torch.channels_last)
 
 
 def weights_of(shares: Tensor) -> Tensor:
@@ -140,7 +140,7 @@ class Training:
         nn.utils.clip_grad_norm_(self.network.parameters(), CLIP)
         self.optimizer.step()
         self.average.update(self.network, step=update)
-        return loss.item()
+        return float(loss)
 
     def _store(self) -> None:
         partial = self.checkpoint.with_suffix(".partial")
@@ -153,7 +153,8 @@ class Training:
         """Share of ``PublicTest``'s faces on which most raters agree that the average names as they do."""
         network, (grey, y) = self.average.module.eval(), self.watched
         named = torch.cat([network(enlarged(batch, SIDE)).argmax(1) for batch in grey.split(128)])
-        return round(float((named.numpy() == y).mean()), 4)
+        right = float((named.numpy() == y).mean())
+        return round(right, 4)
 
 
 def main() -> None:

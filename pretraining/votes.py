@@ -94,7 +94,7 @@ def read_faces(data: Path, folder: Path) -> dict[str, Faces]:
         folder.mkdir(parents=True, exist_ok=True)
         arrays, seen = _read(data, folder)
         (folder / "seen.json").write_text(json.dumps(seen), encoding="utf-8")
-        np.savez(path, **arrays)
+        np.savez(path, allow_pickle=False, **arrays)
     with np.load(path) as stored:
         return {part: _part(stored, part) for part in ("train", "public", "private")}
 

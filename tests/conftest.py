@@ -103,6 +103,20 @@ def small_study(small_set: Path, small_target: Path, of_all_workers: Path) -> St
     return Study(folder, strict_json((folder / "results.json").read_text(encoding="utf-8")), small_set, small_target)
 
 
+@pytest.fixture(scope="session")
+def finetuned(small_set: Path, of_all_workers: Path) -> Path:
+    """The run of a network that was fine-tuned a little, in the folder of its training."""
+    from mien.jobs.study import run_training
+    from mien.progress import Silent
+    from mien.settings.by_name import made
+    from mien.settings.study import StudySettings
+
+    asked = {"recipes": ("finetune",), "size": 32, "updates": 6, "precision": "fp32", "device": "cpu"}
+    config = made(StudySettings, data=(str(small_set),), **asked)
+    folder = made_once(of_all_workers / "tuned", lambda out: run_training(config, out, resume=False, progress=Silent()))
+    return folder / "runs" / "finetune"
+
+
 @pytest.fixture
 def study_copy(small_study: Study, tmp_path: Path) -> Path:
     """A copy of the finished study that a test may change."""
@@ -118,7 +132,7 @@ def real_data() -> Path:
     return folder
 
 
-HEAVY_FIXTURES = {"small_study", "audited", "browser", "server", "real_study"}
+HEAVY_FIXTURES = {"small_study", "finetuned", "audited", "browser", "server", "real_study"}
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -19,7 +19,7 @@ def document(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
 
-def test_the_layer_table_is_the_networks_own():
+def test_the_layer_table_is_the_networks_own() -> None:
     spec = importlib.util.spec_from_file_location("emotioncnn_table", ROOT / "docs/emotioncnn_table.py")
     assert spec is not None
     assert spec.loader is not None
@@ -28,7 +28,7 @@ def test_the_layer_table_is_the_networks_own():
     assert module.table() in document("docs/EMOTIONCNN.md")
 
 
-def test_the_model_cards_say_what_was_measured():
+def test_the_model_cards_say_what_was_measured() -> None:
     spec = importlib.util.spec_from_file_location("write_cards", ROOT / "pretraining/write_cards.py")
     assert spec is not None
     assert spec.loader is not None
@@ -37,7 +37,7 @@ def test_the_model_cards_say_what_was_measured():
     assert document("docs/MODEL_CARDS.md") == module.cards()
 
 
-def test_the_tables_of_the_comparison_are_made_from_what_is_stored():
+def test_the_tables_of_the_comparison_are_made_from_what_is_stored() -> None:
     spec = importlib.util.spec_from_file_location("compare_tables", ROOT / "docs/compare_tables.py")
     assert spec is not None
     assert spec.loader is not None
@@ -48,7 +48,7 @@ def test_the_tables_of_the_comparison_are_made_from_what_is_stored():
     assert all(table in text for table in module.tables().values())
 
 
-def test_every_make_target_the_readme_names_exists():
+def test_every_make_target_the_readme_names_exists() -> None:
     makefile = document("Makefile")
     text = document("README.md") + document("CONTRIBUTING.md")
     named = set(re.findall(r"(?:^|`)make ([a-z-]+)", text, re.MULTILINE))
@@ -57,13 +57,13 @@ def test_every_make_target_the_readme_names_exists():
     assert not [target for target in named if not re.search(rf"^{target}:", makefile, re.MULTILINE)]
 
 
-def test_ci_calls_the_readmes_test_command():
+def test_ci_calls_the_readmes_test_command() -> None:
     assert re.search(r"^make test$", document(".ci/run"), re.MULTILINE)
     assert "make test " in document("README.md")
 
 
 @pytest.mark.parametrize("name", ["README.md", "docs/RESULTS.md", "docs/COMPARE.md"])
-def test_every_command_and_option_the_docs_name_exists(name):
+def test_every_command_and_option_the_docs_name_exists(name: str) -> None:
     from mien.cli import app
 
     text = document(name)
@@ -79,13 +79,13 @@ def test_every_command_and_option_the_docs_name_exists(name):
         assert option in options, option
 
 
-def test_the_extras_the_readme_names_exist():
+def test_the_extras_the_readme_names_exist() -> None:
     project = tomllib.loads(document("pyproject.toml"))["project"]
     for extras in re.findall(r"'\.\[([a-z,]+)\]'", document("README.md")):
         assert set(extras.split(",")) <= set(project["optional-dependencies"])
 
 
-def test_every_module_the_architecture_names_exists():
+def test_every_module_the_architecture_names_exists() -> None:
     for name in re.findall(
         r"`((?:data|models|training|evaluation|telling|results|settings|cli|jobs)/[\w/]*\.?p?y?)`",
         document("docs/ARCHITECTURE.md"),
@@ -99,7 +99,7 @@ def test_the_reference_of_results_is_printed_from_the_types() -> None:
     assert document("docs/RESULTS.md") == reference()
 
 
-def test_the_error_tree_in_the_docstring_is_the_real_one():
+def test_the_error_tree_in_the_docstring_is_the_real_one() -> None:
     source = document("src/mien/errors.py")
     docstring = ast.get_docstring(ast.parse(source)) or ""
     classes = re.findall(r"^class (\w+)\(", source, re.MULTILINE)

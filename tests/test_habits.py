@@ -85,7 +85,7 @@ def unmet(requirements: Iterable[Requirement], pins: Iterable[Pin]) -> list[str]
 
 def required_names(*extras: str) -> set[str]:
     """Distributions that mien with these extras asks for itself, extras that bring others included."""
-    names = {canonicalize_name(Requirement(text).name) for text in PROJECT["dependencies"]}
+    names: set[str] = {canonicalize_name(Requirement(text).name) for text in PROJECT["dependencies"]}
     for extra in extras:
         for each in map(Requirement, PROJECT["optional-dependencies"][extra]):
             is_own = canonicalize_name(each.name) == PROJECT["name"]

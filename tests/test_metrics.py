@@ -93,6 +93,8 @@ def test_intervals_contain_their_value_and_are_the_same_every_time(seed: int) ->
     first, second = (score(y_true, y_pred, LABELS) for _ in range(2))
     assert first.macro_f1_interval is not None
     assert first.accuracy_interval is not None
+    assert first.macro_f1 is not None
+    assert first.accuracy is not None
     assert 0 <= first.macro_f1_interval.low < first.macro_f1 < first.macro_f1_interval.high <= 1
     assert 0 <= first.accuracy_interval.low < first.accuracy < first.accuracy_interval.high <= 1
     assert (first.macro_f1_interval, first.accuracy_interval) == (second.macro_f1_interval, second.accuracy_interval)
@@ -178,8 +180,8 @@ def test_hundred_copies_of_one_picture_tell_nothing() -> None:
 def test_small_integer_types_do_not_overflow() -> None:
     y_true, first = answers(7, k=7)
     _, second = answers(8, k=7)
-    small = [y.astype(np.uint8) for y in (y_true, first, second)]
-    assert paired_difference(*small, 7) == paired_difference(y_true, first, second, 7)
+    truth, one, other = (y.astype(np.uint8) for y in (y_true, first, second))
+    assert paired_difference(truth, one, other, 7) == paired_difference(y_true, first, second, 7)
 
 
 def test_calibration_error_by_hand() -> None:

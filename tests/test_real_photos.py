@@ -180,7 +180,7 @@ def extracted(real_data: Path, row: dict[str, Any], folder: Path) -> Path:
     name = "fer2013.zip" if row["split"] == "target" else "six-emotions.zip"
     with zipfile.ZipFile(real_data / name) as archive:
         (member,) = (m for m in archive.namelist() if m.endswith(row["path"]) and "train/" not in m)
-        path = folder / row["id"].replace("/", "_")
+        path = folder / str(row["id"]).replace("/", "_")
         path.write_bytes(archive.read(member))
     return path
 

@@ -128,7 +128,7 @@ def test_head_for_faces_answers_in_the_file_as_in_the_network(tmp_path: Path) ->
     stream, heads = PhotoNetwork(body, IMAGENET_MEAN, IMAGENET_STD), [nn.Linear(8, 3), nn.Linear(8, 3)]
     network = TwoStreamNetwork(TwoStreamFeatures(stream, stream), *heads).eval()
     views = (View("scene", 32), FACE)
-    layers = [tuple(t.detach().numpy() for t in (head.weight, head.bias)) for head in heads]
+    layers = [(head.weight.detach().numpy(), head.bias.detach().numpy()) for head in heads]
     model = with_linear_heads(features_model(stream, views), *layers)
     save_model(model, Contract(LABELS, views, "test"), tmp_path)
     rng = np.random.default_rng(0)
@@ -248,7 +248,8 @@ def test_one_photo_in_one_answer_out_many_in_a_list_out(colours: Recognizer, tmp
     assert isinstance(colours.predict(path), Prediction)
     assert isinstance(colours.predict(pattern(1)), Prediction)
     assert isinstance(colours.predict(np.asarray(pattern(1))), Prediction)
-    for photos in ([path], [path, pattern(1)], (path,), []):
+    some: tuple[list[Any] | tuple[Any, ...], ...] = ([path], [path, pattern(1)], (path,), [])
+    for photos in some:
         answers = colours.predict(photos)
         assert isinstance(answers, list)
         assert len(answers) == len(photos)
@@ -263,7 +264,7 @@ def test_answers_keep_the_order_of_the_photos_beyond_a_batch(colours: Recognizer
 
 def test_answer_does_not_depend_on_the_company(exported: Exported) -> None:
     recognizer, photos = exported.recognizer, [pattern(i, (64, 64)) for i in range(3)]
-    together = recognizer.predict(photos)
+    together = recognizer.predict([*photos])
     for photo, expected in zip(photos, together, strict=True):
         alone = recognizer.predict(photo)
         assert alone.probabilities == pytest.approx(expected.probabilities, abs=1e-5)
@@ -301,7 +302,12 @@ def test_status_tells_whether_a_face_was_found(colours: Recognizer) -> None:
 
 
 def test_array_that_is_no_rgb_photo_is_a_type_error(colours: Recognizer) -> None:
-    for array in (np.zeros((8, 8), np.uint8), np.zeros((8, 8, 3), np.float32), np.zeros((2, 8, 8, 3), np.uint8)):
+    wrong: tuple[Any, ...] = (
+        np.zeros((8, 8), np.uint8),
+        np.zeros((8, 8, 3), np.float32),
+        np.zeros((2, 8, 8, 3), np.uint8),
+    )
+    for array in wrong:
         with pytest.raises(TypeError, match="uint8 array"):
             colours.predict(array)
 

@@ -122,7 +122,12 @@ def drip(line: socket.socket, pause: float = 0.05) -> Callable[[], None]:
 
     thread = threading.Thread(target=send)
     thread.start()
-    return lambda: (stop.set(), thread.join())[1]
+
+    def end() -> None:
+        stop.set()
+        thread.join()
+
+    return end
 
 
 def until_closed(line: socket.socket) -> tuple[float, bytes]:
@@ -302,7 +307,7 @@ def test_limit_of_open_files_bounds_connections() -> None:
 
 def test_same_complaint_is_logged_once_a_while_and_counted() -> None:
     now = 0.0
-    logger, lines = logging.Logger("flood"), []  # type: ignore[var-annotated]
+    logger, lines = logging.Logger("flood"), list[str]()
     handler = logging.Handler()
     handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
     logger.addHandler(handler)
@@ -334,7 +339,10 @@ def test_only_whole_calls_take_a_place(tmp_path: Path) -> None:
     batcher = Batcher(recognizer, most_waiting=100)
     service = make_service(recognizer, batcher, limits=Limits(calls=2), token=None)
     with TestClient(service, base_url="http://127.0.0.1") as client, ThreadPoolExecutor(2) as pool:
-        ask = lambda: client.post("/v1/predict", files=[("images", ("a.png", PHOTO))]).status_code  # noqa: E731
+
+        def ask() -> int:
+            return client.post("/v1/predict", files=[("images", ("a.png", PHOTO))]).status_code
+
         first = [pool.submit(ask) for _ in range(2)]
         entered.acquire()
         wait_for(lambda: batcher.waiting == 2)

@@ -126,10 +126,12 @@ def test_calls_generated_from_the_document(server: Watched) -> None:
     import schemathesis
     from hypothesis import HealthCheck, given, settings
     from schemathesis import GenerationMode
+    from schemathesis.core.result import Ok
 
     codes, session = Counter[int](), requests.Session()
     schema = schemathesis.openapi.from_url(server.url + "openapi.json")
-    (predict,) = (found.ok() for found in schema.get_all_operations() if found.ok().path == "/v1/predict")
+    operations: list[Any] = [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)]
+    (predict,) = (operation for operation in operations if operation.path == "/v1/predict")
 
     def ask(case: Any) -> None:
         answer = case.call(session=session)
@@ -137,8 +139,14 @@ def test_calls_generated_from_the_document(server: Watched) -> None:
         codes[answer.status_code] += 1
 
     for mode, count in ((GenerationMode.POSITIVE, 25), (GenerationMode.NEGATIVE, 300)):
-        still = {"database": None, "derandomize": True, "deadline": None, "suppress_health_check": list(HealthCheck)}
-        settings(max_examples=count, **still)(given(predict.as_strategy(generation_mode=mode))(ask))()
+        still: dict[str, Any] = {
+            "database": None,
+            "derandomize": True,
+            "deadline": None,
+            "suppress_health_check": list(HealthCheck),
+        }
+        cases: Any = given(predict.as_strategy(generation_mode=mode))
+        settings(max_examples=count, **still)(cases(ask))()
     assert codes[200] >= 25
     assert codes[422] > 100
     assert sum(codes.values()) > 300

@@ -45,7 +45,7 @@ def manifest(n: int, seed: int, labels: tuple[str, ...] = LABELS) -> pl.DataFram
 def plant(table: pl.DataFrame, label: str, share: float, **columns: Any) -> pl.DataFrame:
     """Set columns in the first photos of a label, so many of them."""
     of_label = pl.col("label") == label
-    chosen = of_label & (of_label.cum_sum() <= share * (table["label"] == label).sum())
+    chosen = of_label & (of_label.cum_sum() <= share * int((table["label"] == label).sum()))
     return table.with_columns(
         pl.when(chosen)
         .then(pl.lit(value) if isinstance(value, str) else value)

@@ -147,7 +147,7 @@ def two_faces() -> Image.Image:
 def test_status_is_the_first_flag_that_holds(colours: Recognizer, tmp_path: Path) -> None:
     blurred = two_faces().filter(ImageFilter.GaussianBlur(6))
     photos = [draw_face("disgust", 2), Image.new("RGB", (300, 200), RED), two_faces(), blurred, grainy(0)]
-    answers = [*colours.predict(photos), colours.predict(tmp_path / "missing.png")]
+    answers = [*colours.predict([*photos]), colours.predict(tmp_path / "missing.png")]
     for answer in answers:
         assert answer.status == (answer.flags[0] if answer.flags else "ok")
         assert [*answer.flags] == [status for status in STATUSES if status in answer.flags]

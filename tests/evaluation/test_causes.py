@@ -49,7 +49,8 @@ def prepared(folder: Path, recognizer: Recognizer, *, grey: bool) -> tuple[Prepa
         [own, other], recognizer.contract.views, folder / "work", find_faces=False, corrections=None, progress=Silent()
     )
     with_groups = made.manifest.with_columns(pl.col("row").alias("split_group"), pl.lit("test").alias("split"))
-    return made, *(with_groups.filter(pl.col("source").is_in(each.names)) for each in (own, other))
+    ours, theirs = (with_groups.filter(pl.col("source").is_in(each.names)) for each in (own, other))
+    return made, ours, theirs
 
 
 @pytest.mark.parametrize("grey", [True, False])
@@ -128,7 +129,7 @@ def compressed(qualities: tuple[int | None, int | None], sides: tuple[float, flo
     before = np.asarray(pattern(3, (64, 64)))[None]
     views = {view.key: before.copy()}
     _compression(views, pl.DataFrame([row]), _Setting((view,), own, there, is_coarse))
-    return np.abs(views[view.key].astype(float) - before)
+    return np.asarray(np.abs(views[view.key].astype(float) - before))
 
 
 def test_photos_are_compressed_as_strongly_as_those_elsewhere_and_no_less() -> None:
@@ -182,5 +183,5 @@ def test_study_of_few_photos_names_no_causes(small_study: Study) -> None:
 def test_equal_values_stand_in_the_middle_of_the_targets() -> None:
     """A set saved at one quality throughout is made like the target's median, not like its worst picture."""
     own, there = np.full(100, 75.0), np.arange(30.0, 96.0)
-    domains = [_Domain({"jpeg_quality": values}, 0.0, 0.0, 1.0) for values in (own, there)]
-    assert _matched(75, "jpeg_quality", _Setting((), *domains)) == pytest.approx(np.median(there))
+    here, elsewhere = (_Domain({"jpeg_quality": values}, 0.0, 0.0, 1.0) for values in (own, there))
+    assert _matched(75, "jpeg_quality", _Setting((), here, elsewhere)) == pytest.approx(np.median(there))

@@ -205,7 +205,7 @@ def test_target_of_a_collection_that_was_trained_on_is_known_by_name() -> None:
 
 def test_no_photos_have_no_score_rather_than_0() -> None:
     scored = score_rows(table([]), LABELS)
-    assert scored.macro_f1 is scored.accuracy is scored.interval is None
+    assert [scored.macro_f1, scored.accuracy, scored.interval] == [None] * 3
     assert scored.images == 0
     assert not scored.beats_chance
 
@@ -446,7 +446,7 @@ def test_evaluate_scores_a_model_file_on_a_folder(target: str, tmp_path: Path) -
     assert [(m.path, m.true, m.predicted) for m in scored.mistakes] == [("fearful/2.png", "fear", "anger")]
     assert scored.seen_in_training == 0
     assert scored.is_new
-    assert scored.near_copies is scored.causes is scored.drift is None, "the model lies in no study"
+    assert [scored.near_copies, scored.causes, scored.drift] == [None] * 3, "the model lies in no study"
 
 
 def test_evaluate_checks_everything_before_it_reads_a_photo(target: str, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from PIL import Image
 
 from mien.data.reading.preprocess import View
 from mien.data.sources.collection import open_collection
@@ -50,7 +51,8 @@ def test_each_level_is_worse_than_the_one_before(name: str, view: View) -> None:
     moved = []
     for level in kind.levels.values():
         worse = kind.apply(before.copy(), view, FACE, level)
-        assert (worse.shape, worse.dtype) == (before.shape, np.uint8)
+        assert worse.shape == before.shape
+        assert worse.dtype == np.uint8
         assert (worse == kind.apply(before.copy(), view, FACE, level)).all(), "another picture each time"
         moved.append(np.abs(worse.astype(float) - before).mean())
     assert moved[0] > 0
@@ -115,7 +117,7 @@ def coloured(tmp_path: Path) -> tuple[Recognizer, Prepared]:
         for i in range(n):
             noise = rng.integers(0, 60, (40, 50 + i, 3))
             picture = np.clip(noise + np.array(COLOURS[label]) * 0.6, 0, 255).astype(np.uint8)
-            files[f"{label}/{i}.png"] = encoded(robustness.Image.fromarray(picture))
+            files[f"{label}/{i}.png"] = encoded(Image.fromarray(picture))
     recognizer = Recognizer(colour_model(tmp_path / "model.onnx"))
     collection = open_collection([str(write_files(tmp_path / "set", files))])
     read = prepare([collection], recognizer.contract.views, tmp_path / "work", find_faces=False, progress=Silent())

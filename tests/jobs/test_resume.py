@@ -18,62 +18,48 @@ from mien.settings.study import StudySettings
 from mien.settings.toml import read_toml
 from mien.training.history import read_history
 from support.outcomes import numbers
-from support.processes import run, start, stop, wait_for_epochs
+from support.processes import start, stop, wait_for_epochs
 from support.studies import Study, assert_same, train_command
 from support.tiny_training import same_weights, trained
 
 
 @pytest.mark.heavy
-def test_killed_and_resumed_is_as_left_alone(small_study: Study, tmp_path: Path) -> None:
+def test_interrupted_killed_and_resumed_is_as_left_alone(small_study: Study, tmp_path: Path) -> None:
+    """Ctrl-C in the first epochs, and a kill in later ones, of the training that was resumed."""
     words = train_command(small_study)
+    out, history = tmp_path / "out", tmp_path / "out" / "runs" / "scratch" / "history.csv"
     process = start(tmp_path, *words)
-    history = tmp_path / "out" / "runs" / "scratch" / "history.csv"
-    wait_for_epochs(process, history, 2)
-    assert stop(process, signal.SIGKILL).code == -signal.SIGKILL
-    assert 2 <= len(read_history(history)) < 6, "the kill came too late to test anything"
-    assert not (tmp_path / "out" / "runs" / "scratch" / "model.onnx").exists()
-
-    outcome = run(tmp_path, *words, "--resume", "--json")
-    assert outcome.code == 0, outcome.err
-    assert_same(tmp_path / "out", small_study, ("scratch",))
-
-
-@pytest.mark.heavy
-def test_ctrl_c_says_how_to_go_on_and_going_on_ends_as_left_alone(small_study: Study, tmp_path: Path) -> None:
-    process = start(tmp_path, *train_command(small_study))
-    wait_for_epochs(process, tmp_path / "out" / "runs" / "scratch" / "history.csv", 1)
+    wait_for_epochs(process, history, 1)
     outcome = stop(process, signal.SIGINT)
     assert outcome.code == 130, outcome
     assert "--resume" in outcome.complaint
     assert outcome.out == ""
+    done = len(read_history(history))
+    assert done < 4, "Ctrl-C came too late to leave anything to kill"
 
-    config = read_toml(StudySettings, tmp_path / "out" / "study.toml")
-    run_training(config, tmp_path / "out", resume=True, progress=Silent())
-    assert_same(tmp_path / "out", small_study, ("scratch",))
+    process = start(tmp_path, *words, "--resume", "--json")
+    wait_for_epochs(process, history, done + 1)
+    assert stop(process, signal.SIGKILL).code == -signal.SIGKILL
+    assert done < len(read_history(history)) < 6, "the kill came too late to test anything"
+    assert not (out / "runs" / "scratch" / "model.onnx").exists()
+
+    run_training(read_toml(StudySettings, out / "study.toml"), out, resume=True, progress=Silent())
+    assert_same(out, small_study, ("scratch",))
 
 
-def test_killed_between_training_and_export(small_study: Study, study_copy: Path) -> None:
-    """The last checkpoint is of the last epoch; nothing is trained again."""
+def test_killed_between_training_and_export_while_a_file_was_written(small_study: Study, study_copy: Path) -> None:
+    """The last checkpoint is of the last epoch, so nothing is trained again; what was half written is not used."""
+    scratch = study_copy / "runs" / "scratch"
     for path in (
-        *study_copy.glob("runs/scratch/model.*"),
+        *scratch.glob("model.*"),
         *study_copy.glob("runs/*/predictions.parquet"),
         study_copy / "results.json",
         study_copy / "report.html",
     ):
+        content = path.read_bytes()
         path.unlink()
-    config = read_toml(StudySettings, study_copy / "study.toml")
-    run_study(config, study_copy, resume=True, progress=Silent())
-    assert_same(study_copy, small_study)
-
-
-def test_killed_while_a_file_was_written(small_study: Study, study_copy: Path) -> None:
-    """What was half written is not taken for whole."""
-    scratch = study_copy / "runs" / "scratch"
-    for name in ("model.onnx", "predictions.parquet"):
-        content = (scratch / name).read_bytes()
-        (scratch / name).unlink()
-        (scratch / f"{name}.partial").write_bytes(content[: len(content) // 2])
-    (study_copy / "results.json").rename(study_copy / "results.json.partial")
+        if path.name in ("model.onnx", "predictions.parquet", "results.json"):
+            path.with_name(f"{path.name}.partial").write_bytes(content[: len(content) // 2])
     config = read_toml(StudySettings, study_copy / "study.toml")
     run_study(config, study_copy, resume=True, progress=Silent())
     assert_same(study_copy, small_study)

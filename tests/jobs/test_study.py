@@ -7,7 +7,7 @@ import json
 import re
 import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,16 +34,18 @@ from mien.models.networks import (
 from mien.progress import Silent
 from mien.recognizer import Recognizer
 from mien.results.document import encode
+from mien.results.study import Splits
 from mien.settings.budget import Budget
 from mien.settings.by_name import changed, made
 from mien.settings.study import StudySettings
 from mien.settings.toml import read_toml
+from mien.stages import _splits, open_study
 from mien.training.history import read_history
 from support.drawn_sets import CLASSES, IGNORED, UNREADABLE
 from support.outcomes import Outcome, numbers, strict_json
 from support.pictures import class_files, png, write_files
 from support.processes import run
-from support.studies import STUDY_RECIPES, Study
+from support.studies import STUDY_OPTIONS, STUDY_RECIPES, Study
 
 SCORES = ("macro_f1", "accuracy", "per_class", "confusion", "interval", "support")
 SCALARS = {"Loss/train", "Acc/train", "Acc/val", "F1_macro/val", "LR"}
@@ -252,25 +254,29 @@ def trained(data: tuple[str, ...], folder: Path, *, resume: bool = False, **chan
     return found
 
 
+def opened(data: str, folder: Path, **changes: Any) -> Splits:
+    """How the photos of a study were divided, as its results tell; nothing is trained."""
+    settings = made(StudySettings, data=(data,), recipes=("scratch",), size=32, device="cpu", **changes)
+    return _splits(open_study(settings, folder, resume=False, progress=Silent()))
+
+
 def divided(folder: Path) -> pl.DataFrame:
     return read_manifest(folder / "manifest.parquet").filter(pl.col("split").is_not_null())
 
 
-@pytest.mark.heavy
 def test_nobody_stands_in_two_splits(tmp_path: Path) -> None:
     files = class_files("happy", "sad", each=30)
     root = write_files(tmp_path / "set", files)
     lines = [f"{path},{path.split('/')[0]},p{number % 10}" for number, path in enumerate(files)]
     (root / "all.csv").write_text("\n".join(["path,label,subject", *lines]), encoding="utf-8")
-    results = trained((str(root / "all.csv"),), tmp_path / "out", group_column="subject")
-    assert (results["splits"]["method"], results["splits"]["groups"]) == ("grouped", 10)
+    splits = opened(str(root / "all.csv"), tmp_path / "out", group_column="subject")
+    assert (splits.method, splits.groups) == ("grouped", 10)
     rows = divided(tmp_path / "out")
     assert len(rows) == 60
     assert rows.group_by("group").agg(pl.col("split").n_unique())["split"].max() == 1
     assert rows["split_group"].n_unique() == 10
 
 
-@pytest.mark.heavy
 def test_split_methods_keep_together_what_they_say(tmp_path: Path) -> None:
     """Shoots of three photos, one of which has a copy."""
     names = [
@@ -281,11 +287,10 @@ def test_split_methods_keep_together_what_they_say(tmp_path: Path) -> None:
     ]
     files = {name: png(seed) for seed, name in enumerate(names)}
     files |= {f"{label}/copy.png": files[f"{label}/{label}-00-10000.png"] for label in ("happy", "sad")}
-    data = (str(write_files(tmp_path / "set", files)),)
+    data = str(write_files(tmp_path / "set", files))
     groups = {}
     for method in ("grouped", "series", "naive"):
-        results = trained(data, tmp_path / method, split_method=method)
-        assert results["splits"]["method"] == method
+        assert opened(data, tmp_path / method, split_method=method).method == method
         rows = divided(tmp_path / method)
         groups[method] = rows["split_group"].n_unique()
         assert rows.group_by("split_group").agg(pl.col("split").n_unique())["split"].max() == 1
@@ -294,10 +299,9 @@ def test_split_methods_keep_together_what_they_say(tmp_path: Path) -> None:
     assert groups == {"grouped": 72, "series": 24, "naive": 74}
 
 
-@pytest.mark.heavy
 def test_photos_of_an_earlier_study_stay_where_they_were(tmp_path: Path) -> None:
     root = write_files(tmp_path / "set", class_files("happy", "sad", each=20))
-    trained((str(root),), tmp_path / "first")
+    opened(str(root), tmp_path / "first")
     write_files(
         root,
         {
@@ -306,11 +310,11 @@ def test_photos_of_an_earlier_study_stay_where_they_were(tmp_path: Path) -> None
             for i in range(15)
         },
     )
-    results = trained((str(root),), tmp_path / "second", keep_splits=str(tmp_path / "first"))
+    splits = opened(str(root), tmp_path / "second", keep_splits=str(tmp_path / "first"))
     before, after = (divided(tmp_path / name).select("path", "split") for name in ("first", "second"))
     assert len(after) == len(before) + 30
     assert after.join(before, on=["path", "split"]).height == len(before)
-    assert results["splits"]["moved"] == 0
+    assert splits.moved == 0
     new = after.filter(pl.col("path").str.contains("new"))
     assert set(new["split"]) == {"train", "val", "test"}
 
@@ -357,7 +361,7 @@ def test_corrections_are_applied_recorded_and_held_to(tmp_path: Path) -> None:
     head = "action,source,path,sha256\n"
     lines = [f"set,{path},{hashlib.sha256(files[path]).hexdigest()}\n" for path in ("sad/3.png", "sad/4.png")]
     table.write_text(f"{head}drop,{lines[0]}relabel to happy,{lines[1]}", encoding="utf-8")
-    config = {"corrections": str(table)}
+    config: dict[str, Any] = {"corrections": str(table)}
     results = trained((str(root),), tmp_path / "out", **config)
     sha256 = hashlib.sha256(table.read_bytes()).hexdigest()
     assert results["corrections"] == {"file": str(table), "sha256": sha256}
@@ -504,21 +508,45 @@ def test_model_file_says_what_it_is(small_study: Study, manifest: pl.DataFrame) 
 # -- again ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.heavy
-def test_the_same_command_twice_gives_the_same_numbers(
-    small_study: Study, study_command: tuple[str, ...], tmp_path: Path
-) -> None:
-    """Once in this process, once as a user would; the latter also shows what --json prints."""
-    outcome = run(tmp_path, *study_command, "--out", "again", "--json")
+def as_a_user_would(tmp_path: Path, *argv: object) -> Any:
+    """What a study prints with --json, in a process of its own, when all goes well."""
+    outcome = run(tmp_path, *argv, "--out", "again", "--json")
     assert outcome.code == 0, outcome.err
     assert outcome.out.count("\n") == 1
     for word in ("Warning", "Traceback", "ERROR"):
         assert word not in outcome.err
-    assert numbers(outcome.json) == numbers(strict_json(json.dumps(small_study.results)))
-    for name in STUDY_RECIPES:
-        files = [folder / "runs" / name / "model.safetensors" for folder in (small_study.folder, tmp_path / "again")]
-        assert files[0].read_bytes() == files[1].read_bytes()
     assert [path.name for path in tmp_path.iterdir()] == ["again"]
+    return outcome.json
+
+
+def assert_same_weights(one: Path, other: Path, recipes: Sequence[str]) -> None:
+    for name in recipes:
+        files = [folder / "runs" / name / "model.safetensors" for folder in (one, other)]
+        assert files[0].read_bytes() == files[1].read_bytes()
+
+
+@pytest.mark.heavy
+def test_the_same_command_again_gives_the_same_numbers(small_study: Study, tmp_path: Path) -> None:
+    """Once in this process, once as a user would; a run's numbers do not depend on the other runs of its study."""
+    recipes = ("scratch", "probe")
+    words = [word for name in recipes for word in ("--recipe", name)]
+    told = as_a_user_would(tmp_path, "study", small_study.data, *words, *STUDY_OPTIONS)
+    expected = strict_json(json.dumps(small_study.results))
+    for part in ("labels", "data", "splits", "methods"):
+        assert numbers(told[part]) == numbers(expected[part]), part
+    for name in recipes:
+        own = {key: value for key, value in expected["runs"][name].items() if key != "target"}
+        assert numbers({key: told["runs"][name][key] for key in own}) == numbers(own)
+    assert_same_weights(small_study.folder, tmp_path / "again", recipes)
+
+
+@pytest.mark.slow
+def test_the_whole_study_again_gives_the_same_numbers(
+    small_study: Study, study_command: tuple[str, ...], tmp_path: Path
+) -> None:
+    told = as_a_user_would(tmp_path, *study_command)
+    assert numbers(told) == numbers(strict_json(json.dumps(small_study.results)))
+    assert_same_weights(small_study.folder, tmp_path / "again", STUDY_RECIPES)
 
 
 def test_a_report_without_photos_holds_neither_photos_nor_their_names(small_study: Study, tmp_path: Path) -> None:

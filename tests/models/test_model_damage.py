@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import importlib.metadata
 import json
 import shutil
 from collections.abc import Callable
@@ -202,7 +203,7 @@ def test_model_whose_weights_stand_in_another_file_is_refused(tmp_path: Path) ->
     model = onnx.load(str(path))
     (tmp_path / "weights").write_bytes(np.float32(25.5).tobytes())
     (scale,) = (tensor for tensor in model.graph.initializer if tensor.name == "scale")
-    scale.CopyFrom(numpy_helper.from_array(np.float32([1.0]), "scale"))
+    scale.CopyFrom(numpy_helper.from_array(np.array([1.0], np.float32), "scale"))
     scale.ClearField("raw_data")
     scale.data_location = TensorProto.EXTERNAL
     scale.external_data.add(key="location", value=str(tmp_path / "weights"))
@@ -236,7 +237,7 @@ def test_damaged_backbone_is_refused(name: str, tmp_path: Path, monkeypatch: pyt
 
 
 def test_damaged_backbone_of_another_package_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (file,) = (f for f in backbones.importlib.metadata.files(backbones.LITE0) or [] if f.suffix == ".pth")
+    (file,) = (f for f in importlib.metadata.files(backbones.LITE0) or [] if f.suffix == ".pth")
     damaged = flipped(Path(str(file.locate())).read_bytes(), 10**6)
     (tmp_path / "x.pth").write_bytes(damaged)
     monkeypatch.setattr(type(file), "locate", lambda self: tmp_path / "x.pth")
@@ -256,7 +257,8 @@ def test_damaged_features_are_made_again(tmp_path: Path) -> None:
 
 def test_every_shipped_file_of_weights_has_a_checksum() -> None:
     folder = shipped("SHA256SUMS").parent
-    sums = dict(reversed(line.split()) for line in (folder / "SHA256SUMS").read_text().splitlines())
+    lines = (folder / "SHA256SUMS").read_text().splitlines()
+    sums = {name: checksum for checksum, name in map(str.split, lines)}
     binaries = {path.name for path in folder.iterdir() if path.suffix in (".onnx", ".safetensors", ".hashes")}
     assert set(sums) | {file for file, _ in SHIPPED.values()} == binaries
-    assert all(hashlib.sha256((folder / name).read_bytes()).hexdigest() == sum for name, sum in sums.items())
+    assert all(hashlib.sha256((folder / name).read_bytes()).hexdigest() == checksum for name, checksum in sums.items())

@@ -91,7 +91,7 @@ def of_export(study: Study, folder: Path) -> Document:
 
 
 def of_adaptation(study: Study, folder: Path) -> Document:
-    target = draw_set(folder / "elsewhere", {"Angry": "anger", "happiness": "happy"}, 48, style="grey", first=400)
+    target = draw_set(folder / "elsewhere", {"Angry": "anger", "happiness": "happy"}, 22, style="grey", first=400)
     model = str(study.folder / "runs" / "probe")
     config = made_settings(AdaptSettings, model=model, target=str(target), shots=(0, 1), draws=1)
     return run_adaptation(config, folder / "adapted", progress=Silent())

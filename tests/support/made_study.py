@@ -131,12 +131,12 @@ def make_manifest() -> pl.DataFrame:
     rows[22]["given_label"] = "anger"
     for row, suggested, quality in DOUBTS:
         rows[row] |= {"is_doubtful": True, "suggested_label": suggested, "label_quality": quality}
-    theirs = (
+    others = (
         ("broken.jpg", "unreadable", "empty file"),
         ("notes.txt", "ignored", "no image"),
         ("drop.jpg", "dropped", "dropped by the corrections"),
     )
-    for name, status, reason in theirs:
+    for name, status, reason in others:
         rows.append({"row": len(rows), "source": "photos", "path": f"sad/{name}", "status": status, "reason": reason})
     columns = {name: [row.get(name) for row in rows] for name in SCHEMA}
     return pl.DataFrame(columns, schema=SCHEMA).with_columns(pl.col("near_group").alias("split_group"))

@@ -15,6 +15,7 @@ import warnings
 import zlib
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -28,7 +29,7 @@ CUT_SIZES = (1, 2, 8, 64)
 def seeds() -> dict[str, bytes]:
     """A valid file of each kind, by name."""
     picture = pattern(1, (60, 44))
-    more = {"save_all": True, "append_images": [pattern(2, (60, 44))]}
+    more: dict[str, Any] = {"save_all": True, "append_images": [pattern(2, (60, 44))]}
     clear = picture.copy()
     clear.putalpha(128)
     deep = Image.fromarray(np.asarray(picture.convert("L"), np.uint16) * 257)

@@ -42,7 +42,7 @@ def strict_json(text: str) -> Any:
     return json.loads(text, parse_constant=refuse)
 
 
-def numbers(results: Mapping[str, Any]) -> Any:
+def numbers(results: Any) -> Any:
     """Results without what no two studies can share: seconds and paths."""
     if isinstance(results, Mapping):
         return {k: numbers(v) for k, v in results.items() if k not in ("seconds", "paths", "mien")}

@@ -105,7 +105,7 @@ def colour_model(
     contract = Contract(labels=tuple(labels), views=(View("photo", size),), recipe="colour")
     constants = [
         numpy_helper.from_array(np.array([1, 2], np.int64), "axes"),
-        numpy_helper.from_array(np.float32(25.5), "scale"),
+        numpy_helper.from_array(np.array(25.5, np.float32), "scale"),
     ]
     nodes = [
         helper.make_node("Cast", ["photo"], ["float"], to=TensorProto.FLOAT),

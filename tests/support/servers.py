@@ -111,8 +111,8 @@ def watched(folder: Path, *argv: str, before: str = "") -> Iterator[Watched]:
         yield server
     finally:
         process.send_signal(signal.SIGINT)
-        code = process.wait(40)
-    assert code in (0, 130, -signal.SIGINT), code
+        ended = process.wait(40)
+    assert ended in (0, 130, -signal.SIGINT), ended
 
 
 def _wait(server: Watched) -> None:

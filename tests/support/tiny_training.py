@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from mien.data.reading.pixels import Pixels
 from mien.data.reading.preprocess import View
 from mien.models.networks import IMAGENET_MEAN, IMAGENET_STD, EmotionCNN, PhotoNetwork
 from mien.settings.budget import Budget
@@ -15,27 +19,36 @@ from mien.training.batches import TrainingSet
 from mien.training.fit import fit
 
 
-class DrawnPixels:
+class DrawnPixels(Pixels):
     """Stands in for the arrays on disk."""
 
     def __init__(self, count: int, size: int) -> None:
         self._array = np.random.default_rng(0).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
 
-    def read(self, view: View, rows: np.ndarray) -> np.ndarray:
-        return self._array[rows]
+    def read(self, view: View, rows: NDArray[np.integer] | Sequence[int]) -> NDArray[np.uint8]:
+        return np.asarray(self._array[rows])
 
 
-def trained(folder: Path, epochs: int, **changes: object) -> torch.nn.Module:
-    settings = TrainSettings(
-        **{"size": 32, "batch_size": 8, "budget": Budget(epochs=epochs), "precision": "fp32", "stop_patience": 2}
-        | changes
-    )
+def noise() -> tuple[TrainingSet, TrainingSet]:
+    """Of three classes: 20 pictures to train on, and 8 to validate on."""
     pixels, view = DrawnPixels(28, 32), View("photo", 32)
-    sets = tuple(TrainingSet(pixels, view, rows, rows % 3) for rows in (np.arange(20), np.arange(20, 28)))
+    train, val = (TrainingSet(pixels, view, rows, rows % 3) for rows in (np.arange(20), np.arange(20, 28)))
+    return train, val
+
+
+def trained(folder: Path, epochs: int, **changes: Any) -> torch.nn.Module:
+    usual: dict[str, Any] = {
+        "size": 32,
+        "batch_size": 8,
+        "budget": Budget(epochs=epochs),
+        "precision": "fp32",
+        "stop_patience": 2,
+    }
+    settings = TrainSettings(**usual | changes)
     torch.manual_seed(1)
     network = PhotoNetwork(EmotionCNN(3), IMAGENET_MEAN, IMAGENET_STD)
     folder.mkdir(exist_ok=True)
-    return fit(network, sets, settings, seed=1, n_classes=3, device="cpu", folder=folder, advance=lambda n: None)
+    return fit(network, noise(), settings, seed=1, n_classes=3, device="cpu", folder=folder, advance=lambda n: None)
 
 
 def same_weights(one: torch.nn.Module, other: torch.nn.Module) -> bool:

@@ -54,7 +54,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def elsewhere(of_all_workers: Path) -> Path:
     """Enough photos, none of them in the study, to be adapted to."""
     folders = dict(zip(CLASSES, CLASSES, strict=True))
-    return made_once(of_all_workers / "leftovers", lambda root: draw_set(root, folders, 20, style="grey", first=301))
+    return made_once(of_all_workers / "leftovers", lambda root: draw_set(root, folders, 15, style="grey", first=301))
 
 
 @pytest.fixture
@@ -89,8 +89,22 @@ def test_photos_do_not_outlive_a_command_that_was_killed(
     assert not list(temporary.rglob("*.npy"))
 
 
-@pytest.mark.parametrize("command", PAUSED_IN)
-@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+def slowly(*values: object) -> Any:
+    """A combination of what is tried in ``make test`` in other combinations."""
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize(
+    ("command", "sign"),
+    [
+        ("audit", signal.SIGINT),
+        ("evaluate", signal.SIGINT),
+        ("adapt", signal.SIGTERM),
+        slowly("audit", signal.SIGTERM),
+        slowly("evaluate", signal.SIGTERM),
+        slowly("adapt", signal.SIGINT),
+    ],
+)
 def test_a_command_that_was_stopped_leaves_nothing(
     command: str, sign: signal.Signals, paused: Callable[[str], subprocess.Popen[str]], temporary: Path, tmp_path: Path
 ) -> None:
@@ -243,7 +257,8 @@ def test_every_command_removes_dead_work_folders(
 ) -> None:
     """Wherever these may be, and before it does anything else; a service too, without a file opened to write."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    mien(command, *{"app": ["--port", 0], "predict": [tmp_path / "nowhere"], "schema": []}[command])
+    words: dict[str, list[str | int | Path]] = {"app": ["--port", 0], "predict": [tmp_path / "nowhere"], "schema": []}
+    mien(command, *words[command])
     assert not dead.exists()
 
 

@@ -256,8 +256,8 @@ def test_among_photos_it_is_one_that_cannot_be_read(mien: Mien, around: Path, ki
         assert '"anger"' in first
         assert '"unreadable"' in second
         assert "not a file" in second
-    source = open_source("table.csv")
-    rows = [each.row for each in inspect_together(source, source.files, [], None)]
+    listed = open_source("table.csv")
+    rows = [each.row for each in inspect_together(listed, listed.files, [], None)]
     assert [row["status"] for row in rows] == ["ok", "unreadable", "ok"]
     assert "not a file" in rows[1]["reason"]
 

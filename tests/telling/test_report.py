@@ -496,6 +496,7 @@ def test_numbers_are_those_of_the_results(made: Made) -> None:
     assert "sad/broken.jpg empty file" in text
     assert "sad/notes.txt no image" in text
     assert "59 of 60 images stand in a part; 1 was left out." in text
+    assert test.majority_accuracy is not None
     assert f"would be right on {100 * test.majority_accuracy:.0f} %." in text
     assert "a reference on the same photos: accuracy 0.346, macro-F1 0.235." in text
     assert f"accuracy {target.shared.accuracy:.3f}, macro-F1 {target.shared.macro_f1:.3f}" in text
@@ -576,7 +577,7 @@ def test_doubts_of_a_probe_that_knows_little_are_no_work_for_a_person(
     made: Made, accuracy: float, is_advised: bool
 ) -> None:
     doubtful = replace(made.results.data.doubtful_labels, accuracy=accuracy)
-    no_flags = {flag: {} for flag in made.results.data.flags}
+    no_flags: dict[str, dict[str, int]] = {flag: {} for flag in made.results.data.flags}
     only = changed(
         made,
         "data",

@@ -56,7 +56,7 @@ def test_means_of_stages_stand_before_the_networks_own_features() -> None:
     torch.manual_seed(0)
     network = timm.create_model("tf_efficientnet_lite0", num_classes=0).eval()
     image, maps = torch.rand(2, 3, 64, 64), []
-    for stage in network.blocks[5:]:
+    for stage in list(network.get_submodule("blocks").children())[5:]:
         stage.register_forward_hook(lambda module, inputs, output: maps.append(output))
     with torch.inference_mode():
         own = network(image)

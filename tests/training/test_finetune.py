@@ -4,60 +4,46 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
+import safetensors.torch
 import timm
 import torch
 
 from mien.adapting.features import HeadModel
-from mien.data.measuring.runtime import onnxruntime
 from mien.data.reading.preprocess import View
 from mien.demo import draw_face
 from mien.errors import ConfigError
 from mien.models.artifact import model_path
 from mien.models.backbones import BACKBONES, load_backbone
-from mien.models.export import to_onnx
 from mien.models.networks import IMAGENET_MEAN, IMAGENET_STD, EmotionCNN, PhotoNetwork
 from mien.recognizer import Recognizer
 from mien.settings.budget import Budget
 from mien.settings.by_name import changed, made
 from mien.settings.recipes import FINETUNE
-from mien.settings.run import NetworkRun
+from mien.settings.run import NetworkRun, read_run
 from mien.settings.study import StudySettings
 from mien.settings.training import TrainSettings
 from mien.training.augment import augmentation
-from mien.training.batches import EpochOrder, TrainingSet, class_weights
+from mien.training.batches import EpochOrder, class_weights
 from mien.training.finetune import FineTuned, parameter_groups
 from mien.training.fit import ExpressionModule, cosine_rate, fit
 from mien.training.history import History, read_history
 from mien.training.recipes import resolve_run
-from support.drawn_sets import draw_set
-from support.outcomes import Outcome
+from mien.training.run import fresh_network
+from support.tiny_training import DrawnPixels, noise
 
 pytestmark = pytest.mark.heavy  # trains
 SETTINGS = TrainSettings(size=32, batch_size=8, budget=Budget(epochs=3), precision="fp32", augment="none")
 TUNED = replace(FINETUNE, size=32, batch_size=8, budget=Budget(updates=3), precision="fp32", augment="none")
 
 
-class DrawnPixels:
-    """Stands in for the arrays on disk."""
-
-    def __init__(self, count: int, size: int) -> None:
-        self._array = np.random.default_rng(0).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
-
-    def read(self, view: View, rows: np.ndarray) -> np.ndarray:
-        return self._array[rows]
-
-
 def train(network: torch.nn.Module, settings: TrainSettings, folder: Path, stop_after: int = 10**9) -> torch.nn.Module:
     """Train on noise; an interruption comes after so many updates."""
-    view, done = View("photo", 32), [0]
-    sets = tuple(TrainingSet(DrawnPixels(28, 32), view, rows, rows % 3) for rows in (np.arange(20), np.arange(20, 28)))
+    done = [0]
     folder.mkdir(exist_ok=True)
 
     def advance(n: int) -> None:
@@ -65,7 +51,7 @@ def train(network: torch.nn.Module, settings: TrainSettings, folder: Path, stop_
         if done[0] == stop_after:
             raise KeyboardInterrupt
 
-    return fit(network, sets, settings, seed=1, n_classes=3, device="cpu", folder=folder, advance=advance)
+    return fit(network, noise(), settings, seed=1, n_classes=3, device="cpu", folder=folder, advance=advance)
 
 
 def small() -> PhotoNetwork:
@@ -96,17 +82,21 @@ def test_backbone_learns_at_a_share_of_the_heads_rate() -> None:
     head, backbone = parameter_groups(network, replace(TUNED, learning_rate=0.01, backbone_rate=0.1))
     assert (head["lr"], backbone["lr"]) == (0.01, pytest.approx(0.001))
     assert [tuple(each.shape) for each in head["params"]] == [(3, 2024), (3,)]
-    assert len(backbone["params"]) == sum(each.requires_grad for each in network.body.backbone.parameters())
+    assert len(backbone["params"]) == sum(
+        each.requires_grad for each in network.get_submodule("body.backbone").parameters()
+    )
     assert len(parameter_groups(small(), SETTINGS)) == 1
 
 
-def test_fine_tuned_network_is_exported_like_any_other(tmp_path: Path) -> None:
-    network = tuned().eval()
-    onnx.save(to_onnx(network, 64, "face", "logits"), str(tmp_path / "bare.onnx"))
-    pixels = np.random.default_rng(1).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
-    found = onnxruntime.InferenceSession(str(tmp_path / "bare.onnx")).run(None, {"face": pixels})[0]
+def test_fine_tuned_network_is_exported_like_any_other(finetuned: Path) -> None:
+    run = read_run(finetuned / "config.toml")
+    assert isinstance(run, NetworkRun)
+    network = fresh_network(run).eval()
+    network.load_state_dict(safetensors.torch.load_file(finetuned / "model.safetensors"))
+    pixels = np.random.default_rng(1).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
     with torch.inference_mode():
-        assert np.abs(found - network(torch.from_numpy(pixels)).numpy()).max() < 1e-4
+        expected = network(torch.from_numpy(pixels)).numpy()
+    assert np.abs(Recognizer(finetuned).logits({"face-32": pixels}) - expected).max() < 1e-4
 
 
 @pytest.mark.parametrize(("count", "said"), [(8, "frozen_stages 8: expression has 7"), (-1, "frozen_stages")])
@@ -186,7 +176,12 @@ def test_share_of_photos_is_shown_without_colour() -> None:
 def test_training_whose_seconds_are_spent_does_not_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What passes between epochs, as while their files are written, counts as the seconds of a killed process too."""
     write = History.write
-    monkeypatch.setattr(History, "write", lambda history, path: (time.sleep(0.3), write(history, path)))
+
+    def slowly(history: History, path: Path) -> None:
+        time.sleep(0.3)
+        write(history, path)
+
+    monkeypatch.setattr(History, "write", slowly)
     settings = replace(SETTINGS, budget=Budget(seconds=0.6))
     before = train(small(), settings, tmp_path / "run").state_dict()
     history = read_history(tmp_path / "run" / "history.csv")
@@ -238,20 +233,16 @@ def test_backbone_that_knows_no_expressions_learns_whole() -> None:
     assert (other.frozen_stages, other.backbone_rate) == (FINETUNE.frozen_stages, FINETUNE.backbone_rate)
 
 
-def test_recipe_is_trained_from_photos_and_knows_what_it_is_made_of(
-    mien: Callable[..., Outcome], tmp_path: Path
-) -> None:
-    faces = draw_set(tmp_path / "faces", {"happy": "happy", "sad": "sad"}, 12)
-    options = ("--recipe", "finetune", "--epochs", 1, "--size", 32, "--precision", "fp32", "--device", "cpu", "--json")
-    outcome = mien("train", faces, *options, "--out", "out")
-    assert outcome.code == 0, outcome.err
-    recognizer = Recognizer(tmp_path / "out")
+def test_recipe_is_trained_from_photos_and_knows_what_it_is_made_of(finetuned: Path) -> None:
+    recognizer = Recognizer(finetuned)
     backbone = load_backbone("expression")
     assert [origin.name for origin in recognizer.contract.backbones] == ["expression"]
     assert backbone.training_hashes <= recognizer.contract.training_hashes
     assert recognizer.contract.views == (View("face", 32),)
-    model, pixels = HeadModel(model_path(tmp_path / "out"), recognizer.contract), np.zeros((3, 32, 32, 3), np.uint8)
+    model, pixels = HeadModel(model_path(finetuned), recognizer.contract), np.zeros((3, 32, 32, 3), np.uint8)
     weight, bias = model.heads["head"]
     views = {"face-32": pixels + np.arange(3, dtype=np.uint8)[:, None, None, None] * 90}
     assert np.allclose(recognizer.logits(views), model.features(views) @ weight.T + bias, atol=1e-4)
-    assert sum(recognizer.predict(draw_face("sad", 99)).probabilities.values()) == pytest.approx(1)
+    probabilities = recognizer.predict(draw_face("sad", 99)).probabilities
+    assert probabilities is not None
+    assert sum(probabilities.values()) == pytest.approx(1)

@@ -89,7 +89,7 @@ def test_older_torch_and_unreadable_processors(monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_both_ways_to_ask_this_processor_agree(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = getattr(torch.cpu, "get_capabilities", dict)()
+    told: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     if not precision.CPU_INFO.exists() or told.get("architecture") != "x86_64":
         pytest.skip("neither Linux on x86 nor a PyTorch that tells")
     by_torch = multiplies_bf16("cpu")
@@ -136,7 +136,8 @@ def test_run_in_another_precision_than_asked_for_is_not_taken_for_it(
 def test_runs_of_a_comparison_are_told_apart_by_their_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     arms = ("augment=none", "augment=notebook")
     config = made(CompareSettings, data=("photos",), arms=arms, epochs=1, precision="auto", device="cpu")
-    parsed, data = parse_arms(config.comparison.all_arms), SimpleNamespace(labels=LABELS)
+    data: Any = SimpleNamespace(labels=LABELS)
+    parsed = parse_arms(config.comparison.all_arms)
     asked = _Comparison(config, data, None, parsed, budgets(config.budget), (0, 1))
     found = []
     for can in (True, False):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -64,8 +65,8 @@ CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
     "strip at bottom": lambda image: marked(image, 1, height=0.12),
     "strip in the middle": lambda image: marked(image, 0.5, height=0.06),
     "faint strip in the middle": lambda image: marked(image, 0.5, height=0.12, opacity=0.5),
-    **{f"crop of 10 % {name}": lambda image, at=at: cropped(image, 0.9, at) for name, at in PLACES.items()},
-    **{f"crop of 15 % {name}": lambda image, at=at: cropped(image, 0.85, at) for name, at in PLACES.items()},
+    **{f"crop of 10 % {name}": partial(cropped, share=0.9, place=place) for name, place in PLACES.items()},
+    **{f"crop of 15 % {name}": partial(cropped, share=0.85, place=place) for name, place in PLACES.items()},
 }
 
 

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from mien.data.grouping.components import connected_components
 from mien.data.grouping.folds import kfold, repeated_kfold
-from mien.data.grouping.splits import SPLITS, SplitMethod, SplitShares, assign_splits, count_moved, parse_shares
+from mien.data.grouping.splits import SPLITS, SplitShares, assign_splits, count_moved, parse_shares
 from mien.data.tables.manifest import SCHEMA
 from mien.errors import ConfigError, SplitError
+from mien.settings.choices import SplitMethod
 
 SHARES = SplitShares()
 WRITTEN = ["split", "split_reason", "split_group"]

@@ -40,7 +40,7 @@ def camera_like(seed: int, shape: tuple[int, int] = (170, 256)) -> NDArray[np.ui
     spectrum = np.fft.fft2(rng.normal(size=(3, *shape))) / np.maximum(np.hypot(rows, columns), 1 / max(shape))
     scene = np.fft.ifft2(spectrum).real.transpose(1, 2, 0)
     scene = 128 + 45 * (scene - scene.mean()) / scene.std() + rng.normal(0, 2, scene.shape)
-    return scene.clip(0, 255).astype(np.uint8)
+    return np.asarray(scene.clip(0, 255), np.uint8)
 
 
 def reencoded(image: Image.Image, quality: int = 50) -> Image.Image:

@@ -138,7 +138,7 @@ def grey_face(side: int, *, blur: float = 0.0, contrast: float = 1.0) -> NDArray
     """A drawn face with grain, as greys."""
     image = draw_face("happy", 7).convert("L").resize((side, side), Image.Resampling.BILINEAR)
     pixels = np.asarray(image.filter(ImageFilter.GaussianBlur(blur * side / 96)), dtype=np.float64)
-    return (40 + (pixels - pixels.mean()) * contrast + pixels.mean() * contrast).clip(0, 255).astype(np.uint8)
+    return np.asarray((40 + (pixels - pixels.mean()) * contrast + pixels.mean() * contrast).clip(0, 255), np.uint8)
 
 
 @pytest.mark.parametrize("side", [48, 96])

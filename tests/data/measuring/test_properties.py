@@ -31,7 +31,9 @@ def framed(size: tuple[int, int], share: float, colour: tuple[int, int, int] = W
     return image
 
 
-def captioned(size: tuple[int, int], share: float, *, text: str = "an agency · 123456789 · www.example.org"):
+def captioned(
+    size: tuple[int, int], share: float, *, text: str = "an agency · 123456789 · www.example.org"
+) -> Image.Image:
     """A picture whose lowest part is a black strip with small white text."""
     image = pattern(2, size)
     height = round(size[1] * share)

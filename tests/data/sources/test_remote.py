@@ -249,8 +249,8 @@ def nowhere() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def visits(endpoint: str, home: Path) -> Visits:
     """Every set the server knows or refuses, opened once."""
-    names = ("faces", "faces/versions/2", "divided", "divided::test", "missing", "refused", "broken")
-    kaggle = [f"kaggle:someone/{name}" for name in names]
+    theirs = ("faces", "faces/versions/2", "divided", "divided::test", "missing", "refused", "broken")
+    kaggle = [f"kaggle:someone/{name}" for name in theirs]
     names = (
         "folders",
         "folders@v2",

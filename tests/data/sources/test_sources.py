@@ -13,6 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,9 +42,8 @@ def member(name: str, kind: bytes = tarfile.REGTYPE, target: str = "") -> tarfil
 
 def write_tar(path: Path, files: Mapping[str, bytes], *others: tarfile.TarInfo, mode: str = "") -> Path:
     """Write a tar with these files, and then these other members; compressed as its name says."""
-    with tarfile.open(
-        path, mode or {"gz": "w:gz", "bz2": "w:bz2", "xz": "w:xz"}.get(path.name.split(".")[-1], "w")
-    ) as tar:
+    chosen: Any = mode or {"gz": "w:gz", "bz2": "w:bz2", "xz": "w:xz"}.get(path.name.split(".")[-1], "w")
+    with tarfile.open(path, chosen) as tar:
         for name, content in files.items():
             info = member(name)
             info.size = len(content)

@@ -82,7 +82,7 @@ def complaint(spec: str, columns: Columns | None = None) -> str:
 @pytest.mark.parametrize(("path", "label"), [("path", "label"), ("File_Name", "Emotion"), ("image path", "CLASS")])
 def test_usual_columns_are_recognised(kind: str, path: str, label: str, tmp_path: Path) -> None:
     write_files(tmp_path, FILES)
-    columns = {"id": [7, 8, 9], path: [r[0] for r in ROWS], label: [r[1] for r in ROWS]}
+    columns: dict[str, list[Any]] = {"id": [7, 8, 9], path: [r[0] for r in ROWS], label: [r[1] for r in ROWS]}
     source = open_source(str(write_table(tmp_path / f"faces.{kind}", columns)))
     assert taken(source) == dict(ROWS)
     assert [source.read(f) for f in source.files] == list(FILES.values())
@@ -94,7 +94,7 @@ def test_usual_columns_are_recognised(kind: str, path: str, label: str, tmp_path
 @pytest.mark.parametrize("kind", KINDS)
 def test_columns_asked_for_by_name(kind: str, tmp_path: Path) -> None:
     write_files(tmp_path, FILES)
-    columns = {
+    columns: dict[str, list[Any]] = {
         "path": ["x", "x", "x"],
         "where": [r[0] for r in ROWS],
         "shown": [r[1] for r in ROWS],
