@@ -37,6 +37,9 @@ test-lowest: $(VENV)/installed ## install the lowest versions that pyproject.tom
 	$(BIN)/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct -e '.[train,app,dev]'
 	$(LOWEST)/bin/python -m pytest -m 'not (heavy or slow or data)' $(IN_TWO)
 
+snapshots: $(VENV)/installed ## store anew what pages and terminal say (tests/snapshots); read the difference before committing it
+	$(BIN)/python -m pytest -m 'not (slow or data)' -k 'as_stored' --refresh-snapshots
+
 check: $(VENV)/installed ## lint and type-check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -71,4 +74,4 @@ browser:
 	  { command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } || \
 	  echo 'no Chromium: the tests that open the report will be skipped'
 
-.PHONY: help demo quick test test-slow test-data test-lowest check lock bench weights browser
+.PHONY: help demo quick test test-slow test-data test-lowest snapshots check lock bench weights browser

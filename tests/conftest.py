@@ -22,7 +22,19 @@ os.environ["MIEN_CACHE"] = str(Path(__file__).parents[1] / ".test-cache")
 
 from support.drawn_sets import CLASSES, PER_CLASS, draw_set, plant_defects
 from support.outcomes import Outcome, strict_json
+from support.snapshots import hold
 from support.studies import STUDY_OPTIONS, STUDY_RECIPES, Study, made_once
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--refresh-snapshots", action="store_true", help="store what pages and terminal say now")
+
+
+@pytest.fixture(scope="session")
+def as_stored(pytestconfig: pytest.Config) -> Callable[[str, str], None]:
+    """Hold a text against the one of this name in tests/snapshots: ``as_stored("report", text)``."""
+    refresh = bool(pytestconfig.getoption("--refresh-snapshots"))
+    return lambda name, text: hold(name, text, refresh=refresh)
 
 
 @pytest.fixture
@@ -35,8 +47,7 @@ def mien(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tm
         monkeypatch.setenv("COLUMNS", "200")
         capsys.readouterr()
         code: Any = 0
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings():  # the command has filters of its own
             try:
                 cli.main()
             except SystemExit as end:

@@ -201,6 +201,20 @@ def test_help_starts_without_heavy_libraries(words: list[str]) -> None:
     assert not loaded & {"torch", "sklearn", "polars", "onnxruntime", "numpy", "lightning", "PIL"}
 
 
+def test_every_stored_text_is_held_by_a_test() -> None:
+    """Tests name what they hold, and a family by the words before its comma."""
+    tests = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    stored = [path.stem for path in (ROOT / "tests/snapshots").iterdir()]
+    assert len(stored) > 10
+    assert not [
+        name
+        for name in stored
+        if f'as_stored(f"{name.partition(", ")[0]}, {{' not in tests and f'"{name}"' not in tests
+    ]
+    families = [name.partition(", ")[2] for name in stored if ", " in name]
+    assert not [name for name in families if f'"{name}": ' not in tests]
+
+
 def test_no_test_takes_anything_from_another_test() -> None:
     """What several tests use lies in tests/support, so that each file of tests can be read, moved and run alone."""
     offenders = []

@@ -49,6 +49,7 @@ from mien.training.run import LabelledPhotos
 from support.checkout import ROOT
 from support.drawn_sets import CLASSES, draw_set
 from support.made_comparison import ARMS, asked, made_up
+from support.made_report import lines_of
 from support.outcomes import Outcome, numbers, strict_json
 
 DOCS = ROOT / "docs"
@@ -413,6 +414,10 @@ def test_the_page_is_self_contained(full: dict[str, Any]) -> None:
     assert "<script" not in page
     for arm in full["arms"]:
         assert arm in page
+
+
+def test_the_page_reads_as_stored(full: dict[str, Any], as_stored: Callable[[str, str], None]) -> None:
+    as_stored("page of compare", lines_of((Path(full["paths"]["run"]) / "compare.html").read_text(encoding="utf-8")))
 
 
 def test_the_terminal_shows_the_verdict(

@@ -21,83 +21,35 @@ from msgspec.structs import replace
 from PIL import Image
 
 from mien.auditing.leakage import _premium as premium
-from mien.data.reading.pixels import Pixels, PixelWriter
-from mien.evaluation.exhibits import MOST_COPIES, exhibits
+from mien.evaluation.exhibits import MOST_COPIES
 from mien.metrics import Interval
-from mien.results.audit import Copies, CopiesFound, DoubtfulLabels, Leakage, Shortcuts
+from mien.results.audit import Copies, CopiesFound, DoubtfulLabels
 from mien.results.behaviour import ErrorRate, ErrorRates
-from mien.results.exhibits import Exhibits
 from mien.results.scores import Scores
 from mien.results.study import FitVerdict, StudyResults
-from mien.settings.audit import LabelChecks
 from mien.settings.by_name import option_fields
-from mien.settings.columns import Columns
-from mien.settings.recipes import FINETUNE
 from mien.settings.run import NetworkRun
-from mien.settings.study import Report, StudySettings
+from mien.settings.study import StudySettings
 from mien.telling.report.figures import kept_epoch, learning_curves
-from mien.telling.report.page import SECTIONS, write_report
+from mien.telling.report.page import SECTIONS
 from mien.telling.words import numerals
 from mien.telling.words.advice import TRUSTED_PROBE, advise
 from mien.telling.words.answers import error_sentences, fit_sentence, headline, warnings
 from mien.telling.words.methods import methods
+from support.made_report import changed, make_study, plain, shown, without_photos, written
 from support.made_study import (
     FACE_VIEW,
     HOSTILE,
     LABELS,
-    VIEW,
     Made,
-    draw_face,
     leakage,
     make_history,
-    make_manifest,
-    make_results,
-    with_target,
 )
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    folder = tmp_path_factory.mktemp("study")
-    manifest = make_manifest()
-    results = with_target(make_results(manifest), manifest)
-    with PixelWriter(folder / "pixels", [VIEW, FACE_VIEW], len(manifest)) as writer:
-        for row in range(len(manifest)):
-            face = draw_face(37 * row % 360, row % 2)
-            writer.put(row, {VIEW.key: face, FACE_VIEW.key: face[::2, ::2]}, face[::2, ::2, 0])
-    study = Made(folder, results, manifest, Pixels(folder / "pixels"))
-    written(study, folder)
-    return study
-
-
-def written(made: Made, folder: Path, **changes: Any) -> str:
-    """The report of a changed study."""
-    results = replace(made.results, **changes)
-    write_report(folder, results, None if results.config.report.no_photos else shown(made, results))
-    return (folder / "report.html").read_text(encoding="utf-8")
-
-
-def shown(made: Made, results: StudyResults, manifest: pl.DataFrame | None = None) -> Exhibits:
-    """The photos of a report."""
-    elsewhere = results.target.mistakes if results.target else ()
-    rows = made.manifest if manifest is None else manifest
-    return exhibits(results.data, results.mistakes, elsewhere, rows, made.pixels, seed=results.config.randomness.seed)
-
-
-def without_photos(made: Made) -> dict[str, Any]:
-    return {"config": with_settings(made.results.config, report=Report(no_photos=True))}
-
-
-def changed(made: Made, part: str, **changes: Any) -> dict[str, Any]:
-    """The results with something changed in one part, such as ``data``."""
-    return {part: replace(getattr(made.results, part), **changes)}
-
-
-def plain(html: str) -> str:
-    """The text of a page, on one line."""
-    body = re.sub(r"<style>.*?</style>", "", html, flags=re.DOTALL)
-    body = re.sub(r"</(?:t[hd]|d[td])>", " ", body)  # cells have no space between them
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", body).replace("&#39;", "'"))
+    return make_study(tmp_path_factory.mktemp("study"))
 
 
 @pytest.fixture(scope="module")
@@ -232,8 +184,6 @@ def test_without_photos_there_is_no_face_and_no_name(made: Made, tmp_path: Path,
     assert not [path for path in made.manifest["path"] if path.rsplit("/", 1)[-1] in html]
     assert "script" not in html
     assert "--no-photos" in html
-    assert "39 of 49 are happy" in plain(html)
-    assert "Of 60 labels, 3 are doubtful" in plain(html)
     page = show(browser, tmp_path / "report.html", 360).page
     assert all(page.locator(f"#{name}").is_visible() for name in SECTIONS)
 
@@ -250,20 +200,10 @@ def test_what_needs_a_look_comes_first_and_leads_to_its_part(made: Made, browser
     ids = page.eval_on_selector_all("#data h3", "all => all.map(h => h.id)")
     assert [name for name in ids if name] == [f"data-{kind}" for kind in kinds]
     assert ids.index("data-doubts") < ids.index("")
-    assert "39 of 49 are “happy”" in page.locator(".concerns").inner_text()
 
 
 def test_numbers_of_the_audit_are_those_of_the_results(made: Made, browser: Any) -> None:
-    text = plain((made.folder / "report.html").read_text(encoding="utf-8"))
     data = made.results.data
-    shortcuts, near = data.shortcuts, data.copies.near
-    assert f"macro-F1 {shortcuts.macro_f1:.2f}, against {shortcuts.chance:.2f} by chance" in text
-    assert "2 pictures taken for drawn (anger 2); 1 picture perhaps drawn (happy 1)" in text
-    assert f"{near.groups} pictures stand more than once" in text
-    assert f"{data.duplicate_files} files too many" in text
-    assert "Beside copies there is 1 series: 2 photos" in text
-    assert "The probe agrees with only 63 % of all labels" in text
-    assert f"1 photo dropped, 1 relabelled by a table with SHA-256 {'5ade' * 16}" in text
     page = show(browser, made.folder / "report.html").page
     culprits = page.locator("#data table.culprits tbody tr").all_inner_texts()
     assert [row.split("\t") for row in culprits] == [
@@ -277,28 +217,8 @@ def test_numbers_of_the_audit_are_those_of_the_results(made: Made, browser: Any)
     assert [sum(map(int, column)) for column in zip(*rows, strict=True)] == [int(cell) for cell in cells]
 
 
-def test_what_was_not_looked_for_is_said_and_is_no_zero(made: Made, tmp_path: Path) -> None:
-    parts = {
-        "shortcuts": Shortcuts(reason="needs two classes"),
-        "doubtful_labels": DoubtfulLabels(reason="not asked for"),
-        "leakage": None,
-    }
-    text = plain(written(made, tmp_path, **changed(made, "data", **parts)))
-    assert "Shortcuts were not looked for: needs two classes." in text
-    assert "Labels were not judged: not asked for." in text
-    assert "was not measured; ask with --leak-premium." in text
-    assert "are doubtful" not in text
-    assert "confident learning" not in text
-    assert "gives a class away" not in text
-    too_small = changed(made, "data", leakage=Leakage(reason="class 'sad' is too small"))
-    text = plain(written(made, tmp_path, **too_small))
-    assert "was not measured: class 'sad' is too small." in text
-    config = with_settings(made.results.config, checks=LabelChecks(leak_premium=True))
-    asked = changed(made, "data", **parts) | {"config": config}
-    assert "was not measured: not asked for." in plain(written(made, tmp_path, **asked))
-
-
 def test_a_clean_set_needs_no_look(made: Made, tmp_path: Path) -> None:
+    assert 'class="concerns"' in (made.folder / "report.html").read_text(encoding="utf-8")
     none = Copies(groups=0, across_labels=0, across_splits={})
     shortcuts = replace(made.results.data.shortcuts, found=False, tells_classes=False, p=0.4, culprits=())
     clean = {
@@ -310,41 +230,16 @@ def test_a_clean_set_needs_no_look(made: Made, tmp_path: Path) -> None:
         "shortcuts": shortcuts,
         "doubtful_labels": DoubtfulLabels(judged=60, found=0, accuracy=0.97, folds=5),
     }
-    html = written(made, tmp_path, **changed(made, "data", **clean), corrections=None)
-    text = plain(html)
-    assert "Of what was looked for, nothing needs a look." in text
-    assert 'class="concerns"' not in html
-    assert "a tiny model cannot tell the classes better than chance" in text
-    assert "No single property gives a class away." in text
-    assert "Of 60 labels, 0 are doubtful" in text
-    assert "Drawings 0 taken for drawn, 0 perhaps" in text
+    assert 'class="concerns"' not in written(made, tmp_path, **changed(made, "data", **clean), corrections=None)
 
 
 def test_the_report_judges_shortcuts_by_the_stored_level_and_no_other(made: Made, tmp_path: Path) -> None:
     """A probability of 3 in 100 is above the audit's level of 1 in 100; the report has no other level of its own."""
     faint = replace(made.results.data.shortcuts, found=False, tells_classes=False, p=0.03, culprits=())
-    html = written(made, tmp_path, **changed(made, "data", shortcuts=faint))
-    assert "a tiny model cannot tell the classes better than chance: macro-F1 0.43" in plain(html)
-    assert 'href="#data-shortcuts"' not in html
-    assert "predicts the class:" not in plain(html)
-    clear = replace(faint, found=True, tells_classes=True)
-    html = written(made, tmp_path, **changed(made, "data", shortcuts=clear))
-    assert 'href="#data-shortcuts"' in html
-    assert "predicts the class:" in plain(html)
-
-
-def test_copies_across_the_given_division_are_named(made: Made, tmp_path: Path) -> None:
-    copies = CopiesFound(
-        exact=Copies(groups=700, across_labels=57, across_splits={"train+test": 531}),
-        near=Copies(groups=900, across_labels=60, across_splits={"train+test": 640, "val+train+test": 2}),
-    )
-    text = plain(written(made, tmp_path, **changed(made, "data", copies=copies)))
-    assert (
-        "640 pictures stand in both train and test of the division that the data came with (531 byte for byte)" in text
-    )
-    assert "2 pictures stand in val, train and test of" in text
-    assert "60 pictures stand under several labels (57 byte for byte)." in text
-    assert "642 pictures stand in several parts of it." in text
+    for is_found in (False, True):
+        told = replace(faint, found=is_found, tells_classes=is_found)
+        html = written(made, tmp_path, **changed(made, "data", shortcuts=told))
+        assert ('href="#data-shortcuts"' in html) is is_found
 
 
 def test_galleries_show_the_photos_that_are_meant(made: Made) -> None:
@@ -384,13 +279,8 @@ def test_photos_of_two_sources_with_one_path_are_told_apart(made: Made) -> None:
         ((-0.02, -0.001), "naive scores lower"),
     ],
 )
-def test_a_premium_is_claimed_only_where_its_interval_leaves_zero_out(
-    made: Made, tmp_path: Path, ends: tuple[float, float], verdict: str
-) -> None:
+def test_a_premium_is_claimed_only_where_its_interval_leaves_zero_out(ends: tuple[float, float], verdict: str) -> None:
     assert premium(sum(ends) / 2, Interval(*ends)).verdict == verdict
-    text = plain(written(made, tmp_path, **changed(made, "data", leakage=leakage(ends, ends))))
-    assert text.count(verdict if verdict != "naive scores lower" else "The naive division scores lower") >= 2
-    assert ("Divide by series" in text) is False
 
 
 def test_the_leak_premium_stands_with_its_interval(made: Made, browser: Any) -> None:
@@ -403,86 +293,40 @@ def test_the_leak_premium_stands_with_its_interval(made: Made, browser: Any) -> 
     ]
 
 
+def steps(results: StudyResults) -> set[str]:
+    return {advice.step for advice in advise(results)}
+
+
 def test_series_are_advised_where_they_are_shown_to_leak(made: Made) -> None:
     leaking = replace(made.results, **changed(made, "data", leakage=leakage((-0.01, 0.02), (0.01, 0.05))))
-    assert "Divide by series" in " ".join(advice.step for advice in advise(leaking))
+    (advised,) = steps(leaking) - steps(made.results)
     by_series = replace(leaking, **changed(made, "splits", method="series"))
-    assert "Divide by series" not in " ".join(advice.step for advice in advise(by_series))
-
-
-def test_a_division_by_people_is_not_called_one_by_photo(made: Made, tmp_path: Path) -> None:
-    by_photo = plain((made.folder / "report.html").read_text(encoding="utf-8"))
-    assert by_photo.count("by photo, not by person") == 3  # the answer, the split and the methods
-    config = with_settings(made.results.config, columns=Columns(group_column="subject"))
-    grouped = changed(made, "splits", groups=34) | {"config": config}
-    text = plain(written(made, tmp_path, **grouped))
-    assert "by the groups given (34 groups, column “subject”): no group stands in two parts" in text
-    assert "by photo, not by person" not in text
-    naive = changed(made, "splits", groups=34, method="naive")
-    assert "no group stands in two parts" not in plain(written(made, tmp_path, **naive))
+    assert advised not in steps(by_series)
 
 
 def test_a_naive_division_is_warned_of_wherever_its_scores_stand(made: Made, browser: Any, tmp_path: Path) -> None:
-    text = plain(written(made, tmp_path, **changed(made, "splits", method="naive")))
-    page = show(browser, tmp_path / "report.html").page
+    grouped = show(browser, made.folder / "report.html").page
+    written(made, tmp_path, **changed(made, "splits", method="naive"))
+    naive = show(browser, tmp_path / "report.html").page
     for section in ("answer", "split"):
-        assert "for comparison only" in " ".join(page.locator(f"#{section} .warning").all_inner_texts())
-    assert "Divide the photos again before believing a score." in text
-    assert "stand together, so none is met again" not in text
-    assert "Nothing was kept together" in text
-    assert "resamples of single photos" in text
-    assert "for comparison only" not in plain((made.folder / "report.html").read_text(encoding="utf-8"))
-
-
-def test_the_division_is_told_as_it_was(made: Made, tmp_path: Path) -> None:
-    series = plain(written(made, tmp_path, **changed(made, "splits", method="series", moved=0)))
-    assert "and so do photos that may be of one shoot" in series
-    assert "The parts of an earlier study were kept; no photo had to move." in series
-    assert "They stand together in the split." in series
-    given = plain(written(made, tmp_path, **changed(made, "splits", given=True, moved=3)))
-    assert "that came with the data decide who stands where" in given
-    assert "3 photos had to move." in given
-    assert "Photos were divided" not in given
+        before, after = (page.locator(f"#{section} .warning").count() for page in (grouped, naive))
+        assert after == before + 1
 
 
 def test_methods_name_the_corrections_by_their_hash(made: Made) -> None:
-    text = " ".join(methods(made.results))
-    assert f"1 photo dropped, 1 photo given another label (table findings.csv, SHA-256 {'5ade' * 16})" in text
-    assert "cosine of 0.92" in text
-    assert "difference hash" not in text
-    without = " ".join(methods(replace(made.results, corrections=None)))
-    assert "5ade" not in without
-    assert "decisions of a person" not in without
+    assert " ".join(methods(made.results)).count("5ade" * 16) == 1
+    assert "5ade" not in " ".join(methods(replace(made.results, corrections=None)))
 
 
 def test_methods_name_pretrained_weights_by_licence_and_hash(made: Made) -> None:
     text = " ".join(methods(made.results))
-    assert f"Weights of some-net: MIT, SHA-256 {'5' * 64}." in text
-    assert text.count("SHA-256 5555") == 1  # the other runs were trained from scratch
-
-
-def test_methods_tell_a_network_that_was_fine_tuned_from_one_that_was_not(made: Made) -> None:
-    assert "scratch: EmotionCNN trained from scratch, 64 px input" in " ".join(methods(made.results))
-    scratch = made.results.runs["scratch"]
-    assert isinstance(scratch.config, NetworkRun)
-    settings = replace(scratch.config, name="finetune", train=with_settings(FINETUNE, members=3))
-    runs = made.results.runs | {"finetune": replace(scratch, config=settings)}
-    text = " ".join(methods(replace(made.results, runs=runs)))
-    told = text[text.index("finetune: ") :]
-    for words in (
-        "pretrained expression with a new linear layer, trained further on the face",
-        "(3 stages frozen, the rest at 0.1 of",
-        "rising for 10",
-        "classes weighed in the loss",
-        "decay 0.98",
-        "3 such networks from different seeds, their logits averaged",
-    ):
-        assert words in told
+    for each in ("some-net", "MIT", "5" * 64):
+        assert text.count(each) == 1, "the other runs were trained from scratch"
 
 
 def test_numbers_are_those_of_the_results(made: Made) -> None:
     text = plain((made.folder / "report.html").read_text(encoding="utf-8"))
-    test, data, target = made.results.test, made.results.data, made.results.target
+    data, target = made.results.data, made.results.target
     assert target is not None
     for run in made.results.runs.values():
         assert run.target is not None
@@ -490,17 +334,8 @@ def test_numbers_are_those_of_the_results(made: Made) -> None:
             assert part.interval is not None
             assert f"{part.macro_f1:.2f} ({part.interval.low:.2f} to {part.interval.high:.2f})" in text
         assert fit_sentence(run.fit) in text
-    found = f"{data.files} files were found: {data.images} images that can be used, 1 unreadable and 1 dropped"
-    assert found in text
     assert data.files == data.images + data.unreadable + data.dropped
-    assert "sad/broken.jpg empty file" in text
-    assert "sad/notes.txt no image" in text
-    assert "59 of 60 images stand in a part; 1 was left out." in text
-    assert test.majority_accuracy is not None
-    assert f"would be right on {100 * test.majority_accuracy:.0f} %." in text
-    assert "a reference on the same photos: accuracy 0.346, macro-F1 0.235." in text
     assert f"accuracy {target.shared.accuracy:.3f}, macro-F1 {target.shared.macro_f1:.3f}" in text
-    assert "3 of 30 photos from elsewhere are copies" in text
 
 
 def test_a_class_without_photos_has_a_dash(made: Made, browser: Any) -> None:
@@ -509,14 +344,6 @@ def test_a_class_without_photos_has_a_dash(made: Made, browser: Any) -> None:
     assert row.locator("td").all_inner_texts() == ["—", "—", "—", "—", "0"]
     cells = page.locator("#target table.confusion tbody tr", has_text="sad").locator("td.cell")
     assert set(cells.all_inner_texts()) == {"—"}
-
-
-def test_without_a_target_it_says_so(made: Made, tmp_path: Path) -> None:
-    runs = {name: replace(run, target=None) for name, run in made.results.runs.items()}
-    text = plain(written(made, tmp_path, target=None, runs=runs))
-    assert "was not measured" in text
-    assert "Test on photos from elsewhere before relying on it." in text
-    assert "Published reference" not in text
 
 
 def test_the_same_results_give_the_same_bytes_and_nothing_half_written(made: Made, tmp_path: Path) -> None:
@@ -555,19 +382,11 @@ def test_the_headline_claims_no_more_than_was_measured(
     assert told in headline(results)
 
 
-def test_advice_is_concrete(made: Made) -> None:
-    steps = " ".join(f"{advice.step} {advice.reason}" for advice in advise(made.results))
-    assert "Decide on one label for 1 picture that stands under two." in steps
-    assert "Repair or remove 1 unreadable file." in steps
-    assert "Even out “file format WEBP” between the classes. 39 of 49 such photos are “happy”, which 17" in steps
-    assert "Decide whether 2 drawings belong in." in steps
-    assert "Look again at 3 doubtful labels, the most doubtful first." in steps
-    assert "the table whose SHA-256 begins with 5ade5ade5ade." in steps
-    uncorrected = " ".join(advice.reason for advice in advise(replace(made.results, corrections=None)))
-    assert "mien audit DATA --out findings.csv" in uncorrected
-    assert "Take the overlap out" in steps
-    assert "Add “surprise” to the training photos" in steps
-    assert numerals.count(4 * made.results.test.images) in steps
+def test_advice_says_what_to_do_and_why(made: Made) -> None:
+    advised = advise(made.results)
+    assert all(advice.step and advice.reason for advice in advised)
+    assert len(steps(made.results)) == len(advised) > 6
+    assert numerals.count(4 * made.results.test.images) in " ".join(advice.reason for advice in advised)
 
 
 @pytest.mark.parametrize(
