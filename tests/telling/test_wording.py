@@ -21,11 +21,12 @@ from mien.results.adaptation import AdaptPaths, AdaptResults, LeftOut, SideScore
 from mien.results.audit import Copies, CopiesFound, DoubtfulLabels, Leakage, Shortcuts
 from mien.results.commands import AuditedData, AuditPaths, AuditResults, EvaluateResults
 from mien.results.study import StudyResults
-from mien.settings.adapt import WAYS_TO_ADAPT, WITH_LABELS, AdaptSettings
+from mien.settings.adapt import AdaptSettings
 from mien.settings.audit import LabelChecks
 from mien.settings.columns import Columns
 from mien.settings.recipes import FINETUNE
 from mien.settings.run import NetworkRun
+from mien.settings.ways import WAYS_TO_ADAPT
 from mien.telling.report.adaptation_page import write_page
 from mien.telling.terminal.adaptation import adaptation_summary
 from mien.telling.terminal.summaries import audit_summary, study_summary
@@ -168,7 +169,7 @@ def adapted() -> AdaptResults:
         left_out=LeftOut(copies=3, other_kind=2),
         too_many_shots=(500,),
         ways=tuple(
-            Way(way=way, shots=20 * (way in WITH_LABELS), draws=3, target=side(0.01 * i), home=side(-0.02 * i))
+            Way(way=way.name, shots=20 * way.takes_labels, draws=3, target=side(0.01 * i), home=side(-0.02 * i))
             for i, way in enumerate(WAYS_TO_ADAPT)
         ),
         paths=AdaptPaths(run="x", page="x/adapt.html"),
