@@ -18,29 +18,86 @@ from mien.errors import LabelError
 
 __all__ = [
     "NOTHING_CHOSEN",
+    "OTHER_EXPRESSIONS",
     "SYNONYMS",
+    "TRANSLATIONS",
     "LabelChoices",
     "LabelMap",
     "canonical",
     "class_indices",
+    "expressions_in",
+    "is_code",
+    "is_expression",
     "match_labels",
+    "meanings",
+    "says_nothing_else",
     "usual_choices",
 ]
 
 SYNONYMS: dict[str, tuple[str, ...]] = {
-    "anger": ("angry", "mad", "an", "rage"),
+    "anger": ("ang", "angry", "mad", "an", "rage"),
     "contempt": ("contemptuous", "scorn"),
-    "disgust": ("disgusted", "di"),
-    "fear": ("fearful", "afraid", "scared", "fe"),
-    "happy": ("happiness", "joy", "joyful", "ha", "smile", "smiling"),
-    "neutral": ("ne", "calm", "none", "no expression"),
+    "disgust": ("dis", "disgusted", "di"),
+    "fear": ("fea", "fearful", "afraid", "scared", "fe", "af"),
+    "happy": ("hap", "happiness", "joy", "joyful", "ha", "smile", "smiling"),
+    "neutral": ("neu", "ne", "calm", "none", "no expression"),
     "pain": ("painful", "in pain", "hurt"),
     "sad": ("sadness", "sa", "unhappy", "sorrow"),
-    "surprise": ("surprised", "su", "astonished", "astonishment"),
+    "surprise": ("sur", "surprised", "su", "sp", "astonished", "astonishment"),
 }
 """Expression → other names for it that published collections use (FER2013, CK+, JAFFE, AffectNet, RAF-DB)."""
 
-_CANONICAL = {other: name for name, others in SYNONYMS.items() for other in (name, *others)}
+TRANSLATIONS: dict[str, str] = {
+    "anger": "wut wütend ärger zorn ira enojo enfado enojado enfadado raiva colère colere fâché rabbia arrabbiato "
+    "boos boosheid woede gniew złość гнев злость злой 愤怒 生气 憤怒 怒り 怒 분노 화남 öfke kızgın marah "
+    "غضب خشم",
+    "contempt": "verachtung desprecio desprezo mépris mepris disprezzo minachting pogarda презрение 轻蔑 蔑视 軽蔑 "
+    "경멸",
+    "disgust": "ekel asco nojo dégoût degout disgusto walging wstręt отвращение 厌恶 厭惡 嫌悪 혐오 iğrenme jijik "
+    "اشمئزاز",
+    "fear": "angst furcht miedo medo peur paura strach страх 恐惧 害怕 恐懼 恐れ 恐怖 공포 두려움 korku takut خوف ترس",
+    "happy": "freude fröhlich glücklich freudig alegría alegria feliz felicidad felicidade joie heureux gioia "
+    "felice felicità blij vreugde radość szczęście радость счастье 高兴 快乐 开心 快樂 喜び 幸福 기쁨 "
+    "행복 mutlu mutluluk senang bahagia سعادة فرح شادی",
+    "neutral": "neutro neutre neutra neutrale neutraal neutralny neutralna neutralne нейтральный нейтрально "
+    "нейтральное 中性 无表情 平静 無表情 中立 중립 무표정 nötr netral محايد خنثی",
+    "pain": "schmerz dolor dor douleur dolore pijn ból боль 疼痛 痛み 통증 ağrı sakit ألم درد",
+    "sad": "traurig trauer traurigkeit triste tristeza tristesse tristezza verdriet verdrietig smutek smutny "
+    "грусть печаль грустный 悲伤 伤心 難過 悲しみ 悲しい 슬픔 üzgün üzüntü sedih حزن غم",
+    "surprise": "überraschung überrascht sorpresa surpresa verrassing verrast zaskoczenie удивление 惊讶 惊喜 驚訝 "
+    "驚き 놀람 놀라움 şaşkın şaşırma şaşkınlık terkejut مفاجأة تعجب",
+}
+"""Expression → words for it in other languages, each for one expression alone."""
+
+_FURTHER = """
+amused amusement annoyed anxiety anxious awe awkward bored boredom compassion concentrated concentration confused
+confusion content contentment curious delighted desire despair determined disappointed disappointment distress doubt
+embarrassed embarrassment engaged engagement envy excited excitement frown frustrated frustration gratitude grief
+grimace guilt hate interest interested jealousy laugh laughing laughter love nervous other others panic pensive
+pleased pout pride proud puzzled relaxed relief sceptical serenity serious shame shock shocked shy skeptical sleepy
+smirk stress stressed tense thinking tired triumph uncertain unknown unsure wink worried yawn yawning nf happily
+sadly fearfully angrily surprisingly disgustedly
+"""
+OTHER_EXPRESSIONS = frozenset(_FURTHER.split()) | {
+    "non face",
+    "nonface",
+    "no face",
+    "not a face",
+    "mixed",
+    "ambiguous",
+    "negative",
+    "positive",
+}
+"""Further words that a class of faces may bear, each standing for itself; so are raters' words for no expression."""
+
+_THREE_LETTERS = ("ang", "dis", "fea", "hap", "neu", "sur")
+_CODES = frozenset(["an", "af", "ca", "co", "di", "fe", "ha", "ne", "sa", "sp", "su", *_THREE_LETTERS])
+_NOT_QUITE_NEUTRAL = frozenset({"none", "calm"})
+"""Neutral by themselves; beside a class that is neutral, AffectNet's ``None`` and RAVDESS's ``calm`` are another."""
+
+_CANONICAL = {other: name for name, others in SYNONYMS.items() for other in (name, *others)} | {
+    word: name for name, words in TRANSLATIONS.items() for word in words.split()
+}
 
 
 def canonical(name: str) -> str:
@@ -48,9 +105,54 @@ def canonical(name: str) -> str:
 
     A leading number as in ``3_happy`` and differences of case, ``_``, ``-`` and spaces do not count.
     """
-    plain = re.sub(r"[\s_\-]+", " ", unicodedata.normalize("NFC", name)).strip().lower()
-    plain = re.sub(r"^\d+[ .]*(?=[a-z])", "", plain)
+    plain = _plain(name)
     return _CANONICAL.get(plain, plain)
+
+
+def meanings(names: Iterable[str]) -> dict[str, str]:
+    """Name → the expression it stands for among the others: ``None`` is neutral only where no other class is."""
+    found = {name: canonical(name) for name in names}
+    if any(meaning == "neutral" and _plain(name) not in _NOT_QUITE_NEUTRAL for name, meaning in found.items()):
+        found |= {name: _plain(name) for name in found if _plain(name) in _NOT_QUITE_NEUTRAL}
+    return found
+
+
+def is_expression(name: str) -> bool:
+    """Whether a name is a word for an expression, or holds one: ``Happy``, ``3_happy``, ``happy women``, ``Wut``."""
+    plain = _plain(name)
+    return plain in _CANONICAL or plain in OTHER_EXPRESSIONS or bool(expressions_in(name))
+
+
+def expressions_in(name: str) -> frozenset[str]:
+    """The expressions that a name holds words for: those of ``Happily Surprised``, or that of ``clip_anger_3``."""
+    parts = _parts(name)
+    parts += [part[len(no[0]) :] for part in parts if (no := re.match("non?|not|un", part))]  # nopain, unhappy
+    return frozenset(_CANONICAL.get(part, part) for part in parts if _is_word(part))
+
+
+def says_nothing_else(name: str) -> bool:
+    """Whether a name is words for expressions alone, as ``Anger`` and ``Sadly Angry`` are and ``clip_anger`` is not."""
+    plain = _plain(name)
+    return plain in _CANONICAL or plain in OTHER_EXPRESSIONS or all(map(_is_word, _parts(name) or [""]))
+
+
+def _parts(name: str) -> list[str]:
+    return re.findall(r"[^\W\d_]+", _plain(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)))
+
+
+def _is_word(part: str) -> bool:
+    return (part in _CANONICAL and part not in _CODES) or part in OTHER_EXPRESSIONS
+
+
+def is_code(name: str) -> bool:
+    """Whether a name is two or three letters that stand for an expression in names, such as ``AN`` and ``ANG``."""
+    return _plain(name) in _CODES
+
+
+def _plain(name: str) -> str:
+    plain = re.sub(r"[\s_\-]+", " ", unicodedata.normalize("NFC", name)).strip().lower()
+    plain = re.sub(r"(?<=\w)( copy| kopie)?( \(\d+\))?$", "", plain)  # of a folder that was copied
+    return re.sub(r"^\d+[ .]*(?=[^\W\d_])", "", plain)
 
 
 @dataclass(frozen=True)
@@ -141,8 +243,9 @@ def match_labels(
     target_labels = list(target_labels)
     _check_known(model_labels, choices)
     matched: dict[str, str] = {}
+    meant = meanings(target_labels)
     for name in target_labels:
-        answers = _answers(name, model_labels, choices)
+        answers = _answers(name, meant[name], model_labels, choices)
         if len(answers) > 1:
             raise LabelError(
                 f"the target's class {name!r} could be any of the model's {', '.join(answers)}; "
@@ -159,7 +262,8 @@ def match_labels(
 
 def usual_choices(model_labels: Sequence[str], target_labels: Iterable[str]) -> LabelChoices:
     """What holds without any choice, as choices to edit; what fits no class of the model, or several, is unknown."""
-    found = {name: _answers(name, model_labels, NOTHING_CHOSEN) for name in target_labels}
+    meant = meanings(target_labels)
+    found = {name: _answers(name, meant[name], model_labels, NOTHING_CHOSEN) for name in meant}
     classes = {name: answers[0] for name, answers in found.items() if len(answers) == 1}
     return LabelChoices(classes, unknown=tuple(name for name in found if name not in classes))
 
@@ -184,13 +288,15 @@ def _none_shared(model_labels: Sequence[str], target_labels: Sequence[str]) -> L
     )
 
 
-def _answers(name: str, model_labels: Sequence[str], choices: LabelChoices) -> list[str]:
-    """The model's classes that a target's class may answer to."""
+def _answers(name: str, meant: str, model_labels: Sequence[str], choices: LabelChoices) -> list[str]:
+    """The model's classes that a target's class of a meaning may answer to."""
     if name in choices.classes:
         return [choices.classes[name]]
     if name in choices.named:
         return []
-    return [name] if name in model_labels else [m for m in model_labels if canonical(m) == canonical(name)]
+    if name in model_labels:
+        return [name]
+    return [label for label, meaning in meanings(model_labels).items() if meaning == meant]
 
 
 def _kind(name: str, matched: dict[str, str]) -> str:

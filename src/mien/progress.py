@@ -15,12 +15,18 @@ Advance = Callable[[int], None]
 class Progress(Protocol):
     """Where steps are announced."""
 
+    def tell(self, line: str) -> None:
+        """Say something that a person should know before work goes on."""
+
     def step(self, title: str, total: int | None, unit: str) -> AbstractContextManager[Advance]:
         """Announce a step of ``total`` units (None: unknown); the context ends with the step."""
 
 
 class Silent:
     """Reports nothing."""
+
+    def tell(self, line: str) -> None:
+        """Say nothing."""
 
     @contextmanager
     def step(self, title: str, total: int | None, unit: str) -> Iterator[Advance]:

@@ -29,7 +29,7 @@ from mien.data.grouping.duplicates import (
 )
 from mien.data.grouping.splits import assign_splits, count_moved, parse_shares
 from mien.data.measuring.fingerprints import SIDE
-from mien.data.sources.collection import Collection, open_collection
+from mien.data.sources.collection import Collection, open_collection, open_target
 from mien.data.tables.class_map import check_named, read_class_map
 from mien.data.tables.corrections import Corrections, read_corrections
 from mien.data.tables.counts import count_audit
@@ -147,7 +147,7 @@ def open_study(
     if config.earlier.keep_splits:
         _earlier(config.earlier.keep_splits)
     data = open_collection(config.data, config.columns)
-    target = open_collection([elsewhere], taken=data.names, least_labels=1) if elsewhere else None
+    target = open_target(elsewhere, config.columns, data.names) if elsewhere else None
     runs = tuple(resolve_run(name, config, data.labels) for name in dict.fromkeys(config.training.recipes))
     choices = read_class_map(Path(class_map)) if class_map else NOTHING_CHOSEN
     label_map = None

@@ -20,6 +20,8 @@ import mien
 import mien.comparing.run as running
 import mien.results
 from mien.auditing.run import run_audit
+from mien.data.sources.collection import open_collection
+from mien.data.tables.outline import outline
 from mien.errors import ResultsError
 from mien.evaluation.evaluate import Evaluation, evaluate, write_mapping
 from mien.evaluation.exporting import export
@@ -105,11 +107,16 @@ def of_comparison(study: Study, folder: Path) -> Document:
         return run_comparison(config, folder / "compared", resume=False, progress=Silent())
 
 
+def of_dry_run(study: Study, folder: Path) -> Document:
+    return outline(open_collection([str(study.data)]), open_collection([str(study.target)], least_labels=1))
+
+
 MAKERS: dict[str, Callable[[Study, Path], Document]] = {
     "adapt": of_adaptation,
     "audit": of_audit,
     "class map": of_class_map,
     "compare": of_comparison,
+    "dry run": of_dry_run,
     "evaluate": of_evaluation,
     "export": of_export,
     "study": of_study,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mien.cli.exits import finish
-from mien.cli.options import ColumnOptions, Json, Sources
+from mien.cli.options import ColumnOptions, DryRun, Json, Sources
 from mien.settings.audit import AuditSettings, FaceSearch, LabelChecks
 from mien.settings.columns import Columns
 from mien.settings.division import Decisions, Randomness
@@ -23,6 +23,7 @@ def audit(
     columns: ColumnOptions = Columns(),
     randomness: Randomness = Randomness(),
     out: str | None = None,
+    dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
     """Audit photos and say what was found.
@@ -31,6 +32,13 @@ def audit(
         data: Labelled photos, as for 'mien study'.
         out: CSV file to write all findings to, with a column 'action' for you to fill in.
     """
+    if dry_run:
+        from mien.data.sources.collection import open_collection
+        from mien.data.tables.outline import outline
+        from mien.telling.terminal.outline import outline_summary
+
+        finish(outline(open_collection(data, columns)), outline_summary, json=json)
+        return
     from mien.auditing.run import run_audit
     from mien.telling.terminal.summaries import TerminalProgress, audit_summary
 

@@ -10,11 +10,14 @@ from cyclopts import Parameter
 
 from mien.settings.columns import Columns
 
-__all__ = ["ColumnOptions", "Folder", "Json", "Sources", "output_folder"]
+__all__ = ["ColumnOptions", "DryRun", "Folder", "Json", "Sources", "output_folder"]
 
 Sources: TypeAlias = tuple[str, ...]
 ColumnOptions: TypeAlias = Annotated[Columns, Parameter(name="*")]
 """Flattened here, and not where the class is defined: the library reads photos without loading the parser."""
+DryRun: TypeAlias = Annotated[
+    bool, Parameter(help="Show what would be read (classes, groups, splits, counts), and do nothing else.")
+]
 Json: TypeAlias = Annotated[bool, Parameter(help="Print the results as one JSON object.")]
 
 

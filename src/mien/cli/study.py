@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mien.cli.exits import extra, finish
-from mien.cli.options import ColumnOptions, Folder, Json, Sources, output_folder
+from mien.cli.options import ColumnOptions, DryRun, Folder, Json, Sources, output_folder
 from mien.settings.audit import LabelChecks
 from mien.settings.budget import Budget
 from mien.settings.columns import Columns
@@ -37,6 +37,7 @@ def study(
     checks: LabelChecks = LabelChecks(),
     course: bool = False,
     folder: Folder = Folder(),
+    dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
     """Run a study and say what came of it.
@@ -65,6 +66,12 @@ def study(
         columns=columns,
         checks=checks,
     )
+    if dry_run:
+        from mien.data.tables.outline import outline_study
+        from mien.telling.terminal.outline import outline_summary
+
+        finish(outline_study(settings), outline_summary, json=json)
+        return
     with extra("train", "training"):
         from mien.jobs.study import run_study
     from mien.telling.terminal.summaries import TerminalProgress, study_summary

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from mien.data.sources.layout import as_split
+from mien.data.sources.split_words import as_split
 from mien.evaluation.predictions import score_rows
 from mien.labels import LabelMap, match_labels
 from mien.models.artifact import HASH_LENGTH, Contract

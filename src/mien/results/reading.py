@@ -11,6 +11,7 @@ from mien.results.adaptation import AdaptResults
 from mien.results.commands import AuditResults, ClassMapResults, EvaluateResults, ExportResults
 from mien.results.comparison import CompareResults
 from mien.results.document import SCHEMA_VERSION
+from mien.results.outline import OutlineResults
 from mien.results.study import StudyResults, TrainResults
 from mien.system.files import read_file, why
 
@@ -25,6 +26,7 @@ AnyResults = (
     | CompareResults
     | AdaptResults
     | ExportResults
+    | OutlineResults
 )
 DOCUMENTS = (
     StudyResults,
@@ -35,6 +37,7 @@ DOCUMENTS = (
     EvaluateResults,
     ClassMapResults,
     ExportResults,
+    OutlineResults,
 )
 """Every kind of results, in the order in which they are documented."""
 

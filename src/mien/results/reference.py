@@ -24,6 +24,7 @@ COMMANDS = {
     "EvaluateResults": "mien evaluate",
     "ClassMapResults": "mien evaluate --write-class-map",
     "ExportResults": "mien export",
+    "OutlineResults": "mien audit --dry-run",
 }
 PLAIN = {
     str: "string",

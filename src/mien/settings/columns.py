@@ -1,27 +1,45 @@
-"""Which columns of a table say what. The sources themselves take this, so it loads nothing but the standard library."""
+"""How photos are read. The sources themselves take this, so it loads nothing but the standard library."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
-__all__ = ["Columns"]
+__all__ = ["NO_COLUMN", "Columns"]
+
+NO_COLUMN = "none"
+"""What is given for a column that is not to be used, though it has a usual name."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Columns:
-    """How to read photos that a table lists.
+    """How photos are read, and which columns of a table say what.
 
     Attributes:
+        layout: Where class, person and split are in the paths, as in `GROUP/LABEL/*`, `SPLIT/LABEL/*` or
+            `*_LABEL_*`; or jaffe, kdef, rafd, rafdb, affectnet, ckplus, ferplus, fer2013, ravdess. Default: looked for.
+        class_names: Names of numbered or misspelt classes, as in 0=anger,1=disgust; two of one name become one.
+        split_map: What parts of other names are, as in Training=train,extra=none (none leaves them out).
         path_column: Column of a table with the photos' paths, or with embedded images. Default: one with a usual name.
         label_column: Column with their classes. Default: one with a usual name.
-        split_column: Column that says train, val or test. Default: one with a usual name.
-        group_column: Column with what must not appear in two splits, such as a person. Default: none.
+        split_column: Column that says train, val or test; none for no column. Default: one with a usual name.
+        group_column: Column with what must not appear in two splits, such as a person; none for no column. Default:
+            one called subject, participant, person or actor.
+        votes: What becomes of several raters' votes: majority, the class with most of them. Default: majority.
+        root: Folder that a table's paths start from. Default: the table's folder, or where the photos are found below.
+        ending: What the photos' names end in, in place of what the table says, as in .jpg. Default: looked for.
     """
 
+    layout: str | None = None
+    class_names: str | None = None
+    split_map: str | None = None
     path_column: str | None = None
     label_column: str | None = None
     split_column: str | None = None
     group_column: str | None = None
+    votes: Literal["majority"] | None = None
+    root: str | None = None
+    ending: str | None = None
 
     def of(self, role: str) -> str | None:
         """The column that was named for ``path``, ``label``, ``split`` or ``group``; None where none was."""

@@ -310,7 +310,6 @@ def test_archive_on_hugging_face(visits: Visits) -> None:
 
 
 def test_table_on_hugging_face_names_no_file_of_this_machine(visits: Visits) -> None:
-    assert "as in hf:someone/listed::metadata.csv" in visits.error("hf:someone/listed")
     files = visits.answers["hf:someone/listed::metadata.csv"]["files"]
     assert {path: found[2] for path, found in files.items()} == {
         "images/a.png": None,

@@ -108,7 +108,7 @@ def test_columns_asked_for_by_name(kind: str, tmp_path: Path) -> None:
     assert [f.split for f in source.files] == ["train", "test", "train"]
 
 
-@pytest.mark.parametrize("column", ["group", "subject", "person", "session", "participant"])
+@pytest.mark.parametrize("column", ["group", "session", "age"])
 def test_group_is_never_guessed(column: str, tmp_path: Path) -> None:
     spec = with_photos(tmp_path, f"path,label,{column}\na.png,happy,1\nb.png,sad,2\n")
     assert {f.group for f in open_source(spec).files} == {None}
@@ -142,8 +142,8 @@ def test_table_whose_name_looks_like_a_pattern(tmp_path: Path) -> None:
 def test_missing_column_lists_the_columns_there_are(tmp_path: Path) -> None:
     spec = with_photos(tmp_path, "path,label,age\na.png,happy,3\nb.png,sad,4\n")
     assert "no column 'person'; its columns are: path, label, age" in complaint(spec, Columns(group_column="person"))
-    spec = with_photos(tmp_path, "photo,label\na.png,happy\n")
-    assert "its columns are: photo, label; name one with --path-column" in complaint(spec)
+    spec = with_photos(tmp_path, "what,label\na.png,happy\n")
+    assert "its columns are: what, label; name one with --path-column" in complaint(spec)
     spec = with_photos(tmp_path, "path,mood\na.png,happy\n")
     assert "its columns are: path, mood; name one with --label-column" in complaint(spec)
 
@@ -214,8 +214,8 @@ def test_column_with_other_values_is_no_split(tmp_path: Path) -> None:
 
 
 def test_split_column_with_some_other_values_is_refused(tmp_path: Path) -> None:
-    spec = with_photos(tmp_path, "path,label,Usage\na.png,happy,Training\nb.png,sad,PrivateTest\n")
-    assert "holds privatetest, training; expected train, val and test alone" in complaint(spec)
+    spec = with_photos(tmp_path, "path,label,Usage\na.png,happy,Training\nb.png,sad,Extra\n")
+    assert "holds Extra, Training; expected train, val and test alone" in complaint(spec)
 
 
 def test_splits_without_train_are_refused(tmp_path: Path) -> None:
@@ -239,7 +239,7 @@ def test_part_of_a_table_is_a_split(tmp_path: Path) -> None:
 
 
 def test_table_of_pixels_says_what_to_do(tmp_path: Path) -> None:
-    assert "consists of image files" in complaint(with_photos(tmp_path, "emotion,pixels,Usage\n0,70 80 82,Training\n"))
+    assert "64 values or more" in complaint(with_photos(tmp_path, "emotion,pixels,Usage\n0,70 80 82,Training\n"))
 
 
 @pytest.mark.parametrize(

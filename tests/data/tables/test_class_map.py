@@ -129,7 +129,7 @@ def test_a_study_refuses_such_a_file_before_it_reads_a_photo(
 ) -> None:
     path = written(tmp_path / "map.toml", text)
     before = snapshot(tmp_path)
-    outcome = mien("study", target, "--target", target, "--class-map", path, "--out", "out")
+    outcome = mien("study", target, "--target", target, "--class-map", path, "--out", "out", "--layout", "LABEL/*")
     assert outcome.code == 2
     assert "map.toml: " in outcome.complaint
     assert "files/s" not in outcome.err

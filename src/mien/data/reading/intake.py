@@ -56,7 +56,7 @@ def take_in(
 
     Returns:
         One row per file, in the order of ``source.files``, with every column of the manifest's schema;
-        groups and splits are still null.
+        groups and splits are still null; then the user's own columns and votes.
     """
     parts, rows = list[pl.DataFrame](), []
     for i, inspected in enumerate(inspect_files(source, source.files, views, detector)):
@@ -71,7 +71,8 @@ def take_in(
         return pl.DataFrame(schema=SCHEMA)
     table = pl.concat(parts, how="diagonal")
     nulls = [pl.lit(None, kind).alias(name) for name, kind in SCHEMA.items() if name not in table.columns]
-    return table.with_columns(nulls).select(*SCHEMA)
+    table = table.with_columns(nulls).select(*SCHEMA)
+    return table if source.own is None else table.hstack(source.own)
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:

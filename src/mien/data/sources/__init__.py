@@ -2,8 +2,9 @@
 
 A source is a folder, a zip, a tar, a table (CSV, JSON Lines, Parquet), a set on Kaggle or Hugging Face, one image, or
 the drawn demo. It is listed without opening a single image, and read file by file; nothing is extracted, except
-that a compressed tar is decompressed into a temporary file. The layout is a folder per class; a wrapping folder is
-stepped into; ``train/``, ``val/`` and ``test/`` folders are kept as splits. Tables say the same in columns.
+that a compressed tar is decompressed into a temporary file. Which folder or part of a name is the class, the person
+and the split is looked for in the shape of the paths, or said with ``--layout``; wrapping folders are stepped into.
+Tables say it in columns.
 ``PATH::part`` picks a folder, a table or an archive inside, or a split of a table.
 """
 
@@ -15,8 +16,16 @@ from pathlib import Path, PurePosixPath
 from mien.data.sources import remote
 from mien.data.sources.archive import is_tar, is_zip, list_tar, list_zip
 from mien.data.sources.files import Source, SourceFile, Tables, existing_path, is_parquet
-from mien.data.sources.folder import ARCHIVE_SUFFIXES, TABLE_SUFFIXES, holdings, list_folder, list_single_file
-from mien.data.sources.layout import assign_labels, pick
+from mien.data.sources.folder import (
+    ARCHIVE_SUFFIXES,
+    TABLE_SUFFIXES,
+    WORKBOOK_SUFFIXES,
+    holdings,
+    list_folder,
+    list_single_file,
+)
+from mien.data.sources.layout import assign_labels, folders_say_classes, pick
+from mien.data.sources.split_words import as_split
 from mien.errors import SourceError
 from mien.settings.columns import Columns
 from mien.system.files import irregular
@@ -25,6 +34,9 @@ __all__ = ["RECOGNISED", "Source", "SourceFile", "open_images", "open_source"]
 
 RECOGNISED = Columns()
 FOREIGN_ARCHIVES = (".7z", ".rar", ".zst")
+METADATA = ("metadata", "_classes", "_annotations")
+"""Tables, without their endings, that lie beside the photos they speak of."""
+LISTS = (".txt", ".lst", ".list", ".json")
 
 
 @dataclass(frozen=True)
@@ -35,6 +47,7 @@ class Place:
         name: of the source, or nothing to name it after the file.
         part: what follows ``::``.
         confined: whether its tables may name only files below it.
+        top: the folder that was given, of a file below it.
     """
 
     path: Path
@@ -42,6 +55,7 @@ class Place:
     spec: str
     part: str
     confined: bool = False
+    top: Path | None = None
 
 
 def open_source(spec: str, columns: Columns = RECOGNISED, *, least_labels: int = 2) -> Source:
@@ -59,18 +73,43 @@ def open_source(spec: str, columns: Columns = RECOGNISED, *, least_labels: int =
         MissingExtraError: if a client library is needed that is not installed.
     """
     found = _locate(spec)
+    if isinstance(found, Source) and (beside := _metadata(found, columns)):
+        found = beside
     if isinstance(found, Tables):
         from mien.data.sources.table import open_tables  # here, for it brings a library that folders do not need
 
-        return _with_labels(open_tables(found, columns), least_labels, "has no row with a label")
-    if columns != RECOGNISED:
-        named = ", ".join(columns.named)
+        return _with_labels(
+            open_tables(found, columns, is_known=least_labels < 2), least_labels, "has no row with a label"
+        )
+    given = [*columns.named, *(option for option in (columns.root, columns.ending) if option)]
+    if given:
         raise SourceError(
-            f"{spec}: the column {named} was asked for, but this is no table; "
+            f"{spec}: the column or place {', '.join(given)} was asked for, but this is no table; "
             "list the photos in a CSV with path, label and that column, and give the CSV"
         )
     missing = "no class folders with files; expected one folder per class, as in photos/happy/1.jpg"
-    return _with_labels(assign_labels(found), least_labels, missing, _table_hint(found))
+    return _with_labels(
+        assign_labels(found, columns, is_known=least_labels < 2), least_labels, missing, _table_hint(found)
+    )
+
+
+def _metadata(source: Source, columns: Columns) -> Tables | None:
+    """The tables beside photos that say what they show, such as Hugging Face's ``metadata.csv``; None without.
+
+    They count where folders do not say it, one beside the photos or one in each split.
+    """
+    if source.folder is None:
+        return None
+    held = holdings(source).tables
+    tables = tuple(path for path in held if PurePosixPath(path).stem.lower() in METADATA)
+    splits = {as_split(PurePosixPath(path).stem) for path in held}
+    if not tables and len(held) > 1 and None not in splits and len(splits) == len(held):  # train.csv, test.csv
+        tables = held
+    if not tables or folders_say_classes(source, columns):
+        return None
+    path = source.spec.partition("::")[0]
+    is_remote = remote.is_remote(path)
+    return Tables(source.name, source.spec, source.folder, tables, "", confined=is_remote)
 
 
 def open_images(spec: str, columns: Columns = RECOGNISED) -> Source:
@@ -99,13 +138,23 @@ def _with_labels(source: Source, least: int, missing: str, hint: str = "") -> So
 
 def _table_hint(source: Source) -> str:
     """What to do where the labels seem to stand in a table beside the photos."""
-    tables = holdings(source).tables
+    tables = holdings(source).tables or _lists(source)
     if not tables:
         return ""
     path = source.spec.partition("::")[0]
     is_archive = not remote.is_remote(path) and Path(path).expanduser().is_file()
     how = "unpack the archive and give the table" if is_archive else f"give that, as in {path}::{tables[0]}"
     return f"; if the table {tables[0]} says what the photos show, {how}"
+
+
+def _lists(source: Source) -> tuple[str, ...]:
+    """Texts in a folder that list photos."""
+    texts = [f for f in source.files if f.ignored is None and f.path.lower().endswith(LISTS)][:20]
+    if not texts or source.folder is None:
+        return ()
+    from mien.data.sources.table import is_list
+
+    return tuple(f.path for f in texts if is_list(source.folder / f.path))
 
 
 def _locate(spec: str) -> Source | Tables:
@@ -137,10 +186,11 @@ def _in_folder(place: Place) -> Source | Tables:
     is_below = place.part and not inner.is_absolute() and ".." not in inner.parts
     if (
         is_below
-        and place.part.lower().endswith((*TABLE_SUFFIXES, *ARCHIVE_SUFFIXES))
+        and place.part.lower().endswith((*TABLE_SUFFIXES, *ARCHIVE_SUFFIXES, *WORKBOOK_SUFFIXES, *LISTS))
         and (place.path / inner).is_file()
     ):
-        return _in_file(replace(place, path=place.path / inner, part="", name=f"{place.name}-{inner.stem}"))
+        name, top = f"{place.name}-{inner.stem}", None if place.confined else place.path
+        return _in_file(replace(place, path=place.path / inner, part="", name=name, top=top))
     listed = replace(list_folder(place.path, place.spec), name=place.name)
     held = holdings(listed)
     if held.has_photos or not (held.tables or held.archives):
@@ -169,6 +219,11 @@ def _in_file(place: Place) -> Source | Tables:
     path, lower = place.path, place.path.name.lower()
     if kind := irregular(path):
         raise SourceError(f"{path}: {kind}; save what comes out of it as a file, and give that")
+    if lower.endswith(WORKBOOK_SUFFIXES):
+        raise SourceError(
+            f"{path}: a spreadsheet, which mien does not open; save its sheet as CSV (in Excel: CSV UTF-8) beside it, "
+            f"and give {path.with_suffix('.csv').name}"
+        )
     if is_tar(path):
         source = list_tar(path, place.spec)
     elif is_zip(path):
@@ -178,9 +233,17 @@ def _in_file(place: Place) -> Source | Tables:
         raise SourceError(f"{path}: the {kind} is damaged, incomplete or empty; download it again")
     elif lower.endswith(FOREIGN_ARCHIVES):
         raise SourceError(f"{path}: mien does not open {path.suffix} archives; unpack it and give the folder")
-    elif lower.endswith(TABLE_SUFFIXES) or is_parquet(path):
-        return Tables(place.name or path.stem, place.spec, path.parent, (path.name,), place.part, place.confined)
+    elif lower.endswith(TABLE_SUFFIXES) or is_parquet(path) or (lower.endswith(LISTS) and _holds_list(path)):
+        return Tables(
+            place.name or path.stem, place.spec, path.parent, (path.name,), place.part, place.confined, place.top
+        )
     else:
         source = list_single_file(path, place.spec)
     source = replace(source, name=place.name or source.name)
     return pick(source, place.part) if place.part else source
+
+
+def _holds_list(path: Path) -> bool:
+    from mien.data.sources.table import is_list
+
+    return is_list(path)

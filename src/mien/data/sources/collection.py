@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mien.data.sources import RECOGNISED, Source, open_source
-from mien.labels import canonical
+from mien.errors import SourceError
+from mien.labels import meanings
 from mien.settings.columns import Columns
 
-__all__ = ["Collection", "open_collection"]
+__all__ = ["Collection", "open_collection", "open_target"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,12 @@ class Collection:
     def labels(self) -> tuple[str, ...]:
         """The classes, sorted by name."""
         return tuple(sorted({label for source in self.sources for label in source.labels}))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How each source was read, a line each, with its name where there are several."""
+        several = len(self.sources) > 1
+        return tuple(f"{source.name}: {note}" if several else note for source in self.sources for note in source.notes)
 
     @property
     def is_divided(self) -> bool:
@@ -91,14 +98,30 @@ def open_collection(
     return Collection(tuple(sources), renamed)
 
 
+def open_target(spec: str, asked: Columns, taken: AnyCollection[str]) -> Collection:
+    """List photos from elsewhere beside the data: by their own layout, or by the one that was asked for the data.
+
+    Raises:
+        SourceError: as ``open_source`` does.
+    """
+    try:
+        return open_collection([spec], taken=taken, least_labels=1)
+    except SourceError:
+        same = Columns(layout=asked.layout, class_names=asked.class_names, split_map=asked.split_map)
+        if same == RECOGNISED:
+            raise
+        return open_collection([spec], same, taken=taken, least_labels=1)
+
+
 def _respelt(labels: Sequence[str], earlier: Sequence[str]) -> dict[str, str]:
     """Class → the earlier class that means the same; by name before by meaning, and never one of two."""
-    meant = {canonical(label): label for label in earlier}
-    several = {meaning for names in (labels, earlier) for meaning, n in Counter(map(canonical, names)).items() if n > 1}
+    now, before = meanings(labels), meanings(earlier)
+    meant = {meaning: label for label, meaning in before.items()}
+    several = {m for found in (now, before) for m, n in Counter(found.values()).items() if n > 1}
     return {
-        label: meant[meaning]
+        label: meant[now[label]]
         for label in labels
-        if label not in earlier and (meaning := canonical(label)) in meant and meaning not in several
+        if label not in earlier and now[label] in meant and now[label] not in several
     }
 
 

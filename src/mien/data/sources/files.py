@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mien.system.files import open_regular
 
+if TYPE_CHECKING:
+    import polars as pl
+
 __all__ = [
+    "OWN",
+    "VOTES",
     "Source",
     "SourceFile",
     "Tables",
@@ -18,6 +24,10 @@ __all__ = [
     "system_file",
 ]
 
+OWN = "own."
+"""Before the name of a column of the user's, where it travels on with the photos."""
+VOTES = "votes."
+"""Before the name of a class that raters voted for, likewise."""
 SYSTEM_FILES = {"thumbs.db", "desktop.ini", "__macosx"}
 
 
@@ -31,7 +41,7 @@ class SourceFile:
         label: class folder, or the label in a table, or None.
         split: ``train``, ``val`` or ``test`` where the source came divided, else None.
         ignored: why the file takes no part, or None.
-        group: what the group column of a table says, for instance the person or the session, or None.
+        group: what must not be divided, for instance a person, as folders or a column say it, or None.
     """
 
     path: str
@@ -44,17 +54,32 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class Source:
-    """A set of files that can be read one at a time, from several threads."""
+    """A set of files that can be read one at a time, from several threads.
+
+    Attributes:
+        folder: where its paths start on this machine; None in an archive.
+        notes: how it was read, for a person to see before work starts.
+        own: a row for each of the files, with the columns of a table that play no role (``own.NAME``, text) and votes
+            (``votes.CLASS``, Float64); None where there are none.
+    """
 
     name: str
     spec: str
     files: tuple[SourceFile, ...]
     read: Callable[[SourceFile], bytes]
+    folder: Path | None = None
+    notes: tuple[str, ...] = ()
+    own: pl.DataFrame | None = None
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels of the files that take part, sorted by name."""
         return tuple(sorted({f.label for f in self.files if f.label is not None and f.ignored is None}))
+
+    @property
+    def groups(self) -> int:
+        """Distinct groups of the files that take part."""
+        return len({f.group for f in self.files if f.group is not None and f.ignored is None})
 
     @property
     def is_divided(self) -> bool:
@@ -70,6 +95,7 @@ class Tables:
         root: the folder that paths of files are given from.
         files: the tables, relative to ``root``, with ``/``.
         part: the split that alone is wanted, or nothing.
+        top: the folder that was given, where the tables are in one below it.
         confined: whether rows may name only files below ``root``, as those of a downloaded set may.
     """
 
@@ -79,6 +105,7 @@ class Tables:
     files: tuple[str, ...]
     part: str = ""
     confined: bool = False
+    top: Path | None = None
 
 
 def existing_path(given: str | Path) -> Path | None:

@@ -3,18 +3,44 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from mien.data.sources.files import Source, SourceFile, printable, system_file
 from mien.errors import SourceError
 from mien.system.files import read_file
 
-__all__ = ["ARCHIVE_SUFFIXES", "TABLE_SUFFIXES", "Holdings", "holdings", "list_folder", "list_single_file"]
+__all__ = [
+    "ARCHIVE_SUFFIXES",
+    "IMAGE_SUFFIXES",
+    "TABLE_SUFFIXES",
+    "WORKBOOK_SUFFIXES",
+    "Holdings",
+    "holdings",
+    "is_photo_by_name",
+    "list_folder",
+    "list_single_file",
+    "photos_by_name",
+]
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
-DOCUMENT_SUFFIXES = (".md", ".txt", ".rst", ".pdf", ".json", ".yaml", ".yml", ".toml", ".py", ".ipynb", ".html", ".bib")
+WORKBOOK_SUFFIXES = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers")
+"""Tables that have to be saved as text first."""
+_IMAGE = """
+.jpg .jpeg .jfif .png .bmp .gif .tif .tiff .webp .avif .pgm .ppm .heic .jp2
+"""
+IMAGE_SUFFIXES = (*_IMAGE.split(),)
+_DOCUMENT = """
+.md .txt .rst .pdf .json .yaml .yml .toml .py .ipynb .html .bib .xml .npy .npz .mat .log .pkl .db .sqlite .ini
+.cfg .doc .docx .odt .sh .m .r .rtf .pts .lnd .h5 .onnx .pt .pth .sav .dat .xmp .url .htm .tex .cache .lst
+.list
+"""
+DOCUMENT_SUFFIXES = (
+    *WORKBOOK_SUFFIXES,
+    *_DOCUMENT.split(),
+)
 DOCUMENT_NAMES = ("readme", "license", "licence", "citation", "authors", "changelog", "notice")
 
 
@@ -55,7 +81,7 @@ def list_folder(root: Path, spec: str) -> Source:
     files.sort(key=lambda f: f.path.split("/"))
     if not files:
         raise SourceError(f"{root}: the folder is empty; expected one folder of photos per class")
-    return Source(root.resolve().name, spec, tuple(files), lambda f: read_file(root / f.location))
+    return Source(root.resolve().name, spec, tuple(files), lambda f: read_file(root / f.location), root)
 
 
 def list_single_file(path: Path, spec: str) -> Source:
@@ -68,12 +94,31 @@ def holdings(source: Source) -> Holdings:
     paths = [f.path for f in source.files if f.ignored is None]
     tables = tuple(path for path in paths if path.lower().endswith(TABLE_SUFFIXES))
     archives = tuple(path for path in paths if path.lower().endswith(ARCHIVE_SUFFIXES))
-    others = set(paths).difference(tables, archives)
-    return Holdings(any(not _is_document(path) for path in others), tables, archives)
+    return Holdings(any(map(is_photo_by_name, paths)), tables, archives)
+
+
+def photos_by_name(paths: Iterable[str]) -> list[str]:
+    """Which of some files look like photos: those with the ending of one or with none.
+
+    Where there is none such, all that are neither tables nor documents.
+    """
+    given = list(paths)
+    sure = [path for path in given if _has_no_other_ending(path)]
+    return sure or [path for path in given if is_photo_by_name(path)]
+
+
+def _has_no_other_ending(path: str) -> bool:
+    name = path.rpartition("/")[2].lower()
+    return name.endswith(IMAGE_SUFFIXES) or ("." not in name and name not in DOCUMENT_NAMES)
+
+
+def is_photo_by_name(path: str) -> bool:
+    """Whether a file is neither a table nor an archive nor a document by its name, and so may be a photo."""
+    return not path.lower().endswith((*TABLE_SUFFIXES, *ARCHIVE_SUFFIXES)) and not _is_document(path)
 
 
 def _is_document(path: str) -> bool:
-    name = PurePosixPath(path).name.lower()
+    name = path.rpartition("/")[2].lower()
     return name.endswith(DOCUMENT_SUFFIXES) or name in DOCUMENT_NAMES
 
 

@@ -1,9 +1,9 @@
-"""CSV, JSON Lines and Parquet with a row per photo → files with labels, groups and splits.
+"""CSV, JSON Lines, Parquet and lists with a row per photo → files with labels, groups, splits and the user's columns.
 
 Cells are taken as text. A row without a path or without a label is listed as ignored, and so is one that repeats
 an earlier row. A row that names the same file as an earlier one, but with another label, group or split, is kept
 beside it under a path of its own, so that the audit sees the contradiction. Whether a file exists is found out
-when it is read.
+when it is read. Votes of several raters become the class that most of them chose, and stay beside it.
 """
 
 from __future__ import annotations
@@ -11,30 +11,51 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
-from mien.data.sources.columns import ROLES, choose_columns, is_embedded
+from mien.data.sources.classes import check_classes, named_classes, spelt_alike
+from mien.data.sources.columns import (
+    KNOWN,
+    RATERS,
+    ROLES,
+    choose_columns,
+    columns_by_content,
+    is_embedded,
+    plain,
+    usual_columns,
+)
+from mien.data.sources.delimited import EXPECTED, read_delimited, read_list
 from mien.data.sources.embedded import EmbeddedColumn, EmbeddedImages
-from mien.data.sources.files import Source, SourceFile, Tables, is_parquet
-from mien.data.sources.layout import as_split, check_splits
+from mien.data.sources.files import OWN, VOTES, Source, SourceFile, Tables, is_parquet
+from mien.data.sources.layout import described
+from mien.data.sources.pattern import compile_pattern
+from mien.data.sources.pixel_text import PixelTable, read_pixel_table
+from mien.data.sources.presets import FER2013, parse_class_names, preset_of
+from mien.data.sources.split_words import LEFT_OUT, as_split, as_splits, check_splits, parse_split_map
+from mien.data.sources.votes import Votes, cast, class_columns, rater_columns, tallied
+from mien.data.sources.whereabouts import find_photos
 from mien.errors import SourceError
 from mien.settings.columns import Columns
-from mien.system.files import open_regular, read_file, regular
+from mien.system.files import read_file, regular
 
-__all__ = ["open_tables"]
+__all__ = ["is_list", "open_tables"]
 
-SEPARATORS = ",;\t"
-HEADER_BYTES = 65536
-MAX_TEXT_BYTES = 2**30
-"""Of a table that is text: ten million rows of a path and a label have less."""
 ELSEWHERE = r"^[/\\]|^[A-Za-z]:|(^|[/\\])\.\.([/\\]|$)"
 """A path that is absolute or climbs out of its folder."""
+NOT_A_LABEL = ("nan", "na", "n/a", "#n/a", "<na>", "null")
+"""What programs write into a cell that is empty, in lower case."""
+MAX_TEXT_BYTES = 2**30
+"""Of a table that is text: ten million rows of a path and a label have less."""
 SHOWN = 6
+KEEPS_HEIGHT = "\0"
+"""A column of the user's, which may have none, while they are put together: a table without columns has no rows."""
+RATED_BY_SEVERAL = 0.5
+"""Share of the photos that several people of a column must come with for these to be raters."""
 
 
 @dataclass(frozen=True)
@@ -43,38 +64,97 @@ class Table:
 
     Attributes:
         file: relative to the root, with ``/``.
-        rows: row (from 1), path, label, group and split; all but the row are text, null where there is none.
-        embedded: the column of images, or None where files are named.
+        rows: row (from 1), path, label, group, split, and why a row is not usable; all but the row are text, null where
+            there is none.
+        own: the other columns as text, and votes.
+        columns: role → column.
+        embedded: the column of images, or None.
+        pixels: the images as text, or None.
+        notes: how it was read.
     """
 
     file: str
     rows: pl.DataFrame
-    embedded: EmbeddedColumn | None
+    own: pl.DataFrame
+    columns: dict[str, str]
+    embedded: EmbeddedColumn | None = None
+    pixels: PixelTable | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def holds_images(self) -> bool:
+        """Whether the images are in the table itself."""
+        return self.embedded is not None or self.pixels is not None
 
 
-def open_tables(tables: Tables, columns: Columns, roles: Sequence[str] = ROLES) -> Source:
+def is_list(path: Path) -> bool:
+    """Whether a text file is a list with a photo and more a line."""
+    try:
+        return (_from_json(path) if path.suffix.lower() == ".json" else read_list(path)) is not None
+    except SourceError:  # one with a line that is odd
+        return True
+
+
+def open_tables(tables: Tables, columns: Columns, roles: Sequence[str] = ROLES, *, is_known: bool = False) -> Source:
     """List the photos that tables name or hold.
 
     Args:
         columns: which column plays which role; a role that is left open goes to a column with a usual name.
         roles: what to read of each row; a label is needed only where it is among them.
+        is_known: whether a model says which classes count, so that those which are no words need no asking.
 
     Raises:
         SourceError: if a table cannot be read, if a column is missing or in doubt, if several tables do not
-            belong together, or if there is no such part.
+            belong together, if there is no such part, or if photos are in several places.
     """
     _check_one_set(tables)
-    opened = [_read_table(tables.root / file, file, columns, roles) for file in tables.files]
-    if len({table.embedded is None for table in opened}) > 1:
+    opened = [_read_one(tables, file, columns, roles) for file in tables.files]
+    if len({table.holds_images for table in opened}) > 1:
         raise SourceError(f"{tables.spec}: some tables hold images and others name files; {_pick_one(tables)}")
     rows = pl.concat([_located(table, place) for place, table in enumerate(opened)])
+    own = pl.concat([table.own for table in opened], how="diagonal")
     if rows.is_empty():
         raise SourceError(f"{tables.spec}: the table has a header but no rows; expected one row per photo")
+    notes = [note for table in opened for note in table.notes]
+    looked = ""
+    if not opened[0].holds_images:
+        rows, looked, found = _found(rows, tables, columns)
+        notes += [found] if found else []
+    rows = _by_layout(rows.with_columns(pl.int_range(pl.len()).alias("number")), columns)
+    split_names = set(rows["split"].drop_nulls()) if "split" in roles else set()
     if "split" in roles:
         rows = _divided(rows, tables, columns)
+    if split_names and rows["split"].null_count() == len(rows) and (unused := opened[0].columns.get("split")):
+        own = own.with_columns(pl.concat([table.rows["split"] for table in opened]).alias(OWN + unused))
+    own = own[rows["number"].to_list()].drop(KEEPS_HEIGHT)
     rows = _judged(rows, needs_label="label" in roles, confined=tables.confined)
     name = "-".join(filter(None, (tables.name, tables.part)))
-    return Source(name, tables.spec, _source_files(rows), _reader(tables.root, opened))
+    source = Source(
+        name, tables.spec, _source_files(rows), _reader(tables.root, opened, looked), own=own if own.columns else None
+    )
+    if "label" not in roles:
+        return source
+    return _named(replace(source, notes=tuple(notes)), columns, opened, split_names, is_known=is_known)
+
+
+def _named(source: Source, asked: Columns, opened: Sequence[Table], split_names: set[str], *, is_known: bool) -> Source:
+    """The source with names for its classes, and what is to be said of it."""
+    names, notes = _names(asked), list(source.notes)
+    is_fer2013 = opened[0].pixels is not None or {"PublicTest", "PrivateTest"} <= split_names
+    if is_fer2013 and not asked.class_names and not names and source.labels and set(source.labels) <= set(FER2013):
+        names = FER2013
+        notes.append("0 to 6 are named as in FER2013: " + ", ".join(FER2013.values()))
+    has_votes = source.own is not None and any(column.startswith(VOTES) for column in source.own.columns)
+    source = named_classes(source, names, None if has_votes else asked.class_names)
+    column = opened[0].columns.get("label")
+    if column and not is_known and not (asked.label_column or asked.class_names or asked.layout):
+        way_out = f"if these are the classes, say so with --label-column {_quoted(column)}; else correct the table, or "
+        check_classes(source.spec, source.labels, way_out + "rename classes with --class-names OLD=NEW")
+    if not source.labels:
+        return source
+    source = spelt_alike(replace(source, notes=()))
+    where: dict[str, str] = {role: f"column {opened[0].columns[role]!r}" for role in ROLES if role in opened[0].columns}
+    return replace(source, notes=(described(source, where), *notes, *source.notes))
 
 
 def _check_one_set(tables: Tables) -> None:
@@ -112,41 +192,204 @@ def _shown(names: Iterable[str]) -> str:
     return ", ".join(listed[:SHOWN]) + more
 
 
+def _read_one(tables: Tables, file: str, asked: Columns, roles: Sequence[str]) -> Table:
+    """One of the tables; what is wrong with one of several says that another may be given alone."""
+    try:
+        return _read_table(tables.root / file, file, asked, roles)
+    except SourceError as error:
+        others = [other for other in tables.files if other != file]
+        if not others or tables.part:
+            raise
+        raise SourceError(f"{error}; or give another table alone, as in {_spec_of(tables)}::{others[-1]}") from error
+
+
+def _spec_of(tables: Tables) -> str:
+    return tables.spec.partition("::")[0]
+
+
 def _read_table(path: Path, file: str, asked: Columns, roles: Sequence[str]) -> Table:
     try:
-        lazy = _scan(path)
-        schema = lazy.collect_schema()
-        chosen = choose_columns(schema, asked, roles, str(path))
-        embedded = is_embedded(schema[chosen["path"]])
-        cells = [_as_text(path, schema, chosen.get(role), role).alias(role) for role in ROLES]
-        row = pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias("row")
-        rows = lazy.select(row, *cells).collect()
+        if not is_parquet(path) and path.suffix.lower() in (".csv", ".tsv") and (pixels := read_pixel_table(path)):
+            return _pixel_table(pixels, file, asked, roles)
+        frame, has_header = _frame(path)
+        return _named_table(path, file, frame, asked, roles, has_header=has_header)
     except (PolarsError, PanicException, OSError) as error:
         reason = (str(error).splitlines() or ["empty"])[0][:200]
-        raise SourceError(
-            f"{path}: the table cannot be read ({reason}); expected CSV or JSON Lines in UTF-8, or Parquet"
-        ) from error
-    return Table(file, rows, EmbeddedColumn(path, chosen["path"], len(rows)) if embedded else None)
+        raise SourceError(f"{path}: the table cannot be read ({reason}); {EXPECTED}") from error
 
 
-def _scan(path: Path) -> pl.LazyFrame:
-    """A table of any kind; CSV cells stay text, and the separator is the one most frequent in the first line."""
+def _frame(path: Path) -> tuple[pl.DataFrame, bool]:
+    """The columns of a table of any kind but those of images, and whether its first line names them."""
     if is_parquet(path):
-        return pl.scan_parquet(regular(path), glob=False)
+        lazy = pl.scan_parquet(regular(path), glob=False)
+        kept = [name for name, kind in lazy.collect_schema().items() if not is_embedded(kind)]
+        return lazy.select(kept).collect(), True
     if path.suffix.lower() in (".jsonl", ".ndjson"):
-        content = read_file(path, MAX_TEXT_BYTES)
-        return pl.scan_ndjson(content, infer_schema_length=None)  # by name it would take [ ] for a pattern
-    with open_regular(path) as file:
-        start = file.read(HEADER_BYTES)
-    first = start.splitlines()[0] if start else b""
-    if b"\0" in start or len(first) == HEADER_BYTES:  # Polars would hold a line of any length, and more than once
-        raise OSError("its first line is not the header of a table")
-    header = first.decode("utf-8", "replace")
-    separator = max(SEPARATORS, key=header.count)
-    return pl.scan_csv(regular(path, MAX_TEXT_BYTES), separator=separator, infer_schema=False, glob=False)
+        return pl.read_ndjson(read_file(path, MAX_TEXT_BYTES), infer_schema_length=None), True
+    if path.suffix.lower() == ".json":
+        told = _from_json(path)
+        if told is None:
+            raise SourceError(f"{path}: not a list of objects with a path and a label each")
+        return told, True
+    if path.suffix.lower() in (".txt", ".lst", ".list"):
+        listed = read_list(path)
+        if listed is None:
+            raise SourceError(f"{path}: not a list of photos; expected the name of a photo and its class in each line")
+        return listed.frame, listed.has_header
+    read = read_delimited(path, KNOWN)
+    return read.frame, read.has_header
 
 
-def _as_text(path: Path, schema: pl.Schema, column: str | None, role: str) -> pl.Expr:
+def _from_json(path: Path) -> pl.DataFrame | None:
+    """A list of flat objects, or one object with the class of each photo, as a table of text; None if it is neither."""
+    try:
+        told = json.loads(read_file(path, MAX_TEXT_BYTES))
+    except (OSError, ValueError, RecursionError):
+        return None
+    if isinstance(told, dict) and len(told) > 1 and all(isinstance(value, str | int) for value in told.values()):
+        told = [{"path": name, "label": value} for name, value in told.items()]
+    if not isinstance(told, list) or not told or not all(isinstance(row, dict) for row in told):
+        return None
+    names = dict.fromkeys(name for row in told for name, value in row.items() if isinstance(value, str | int | float))
+    if not any(plain(name) in KNOWN for name in names):
+        return None
+    rows = [[None if row.get(name) is None else str(row[name]) for name in names] for row in told]
+    return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
+
+
+def _schema(path: Path, frame: pl.DataFrame) -> dict[str, pl.DataType]:
+    return dict(pl.scan_parquet(regular(path), glob=False).collect_schema()) if is_parquet(path) else dict(frame.schema)
+
+
+def _named_table(
+    path: Path, file: str, frame: pl.DataFrame, asked: Columns, roles: Sequence[str], *, has_header: bool
+) -> Table:
+    """A table with its rows and its other columns, its roles found."""
+    schema, where = _schema(path, frame), str(path)
+    votes = _votes(frame, schema, asked, where) if "label" in roles else None
+    open_roles = [role for role in roles if role != "label"] if votes else roles
+    guessed = {} if has_header or any(asked.of(r) for r in ("path", "label")) else columns_by_content(frame, where)
+    if not has_header and "label" not in roles:
+        guessed = {role: column for role, column in guessed.items() if role in roles}
+    chosen = guessed or choose_columns(schema, asked, open_roles, where)
+    embedded = is_embedded(schema[chosen["path"]])
+    rows = frame.select(
+        pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias("row"),
+        *(_as_text(path, schema, chosen.get(role), role).alias(role) for role in ROLES),
+        pl.lit(None, pl.String).alias("reason"),
+    )
+    own = _own(frame, set(chosen.values()))
+    notes: tuple[str, ...] = () if has_header else (f"{path.name} has no header; column {chosen['path']} is the path",)
+    if votes:
+        rows = rows.with_columns(votes.label, votes.reason)
+        own = own.drop([OWN + c for c in votes.columns if OWN + c in own.columns]).hstack(votes.counts)
+        notes += _told_of(votes)
+    elif "label" in chosen:
+        rows, own, told = _rated(rows, own, frame, chosen, asked)
+        notes += told
+    held = EmbeddedColumn(path, chosen["path"], len(frame)) if embedded else None
+    return Table(file, rows, own, chosen, embedded=held, notes=notes)
+
+
+def _pixel_table(pixels: PixelTable, file: str, asked: Columns, roles: Sequence[str]) -> Table:
+    """A table that holds its photos as text."""
+    frame, where = pixels.frame, str(pixels.path)
+    votes = _votes(frame, dict(frame.schema), asked, where) if "label" in roles else None
+    wanted = [role for role in roles if role != "path" and not (votes and role == "label")]
+    chosen = choose_columns(frame.schema, replace(asked, path_column=None), wanted, where)
+    rows = frame.select(
+        pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias("row"),
+        *(_as_text(pixels.path, frame.schema, chosen.get(role), role).alias(role) for role in ROLES),
+        pl.lit(None, pl.String).alias("reason"),
+    )
+    own = _own(frame, set(chosen.values()) | {"row"})
+    notes: tuple[str, ...] = ("the photos are in the table itself, as text",)
+    if votes:
+        rows, own = (
+            rows.with_columns(votes.label, votes.reason),
+            own.drop(OWN + c for c in votes.columns).hstack(votes.counts),
+        )
+        notes += _told_of(votes)
+    return Table(file, rows, own, chosen, pixels=pixels, notes=notes)
+
+
+def _own(frame: pl.DataFrame, used: set[str]) -> pl.DataFrame:
+    """The columns that play no role, as text."""
+    kept = [c for c, kind in frame.schema.items() if c not in used and not kind.is_nested() and kind != pl.Binary]
+    columns = [pl.col(c).cast(pl.String, strict=False).alias(OWN + c) for c in kept]
+    return frame.select(pl.int_range(pl.len()).alias(KEEPS_HEIGHT), *columns)
+
+
+def _votes(frame: pl.DataFrame, schema: dict[str, pl.DataType], asked: Columns, where: str) -> Votes | None:
+    """What columns of votes say; None where there are none, or where a column says the label itself.
+
+    Raises:
+        SourceError: if one of them was asked for as the label.
+    """
+    columns = class_columns(frame)
+    if asked.label_column in columns and len(columns) > 1:
+        raise SourceError(
+            f"{where}: the column {asked.label_column!r} counts votes for one class beside {_shown(columns)}; leave "
+            "--label-column out, and the votes of all become the label"
+        )
+    if asked.label_column or usual_columns(schema, "label"):
+        return None
+    if columns:
+        return tallied(frame, columns, _names(asked))
+    raters = rater_columns(frame)
+    return cast(frame, raters, _names(asked)) if raters else None
+
+
+def _names(asked: Columns) -> dict[str, str]:
+    """The names that classes are given."""
+    preset = preset_of(asked.layout)
+    return (dict(preset.class_names) if preset else {}) | parse_class_names(asked.class_names)
+
+
+def _told_of(votes: Votes) -> tuple[str, ...]:
+    undecided = len(votes.reason) - votes.reason.null_count()
+    left = f"; {undecided} photos without one are not used, each with its reason" if undecided else ""
+    return (f"votes in {votes.kind}: the label is the class with most{left}",)
+
+
+def _rated(
+    rows: pl.DataFrame, own: pl.DataFrame, frame: pl.DataFrame, chosen: dict[str, str], asked: Columns
+) -> tuple[pl.DataFrame, pl.DataFrame, tuple[str, ...]]:
+    """Rows of one rating each as one row a photo with votes; the same rows where a row is no rating."""
+    raters = [name for name in frame.columns if plain(name) in RATERS and name not in chosen.values()]
+    by_group = "group" in chosen and asked.group_column is None
+    column = raters[0] if len(raters) == 1 else chosen["group"] if by_group and not raters else None
+    if column is None:
+        return rows, own, ()
+    told = rows.with_columns(frame[column].cast(pl.String).alias("rater")).filter(pl.col("path").is_not_null())
+    several = told.group_by("path").agg(pl.col("rater").n_unique().alias("n"))["n"] > 1
+    if not len(several) or several.mean() < RATED_BY_SEVERAL:  # type: ignore[operator]
+        return rows, own, ()
+    if column == chosen.get("group"):
+        del chosen["group"]
+        rows = rows.with_columns(pl.lit(None, pl.String).alias("group"))
+    label = _not_empty(pl.col("label"))
+    counts = (
+        rows.filter(pl.col("path").is_not_null())
+        .with_columns(label)
+        .filter(pl.col("label").is_not_null())
+        .pivot("label", index="path", values="row", aggregate_function="len", sort_columns=True)
+    )
+    numbered = rows.with_columns(pl.int_range(pl.len()).alias("place"))
+    first = numbered.filter(pl.col("path").is_null() | pl.col("path").is_first_distinct())
+    same = first.select("path").join(counts, on="path", how="left", maintain_order="left").drop("path")
+    votes = tallied(same, same.columns, _names(asked))
+    kept = (
+        own[first["place"].to_list()]
+        .drop([name for name in (OWN + column,) if name in own.columns])
+        .hstack(votes.counts)
+    )
+    merged = first.drop("place").with_columns(votes.label, votes.reason)
+    note = _told_of(replace(votes, kind=f"rows, one for each rating, by {column!r}"))
+    return merged, kept, note
+
+
+def _as_text(path: Path, schema: Mapping[str, pl.DataType], column: str | None, role: str) -> pl.Expr:
     """A column as text, null where a cell is empty; with the names that a Parquet file gives its integers."""
     if column is None or is_embedded(schema[column]):
         return pl.lit(None, pl.String)
@@ -155,6 +398,11 @@ def _as_text(path: Path, schema: pl.Schema, column: str | None, role: str) -> pl
     text = pl.col(column).cast(pl.String)
     text = text if role == "path" else text.str.strip_chars()
     return pl.when(text != "").then(text)
+
+
+def _not_empty(label: pl.Expr) -> pl.Expr:
+    """The label, null where a program wrote that there is none."""
+    return pl.when(~label.str.to_lowercase().is_in(NOT_A_LABEL)).then(label)
 
 
 def _label_names(path: Path, column: str) -> list[str]:
@@ -173,29 +421,71 @@ def _located(table: Table, place: int) -> pl.DataFrame:
     folder = table.file[: table.file.rfind("/") + 1]
     path = pl.concat_str(pl.lit(folder), pl.col("path").str.strip_prefix("./"))
     location = path
-    if table.embedded:
+    if table.holds_images:
         path = pl.format("{}/{}", pl.lit(table.file), "row")
         location = pl.format("{}:{}", pl.lit(place), pl.col("row") - 1)
-    return table.rows.with_columns(path=path, location=location, file=pl.lit(table.file))
+    bare = pl.col("path").str.strip_prefix("./")
+    return table.rows.with_columns(path=path, location=location, bare=bare, file=pl.lit(table.file))
+
+
+def _found(rows: pl.DataFrame, tables: Tables, asked: Columns) -> tuple[pl.DataFrame, str, str]:
+    """The rows with where their files are; where was looked, and what was found out."""
+    root = Path(asked.root).expanduser() if asked.root else tables.root
+    if not root.is_dir():
+        raise SourceError(f"--root {asked.root}: there is no such folder; give the one that the paths start from")
+    column = "path" if asked.root is None else "bare"
+    distinct = rows[column].drop_nulls().unique(maintain_order=True)
+    found = find_photos(
+        distinct.to_list(), root, tables.spec, ending=asked.ending, top=None if asked.root else tables.top
+    )
+    places = [str(root.absolute() / place) for place in found.locations] if asked.root else found.locations
+    located = rows[column].replace_strict(distinct, pl.Series(places, dtype=pl.String), default=None)
+    return rows.with_columns(located.alias("location")), found.where, found.note
+
+
+def _by_layout(rows: pl.DataFrame, asked: Columns) -> pl.DataFrame:
+    """The rows with the group, the split and the label that ``--layout`` reads off their paths, where no column does.
+
+    Raises:
+        SourceError: if it fits no path.
+    """
+    preset = preset_of(asked.layout)
+    patterns = preset.layouts if preset else (asked.layout,) if asked.layout else ()
+    for text in patterns:
+        pattern = compile_pattern(text or "")
+        places = [pattern.match(path.replace("\\", "/")) if path else None for path in rows["path"]]
+        if not any(places):
+            continue
+        told = {
+            role: pl.Series(role, [place and getattr(place, role) for place in places], pl.String)
+            for role in ("label", "group", "split")
+            if role in pattern.roles and rows[role].null_count() == len(rows)
+        }
+        return rows.with_columns(**told)
+    if patterns and preset is None:
+        raise SourceError(f"--layout {asked.layout}: fits no path of the table; the first is {rows['path'][0]}")
+    return rows
 
 
 def _divided(rows: pl.DataFrame, tables: Tables, asked: Columns) -> pl.DataFrame:
     """Splits under their usual names; none where there is only one, or where the column says something else."""
     if asked.split_column is None and len(tables.files) > 1 and _split_of(tables.files[0]):
         rows = rows.with_columns(split=pl.col("file").replace_strict({f: _split_of(f) for f in tables.files}))
-    names = {name.lower() for name in rows["split"].drop_nulls().unique()}
-    splits = {name: split for name in names if (split := as_split(name))}
-    if len(splits) < len(names) and (splits or asked.split_column):
+    names = sorted(rows["split"].drop_nulls().unique())
+    splits = as_splits(names, parse_split_map(asked.split_map))
+    unknown = [name for name in names if name not in splits]
+    if unknown and (splits or asked.split_column):
         raise SourceError(
-            f"{tables.spec}: the split column holds {_shown(names)}; expected train, val and test alone; "
-            "correct it, or name another one with --split-column"
+            f"{tables.spec}: the split column holds {_shown(names)}; expected train, val and test alone; say what "
+            f"others are with --split-map {_quoted(unknown[0])}=train (or val, test, none), or give --split-column none"
         )
-    rows = rows.with_columns(split=pl.col("split").str.to_lowercase().replace_strict(splits, default=None))
+    rows = rows.with_columns(split=pl.col("split").replace_strict(splits, default=None, return_dtype=pl.String))
     if tables.part:
         return _part(rows, tables)
-    if len(set(splits.values())) < 2:
-        return rows.with_columns(split=pl.lit(None, pl.String))
-    check_splits(names, "splits", "pick one with PATH::test")
+    if len(set(splits.values()) - {LEFT_OUT}) < 2:
+        kept = pl.when(pl.col("split") == LEFT_OUT).then("split")
+        return rows.with_columns(kept.alias("split"))
+    check_splits(names, splits, "splits", "pick one with PATH::test")
     return rows
 
 
@@ -210,15 +500,22 @@ def _part(rows: pl.DataFrame, tables: Tables) -> pl.DataFrame:
 
 def _judged(rows: pl.DataFrame, *, needs_label: bool, confined: bool) -> pl.DataFrame:
     """Add why a row takes no part, and tell apart rows that name the same file."""
-    is_divided = rows["split"].is_not_null().any()
+    is_divided = (rows["split"].is_not_null() & (rows["split"] != LEFT_OUT)).any()
+    label = _not_empty(pl.col("label"))
     elsewhere = pl.col("location").str.contains(ELSEWHERE) & confined
     reason = (
         pl.when(pl.col("path").is_null())
         .then(pl.lit("no path in this row"))
         .when(elsewhere)
         .then(pl.lit("the path leads out of the downloaded set"))
+        .when(pl.col("split") == LEFT_OUT)
+        .then(pl.lit("left out by --split-map"))
+        .when(pl.col("reason").is_not_null() & needs_label)
+        .then("reason")
         .when(pl.col("label").is_null() & needs_label)
         .then(pl.lit("no label in this row"))
+        .when(label.is_null() & needs_label)
+        .then(pl.format("no label in this row, but {}", "label"))
         .when(pl.col("split").is_null() & is_divided)
         .then(pl.lit("no split in this row"))
         .when(~pl.struct("location", "label", "group", "split").is_first_distinct())
@@ -232,7 +529,10 @@ def _judged(rows: pl.DataFrame, *, needs_label: bool, confined: bool) -> pl.Data
         .then("path")
         .otherwise(pl.format("{} ({})", "path", place))
     )
-    return rows.with_columns(ignored=reason, path=path, location=pl.col("location").fill_null(""))
+    split = pl.when(pl.col("split") != LEFT_OUT).then("split")
+    return rows.with_columns(
+        ignored=reason, path=path, location=pl.col("location").fill_null(""), label=label, split=split
+    )
 
 
 def _source_files(rows: pl.DataFrame) -> tuple[SourceFile, ...]:
@@ -244,28 +544,40 @@ def _source_files(rows: pl.DataFrame) -> tuple[SourceFile, ...]:
     )
 
 
-def _reader(root: Path, opened: list[Table]) -> Callable[[SourceFile], bytes]:
+def _reader(root: Path, opened: list[Table], looked: str) -> Callable[[SourceFile], bytes]:
+    pixels = [table.pixels for table in opened if table.pixels]
     columns = [table.embedded for table in opened if table.embedded]
-    if not columns:
-        return lambda f: _read_named(root, f.location)
-    images = EmbeddedImages(columns)
+    if not columns and not pixels:
+        return lambda f: _read_named(root, f.location, looked)
+    images = EmbeddedImages(columns) if columns else None
 
     def read(file: SourceFile) -> bytes:
         table, _, row = file.location.partition(":")
-        return images.read(int(table), int(row))
+        return images.read(int(table), int(row)) if images else pixels[int(table)].read(int(row))
 
     return read
 
 
-def _read_named(root: Path, location: str) -> bytes:
+def _read_named(root: Path, location: str, looked: str) -> bytes:
     """The file that a row names; a table written on Windows may name it with backslashes."""
     if "://" in location:
         raise OSError("a web address; mien reads files only")
     try:
         return read_file(root / location)
-    except FileNotFoundError:
+    except FileNotFoundError as error:
         if "\\" not in location:
-            raise
-        return read_file(root / location.replace("\\", "/"))
+            raise _missing(looked) from error
+        try:
+            return read_file(root / location.replace("\\", "/"))
+        except FileNotFoundError as again:
+            raise _missing(looked) from again
     except ValueError as error:
         raise OSError(f"not a path: {error}") from error
+
+
+def _missing(looked: str) -> OSError:
+    return OSError(f"No such file; {looked}; --root says where photos are, --ending how their names end")
+
+
+def _quoted(name: str) -> str:
+    return name if name.isalnum() else f"'{name}'"

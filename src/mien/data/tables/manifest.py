@@ -6,10 +6,11 @@ from pathlib import Path
 
 import polars as pl
 
+from mien.data.sources.files import OWN, VOTES
 from mien.errors import SourceError
 from mien.system.files import regular, written_whole
 
-__all__ = ["SCHEMA", "read_manifest", "usable", "write_manifest"]
+__all__ = ["SCHEMA", "own_columns", "read_manifest", "usable", "vote_columns", "write_manifest"]
 
 SCHEMA: dict[str, pl.DataType] = {
     "id": pl.String(),  # source name and path
@@ -58,6 +59,8 @@ SCHEMA: dict[str, pl.DataType] = {
     "split": pl.String(),  # train, val, test, target; null for a row that is not used
     "split_reason": pl.String(),  # why a usable image stands in no split
 }
+"""Behind these, ``own.NAME`` (text) for each column of the user's table that plays no role, and ``votes.CLASS``
+(Float64) for each class that raters could choose."""
 
 
 def write_manifest(manifest: pl.DataFrame, path: Path) -> None:
@@ -80,6 +83,16 @@ def read_manifest(path: Path) -> pl.DataFrame:
     if missing:
         raise SourceError(f"{path}: a manifest of another version, without {', '.join(missing)}; run the study again")
     return manifest
+
+
+def own_columns(manifest: pl.DataFrame) -> dict[str, str]:
+    """Name of a column in the user's table → column of the manifest."""
+    return {name.removeprefix(OWN): name for name in manifest.columns if name.startswith(OWN)}
+
+
+def vote_columns(manifest: pl.DataFrame) -> dict[str, str]:
+    """Class → column of the manifest with its votes."""
+    return {name.removeprefix(VOTES): name for name in manifest.columns if name.startswith(VOTES)}
 
 
 def usable(manifest: pl.DataFrame) -> pl.DataFrame:

@@ -65,6 +65,8 @@ def prepare(
     path, pixels = (folder / "manifest.parquet", folder / "pixels") if folder else (None, None)
     if path and pixels and path.exists():
         return Prepared(read_manifest(path), Pixels(pixels))
+    for line in dict.fromkeys(note for collection in collections for note in collection.notes):
+        progress.tell(line)
     distinct = sorted({view.key: view for view in views}.values(), key=lambda v: v.key)
     if pixels:
         shutil.rmtree(pixels, ignore_errors=True)  # of a reading that was interrupted
@@ -78,13 +80,13 @@ def prepare(
                 first_row = sum(len(table) for table in [*tables, *read])
                 with progress.step(f"read {source.name}", len(source.files), "files") as advance:
                     read.append(take_in(source, distinct, writer, detector, first_row=first_row, advance=advance))
-            table = pl.concat(read)
+            table = pl.concat(read, how="diagonal")
             if corrections is not None and number == 0:
                 table = apply_corrections(table, corrections)
             _check_readable(collection, table, corrections if number == 0 else None)
             tables.append(table)
     with progress.step("find copies", None, "pictures"):
-        manifest = assign_groups(pl.concat(tables), writer.pixels)
+        manifest = assign_groups(pl.concat(tables, how="diagonal"), writer.pixels)
     if path:
         write_manifest(manifest, path)
     return Prepared(manifest, writer.pixels)
@@ -99,6 +101,8 @@ def _check_readable(collection: Collection, table: pl.DataFrame, corrections: Co
     for label in collection.labels:
         if images.filter(pl.col("label") == label).is_empty():
             mend = f"change the corrections in {corrections.file}" if corrections else "repair its files"
+            tried = table.filter((pl.col("label") == label) & (pl.col("status") == "unreadable"))["reason"]
+            why = f" ({len(tried)} tried; {tried[0]})" if len(tried) else ""
             raise SourceError(
-                f"{collection.spec}: class {label!r} has no image that can be used; {mend} or remove the folder"
+                f"{collection.spec}: class {label!r} has no image that can be used{why}; {mend} or remove the folder"
             )

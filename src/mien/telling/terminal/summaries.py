@@ -53,6 +53,11 @@ class TerminalProgress:
     def __init__(self) -> None:
         self._console = Console(stderr=True)
 
+    def tell(self, line: str) -> None:
+        """Print a line, with what would act on a terminal escaped."""
+        shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+        self._console.print(Text(shown), soft_wrap=True)
+
     @contextmanager
     def step(self, title: str, total: int | None, unit: str) -> Iterator[Advance]:
         """Draw a bar until the step ends."""

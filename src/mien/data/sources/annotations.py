@@ -1,0 +1,56 @@
+"""Collections with a small file for the class of each photo: AffectNet's ``_exp.npy``, CK+'s ``_emotion.txt``."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from mien.data.sources.files import Source, SourceFile
+from mien.data.sources.presets import Preset
+
+__all__ = ["beside"]
+
+UNLABELLED = "no file says its class"
+MAX_BYTES = 4096
+
+
+def beside(source: Source, files: Sequence[SourceFile], preset: Preset) -> list[SourceFile]:
+    """The files with the class that the small file of each says; where folders or names said it, that stays."""
+    if preset.annotation is None:
+        return list(files)
+    pattern, replacement = preset.annotation
+    by_path = {f.path: f for f in files}
+    by_name = defaultdict[str, list[SourceFile]](list)
+    for file in files:
+        by_name[file.path.rpartition("/")[2]].append(file)
+    out = []
+    for file in files:
+        wanted, n = re.subn(pattern, replacement, file.path)
+        if file.ignored is not None or file.label in preset.class_names or not n:
+            out.append(file)
+            continue
+        same_name = by_name[wanted.rpartition("/")[2]]
+        found = by_path.get(wanted) or (same_name[0] if len(same_name) == 1 else None)
+        label = _label(source, found) if found else None
+        out.append(replace(file, label=label, ignored=None if label else UNLABELLED))
+    notes = {f.path for f in files if f.path.endswith(("_exp.npy", "_emotion.txt"))}
+    return [
+        replace(f, ignored="says the class of a photo") if f.path in notes and f.ignored is None else f for f in out
+    ]
+
+
+def _label(source: Source, file: SourceFile) -> str | None:
+    """The number in a small file, as text; None where there is none."""
+    try:
+        content = source.read(file)[:MAX_BYTES]
+        value = (
+            np.load(io.BytesIO(content), allow_pickle=False).item() if content[:6] == b"\x93NUMPY" else content.decode()
+        )
+        return str(int(float(str(value).strip())))
+    except (OSError, ValueError, EOFError):
+        return None

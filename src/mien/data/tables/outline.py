@@ -1,0 +1,61 @@
+"""What was read of labelled photos before one of them is opened: classes, groups, splits and what takes no part."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from mien.data.sources import Source
+from mien.data.sources.collection import Collection, open_collection, open_target
+from mien.data.sources.files import OWN, VOTES
+from mien.results.outline import OutlinedSource, OutlineResults
+from mien.settings.study import StudySettings
+
+__all__ = ["outline", "outline_study"]
+
+NO_SPLIT = "undivided"
+
+
+def outline_study(settings: StudySettings) -> OutlineResults:
+    """What a study would read: its data, and photos from elsewhere.
+
+    Raises:
+        SourceError: as ``open_collection`` does.
+    """
+    data, elsewhere = open_collection(settings.data, settings.columns), settings.elsewhere.target
+    target = open_target(elsewhere, settings.columns, data.names) if elsewhere else None
+    return outline(data, target)
+
+
+def outline(data: Collection, target: Collection | None = None) -> OutlineResults:
+    """Everything that a dry run shows.
+
+    Args:
+        target: photos from elsewhere, where there are any.
+    """
+    return OutlineResults(
+        labels=data.labels,
+        sources=tuple(_outlined(source) for source in data.sources),
+        renamed=data.renamed,
+        target=_outlined(target.sources[0]) if target else None,
+    )
+
+
+def _outlined(source: Source) -> OutlinedSource:
+    used = [f for f in source.files if f.ignored is None and f.label is not None]
+    splits: dict[str, Counter[str]] = {}
+    for file in used:
+        splits.setdefault(file.split or NO_SPLIT, Counter())[file.label or ""] += 1
+    columns = source.own.columns if source.own is not None else []
+    return OutlinedSource(
+        name=source.name,
+        spec=source.spec,
+        notes=source.notes,
+        files=len(used),
+        classes=dict(sorted(Counter(f.label or "" for f in used).items())),
+        splits={split: dict(sorted(counts.items())) for split, counts in splits.items()} if source.is_divided else {},
+        groups=source.groups,
+        without_group=sum(f.group is None for f in used) if source.groups else 0,
+        ignored=dict(Counter(f.ignored for f in source.files if f.ignored is not None).most_common()),
+        columns=tuple(column.removeprefix(OWN) for column in columns if column.startswith(OWN)),
+        votes=tuple(column.removeprefix(VOTES) for column in columns if column.startswith(VOTES)),
+    )

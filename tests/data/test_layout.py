@@ -1,0 +1,586 @@
+"""The layout of a set is looked at: what is clear is read and said, what is not is asked, persons are never classes."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import re
+import shlex
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from layouts import CLASSES, all_read, classes_of, counted, face, grid, opened, plant, refusal, used
+
+from mien.data.sources import open_source
+from mien.data.sources.pattern import compile_pattern
+from mien.data.sources.shape import look
+from mien.errors import ConfigError, SourceError
+from mien.labels import canonical, is_expression, match_labels, meanings
+
+PERSONS = ("subject00", "subject01", "subject02", "subject03")
+
+
+def advised(text: str) -> list[str]:
+    """Every ``--layout`` that a refusal gives."""
+    return [shlex.split(found)[0] for found in re.findall(r"--layout ('[^']*'|\S+)", text)]
+
+
+# -- folders ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("persons", [PERSONS, ("S005", "S010", "S011"), ("anna", "ben", "carla"), ("1", "2", "3", "4")])
+def test_folders_of_persons_above_classes_are_groups(persons: tuple[str, ...], tmp_path: Path) -> None:
+    source = opened(plant(tmp_path / "photos", grid("{person}/{label}/{i}.png", person=persons, label=CLASSES)))
+    assert source.labels == CLASSES
+    assert {file.group for file in source.files} == set(persons)
+    assert all(file.path.split("/")[0] == file.group for file in source.files)
+    assert source.notes[0].startswith(f"3 classes from the second folder, {len(persons)} groups from the first folder")
+
+
+def test_folders_of_persons_below_classes_are_groups(tmp_path: Path) -> None:
+    source = opened(plant(tmp_path, grid("{label}/{person}/{i}.png", person=PERSONS, label=CLASSES)))
+    assert source.labels == CLASSES
+    assert {file.group for file in source.files} == set(PERSONS)
+
+
+@pytest.mark.parametrize(
+    ("names", "splits"),
+    [
+        (("train_set", "val_set"), {"train", "val"}),
+        (("train", "dev"), {"train", "val"}),
+        (("Training", "PublicTest", "PrivateTest"), {"train", "val", "test"}),
+        (("train_images", "test_images"), {"train", "test"}),
+        (("TRAIN", "development", "hold-out"), {"train", "val", "test"}),
+    ],
+)
+@pytest.mark.parametrize("pattern", ["{split}/{label}/{i}.png", "{label}/{split}/{i}.png", "{split}/x/{label}/{i}.png"])
+def test_folders_of_splits_are_splits_wherever_they_are(
+    pattern: str, names: tuple[str, ...], splits: set[str], tmp_path: Path
+) -> None:
+    source = opened(plant(tmp_path, grid(pattern, split=names, label=CLASSES)))
+    assert source.labels == CLASSES
+    assert {file.split for file in source.files} == splits
+    assert len(used(source)) == len(names) * 6
+
+
+def test_a_part_of_another_name_is_asked_about_and_may_be_mapped_or_left_out(tmp_path: Path) -> None:
+    root = plant(tmp_path, grid("{split}/{label}/{i}.png", split=("train", "test", "extra"), label=CLASSES))
+    said = refusal(root)
+    assert "--split-map extra=train" in said
+    assert {file.split for file in opened(root, split_map="extra=train").files} == {"train", "test"}
+    source = opened(root, split_map="extra=none")
+    assert {file.ignored for file in source.files if file.path.startswith("extra/")} == {"left out by --split-map"}
+    assert len(used(source)) == 12
+
+
+def test_persons_without_classes_are_never_a_recogniser_of_persons(tmp_path: Path) -> None:
+    for names in (PERSONS, ("S001", "S002", "S003"), tuple(f"{i:03d}" for i in range(5)), tuple(map(str, range(30)))):
+        root = plant(tmp_path / names[0], grid("{person}/{i}.png", person=names))
+        said = refusal(root)
+        assert advised(said)[-1] == "LABEL/*"
+        assert opened(root, layout="LABEL/*").labels == tuple(sorted(names))
+
+
+def test_names_that_come_again_below_several_folders_are_asked_about_where_none_is_a_word(tmp_path: Path) -> None:
+    root = plant(tmp_path, grid("{person}/{label}/{i}.png", person=("anna", "ben"), label=("ok", "bad")))
+    choices = advised(refusal(root))
+    assert choices == ["GROUP/LABEL/*", "LABEL/GROUP/*"]
+    first, second = (opened(root, layout=choice) for choice in choices)
+    assert (first.labels, second.labels) == (("bad", "ok"), ("anna", "ben"))
+    assert {file.group for file in first.files} == {"anna", "ben"}
+
+
+@pytest.mark.parametrize("labels", [("ok", "bad"), ("0", "1", "2"), ("cat", "dog"), ("engagiert", "gelangweilt")])
+def test_classes_that_are_no_words_for_expressions_are_read_where_there_is_one_level(
+    labels: tuple[str, ...], tmp_path: Path
+) -> None:
+    source = opened(plant(tmp_path, grid("{label}/{i}.png", label=labels)))
+    assert set(source.labels) == set(labels)
+    assert source.groups == 0
+
+
+def test_numbered_classes_are_told_how_they_get_names(tmp_path: Path) -> None:
+    root = plant(tmp_path, grid("{label}/{i}.png", label=("0", "1", "2")))
+    assert any("--class-names" in note for note in opened(root).notes)
+    source = opened(root, class_names="0=anger,1=happy,2=sad")
+    assert source.labels == CLASSES
+    assert len(used(source)) == 6
+    assert "2 got no name" in refusal_with(root, "0=anger,1=happy").replace("class ", "")
+    with pytest.raises(SourceError, match="names none of its classes"):
+        opened(root, class_names="7=fear")
+
+
+def refusal_with(root: Path, names: str) -> str:
+    from mien.settings.columns import Columns
+
+    return refusal(root, Columns(class_names=names))
+
+
+@pytest.mark.parametrize("stranger", ["backup2", "cat", "misc_files", "Neuer Ordner"])
+def test_a_folder_that_is_no_word_beside_some_that_are_is_asked_about(stranger: str, tmp_path: Path) -> None:
+    root = plant(tmp_path, grid("{label}/{i}.png", label=(*CLASSES, stranger)))
+    said = refusal(root)
+    assert stranger in said
+    assert opened(root, layout=advised(said)[0]).labels == tuple(sorted((*CLASSES, stranger)))
+
+
+def test_more_than_twenty_classes_are_asked_about(tmp_path: Path) -> None:
+    root = plant(tmp_path, grid("{label}/{i}.png", label=[f"word{chr(97 + i)}" for i in range(21)]))
+    assert "21 folders" in refusal(root)
+    assert len(opened(root, layout="LABEL/*").labels) == 21
+
+
+def test_words_at_two_levels_are_asked_about(tmp_path: Path) -> None:
+    root = plant(tmp_path, grid("{a}/{b}/{i}.png", a=("happy", "sad"), b=("anger", "fear")))
+    assert set(advised(refusal(root))) == {"LABEL/*", "*/LABEL/*"}
+    assert opened(root, layout="*/LABEL/*").labels == ("anger", "fear")
+
+
+def test_a_folder_without_photos_is_no_class(tmp_path: Path) -> None:
+    files = grid("{label}/{i}.png", label=CLASSES)
+    texts = {"annotations/list.txt": b"a 1", "docs/paper.pdf": b"%PDF-", "landmarks/0.npy": b"\x93NUMPY"}
+    plant(tmp_path, texts)
+    source = opened(plant(tmp_path, files))
+    assert source.labels == CLASSES
+    assert {f.path: f.ignored for f in source.files if f.ignored} == dict.fromkeys(texts, "in a folder without photos")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("Wut", "Freude", "Trauer"),
+        ("colère", "joie", "tristesse"),
+        ("enojo", "alegría", "miedo"),
+        ("愤怒", "高兴", "悲伤"),
+        ("怒り", "喜び", "悲しみ"),
+        ("гнев", "радость", "грусть"),
+        ("AN", "HA", "SU"),
+        ("1_anger", "2_happy", "3_sad"),
+        ("Happily Surprised", "Sadly Fearful", "Angrily Disgusted"),
+        ("angry women", "happy women", "sad women"),
+        ("pain", "no_pain"),
+    ],
+)
+def test_words_of_other_languages_and_codes_are_classes(words: tuple[str, ...], tmp_path: Path) -> None:
+    source = opened(plant(tmp_path, grid("{person}/{label}/{i}.png", person=PERSONS, label=words)))
+    assert set(source.labels) == set(words)
+    assert source.groups == 4
+    assert all(map(is_expression, words))
+
+
+def test_persons_within_sites_are_asked_about_unless_numbered(tmp_path: Path) -> None:
+    root = plant(
+        tmp_path / "a", grid("{site}/{who}/{label}/{i}.png", site=("kiel", "bonn"), who=("eva", "tom"), label=CLASSES)
+    )
+    choices = advised(refusal(root))
+    assert choices == ["GROUP/*/LABEL/*", "*/GROUP/LABEL/*"]
+    assert opened(root, layout=choices[1]).groups == 2
+    assert opened(root, layout="GROUP/GROUP/LABEL/*").groups == 4
+    root = plant(
+        tmp_path / "b", grid("{site}/{who}/{label}/{i}.png", site=("kiel", "bonn"), who=PERSONS, label=CLASSES)
+    )
+    assert opened(root).groups == 4
+    root = plant(
+        tmp_path / "c",
+        grid("{who}/{day}/{label}/{i}.png", who=("eva", "tom"), day=("session1", "session2"), label=CLASSES),
+    )
+    assert {file.group for file in opened(root).files} == {"eva", "tom"}
+
+
+def test_folders_that_say_how_a_photo_is_are_no_persons(tmp_path: Path) -> None:
+    for names in (("male", "female"), ("frontal", "profile"), ("raw", "cropped")):
+        for pattern in ("{part}/{label}/{i}.png", "{label}/{part}/{i}.png"):
+            root = plant(tmp_path / names[0] / pattern[1:5], grid(pattern, part=names, label=CLASSES))
+            source = opened(root)
+            assert (source.labels, source.groups) == (CLASSES, 0)
+
+
+def test_persons_in_names_within_class_folders_are_groups(tmp_path: Path) -> None:
+    names = [f"{label}/S{who:03d}_001_{i:08d}.png" for label in CLASSES for who in (10, 11, 22) for i in range(3)]
+    assert {file.group for file in opened(plant(tmp_path / "ck", names)).files} == {"S010", "S011", "S022"}
+    names = [
+        f"{label}/{name}" for label, code in (("ANGRY", "AN"), ("HAPPY", "HA")) for name in JAFFE if f".{code}" in name
+    ]
+    assert {file.group for file in opened(plant(tmp_path / "jaffe", names)).files} == {"KA", "KL", "YM"}
+    names = [f"{label}/img_{i:04d}.png" for label in CLASSES for i in range(3)]
+    assert opened(plant(tmp_path / "plain", names)).groups == 0
+
+
+def test_folders_that_cross_person_and_class_are_asked_about(tmp_path: Path) -> None:
+    root = plant(tmp_path, [f"{who}_{label}/{i}.png" for who in ("OAF", "YAF") for label in CLASSES for i in range(2)])
+    choices = advised(refusal(root))
+    assert choices == ["LABEL/*", "GROUP_LABEL/*"]
+    source = opened(root, layout=choices[1])
+    assert (source.labels, source.groups) == (CLASSES, 2)
+
+
+def test_a_class_that_a_model_need_not_know_is_not_asked_about(tmp_path: Path) -> None:
+    root = plant(tmp_path, grid("{label}/{i}.png", label=(*CLASSES, "blue mood")))
+    refusal(root)
+    assert len(open_source(str(root), least_labels=1).labels) == 4
+
+
+def test_numbered_folders_of_fer2013_get_their_names(tmp_path: Path) -> None:
+    source = opened(plant(tmp_path, grid("{s}/{c}/{i}.png", s=("train", "test"), c="0123456")), layout="fer2013")
+    assert source.labels == ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
+    assert {file.label for file in source.files if "/5/" in file.path} == {"surprise"}
+
+
+# -- names of files ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("pattern", "groups", "splits"),
+    [
+        ("{label}_{i}.png", 0, 0),
+        ("{label}{i}.png", 0, 0),
+        ("{label} ({i}).png", 0, 0),
+        ("img-{i}-{label}.png", 0, 0),
+        ("{person}_{label}_{i}.png", 4, 0),
+        ("{person}/{label}_{i}.png", 4, 0),
+        ("{label}_{person}_{i}.png", 4, 0),
+        ("{split}_{label}_{i}.png", 0, 2),
+        ("{split}/{label}.{i}.png", 0, 2),
+        ("{split}/{person}/{label}-{i}.png", 4, 2),
+    ],
+)
+def test_classes_in_the_names_of_files_are_read(pattern: str, groups: int, splits: int, tmp_path: Path) -> None:
+    parts = {"person": PERSONS, "split": ("train", "test"), "label": CLASSES}
+    names = grid(pattern, **{part: values for part, values in parts.items() if f"{{{part}}}" in pattern})
+    source = opened(plant(tmp_path / "photos", names))
+    assert source.labels == CLASSES
+    assert len(used(source)) == len(names)
+    assert all(file.label in file.path for file in used(source))
+    assert source.groups == groups
+    assert len({file.split for file in source.files} - {None}) == splits
+
+
+def test_a_name_without_a_class_among_names_with_one_is_not_guessed(tmp_path: Path) -> None:
+    root = plant(tmp_path, [*grid("{label}_{i}.png", label=CLASSES), "portrait_1.png"])
+    assert "portrait_1.png" in refusal(root)
+    (root / "portrait_1.png").unlink()
+    assert opened(root).labels == CLASSES
+
+
+def test_names_beside_a_table_are_asked_about(tmp_path: Path) -> None:
+    root = plant(tmp_path, grid("{label}_{i}.png", label=CLASSES))
+    (root / "labels.csv").write_text("path,label\nanger_0.png,sad\nsad_0.png,anger\n", encoding="utf-8")
+    said = refusal(root)
+    assert f"{root}::labels.csv" in said
+    assert opened(root, layout=advised(said)[0]).labels == CLASSES
+    assert classes_of(opened(f"{root}::labels.csv")) == {"anger_0.png": "sad", "sad_0.png": "anger"}
+
+
+# -- asked for --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "label", "group", "split"),
+    [
+        ("GROUP/LABEL/*", "s1/happy/a/b.png", "happy", "s1", None),
+        ("SPLIT/GROUP/LABEL/*", "train/s1/happy/b.png", "happy", "s1", "train"),
+        ("*_LABEL_*", "Training_anger_0_1.png", "anger", None, None),
+        ("*_LABEL_*", "deep/er/Training_anger_0.png", "anger", None, None),
+        ("PERSON.LABEL(2)NUMBER.*", "KA.AN1.39.tiff", "AN", "KA", None),
+        ("GROUP-*-LABEL.*", "07-x-sad.jpg", "sad", "07", None),
+        ("images/LABEL/*", "Images/sad/1.png", "sad", None, None),
+        ("*(1)GROUP(3)LABEL(2)*", "AF01ANHL.JPG", "AN", "F01", None),
+        ("GROUP/GROUP/LABEL/*", "kiel/p1/sad/1.png", "sad", "kiel/p1", None),
+        ("LABELNUMBER.*", "happy12.png", "happy", None, None),
+        ("LABEL (*", "happy (12).png", "happy", None, None),
+    ],
+)
+def test_a_layout_says_what_is_what(pattern: str, path: str, label: str, group: str | None, split: str | None) -> None:
+    place = compile_pattern(pattern).match(path)
+    assert place is not None
+    assert (place.label, place.group, place.split) == (label, group, split)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path"),
+    [("GROUP/LABEL/*", "happy/1.png"), ("*_LABEL_*", "a_b.png"), ("LABEL(2)NUMBER.*", "ANGRY1.png")],
+)
+def test_what_does_not_fit_a_layout_is_not_read_by_it(pattern: str, path: str) -> None:
+    assert compile_pattern(pattern).match(path) is None
+
+
+@pytest.mark.parametrize("layout", ["", "/", "a//b", "class/*", "raffdb"])
+def test_a_layout_that_names_nothing_is_refused(layout: str, tmp_path: Path) -> None:
+    plant(tmp_path, grid("{label}/{i}.png", label=CLASSES))
+    with pytest.raises(ConfigError):
+        opened(tmp_path, layout=layout)
+
+
+def test_a_layout_that_fits_no_photo_is_refused_with_a_photo(tmp_path: Path) -> None:
+    root = plant(tmp_path, grid("{label}/{i}.png", label=CLASSES))
+    with pytest.raises(SourceError, match=r"anger/0\.png"):
+        opened(root, layout="GROUP/LABEL/*")
+    with pytest.raises(SourceError, match="where the class is"):
+        opened(root, layout="GROUP/*")
+
+
+def test_photos_that_do_not_fit_are_listed_with_their_reason(tmp_path: Path) -> None:
+    root = plant(tmp_path, [*grid("{person}/{label}/{i}.png", person=PERSONS, label=CLASSES), "odd/one.png"])
+    source = opened(root, layout="GROUP/LABEL/*")
+    assert {f.path: f.ignored for f in source.files if f.ignored} == {
+        "odd/one.png": "does not fit --layout GROUP/LABEL/*"
+    }
+    assert len(used(source)) == 24
+
+
+# -- published collections --------------------------------------------------------------------------------------------
+
+JAFFE = [
+    f"{who}.{code}{i}.{n}.tiff"
+    for n, (who, code, i) in enumerate(
+        (w, c, i) for w in ("KA", "KL", "YM") for c in ("AN", "HA", "NE") for i in (1, 2)
+    )
+]
+KDEF = [
+    f"{s}{p}/{s}{p}{c}{a}.JPG"
+    for s in "AB"
+    for p in ("F01", "M02", "F17")
+    for c in ("AF", "HA", "SU")
+    for a in ("S", "FL", "HR")
+]
+RAFD = [
+    f"Rafd{angle}_{who:02d}_Caucasian_{'fe' * (who % 2)}male_{word}_{gaze}.jpg"
+    for angle in ("045", "090")
+    for who in (1, 2, 61)
+    for word in ("angry", "happy", "sad")
+    for gaze in ("frontal", "left")
+]
+RAVDESS = [
+    f"Actor_{a}/01-01-{e}-01-01-01-{a}_{i}.png"
+    for a in ("01", "02", "14")
+    for e in ("01", "03", "05")
+    for i in range(2)
+]
+
+
+@pytest.mark.parametrize(
+    ("preset", "names", "labels", "groups"),
+    [
+        ("jaffe", JAFFE, ("anger", "happy", "neutral"), {"KA", "KL", "YM"}),
+        ("kdef", KDEF, ("fear", "happy", "surprise"), {"F01", "M02", "F17"}),
+        ("rafd", RAFD, ("angry", "happy", "sad"), {"01", "02", "61"}),
+        ("ravdess", RAVDESS, ("angry", "happy", "neutral"), {"01", "02", "14"}),
+    ],
+)
+def test_names_of_published_collections_are_known_without_and_with_their_preset(
+    preset: str, names: list[str], labels: tuple[str, ...], groups: set[str], tmp_path: Path
+) -> None:
+    root = plant(tmp_path, names)
+    for source in (opened(root), opened(root, layout=preset)):
+        assert source.labels == labels
+        assert {file.group for file in source.files} == groups
+        assert len(used(source)) == len(names)
+
+
+def test_rafdb_by_folders_and_by_list(tmp_path: Path) -> None:
+    root = plant(
+        tmp_path / "a", grid("DATASET/{split}/{label}/x{i}_aligned.jpg", split=("train", "test"), label="1234567")
+    )
+    source = opened(root, layout="rafdb")
+    assert source.labels == ("anger", "disgust", "fear", "happy", "neutral", "sad", "surprise")
+    assert {file.label for file in source.files if "/1/" in file.path} == {"surprise"}
+    assert {file.split for file in source.files} == {"train", "test"}
+
+
+def test_affectnet_as_handed_out(tmp_path: Path) -> None:
+    import io
+
+    import numpy as np
+
+    def number(value: int) -> bytes:
+        out = io.BytesIO()
+        np.save(out, np.array(str(value)))
+        return out.getvalue()
+
+    files = {
+        f"{split}/images/{i}.jpg": face(seed=i, kind="JPEG") for split in ("train_set", "val_set") for i in range(6)
+    }
+    files |= {f"{split}/annotations/{i}_exp.npy": number(i % 3) for split in ("train_set", "val_set") for i in range(5)}
+    source = opened(plant(tmp_path, files), layout="affectnet")
+    assert counted(source) == {
+        (split, label): n for split in ("train", "val") for label, n in (("neutral", 2), ("happy", 2), ("sad", 1))
+    }
+    assert {f.path for f in source.files if f.ignored == "no file says its class"} == {
+        "train_set/images/5.jpg",
+        "val_set/images/5.jpg",
+    }
+
+
+def test_ckplus_as_handed_out_and_as_passed_on(tmp_path: Path) -> None:
+    shots = [(f"S{p:03d}", s, f"S{p:03d}_{s}_{n:08d}") for p in (5, 10, 11) for s in ("001", "002") for n in (1, 9)]
+    files = {f"cohn-kanade-images/{p}/{s}/{name}.png": face(seed=i) for i, (p, s, name) in enumerate(shots)}
+    files |= {
+        f"Emotion/{p}/{s}/{name}_emotion.txt": f"   {1 + 4 * int(s[-1] == '1')}.0000000e+00\n".encode()
+        for p, s, name in shots
+        if name.endswith("9")
+    }
+    source = opened(plant(tmp_path / "a", files), layout="ckplus")
+    assert counted(source) == {(None, "anger"): 3, (None, "happy"): 3}
+    assert {file.group for file in used(source)} == {"S005", "S010", "S011"}
+    root = plant(tmp_path / "b", [f"CK+48/{label}/{name}.png" for label in CLASSES for _, _, name in shots])
+    source = opened(root, layout="ckplus")
+    assert (source.labels, source.groups, len(used(source))) == (CLASSES, 3, 36)
+
+
+# -- classes ----------------------------------------------------------------------------------------------------------
+
+
+def test_two_classes_of_one_meaning_are_told_and_merged_on_request(tmp_path: Path) -> None:
+    labels = ("Anger", "angry ", "Happy", "happiness", "sad")
+    root = plant(tmp_path, grid("{label}/{i}.png", label=labels))
+    source = opened(root)
+    assert set(source.labels) == set(labels)
+    merges = [found for note in source.notes for found in re.findall(r"--class-names '([^']*)'", note)]
+    assert len(merges) == 2
+    merged = opened(root, class_names=",".join(merges))
+    assert sorted(canonical(label) for label in merged.labels) == ["anger", "happy", "sad"]
+    assert len(used(merged)) == len(used(source)) == 10
+
+
+def test_splits_that_spell_a_class_differently_have_one_class(tmp_path: Path) -> None:
+    names = [f"train/{label}/{i}.png" for label in ("Happy", "Sad") for i in range(2)]
+    names += [f"test/{label}/{i}.png" for label in ("happy", "sadness") for i in range(2)]
+    source = opened(plant(tmp_path, names))
+    assert counted(source) == {(s, label): 2 for s in ("train", "test") for label in ("Happy", "Sad")}
+    assert any("'happy'" in note for note in source.notes)
+
+
+def test_none_is_not_neutral_where_neutral_is_there_too() -> None:
+    assert meanings(["None", "Neutral", "Happy"]) == {"None": "none", "Neutral": "neutral", "Happy": "happy"}
+    assert meanings(["None", "Happy"]) == {"None": "neutral", "Happy": "happy"}
+    found = match_labels(("neutral", "happy"), ("None", "Neutral", "happy"))
+    assert found.matched == {"Neutral": "neutral", "happy": "happy"}
+    assert found.extra == ("None",)
+
+
+# -- random trees -----------------------------------------------------------------------------------------------------
+
+Told = tuple[str, str | None, str | None]
+"""Class, person and split of a photo."""
+WORD_SETS = (
+    ("anger", "contempt", "disgust", "fear", "happiness", "neutral", "sadness", "surprise"),
+    ("Angry", "Disgust", "Fear", "Happy", "Neutral", "Sad", "Surprise"),
+    ("Wut", "Freude", "Trauer", "Angst"),
+    ("pain", "neutral"),
+    ("AN", "DI", "FE", "HA", "NE", "SA", "SU"),
+    ("0_neutral", "1_happy", "2_sad"),
+    ("smile", "frown", "laugh"),
+)
+NAMED = ("anna", "ben", "carla", "dai", "eve", "finn", "gus", "hana")
+INITIALS = ("KA", "KL", "KM", "KR", "MK", "NA", "NM", "TM")
+PERSON_NAMES: tuple[Callable[[int], str], ...] = (
+    lambda i: f"subject{i:02d}",
+    lambda i: f"S{i:03d}",
+    lambda i: f"p{i}",
+    lambda i: f"actor_{i:02d}",
+    lambda i: f"AF{i:02d}",
+    lambda i: f"id{i:05d}",
+    lambda i: NAMED[i],
+    lambda i: INITIALS[i],
+    lambda i: str(i),
+    lambda i: f"{i + 1:03d}",
+    lambda i: f"{i:02d}F",
+    lambda i: f"2021{i:04d}",
+)
+SITTINGS = (("session1", "session2"), ("frontal", "left", "right"), ("male", "female"))
+SPLIT_NAMES = (
+    *(("train", "test"), ("train", "val", "test"), ("train_set", "val_set"), ("train", "dev")),
+    ("Training", "PublicTest", "PrivateTest"),
+)
+
+
+def random_tree(draw: random.Random) -> tuple[list[str], dict[str, Told]]:
+    """Paths of a set, and for each photo its class, person and split; classes are words at one level, or in names."""
+    while True:
+        words = draw.choice(WORD_SETS)
+        parts: dict[str, Sequence[str]] = {"label": draw.sample(words, draw.randint(2, len(words)))}
+        if draw.random() < 0.5:
+            name = draw.choice(PERSON_NAMES)
+            parts["person"] = [name(i) for i in range(draw.randint(2, 8))]
+        if draw.random() < 0.4:
+            parts["split"] = draw.choice(SPLIT_NAMES)
+        if draw.random() < 0.2:
+            parts["sitting"] = draw.choice(SITTINGS)
+        tree = _planted(draw, parts)
+        kept = [len({told[i] for told in tree.values()}) for i in range(3)]
+        if kept == [len(parts.get(part, " ")) for part in ("label", "person", "split")]:  # none was left out whole
+            return _strewn(draw, tree), tree
+
+
+def _planted(draw: random.Random, parts: dict[str, Sequence[str]]) -> dict[str, Told]:
+    """Photos below the levels in some order; one in ten combinations is left out."""
+    levels = draw.sample(list(parts), len(parts))
+    wrapper = draw.choice(("", "", "data/", "set/images/", "6 Emotions/"))
+    by_name = draw.random() < 0.15
+    tree: dict[str, Told] = {}
+    for values in itertools.product(*(parts[level] for level in levels)):
+        told = dict(zip(levels, values, strict=True))
+        folders = "".join(f"{told[level]}/" for level in levels if not (by_name and level == "label"))
+        for i in range(0 if draw.random() < 0.1 else draw.randint(1, 3)):
+            start = f"{told['label']}_" if by_name else draw.choice(("", "img", "IMG_", "frame"))
+            tree[f"{wrapper}{folders}{start}{i:03d}.png"] = (told["label"], told.get("person"), told.get("split"))
+    return tree
+
+
+def _strewn(draw: random.Random, tree: dict[str, Told]) -> list[str]:
+    """The paths with some that are none of the set."""
+    paths = list(tree)
+    for odd in ("readme.txt", ".DS_Store", "__MACOSX/._x.png", "docs/list.txt", "labels/fig.pdf", "photo.png"):
+        paths += [odd] * (draw.random() < 0.1)
+    paths += ["extra/1.png", "extra/2.png"] * (draw.random() < 0.04)
+    draw.shuffle(paths)
+    return paths
+
+
+def right(paths: list[str], tree: dict[str, Told], root: Path) -> bool:
+    """Whether a tree is read without asking; fails where one is read wrongly."""
+    from mien.data.sources.files import Source, SourceFile, system_file
+    from mien.data.sources.layout import assign_labels
+    from mien.data.sources.split_words import as_split
+    from mien.settings.columns import Columns
+
+    files = tuple(SourceFile(path, path, ignored=system_file(path)) for path in sorted(paths))
+    source = Source("set", "set", files, lambda f: b"", root)
+    try:
+        read = assign_labels(source, Columns())
+    except SourceError:
+        return False
+    if len(read.labels) < 2:  # which opening it would refuse
+        return False
+    found = {file.path: file for file in read.files}
+    for path, (label, person, split) in tree.items():
+        file = found[path]
+        assert file.ignored is None, (path, file.ignored, read.notes)
+        assert file.label is not None
+        assert canonical(file.label) == canonical(label), (path, file.label, read.notes)
+        assert file.group == person, (path, file.group, read.notes)
+        assert file.split == (split and as_split(split)), (path, file.split, read.notes)
+    return True
+
+
+def test_random_trees_are_read_rightly_or_asked_about(tmp_path: Path) -> None:
+    """``bench/layout_trees.py`` runs 2,000."""
+    read = [right(*random_tree(random.Random(seed)), tmp_path) for seed in range(200)]
+    assert sum(read) >= 0.9 * len(read)
+
+
+def test_trees_whose_classes_are_no_words_are_never_read_by_persons() -> None:
+    for seed in range(60):
+        draw = random.Random(seed)
+        persons = [draw.choice(PERSON_NAMES[:3])(i) for i in range(draw.randint(2, 8))]
+        shape = look(
+            grid("{person}/{i}.png", person=persons)
+            if draw.random() < 0.5
+            else grid("{person}/{label}/{i}.png", person=persons, label=("ok", "bad"))
+        )
+        assert not shape.is_clear, (persons, shape)
+
+
+def test_what_is_read_can_be_opened(tmp_path: Path) -> None:
+    assert all_read(opened(plant(tmp_path, grid("{person}/{label}/{i}.png", person=PERSONS, label=CLASSES))))
