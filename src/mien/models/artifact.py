@@ -51,9 +51,11 @@ DEFAULT = "default"
 """Name of the recogniser that comes with mien, wherever a model is taken."""
 SHIPPED = {
     "default@1": ("default-1.onnx", ("scene.safetensors", "expression-1.safetensors")),
+    "default@2": ("default-2.onnx", ("scene.safetensors", "expression-1.safetensors")),
+    "six@1": ("default-1.onnx", ("scene.safetensors", "expression-1.safetensors")),
 }
 """Name and version of each model that comes with mien → its file, and the files that hold its weights."""
-NEWEST = {DEFAULT: "default@1", "six": "default@1"}
+NEWEST = {DEFAULT: "default@2", "six": "six@1"}
 """What a name without a version means."""
 HASH_LENGTH = 12
 """Hexadecimal digits of an image's sha256 that travel with the model. They reveal whether a photo at hand was

@@ -61,12 +61,8 @@ def save_model(model: Any, contract: Contract, folder: Path) -> None:
     write_model(model, contract, folder / "model.onnx")
 
 
-def to_onnx(network: nn.Module, size: int, name: str, output: str, *, optimize: bool = True) -> Any:
-    """A network of one view, uint8 (N, size, size, 3), as an ONNX model with input ``name`` and one output.
-
-    Args:
-        optimize: fold what can be, such as normalisation into convolutions; else the weights stay those of the network.
-    """
+def to_onnx(network: nn.Module, size: int, name: str, output: str) -> Any:
+    """A network of one view, uint8 (N, size, size, 3), as an ONNX model with input ``name`` and one output."""
     # Two images, because a batch of one would be taken for a constant.
     example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
     for module in network.modules():
@@ -83,7 +79,6 @@ def to_onnx(network: nn.Module, size: int, name: str, output: str, *, optimize: 
             input_names=[name],
             output_names=[output],
             dynamic_shapes=({0: torch.export.Dim("n")},),
-            optimize=optimize,
         )
     return _without_traces(program.model_proto)  # type: ignore[union-attr]
 
