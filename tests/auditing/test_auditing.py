@@ -504,13 +504,6 @@ def test_audit_of_a_large_set_says_what_it_left_out(
     assert "--check-labels" in outcome.out
 
 
-@pytest.mark.parametrize("command", ["audit", "study", "train"])
-def test_without_data_there_is_one_line(mien: Mien, command: str) -> None:
-    outcome = mien(command)
-    assert outcome.code == 2
-    assert "DATA" in outcome.complaint
-
-
 def test_columns_are_for_tables(mien: Mien, tmp_path: Path) -> None:
     root = write_files(tmp_path / "set", class_files("happy", "sad"))
     outcome = mien("audit", root, *QUICK, "--label-column", "mood")

@@ -70,11 +70,27 @@ def test_help_of_a_command_lists_every_option(mien: Mien, name: str) -> None:
     options = {arg for argument in cli.app[name].assemble_argument_collection() for arg in argument.names}
     assert options >= {f"--{field.replace('_', '-')}" for field in OPTIONS[name]}
     assert [option for option in options if option.startswith("--") and option not in outcome.out] == []
+    for parameter in positional(name):
+        assert parameter.name.upper() in outcome.out
+
+
+def positional(name: str) -> list[inspect.Parameter]:
+    """What a command is given without an option's name."""
     called = cli.app[name].default_command
     assert called is not None
-    for parameter in inspect.signature(called).parameters.values():
-        if parameter.kind is not parameter.KEYWORD_ONLY:
-            assert parameter.name.upper() in outcome.out
+    return [each for each in inspect.signature(called).parameters.values() if each.kind is not each.KEYWORD_ONLY]
+
+
+WORKING = [name for name in COMMANDS if any(each.default is each.empty for each in positional(name))]
+"""Commands that cannot run without being told on what."""
+
+
+@pytest.mark.parametrize("name", WORKING)
+def test_without_what_it_works_on_a_command_says_so_in_one_line(mien: Mien, name: str) -> None:
+    assert {"study", "train", "audit", "compare"} <= set(WORKING)
+    outcome = mien(name)
+    assert outcome.code == 2
+    assert any(each.name.upper() in outcome.complaint for each in positional(name))
 
 
 def test_help_says_the_defaults_that_hold(mien: Mien) -> None:
