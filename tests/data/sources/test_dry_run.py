@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from layouts import CLASSES, grid, plant
 
-from conftest import Outcome, snapshot
+from support.layouts import CLASSES, grid, plant
+from support.outcomes import Outcome, snapshot
 
 Mien = Callable[..., Outcome]
 PERSONS = tuple(f"subject{i:02d}" for i in range(4))

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from layouts import CLASSES, all_read, classes_of, counted, face, grid, opened, plant, refusal, used
 from PIL import Image
 
 from mien.data.sources import Source, open_images
@@ -22,6 +21,7 @@ from mien.data.tables.prepare import prepare
 from mien.errors import ConfigError, SourceError
 from mien.progress import Silent
 from mien.settings.columns import Columns
+from support.layouts import CLASSES, all_read, classes_of, counted, face, grid, opened, plant, refusal, used
 
 NAMES = [f"img/{label}{i}.png" for label in CLASSES for i in range(2)]
 SAYS = {name: name[4:-5] for name in NAMES}

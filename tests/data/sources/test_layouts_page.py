@@ -8,7 +8,7 @@ from pathlib import Path
 from mien.data.sources.presets import PRESETS
 from mien.settings.columns import Columns
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "LAYOUTS.md").read_text(encoding="utf-8")
 HERE = Path(__file__).parent
 
