@@ -68,6 +68,9 @@ class Steps(Silent):
     def __init__(self) -> None:
         self.titles: list[str] = []
 
+    def tell(self, line: str) -> None:
+        """Nothing is said here."""
+
     @contextmanager
     def step(self, title: str, total: int | None, unit: str) -> Iterator[Advance]:
         self.titles.append(title)

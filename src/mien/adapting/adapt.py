@@ -114,7 +114,7 @@ def _opened(config: AdaptSettings, recognizer: Recognizer) -> tuple[Collection, 
     """The target, with its classes matched."""
     class_map = config.classes.class_map
     choices = read_class_map(Path(class_map)) if class_map else NOTHING_CHOSEN
-    collection = open_collection([config.target], config.columns)
+    collection = open_collection([config.target], config.columns, is_known=True)
     check_named(choices, collection.labels)
     return collection, match_labels(recognizer.labels, collection.labels, choices)
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from layout_trees import PERSON_NAMES, random_tree, right
 from mien.data.sources import open_source
 from mien.data.sources.pattern import compile_pattern
 from mien.data.sources.shape import look
 from mien.errors import ConfigError, SourceError
 from mien.labels import canonical, is_expression, match_labels, meanings
 from support.layouts import CLASSES, all_read, classes_of, counted, face, grid, opened, plant, refusal, used
-from support.random_trees import PERSON_NAMES, random_tree, right
 
 PERSONS = ("subject00", "subject01", "subject02", "subject03")
 
@@ -462,7 +462,7 @@ def test_none_is_not_neutral_where_neutral_is_there_too() -> None:
 
 
 def test_random_trees_are_read_rightly_or_asked_about(tmp_path: Path) -> None:
-    """``bench/layout_trees.py`` runs 2,000."""
+    """``bench/layout_trees.py`` draws them, and runs 2,000."""
     read = [right(*random_tree(random.Random(seed)), tmp_path) for seed in range(200)]
     assert sum(read) >= 0.9 * len(read)
 

@@ -58,7 +58,9 @@ class Place:
     top: Path | None = None
 
 
-def open_source(spec: str, columns: Columns = RECOGNISED, *, least_labels: int = 2) -> Source:
+def open_source(
+    spec: str, columns: Columns = RECOGNISED, *, least_labels: int = 2, is_known: bool | None = None
+) -> Source:
     """List a labelled source.
 
     Args:
@@ -66,21 +68,21 @@ def open_source(spec: str, columns: Columns = RECOGNISED, *, least_labels: int =
             with ``::part`` for a part of it.
         columns: which columns of a table say what.
         least_labels: 2 for photos to learn from, 1 for photos to score a model on.
+        is_known: whether a model says which classes count, so that those which are no words for expressions need no
+            asking. Default: where one class is enough.
 
     Raises:
         SourceError: if there is no such path, no labels, too few labels, or if columns were named for a source
             that is no table.
         MissingExtraError: if a client library is needed that is not installed.
     """
-    found = _locate(spec)
+    found, is_known = _locate(spec), least_labels < 2 if is_known is None else is_known
     if isinstance(found, Source) and (beside := _metadata(found, columns)):
         found = beside
     if isinstance(found, Tables):
         from mien.data.sources.table import open_tables  # here, for it brings a library that folders do not need
 
-        return _with_labels(
-            open_tables(found, columns, is_known=least_labels < 2), least_labels, "has no row with a label"
-        )
+        return _with_labels(open_tables(found, columns, is_known=is_known), least_labels, "has no row with a label")
     given = [*columns.named, *(option for option in (columns.root, columns.ending) if option)]
     if given:
         raise SourceError(
@@ -88,9 +90,7 @@ def open_source(spec: str, columns: Columns = RECOGNISED, *, least_labels: int =
             "list the photos in a CSV with path, label and that column, and give the CSV"
         )
     missing = "no class folders with files; expected one folder per class, as in photos/happy/1.jpg"
-    return _with_labels(
-        assign_labels(found, columns, is_known=least_labels < 2), least_labels, missing, _table_hint(found)
-    )
+    return _with_labels(assign_labels(found, columns, is_known=is_known), least_labels, missing, _table_hint(found))
 
 
 def _metadata(source: Source, columns: Columns) -> Tables | None:

@@ -65,6 +65,7 @@ def open_collection(
     *,
     taken: AnyCollection[str] = (),
     least_labels: int = 2,
+    is_known: bool | None = None,
 ) -> Collection:
     """List labelled sources as one set.
 
@@ -76,6 +77,7 @@ def open_collection(
         columns: which columns of tables say what.
         taken: names that sources may not have; one that does gets a number.
         least_labels: that each source must have, as for ``open_source``.
+        is_known: as for ``open_source``.
 
     Raises:
         SourceError: as ``open_source`` does.
@@ -84,7 +86,7 @@ def open_collection(
     labels: list[str] = []
     renamed: dict[str, dict[str, str]] = {}
     for spec in specs:
-        source = open_source(spec, columns, least_labels=least_labels)
+        source = open_source(spec, columns, least_labels=least_labels, is_known=is_known)
         source = replace(source, name=_free_name(source.name, names))
         names.add(source.name)
         changes = _respelt(source.labels, labels)
