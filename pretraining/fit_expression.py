@@ -64,7 +64,9 @@ def read_faces(zip_file: str, folder: Path) -> None:
     safetensors.torch.save_file(halved(backbone.state_dict()), folder / "imagenet.safetensors")
     about = {"labels": labels, "test_paths": paths, "seen": sorted({sha[:HASH_LENGTH] for sha in seen})} | counts
     (folder / "about.json").write_text(json.dumps(about), encoding="utf-8")
-    np.savez(folder / "faces.npz", allow_pickle=False, **arrays["train"], **arrays["val"])  # last: it says that all is there
+    np.savez(
+        folder / "faces.npz", allow_pickle=False, **arrays["train"], **arrays["val"]
+    )  # last: it says that all is there
 
 
 @torch.inference_mode()

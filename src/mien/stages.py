@@ -49,6 +49,7 @@ from mien.evaluation.shift import score_target
 from mien.evaluation.sureness import measure_sureness
 from mien.labels import NOTHING_CHOSEN, LabelMap, match_labels
 from mien.metrics import RESAMPLES
+from mien.models.artifact import open_model, whole_model, write_model
 from mien.progress import Progress
 from mien.recognizer import Recognizer
 from mien.results.audit import ExaminedAudit
@@ -84,6 +85,7 @@ __all__ = [
     "examine_data",
     "keep_exhibits",
     "open_study",
+    "refit_selected",
     "score_tested",
     "select_run",
     "train_runs",
@@ -208,8 +210,8 @@ def _open_folder(
             raise OutputError(f"{folder}: exists already; go on with --resume, or give another --out")
         if not stored.exists():
             raise OutputError(f"{folder}: holds no study to resume; give another --out")
-        before = read_toml(StudySettings, stored)  # what the report shows may change
-        if dataclasses.replace(before, report=config.report) != config:
+        before = read_toml(StudySettings, stored)  # what is done after the scores may change
+        if dataclasses.replace(before, report=config.report, refitting=config.refitting) != config:
             raise OutputError(f"{folder}: holds a study with other settings; see its study.toml, or give another --out")
         if corrections and read_corrections(decisions).sha256 != corrections.sha256:
             raise OutputError(f"{folder}: {corrections.file} has changed since this study began; give another --out")
@@ -344,6 +346,33 @@ def score_tested(study: OpenStudy, trained: TrainResults, data: ExaminedAudit) -
         target=_target(study, recognizer, runs[selected]),
     )
     return _explained(study, results, recognizer) if study.config.report.explain_mistakes else results
+
+
+def refit_selected(study: OpenStudy, selected: str) -> Path:
+    """Fit the selected recipe once more, to all photos; a network's validation photos still tell it when to stop.
+
+    What the tested run promises of its answers is written into the new model too, with whose promises they are.
+
+    Returns:
+        The model file, ``runs/NAME-refit/model.onnx``.
+    """
+    tested = study.folder / "runs" / selected
+    run = replace(read_run(tested / "config.toml"), name=f"{selected}-refit")
+    learnt = ["test"] if isinstance(run, NetworkRun) else ["test", "val"]
+    split = pl.when(pl.col("split").is_in(learnt)).then(pl.lit("train")).otherwise("split").alias("split")
+    photos = dataclasses.replace(study.photos, manifest=study.photos.manifest.with_columns(split))
+    folder = study.run_folder(run)
+    total, unit = work_of(run, len(photos.split("train")))
+    with study.clock.stage("train"), study.progress.step(f"fit {selected} to all photos", total, unit) as advance:
+        train_run(run, photos, folder, advance=advance)
+    promised, made = (open_model(each / "model.onnx")[1] for each in (tested, folder))
+    measured = promised.measured and promised.measured | {"how": f"{promised.measured['how']}, by {selected}"}
+    contract = dataclasses.replace(
+        made, temperature=promised.temperature, thresholds=promised.thresholds, measured=measured
+    )
+    if contract != made:
+        write_model(whole_model(folder / "model.onnx"), contract, folder / "model.onnx")
+    return folder / "model.onnx"
 
 
 def keep_exhibits(study: OpenStudy, results: StudyResults, examined: Examined) -> Exhibits | None:

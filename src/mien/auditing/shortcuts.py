@@ -332,4 +332,4 @@ def _looked_at(photos: _Photos, chosen: BoolArray) -> IntArray:
 
 def _binomial_tail(successes: IntArray, of: IntArray, share: FloatArray) -> FloatArray:
     """Probability of at least so many successes."""
-    return np.asarray(np.where(successes > 0, bdtrc(np.maximum(successes - 1.0, 0), of.astype(float), share), 1.0))
+    return np.asarray(np.where(successes > 0, bdtrc(np.maximum(successes - 1.0, 0), of.astype(np.intp), share), 1.0))

@@ -12,7 +12,7 @@ from mien.settings.columns import Columns
 from mien.settings.computing import Computing, Promise
 from mien.settings.division import Decisions, Division, Earlier, Randomness
 from mien.settings.recipes import COURSE_RECIPES, DEFAULT_RECIPES
-from mien.settings.study import Report, StudySettings, Training
+from mien.settings.study import Refitting, Report, StudySettings, Training
 from mien.settings.target import ClassMap, Target
 
 __all__ = ["study"]
@@ -25,6 +25,7 @@ def study(
     elsewhere: Target = Target(),
     classes: ClassMap = ClassMap(),
     report: Report = Report(),
+    refitting: Refitting = Refitting(),
     training: Training = Training(),
     budget: Budget = Budget(),
     computing: Computing = Computing(),
@@ -55,6 +56,7 @@ def study(
         elsewhere=elsewhere,
         classes=classes,
         report=report,
+        refitting=refitting,
         training=replace(training, recipes=tuple(dict.fromkeys(recipes))),
         budget=budget,
         computing=computing,

@@ -11,7 +11,7 @@ from mien.progress import Progress
 from mien.results.document import write_results
 from mien.results.study import StudyResults, TrainResults
 from mien.settings.study import StudySettings
-from mien.stages import examine_data, keep_exhibits, open_study, score_tested, select_run, train_runs
+from mien.stages import examine_data, keep_exhibits, open_study, refit_selected, score_tested, select_run, train_runs
 from mien.telling.report.page import write_report
 
 __all__ = ["run_study", "run_training"]
@@ -34,6 +34,9 @@ def run_study(config: StudySettings, folder: Path, *, resume: bool, progress: Pr
     trained = select_run(study)
     examined = examine_data(study)
     results = score_tested(study, trained, examined.audit(study.data))
+    if config.refitting.refit:
+        refit = refit_selected(study, results.selected)
+        results = replace(results, paths=replace(results.paths, refit=str(refit)))
     with study.clock.stage("report"):
         write_report(folder, results, keep_exhibits(study, results, examined))
     results = replace(results, seconds=study.clock.total())

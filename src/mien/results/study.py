@@ -128,6 +128,10 @@ class StudyPaths(Record):
     run: Annotated[str, about("The study's folder.")]
     model: Annotated[str, about("Model file of the selected run.")]
     report: Annotated[str | None, about("The page; null after `mien train`.")] = None
+    refit: Annotated[
+        str | None,
+        about("Model file of the selected recipe fitted to all photos, test photos included; null unless asked for."),
+    ] = None
 
 
 class TrainResults(Document, tag="train"):

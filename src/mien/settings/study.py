@@ -17,7 +17,7 @@ from mien.settings.division import Decisions, Division, Earlier, Randomness
 from mien.settings.recipes import DEFAULT_RECIPES, RECIPES
 from mien.settings.target import ClassMap, Target
 
-__all__ = ["Report", "StudySettings", "Training"]
+__all__ = ["Refitting", "Report", "StudySettings", "Training"]
 
 
 @Parameter(name="*")
@@ -71,6 +71,19 @@ class Report:
             raise ConfigError("--explain-mistakes is drawn over photos; give it without --no-photos")
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Refitting:
+    """Whether the chosen recipe learns from all photos in the end.
+
+    Attributes:
+        refit: After everything is scored, fit the selected recipe once more, to all photos: runs/NAME-refit is then the
+            model to take home. Scores and promises stay those of the run that was tested.
+    """
+
+    refit: bool = False
+
+
 @dataclass(frozen=True, kw_only=True)
 class StudySettings:
     """What is asked of a study.
@@ -90,6 +103,7 @@ class StudySettings:
         elsewhere: photos from elsewhere.
         classes: which of their classes is which of ``data``.
         report: what the report shows.
+        refitting: whether the selected recipe learns from all photos in the end.
     """
 
     data: tuple[str, ...]
@@ -106,6 +120,7 @@ class StudySettings:
     elsewhere: Target = Target()
     classes: ClassMap = ClassMap()
     report: Report = Report()
+    refitting: Refitting = Refitting()
 
     def __post_init__(self) -> None:
         if isinstance(self.data, str) or not self.data:

@@ -89,6 +89,8 @@ def study_summary(results: StudyResults | TrainResults) -> RenderableType:
     for each in results.runs[results.selected].backbones:
         parts.append(Text(f"weights {each.name}, {each.licence}, sha256 {each.sha256[:12]}…"))
     parts += [Text(f"model   {paths.model}"), Text(f"seconds {results.seconds['total']:.0f}")]
+    if paths.refit:
+        parts.append(Text(f"refit   {paths.refit} (fitted to all photos; the scores are those of {results.selected})"))
     if paths.report:
         parts.append(Text(f"report  {paths.report}"))
     return Group(*parts)
