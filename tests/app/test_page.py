@@ -276,7 +276,7 @@ def test_doubtful_answers_are_called_perhaps(flags: tuple[str, ...], title: str)
 
 
 def test_model_tells_the_promise_that_this_page_keeps() -> None:
-    strict, usual = Recognizer("default", max_error=0.05), Recognizer.default()
+    strict, usual = Recognizer("six", max_error=0.05), Recognizer.default()
     assert "at most 5\xa0% of" in model_html(strict.contract, strict.threshold)
     told = model_html(usual.contract, usual.threshold)
     assert "at most 10\xa0% of" in told

@@ -201,20 +201,33 @@ def test_error_that_cannot_be_promised_is_refused_with_the_figures(tmp_path: Pat
 
 def test_default_recogniser_answers_without_training() -> None:
     recognizer = Recognizer.default()
-    assert recognizer.labels == ("anger", "disgust", "fear", "happy", "pain", "sad")
-    answer = recognizer.predict(draw_face("happy", 0))
-    assert answer.label == "happy"
+    assert recognizer.labels == ("anger", "disgust", "fear", "happy", "neutral", "pain", "sad", "surprise")
+    assert recognizer.contract.unproven == ("neutral", "pain", "surprise")
+    answer = recognizer.predict(draw_face("fear", 0))
+    assert answer.label == "fear"
     assert recognizer.contract.measured is not None
     assert {"six-emotions", "fer2013", "ImageNet-1k"} <= {*recognizer.contract.collections}
     assert len(recognizer.contract.training_hashes) > 20_000
 
 
 def test_default_is_the_model_where_none_is_named(mien: Mien, tmp_path: Path) -> None:
-    draw_face("happy", 0).save(tmp_path / "drawn.png")
-    unnamed, named = (mien("predict", tmp_path / "drawn.png", *more) for more in ((), ("--model", "default")))
-    assert unnamed.code == named.code == 0
-    assert unnamed.out == named.out
-    assert "happy" in unnamed.out.split("\t")[1]
+    draw_face("fear", 0).save(tmp_path / "drawn.png")
+    unnamed, *named = (
+        mien("predict", tmp_path / "drawn.png", *more)
+        for more in ((), ("--model", "default"), ("--model", "default@2"))
+    )
+    assert unnamed.code == 0
+    assert all(each.out == unnamed.out for each in named)
+    assert "fear" in unnamed.out.split("\t")[1]
+
+
+def test_earlier_versions_of_what_comes_with_mien_still_answer() -> None:
+    photo = draw_face("happy", 0)
+    first, six = (Recognizer(name).predict(photo) for name in ("default@1", "six"))
+    assert first == six  # of the same classes
+    assert first.label == "happy"
+    with pytest.raises(ModelError, match="default@1"):
+        Recognizer("default@9")
 
 
 # -- how answers are printed ------------------------------------------------------------------------------------------

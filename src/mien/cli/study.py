@@ -69,10 +69,7 @@ def study(
         checks=checks,
     )
     if dry_run:
-        from mien.data.tables.outline import outline_study
-        from mien.telling.terminal.outline import outline_summary
-
-        finish(outline_study(settings), outline_summary, json=json)
+        _outline(settings, json=json)
         return
     with extra("train", "training"):
         from mien.jobs.study import run_study
@@ -80,3 +77,11 @@ def study(
 
     place = output_folder(folder.out, data, "mien")
     finish(run_study(settings, place, resume=folder.resume, progress=TerminalProgress()), study_summary, json=json)
+
+
+def _outline(settings: StudySettings, *, json: bool) -> None:
+    """Say what was read, and do nothing else."""
+    from mien.data.tables.outline import outline_study
+    from mien.telling.terminal.outline import outline_summary
+
+    finish(outline_study(settings), outline_summary, json=json)
