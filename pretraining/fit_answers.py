@@ -53,8 +53,8 @@ PAIN = ANSWERS.index("pain")
 VOTED = tuple(CLASSES.index(label) for label in ANSWERS if label in CLASSES)
 """Columns of the votes that have an answer."""
 STRENGTH, SCENE_STRENGTH = 1e-3, 1e-3
-"""Inverse penalties: of the face's head, and of what the scene's head adds to it. The latter is smaller than would be best
-at home (3e-3), since scenes of stock photos say little of other people's."""
+"""Inverse penalties: of the face's head, and of what the scene's head adds to it. The latter is smaller than would be
+best at home (3e-3), since scenes of stock photos say little of other people's."""
 FACE_WEIGHT = 1.0
 """How many faces of FER2013 one face of six-emotions counts as, each as it is and as FER2013's."""
 AGAINST_PAIN = 0.1
