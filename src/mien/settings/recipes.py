@@ -28,6 +28,7 @@ __all__ = [
     "DRAWN_SIZE",
     "FINETUNE",
     "NOTEBOOK",
+    "PLAIN",
     "RECIPES",
     "SIZE_ON_GPU",
     "TRAINED_ALONE",
@@ -78,6 +79,8 @@ FINETUNE = TrainSettings(
 UNTUNED_BUDGET = Budget(epochs=15)
 """``finetune`` from a backbone that has yet to learn what an expression is."""
 
+PLAIN = "-no-augmentation"
+"""What stands behind the name of a trained recipe without its augmentation."""
 _TRAINED = {"notebook": NOTEBOOK, "scratch": SCRATCH, "finetune": FINETUNE}
 RECIPES: dict[str, TrainSettings | HeadSettings] = {
     "two-stream": HeadSettings(
@@ -90,10 +93,7 @@ RECIPES: dict[str, TrainSettings | HeadSettings] = {
     ),
     "probe": HeadSettings(),
     **_TRAINED,
-    **{
-        f"{name}-no-augmentation": replace(settings, augment="none", grey_share=0.0)
-        for name, settings in _TRAINED.items()
-    },
+    **{f"{name}{PLAIN}": replace(settings, augment="none", grey_share=0.0) for name, settings in _TRAINED.items()},
 }
 
 DRAWN_SIZE = 48

@@ -8,7 +8,7 @@ from dataclasses import fields
 from mien.errors import ConfigError
 from mien.settings.budget import Budget
 from mien.settings.computing import Computing, Promise
-from mien.settings.recipes import RECIPES
+from mien.settings.recipes import PLAIN, RECIPES
 from mien.settings.study import Training
 from mien.settings.training import HeadSettings, TrainSettings
 
@@ -30,7 +30,8 @@ def read_by(recipe: str) -> frozenset[str]:
     settings = RECIPES[recipe]
     if isinstance(settings, HeadSettings):
         return OF_HEADS
-    return OF_NETWORKS | ({"backbone"} if settings.backbone else set())
+    read = OF_NETWORKS | ({"backbone"} if settings.backbone else set())
+    return read - {"augment"} if recipe.endswith(PLAIN) else read
 
 
 def refuse_unread(recipes: Iterable[str], *groups: Budget | Training | Computing | Promise) -> None:

@@ -12,7 +12,7 @@ from mien.errors import ConfigError
 from mien.models.backbones import view_size
 from mien.settings.budget import Budget
 from mien.settings.choices import check_choice
-from mien.settings.recipes import DRAWN_BUDGET, DRAWN_SIZE, FINETUNE, RECIPES, SIZE_ON_GPU, UNTUNED_BUDGET
+from mien.settings.recipes import DRAWN_BUDGET, DRAWN_SIZE, FINETUNE, PLAIN, RECIPES, SIZE_ON_GPU, UNTUNED_BUDGET
 from mien.settings.run import HeadRun, NetworkRun, RunConfig
 from mien.settings.study import StudySettings
 from mien.settings.training import HeadSettings, TrainSettings
@@ -43,7 +43,7 @@ def resolve_run(name: str, study: StudySettings, labels: Sequence[str]) -> RunCo
     if isinstance(recipe, HeadSettings):
         head = _head(recipe, study)
         return HeadRun(name=name, recipe=name, seed=seed, device=device, labels=tuple(labels), head=head)
-    train = _asked(_fitting(name, recipe, study, device), study)
+    train = _asked(_fitting(name, recipe, study, device), study, is_plain=name.endswith(PLAIN))
     return NetworkRun(name=name, recipe=name, seed=seed, device=device, labels=tuple(labels), train=train)
 
 
@@ -92,10 +92,16 @@ def _fitting(name: str, recipe: TrainSettings, study: StudySettings, device: str
     return recipe
 
 
-def _asked(recipe: TrainSettings, study: StudySettings) -> TrainSettings:
-    """The recipe with what was asked in place of its settings of the same name, and of its budget as a whole."""
+def _asked(recipe: TrainSettings, study: StudySettings, *, is_plain: bool) -> TrainSettings:
+    """The recipe with what was asked in place of its settings of the same name, and of its budget as a whole.
+
+    Args:
+        is_plain: whether it is there to do without augmentation, whatever the others do.
+    """
     asked = vars(study.training) | vars(study.computing)
     own = {field.name for field in fields(TrainSettings)} - {"backbone"}
+    if is_plain:
+        own -= {"augment"}
     budget = recipe.budget if study.budget == Budget() else study.budget
     return replace(
         recipe, budget=budget, **{name: value for name, value in asked.items() if name in own and value is not None}
