@@ -21,6 +21,7 @@ from mien.data.reading.pictures import Photo, Picture, in_memory
 from mien.data.reading.preprocess import Box, UnreadableImageError, render
 from mien.data.reading.read_ahead import read_ahead
 from mien.errors import ModelError
+from mien.labels import canonical
 from mien.models.artifact import DEFAULT, Contract, Threshold, laxest_within, least_promise, model_path, open_model
 from mien.results.prediction import STATUSES, Prediction, Status
 
@@ -60,9 +61,8 @@ class Recognizer:
 
         Args:
             model: a run folder, a study folder, a model file, or ``default``, the one that comes with mien.
-            max_error: share of the answers that may be wrong on photos like those it was trained on, in (0, 1);
+            max_error: share of the answers that may be wrong on photos like those it was measured on, in (0, 1);
                 answers that are less sure are ``unsure``. None takes what the model was trained with.
-
             classes: the only answers that may be given, at least two of the model's; all where None. What was promised
                 of its errors is about all classes, so with these nothing is promised.
 
@@ -241,12 +241,15 @@ def _places(labels: Sequence[str], classes: Sequence[str] | None) -> list[int]:
     """Where the classes that may be answered stand among the model's, in its order."""
     if classes is None:
         return list(range(len(labels)))
-    unknown = [name for name in classes if name not in labels]
+    place = {canonical(label): i for i, label in enumerate(labels)} | {label: i for i, label in enumerate(labels)}
+    found = {name: place.get(name, place.get(canonical(name))) for name in classes}
+    unknown = [name for name, i in found.items() if i is None]
     if unknown:
         raise ModelError(f"--classes {','.join(unknown)}: the model answers {', '.join(labels)}; choose among these")
-    if len(set(classes)) < 2:
+    places = sorted({i for i in found.values() if i is not None})
+    if len(places) < 2:
         raise ModelError("--classes: give at least two classes, or every answer is the same")
-    return [i for i, label in enumerate(labels) if label in classes]
+    return places
 
 
 def _threshold(contract: Contract, max_error: float | None, model: str) -> Threshold | None:

@@ -17,7 +17,7 @@ def elsewhere(of_all_workers: Path) -> Path:
     return (
         made_once(
             of_all_workers / "to-adapt-to",
-            lambda root: draw_set(root / "elsewhere", folders, 16, style="grey", first=400),
+            lambda root: draw_set(root / "elsewhere", folders, 40, style="grey", first=400),
         )
         / "elsewhere"
     )

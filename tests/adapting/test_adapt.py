@@ -109,7 +109,7 @@ def test_written_model_answers_with_the_head_that_was_measured(
         written = adapted_to_grey(recipe)
     else:
         folders = {"anger": "anger", "happy": "happy", "sad": "sad"}
-        written = adapted(path, draw_set(tmp_path / "set", folders, 15, first=700), tmp_path / "a")
+        written = adapted(path, draw_set(tmp_path / "set", folders, 40, first=700), tmp_path / "a")
     before = Recognizer(path)
     after, head = HeadModel(written, before.contract), HeadModel(path, before.contract)
     name = "face_head" if (recipe, style) == ("two-stream", "grey") else "head"

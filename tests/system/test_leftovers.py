@@ -54,7 +54,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def elsewhere(of_all_workers: Path) -> Path:
     """Enough photos, none of them in the study, to be adapted to."""
     folders = dict(zip(CLASSES, CLASSES, strict=True))
-    return made_once(of_all_workers / "leftovers", lambda root: draw_set(root, folders, 15, style="grey", first=301))
+    return made_once(of_all_workers / "leftovers", lambda root: draw_set(root, folders, 30, style="grey", first=301))
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from mien.recognizer import Prediction
 __all__ = ["CSS", "STATUS_WORDS", "model_html", "notice_html", "picture_html", "prediction_html"]
 
 STATUS_WORDS = {
-    "ok": "nothing speaks against this answer; it can still be wrong",
+    "ok": "no warning applies; the answer can still be wrong",
     "unsure": "not sure enough to give an answer; the likeliest is shown",
-    "unproven": "how often this class is right was never measured on people from elsewhere",
+    "unproven": "this class was never tested on people from outside the training photos",
     "no_face": "no face was found: judged by the whole picture alone",
     "several_faces": "several faces: the largest is judged",
     "low_quality": "the face is too small or too blurred to tell",
@@ -124,7 +124,7 @@ def _measured(contract: Contract) -> str:
     return (
         f"Macro-F1 {measured['macro_f1']:.2f}{told} on {measured['images']:,} "
         f"photos, {measured['how']}. That is the mean of one score for each class; 1 is perfect, and guessing gives "
-        f"about {1 / len(contract.labels):.2f}. On photos from elsewhere expect less."
+        f"about {1 / len(contract.labels):.2f}. On other photos expect less."
     )
 
 
@@ -139,9 +139,9 @@ def _promise(threshold: Threshold | None) -> str:
     if threshold is None:
         return f"{always}. How often its other answers are right was not promised."
     return (
-        f"{always}; and below a probability of {100 * threshold.probability:.0f} %. On photos like those it was "
-        f"trained on, {100 * threshold.answered:.0f} % reach that, and at most {100 * threshold.max_error:g} % of "
-        "these answers are to be wrong."
+        f"{always}; and below a probability of {100 * threshold.probability:.0f} %. On the photos it was "
+        f"measured on, {100 * threshold.answered:.0f} % reach that, and at most {100 * threshold.max_error:g} % of "
+        "these answers should be wrong on photos like them."
     )
 
 

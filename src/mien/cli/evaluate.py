@@ -29,7 +29,7 @@ def evaluate(
     """Score a model on other photos, or write how their classes are matched.
 
     Args:
-        model: Study folder, run folder or model.onnx.
+        model: Study folder, run folder, model.onnx, or one that comes with mien: default, six.
         data: Labelled photos, as for 'mien study', each scored by itself; with --corrections a single one.
         write_class_map: TOML file to write how classes are matched to, for you to edit and give as --class-map; nothing
             is scored then.

@@ -49,6 +49,8 @@ def predict(
         print(text(prediction), flush=True)
         counts[prediction.status] = counts.get(prediction.status, 0) + 1
     print(prediction_summary(counts), file=sys.stderr)
+    if answering.classes is not None:
+        print("mien: with --classes no error rate is promised, and no answer is called unsure", file=sys.stderr)
     if counts.get("unreadable"):
         sys.exit(1)
 

@@ -90,7 +90,8 @@ def least_promise(thresholds: Sequence[Threshold], otherwise: str) -> str:
     """The smallest error that can be promised, for a message; ``otherwise`` where there is none."""
     if not thresholds:
         return otherwise
-    return f"the least is {thresholds[0].max_error:g}, answering {thresholds[0].answered:.0%} of the photos"
+    least = thresholds[0]
+    return f"the least is {least.max_error:g}, answering {least.answered:.0%} of the photos; give that or more"
 
 
 @dataclass(frozen=True)

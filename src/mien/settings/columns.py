@@ -18,16 +18,17 @@ class Columns:
     Attributes:
         layout: Where class, person and split are in the paths, as in `GROUP/LABEL/*`, `SPLIT/LABEL/*` or
             `*_LABEL_*`; or jaffe, kdef, rafd, rafdb, affectnet, ckplus, ferplus, fer2013, ravdess. Default: looked for.
-        class_names: Names of numbered or misspelt classes, as in 0=anger,1=disgust; two of one name become one.
-        split_map: What parts of other names are, as in Training=train,extra=none (none leaves them out).
+        class_names: Names of numbered or misspelt classes, as in 0=anger,1=disgust; two of one name
+            become one. Several are separated by commas.
+        split_map: Which split each oddly named part is, as in Training=train,extra=none (none leaves them out).
         path_column: Column of a table with the photos' paths, or with embedded images. Default: one with a usual name.
         label_column: Column with their classes. Default: one with a usual name.
         split_column: Column that says train, val or test; none for no column. Default: one with a usual name.
         group_column: Column with what must not appear in two splits, such as a person; none for no column. Default:
             one called subject, participant, person or actor.
-        votes: What becomes of several raters' votes: majority, the class with most of them. Default: majority.
+        votes: How raters' votes become one label: majority (ties are left out). Default: majority.
         root: Folder that a table's paths start from. Default: the table's folder, or where the photos are found below.
-        ending: What the photos' names end in, in place of what the table says, as in .jpg. Default: looked for.
+        ending: Extension of the photos, in place of the table's, as in .jpg. Default: detected.
     """
 
     layout: str | None = None

@@ -39,8 +39,8 @@ class Promise:
     """How often answers may be wrong.
 
     Attributes:
-        max_error: Share of answers that may be wrong on photos like those that the model is trained on; answers that
-            are less sure are called unsure. Refused where it cannot be kept.
+        max_error: Largest share of given answers that may be wrong, on photos like those that the model is measured
+            on; less certain answers are called unsure. Refused where it cannot be promised.
     """
 
     max_error: float | None = None

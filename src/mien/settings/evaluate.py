@@ -17,7 +17,7 @@ class EvaluateSettings:
     """What is scored on what.
 
     Attributes:
-        model: Study folder, run folder or model file.
+        model: Study folder, run folder, model file, or one that comes with mien, such as default.
         data: Labelled photos from elsewhere, each source scored by itself.
         columns: how tables are read.
         decisions: what a person decided about single photos, of the one source there is.

@@ -20,8 +20,8 @@ class Answering:
     Attributes:
         model: Study folder, run folder, model.onnx, or one that comes with mien: default, six, or a version of one, as
             in default@1.
-        classes: Only these classes may be answered, separated by commas. What the model promises of its errors does not
-            hold then.
+        classes: Answer only with these classes, separated by commas. No error rate is promised then, and no answer is
+            called unsure.
     """
 
     model: str = "default"

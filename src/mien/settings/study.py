@@ -77,8 +77,8 @@ class Refitting:
     """Whether the chosen recipe learns from all photos in the end.
 
     Attributes:
-        refit: After everything is scored, fit the selected recipe once more, to all photos: runs/NAME-refit is then the
-            model to take home. Scores and promises stay those of the run that was tested.
+        refit: After scoring, fit the selected recipe once more, on all photos, and save it as runs/NAME-refit, the
+            model to use. Scores and promises are those of the tested run; the refitted model itself is not tested.
     """
 
     refit: bool = False

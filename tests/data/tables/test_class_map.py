@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,14 @@ from PIL import Image
 from mien.data.tables.class_map import read_class_map, write_class_map
 from mien.errors import LabelError
 from mien.labels import LabelChoices, match_labels, usual_choices
+from mien.settings.budget import Budget
 from mien.settings.by_name import changed
+from mien.settings.computing import Computing
 from mien.settings.study import StudySettings
 from mien.settings.toml import read_toml, write_toml
 from support.outcomes import Outcome, snapshot
 from support.pictures import BLUE, GREEN, RED, colour_model, encoded, write_files
-from support.studies import STUDY_OPTIONS, Study
+from support.studies import Study
 
 Mien = Callable[..., Outcome]
 MODEL = ("anger", "fear", "sad")
@@ -250,8 +253,9 @@ def test_a_study_obeys_it_and_its_report_says_so(
     config = read_toml(StudySettings, study_copy / "study.toml")
     (study_copy / "study.toml").unlink()
     config = changed(config, class_map=str(path), recipes=("probe",), explain_mistakes=False)
+    config = replace(config, budget=Budget(), computing=Computing(device="cpu"))  # a probe reads no more of them
     write_toml(config, study_copy / "study.toml")
-    words = ("study", small_study.data, "--target", small_study.target, "--recipe", "probe", *STUDY_OPTIONS)
+    words = ("study", small_study.data, "--target", small_study.target, "--recipe", "probe", "--device", "cpu")
     outcome = mien(*words, "--class-map", path, "--out", study_copy, "--resume", "--json")
     labels = outcome.json["target"]["labels"]
     assert labels["matched"] == {"Angry": "sad", "happiness": "happy"}

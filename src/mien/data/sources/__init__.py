@@ -167,7 +167,9 @@ def _locate(spec: str) -> Source | Tables:
         return _in_folder(Place(fetched.folder, fetched.name, spec, part, confined=True))
     where = existing_path(path)
     if where is None:
-        raise SourceError(f"{path}: no such file or folder; give a folder, a zip, a tar, a table, or 'demo'")
+        raise SourceError(
+            f"{path}: no such file or folder; check it, or give photos, a folder, zip, tar, table or 'demo'"
+        )
     if where.is_dir():
         return _in_folder(Place(where, where.resolve().name, spec, part))
     return _in_file(Place(where, "", spec, part))

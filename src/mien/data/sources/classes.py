@@ -69,13 +69,12 @@ def spelt_alike(source: Source) -> Source:
 
 def one_meaning(labels: Sequence[str]) -> list[str]:
     """A line for each expression that several classes stand for, with what merges them."""
-    lines = []
+    lines, merged = [], []
     for _, same in _several(labels, meanings(labels)):
-        kept = min(same, key=lambda label: (label != label.strip(), label != label.lower(), label))
-        merged = ",".join(f"{label}={kept}" for label in same if label != kept)
-        listed = " and ".join(map(repr, same))
-        lines.append(f"classes {listed} mean the same and stay apart; --class-names '{merged}' makes them one")
-    return lines
+        kept = min(same, key=lambda label: (label != label.strip(), label == label.lower(), label))
+        merged += [f"{label}={kept}" for label in same if label != kept]
+        lines.append(f"classes {' and '.join(map(repr, same))} mean the same and stay apart")
+    return [*lines, f"to merge them, give --class-names '{','.join(merged)}'"] if lines else []
 
 
 def check_classes(spec: str, labels: Sequence[str], way_out: str) -> None:
