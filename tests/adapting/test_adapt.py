@@ -64,7 +64,7 @@ def test_adapt_measures_every_way_and_writes_the_one_asked_for(
         ("labels, shares", 2),
     ]
     assert found["too_many_shots"] == [500]
-    assert sum(found["pool"].values()) + sum(found["scored"].values()) == 48
+    assert sum(found["pool"].values()) + sum(found["scored"].values()) == 120
     assert snapshot(small_study.folder) == before
     assert {path.name for path in folder.iterdir()} == {"adapt.html", "model.onnx", "results.json"}
     old, new = Recognizer(model).contract, Recognizer(folder / "model.onnx").contract
@@ -208,7 +208,7 @@ def test_copies_of_the_studys_photos_take_no_part(
         shutil.copy(path, target / "sad" / f"copy-{path.name}")
     found = mien("adapt", small_study.folder / "runs" / "probe", target, "--shots", "0", "--json").json
     assert found["left_out"]["copies"] == 10
-    assert sum(found["pool"].values()) + sum(found["scored"].values()) == 48
+    assert sum(found["pool"].values()) + sum(found["scored"].values()) == 120
 
 
 @pytest.mark.parametrize(
