@@ -34,12 +34,12 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="the environment's layout is that of Linux and macOS")
 def test_base_installation_recognises_a_drawn_face(bare: Path, tmp_path: Path) -> None:
-    draw_face("happy", 0).save(tmp_path / "drawn.png")
+    draw_face("fear", 0).save(tmp_path / "drawn.png")
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     command = [str(bare / "bin/mien"), "predict", "drawn.png"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split("\t")[1] == "happy"
+    assert done.stdout.split("\t")[1] == "fear"
     command = [str(bare / "bin/mien"), "audit", "demo"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
