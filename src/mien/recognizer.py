@@ -241,15 +241,14 @@ def _places(labels: Sequence[str], classes: Sequence[str] | None) -> list[int]:
     """Where the classes that may be answered stand among the model's, in its order."""
     if classes is None:
         return list(range(len(labels)))
-    place = {canonical(label): i for i, label in enumerate(labels)} | {label: i for i, label in enumerate(labels)}
-    found = {name: place.get(name, place.get(canonical(name))) for name in classes}
-    unknown = [name for name, i in found.items() if i is None]
+    known = {canonical(label): label for label in labels} | {label: label for label in labels}
+    found = {name: known.get(name, known.get(canonical(name))) for name in classes}
+    unknown = [name for name, label in found.items() if label is None]
     if unknown:
         raise ModelError(f"--classes {','.join(unknown)}: the model answers {', '.join(labels)}; choose among these")
-    places = sorted({i for i in found.values() if i is not None})
-    if len(places) < 2:
+    if len(set(found.values())) < 2:
         raise ModelError("--classes: give at least two classes, or every answer is the same")
-    return places
+    return [i for i, label in enumerate(labels) if label in found.values()]
 
 
 def _threshold(contract: Contract, max_error: float | None, model: str) -> Threshold | None:

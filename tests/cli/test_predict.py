@@ -308,6 +308,10 @@ def test_answers_can_be_limited_to_some_classes(tmp_path: Path) -> None:
     assert limited.probabilities["fear"] / limited.probabilities["sad"] == pytest.approx(ratio, rel=1e-4)
 
 
+def test_classes_go_by_their_synonyms_too(tmp_path: Path) -> None:
+    assert Recognizer(model(tmp_path), classes=("Angry", "sadness")).labels == ("anger", "sad")
+
+
 def test_limited_answers_promise_nothing(mien: Mien, tmp_path: Path) -> None:
     path = model(tmp_path, thresholds=SURE, max_error=0.2)
     assert Recognizer(path, classes=("anger", "sad")).threshold is None
