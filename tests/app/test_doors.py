@@ -45,9 +45,22 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         assert server.peers() == []
 
 
+HERE: list[httpx.Client] = []
+"""Visitors who have not left yet."""
+
+
+@pytest.fixture(autouse=True)
+def visitors_leave() -> Iterator[None]:
+    """After each test, whose connections would otherwise stay open for as long as nobody collects garbage."""
+    yield
+    while HERE:
+        HERE.pop().close()
+
+
 def visitor(server: Watched) -> httpx.Client:
     """A browser that has opened the page; the token, where none is asked for, does no harm."""
     client = httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=60)
+    HERE.append(client)
     client.get("/")
     return client
 
@@ -178,6 +191,7 @@ def test_pictures_and_answers_are_their_senders_alone(server: Watched) -> None:
     assert other.get(f"/gradio_api/file={key}").status_code == 404
     assert call(other, 0, [[{"path": key, **META}], False], session).startswith("403")
     bare = httpx.Client(base_url=server.url, headers=sender.headers, cookies={VISITOR: "0" * 32})
+    HERE.append(bare)
     assert call(bare, 0, [[{"path": key, **META}], False], session).startswith("403")
     body = {"data": [[{"path": key, **META}], False], "fn_index": 0, "session_hash": session}
     assert sender.post("/gradio_api/queue/join", json=body).status_code == 200

@@ -122,10 +122,13 @@ async def _of_form(request: Request, body: bytes, limits: Limits) -> list[tuple[
         form = await parser.parse()
     except Exception as error:  # a damaged form can raise nearly anything
         raise HTTPException(400, f"the form cannot be read ({getattr(error, 'message', 'malformed')})") from None
-    sent: list[Any] = form.getlist(FIELD)
-    if not all(isinstance(file, UploadFile) for file in sent):
-        raise HTTPException(422, f"{FIELD} must be files")
-    return [(file.filename or "", await file.read()) for file in sent]
+    try:
+        sent: list[Any] = form.getlist(FIELD)
+        if not all(isinstance(file, UploadFile) for file in sent):
+            raise HTTPException(422, f"{FIELD} must be files")
+        return [(file.filename or "", await file.read()) for file in sent]
+    finally:
+        await form.close()
 
 
 class _MemoryParser(MultiPartParser):
