@@ -35,14 +35,13 @@ from shared_weights import assembled, write_shipped
 from soft_head import fit_soft_head
 from votes import CLASSES, Faces, consensus, distributions, read_faces
 
-from mien.calibration import ERRORS, fit_temperature, threshold_for
+from mien.calibration import fit_temperature
 from mien.data.grouping.folds import kfold
 from mien.evaluation.predictions import as_results
-from mien.metrics import expected_calibration_error, score, wilson
+from mien.metrics import score, wilson
 from mien.models.artifact import HASH_LENGTH, Contract, Origin, Threshold, shipped
 from mien.models.backbones import Backbone, load_backbone
-from mien.recognizer import softmax
-from mien.training.head import Head
+from mien.training.head import Head, OutOfFold, measure_sureness
 from mien.training.recipes import views_of
 from mien.training.run import run_streams
 from mien.version import __version__
@@ -222,16 +221,10 @@ def sureness_on_strangers(
     chosen = np.isin(scenes.y, [ANSWERS.index(label) for label in SHARED])
     shown, y, groups = scenes.face[0][chosen], scenes.y[chosen], scenes.groups[chosen]
     logits = answers(shifted(face_head(fer, None), fer, shift), shown).astype(np.float64)
-    temperature = fit_temperature(logits, y)
-    probs = softmax(logits / temperature)
-    thresholds: list[Threshold] = []
-    for max_error in ERRORS:
-        kept = threshold_for(max_error, probs, y, groups)
-        if kept and (not thresholds or kept[0] != thresholds[-1].probability):
-            thresholds.append(Threshold(max_error, *kept))
-    scores = score(y, probs.argmax(1), ANSWERS, groups=groups)
-    told = _scores(scores) | {"ece": expected_calibration_error(probs, y)}
-    return temperature, {"thresholds": [asdict(each) for each in thresholds], **told}
+    found = measure_sureness(OutOfFold(STRENGTH, logits, y, groups), ANSWERS)
+    assert found.measured is not None
+    scores = _scores(score(y, logits.argmax(1), ANSWERS, groups=groups)) | {"ece": found.measured["ece"]}
+    return found.temperature, {"thresholds": [asdict(each) for each in found.thresholds], **scores}
 
 
 def _scores(found: Any) -> dict[str, Any]:

@@ -18,8 +18,10 @@ import msgspec
 import numpy as np
 import onnx
 import polars as pl
+from msgspec import structs
 from numpy.typing import NDArray
-from shared_weights import assembled, write_shipped
+from shared_weights import store_weights, write_shipped
+from write_sums import write_sums
 
 from mien.calibration import fit_temperature, risk_coverage
 from mien.data.grouping.folds import kfold
@@ -28,7 +30,7 @@ from mien.data.tables.prepare import prepare
 from mien.evaluation.predictions import as_results
 from mien.metrics import expected_calibration_error, score
 from mien.models.artifact import shipped
-from mien.models.backbones import load_backbone
+from mien.models.quantize import with_sixteen_bits
 from mien.recognizer import Recognizer, softmax
 from mien.settings.by_name import made
 from mien.settings.run import HeadRun
@@ -132,7 +134,7 @@ def main() -> None:
     """Read, measure, fit, store."""
     zip_file, folder = sys.argv[1], Path(sys.argv[2])
     runs, photos = open_photos(zip_file, folder)
-    run = replace(runs["two-stream"], name="six")
+    run = structs.replace(runs["two-stream"], name="six")
     with TerminalProgress().step("fit", 4 * len(photos.manifest), "views") as advance:
         train_run(run, photos, folder / "six", advance=advance)
     contract = replace(Recognizer(folder / "six").contract, max_error=MAX_ERROR)
@@ -140,10 +142,10 @@ def main() -> None:
     about |= {"measured": contract.measured, "temperature": contract.temperature, "max_error": MAX_ERROR}
     about |= {"thresholds": [asdict(threshold) for threshold in contract.thresholds]}
     about |= _scores(runs, photos, folder / "scores.json")
-    stored = {t.name: onnx.numpy_helper.to_array(t) for t in onnx.load(folder / "six" / "model.onnx").graph.initializer}
-    scene, face = ((stored[f"{name}.weight"], stored[f"{name}.bias"]) for name in ("head", "face_head"))
-    backbones = load_backbone(run.head.photo_backbone), load_backbone(run.head.face_backbone)
-    write_shipped("six@1", assembled(backbones, contract.views, (scene, face), folder), contract)
+    model = with_sixteen_bits(onnx.load(str(folder / "six" / "model.onnx")))
+    store_weights("six@1", model)
+    write_shipped("six@1", model, contract)
+    write_sums()
     shipped("six.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
 

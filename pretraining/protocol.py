@@ -34,11 +34,11 @@ from PIL import Image
 from soft_head import fit_soft_head
 from votes import CLASSES, Faces, consensus, distributions, read_faces
 
-from mien.data.measuring.runtime import onnxruntime
-from mien.data.reading.preprocess import View
+from mien.data.measuring.runtime import open_session
+from mien.data.reading.preprocess import View, render
 from mien.evaluation.predictions import as_results
 from mien.metrics import paired_difference, score, wilson
-from mien.models.backbones import Backbone, _build_expression, load_backbone
+from mien.models.backbones import Backbone, build_expression, load_backbone
 from mien.models.exports import exported
 from mien.training.features import FeatureCache
 from mien.training.head import Head
@@ -61,16 +61,14 @@ def backbone_of(weights: Path | None) -> Backbone:
         return shipped_one
     content = weights.read_bytes()
     sha = hashlib.sha256(content).hexdigest()
-    return replace(shipped_one, sha256=sha, build=partial(_build_expression, content))
+    return replace(shipped_one, sha256=sha, build=partial(build_expression, content))
 
 
 def features_of(backbone: Backbone, grey: NDArray[np.uint8], folder: Path, name: str) -> Answers:
     """Features (N, D) of grey faces (N, 48, 48), enlarged as mien enlarges them; kept in ``folder``."""
     path = folder / "features" / f"{backbone.sha256[:12]}-{VIEW.size}-{name}.npy"
     if not path.exists():
-        session = onnxruntime.InferenceSession(
-            exported(backbone, VIEW.size, folder), providers=["CPUExecutionProvider"]
-        )
+        session = open_session(exported(backbone, VIEW.size, folder).read_bytes())
         parts = [
             session.run(None, {"pixels": enlarged(some)})[0] for some in np.array_split(grey, len(grey) // BATCH + 1)
         ]
@@ -82,9 +80,7 @@ def features_of(backbone: Backbone, grey: NDArray[np.uint8], folder: Path, name:
 
 def enlarged(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Faces (N, h, w) as the network gets them, uint8 (N, S, S, 3)."""
-    side = (VIEW.size, VIEW.size)
-    whole = np.stack([np.asarray(Image.fromarray(each).resize(side, Image.Resampling.BILINEAR)) for each in grey])
-    return np.repeat(whole[..., None], 3, axis=3)
+    return np.stack([render(Image.fromarray(each).convert("RGB"), VIEW, None) for each in grey])
 
 
 def cropped_otherwise(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:

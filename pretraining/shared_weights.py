@@ -24,7 +24,7 @@ from mien.models.exports import exported
 from mien.models.quantize import with_sixteen_bits
 from mien.training.head import Head
 
-__all__ = ["assembled", "store", "with_shared", "write_shipped"]
+__all__ = ["assembled", "store_weights", "with_shared", "write_shipped"]
 
 LEAST = 1024
 """Bytes below which a tensor stays in the ONNX file."""
@@ -39,36 +39,38 @@ def assembled(
     return with_sixteen_bits(with_linear_heads(joined(streams, views), *heads))
 
 
+def store_weights(name: str, model: Any) -> None:
+    """Write the files of weights that a model which comes with mien, and others with it, are to share."""
+    for prefix, file in zip(("scene", "face"), SHIPPED[name][1], strict=True):
+        stream = [t for t in model.graph.initializer if t.name.partition("/")[0].rstrip("0123456789") == prefix]
+        tensors = {t.name: numpy_helper.to_array(t) for t in stream}
+        large = {name: np.ascontiguousarray(values) for name, values in tensors.items() if values.nbytes >= LEAST}
+        safetensors.numpy.save_file(large, shipped(file))
+        shipped(file).chmod(0o644)  # safetensors lets its owner alone read it
+
+
 def write_shipped(name: str, model: Any, contract: Contract) -> None:
-    """Write a model that comes with mien, with its weights left to the files that share them."""
+    """Write a model that comes with mien, with its weights left to the files that it shares."""
     file, stores = SHIPPED[name]
-    for prefix, each in zip(("scene", "face"), stores, strict=True):
-        if not shipped(each).exists():
-            store(model, prefix, shipped(each))
     write_model(with_shared(model, [shipped(each) for each in stores]), contract, shipped(file))
 
 
-def store(model: Any, prefix: str, path: Path) -> None:
-    """Write the large tensors of one stream of a model as a safetensors file.
-
-    Args:
-        prefix: of the names of the stream's tensors, ``scene`` or ``face``.
-    """
-    tensors = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer if t.name.startswith(prefix)}
-    large = {name: np.ascontiguousarray(values) for name, values in tensors.items() if values.nbytes >= LEAST}
-    safetensors.numpy.save_file(large, path)
-
-
 def with_shared(model: Any, stores: list[Path]) -> Any:
-    """The model with each tensor that one of the files holds, byte for byte, left to that file."""
+    """The model with each tensor that one of the files holds, byte for byte, left to that file.
+
+    Raises:
+        SystemExit: if it is made of other weights than the files hold.
+    """
     places = {content: place for path in stores for content, place in _places(path).items()}
-    made = onnx.ModelProto()
+    made, used = onnx.ModelProto(), set()
     made.CopyFrom(model)
     for tensor in made.graph.initializer:
-        values = numpy_helper.to_array(tensor)
-        place = places.get(_key(values)) if values.nbytes >= LEAST else None
-        if place is not None:
-            _point(tensor, *place)
+        key = _key(numpy_helper.to_array(tensor))
+        if key in places:
+            used.add(key)
+            _point(tensor, *places[key])
+    if used != places.keys():
+        raise SystemExit("the files of shared weights are those of other backbones; run fit_six.py first")
     return made
 
 

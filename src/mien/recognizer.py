@@ -183,16 +183,18 @@ class Recognizer:
             "no_face": seen.finding.kind == "none",
             "several_faces": len(seen.finding.faces) > 1 and not every_face,
             "low_quality": face.is_low_quality,
-            "unsure": self._is_unsure(float(probs.max())),
-            "unproven": label in self.contract.unproven,
-        }
+        } | self._doubts(label, float(probs.max()))
         flags = tuple(status for status in STATUSES if held.get(status))
         by_label = {label: float(p) for label, p in zip(self.labels, probs, strict=True)}
         status = flags[0] if flags else "ok"
         return Prediction(seen.picture.path, status, flags, label, by_label, face.box, seen.picture.time)
 
-    def _is_unsure(self, probability: float) -> bool:
-        return self.threshold is not None and probability < self.threshold.probability
+    def _doubts(self, label: str, probability: float) -> dict[str, bool]:
+        """What of an answer itself should make one doubt it."""
+        return {
+            "unsure": self.threshold is not None and probability < self.threshold.probability,
+            "unproven": label in self.contract.unproven,
+        }
 
     def _smoothed(self, predictions: Iterator[Prediction]) -> Iterator[Prediction]:
         last: Prediction | None = None
@@ -213,10 +215,8 @@ class Recognizer:
         before = last.probabilities
         mixed = {label: fresh * p + (1 - fresh) * before[label] for label, p in prediction.probabilities.items()}
         label = max(mixed, key=mixed.__getitem__)
-        held = {*prediction.flags} - {"unsure", "unproven"}
-        held |= {"unsure"} if self._is_unsure(mixed[label]) else set()
-        held |= {"unproven"} if label in self.contract.unproven else set()
-        flags = tuple(status for status in STATUSES if status in held)
+        held = dict.fromkeys(prediction.flags, True) | self._doubts(label, mixed[label])
+        flags = tuple(status for status in STATUSES if held.get(status))
         return replace(prediction, status=flags[0] if flags else "ok", flags=flags, label=label, probabilities=mixed)
 
 

@@ -69,7 +69,7 @@ from mien.results.study import (
     Weights,
 )
 from mien.results.target import TargetResults
-from mien.settings.run import NetworkRun, RunConfig, read_run
+from mien.settings.run import HeadRun, NetworkRun, RunConfig, read_run
 from mien.settings.study import StudySettings
 from mien.settings.toml import read_toml, write_toml
 from mien.settings.unread import refuse_unread
@@ -358,6 +358,8 @@ def refit_selected(study: OpenStudy, selected: str) -> Path:
     """
     tested = study.folder / "runs" / selected
     run = replace(read_run(tested / "config.toml"), name=f"{selected}-refit")
+    if isinstance(run, HeadRun):  # it promises nothing of its own, so no promise may fail now
+        run = replace(run, head=dataclasses.replace(run.head, max_error=None))
     learnt = ["test"] if isinstance(run, NetworkRun) else ["test", "val"]
     split = pl.when(pl.col("split").is_in(learnt)).then(pl.lit("train")).otherwise("split").alias("split")
     photos = dataclasses.replace(study.photos, manifest=study.photos.manifest.with_columns(split))
@@ -368,7 +370,11 @@ def refit_selected(study: OpenStudy, selected: str) -> Path:
     promised, made = (open_model(each / "model.onnx")[1] for each in (tested, folder))
     measured = promised.measured and promised.measured | {"how": f"{promised.measured['how']}, by {selected}"}
     contract = dataclasses.replace(
-        made, temperature=promised.temperature, thresholds=promised.thresholds, measured=measured
+        made,
+        temperature=promised.temperature,
+        max_error=promised.max_error,
+        thresholds=promised.thresholds,
+        measured=measured,
     )
     if contract != made:
         write_model(whole_model(folder / "model.onnx"), contract, folder / "model.onnx")

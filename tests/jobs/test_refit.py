@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pytest
+from msgspec import structs
 
 from mien.models.artifact import HASH_LENGTH, open_model
 from mien.progress import Silent
 from mien.settings.by_name import changed
+from mien.settings.run import HeadRun, read_run
 from mien.settings.study import StudySettings
-from mien.settings.toml import read_toml
+from mien.settings.toml import read_toml, write_toml
 from mien.stages import open_study, refit_selected
 from support.outcomes import snapshot
 from support.studies import Study
@@ -42,3 +45,15 @@ def test_refitted_model_learnt_from_all_photos_and_keeps_the_promises(
     assert {name: after[name] for name in before} == before  # what was tested is as it was
     again = model.read_bytes()
     assert refit_selected(study, recipe).read_bytes() == again
+
+
+def test_promise_that_all_photos_cannot_keep_does_not_end_a_study(small_study: Study, tmp_path: Path) -> None:
+    """It is the tested run's, and its scores are worth a report whatever comes after them."""
+    folder = tmp_path / "study"
+    shutil.copytree(small_study.folder, folder)
+    tested = read_run(folder / "runs" / "probe" / "config.toml")
+    assert isinstance(tested, HeadRun)
+    strict = structs.replace(tested, head=replace(tested.head, max_error=0.001))
+    write_toml(strict, folder / "runs" / "probe" / "config.toml")
+    study = open_study(read_toml(StudySettings, folder / "study.toml"), folder, resume=True, progress=Silent())
+    assert refit_selected(study, "probe").exists()

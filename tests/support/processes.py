@@ -31,9 +31,10 @@ main()
 """The command with other work, which imports nothing that takes time."""
 
 
-def listen_to_ctrl_c() -> None:
-    """Of a new process, which inherits deafness to it from a test run in the background."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def listen_to_signals() -> None:
+    """Of a new process, which inherits deafness to them from tests run in the background, or under nohup."""
+    for each in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(each, signal.SIG_DFL)
 
 
 def command(*argv: object) -> list[str]:
@@ -53,7 +54,7 @@ def start(cwd: Path, *argv: object) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         env=os.environ | {"COLUMNS": "200"},
         start_new_session=True,
-        preexec_fn=listen_to_ctrl_c,
+        preexec_fn=listen_to_signals,
     )
 
 
@@ -72,7 +73,7 @@ def begin(code: str, *argv: object, ignored: tuple[int, ...] = ()) -> subprocess
     """A script in a process group of its own, started without some signals."""
 
     def listen() -> None:
-        listen_to_ctrl_c()
+        listen_to_signals()
         for each in ignored:
             signal.signal(each, signal.SIG_IGN)
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from support.processes import listen_to_ctrl_c
+from support.processes import listen_to_signals
 
 WATCH = """
 import os, sys
@@ -103,7 +103,7 @@ def watched(folder: Path, *argv: str, before: str = "") -> Iterator[Watched]:
         cwd=home,
         env=environment,
         stderr=(folder / "stderr").open("wb"),
-        preexec_fn=listen_to_ctrl_c,
+        preexec_fn=listen_to_signals,
     )
     server = Watched(process, home, folder / "notes", f"http://127.0.0.1:{port}/", port)
     try:

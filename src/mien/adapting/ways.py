@@ -234,7 +234,7 @@ FITTED_WAYS = _fitted_ways()
 
 
 def drawn(pool: Side, shots: int, seed: int, draw: int) -> NDArray[np.int64]:
-    """Places of so many photos of each class of the pool."""
+    """Where in the pool to find ``shots`` photos of each class, drawn at random: (K · shots,)."""
     rng = np.random.default_rng((seed, shots, draw))
     classes = np.unique(pool.y)
     return np.concatenate([rng.choice(np.flatnonzero(pool.y == label), shots, replace=False) for label in classes])

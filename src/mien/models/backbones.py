@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from mien.models.networks import PhotoNetwork
 
-__all__ = ["BACKBONES", "Backbone", "load_backbone", "read_hashes", "view_size"]
+__all__ = ["BACKBONES", "Backbone", "build_expression", "load_backbone", "read_hashes", "view_size"]
 
 BACKBONES = ("efficientnet-lite0", "expression")
 """What needs no download."""
@@ -156,13 +156,14 @@ def _expression() -> Backbone:
         tuple(about["collections"]),
         hashlib.sha256(content).hexdigest(),
         about["licence"],
-        partial(_build_expression, content),
+        partial(build_expression, content),
         is_grey=True,
         training_hashes=read_hashes(shipped("expression.hashes")),
     )
 
 
-def _build_expression(content: bytes) -> nn.Module:
+def build_expression(content: bytes) -> nn.Module:
+    """The network of ``expression``, with the weights of a safetensors file."""
     import safetensors.torch
     import timm
     import torch

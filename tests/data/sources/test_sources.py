@@ -26,6 +26,22 @@ TWO = class_files("happy", "sad")
 LINKS = {tarfile.SYMTYPE: "link", tarfile.LNKTYPE: "link", tarfile.CHRTYPE: "device", tarfile.FIFOTYPE: "pipe"}
 
 
+def read_by_threads(source: Source, *, backwards: bool = False) -> dict[str, bytes]:
+    """What four threads read of a source at the same time, by path."""
+    found: dict[str, bytes] = {}
+
+    def read(start: int) -> None:
+        for file in source.files[start::4][:: -1 if backwards else 1]:
+            found[file.path] = source.read(file)
+
+    threads = [threading.Thread(target=read, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return found
+
+
 def labels_of(source: Source) -> dict[str, str | None]:
     return {f.path: f.label for f in source.files if f.ignored is None}
 
@@ -429,18 +445,7 @@ def test_two_members_of_one_name_keep_their_own_contents(tmp_path: Path) -> None
 def test_threads_may_read_a_zip_side_by_side(tmp_path: Path) -> None:
     files = class_files("happy", "sad", each=20)
     source = open_source(str(write_zip(tmp_path / "photos.zip", files, zipfile.ZIP_DEFLATED)))
-    found: dict[str, bytes] = {}
-
-    def read(start: int) -> None:
-        for file in source.files[start::4]:
-            found[file.path] = source.read(file)
-
-    threads = [threading.Thread(target=read, args=(i,)) for i in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert found == files
+    assert read_by_threads(source) == files
 
 
 @pytest.mark.parametrize("end", ["tar", "tar.gz", "tar.bz2", "tar.xz", "tgz", "zip", "photo"])
@@ -542,18 +547,7 @@ def test_name_in_a_tar_that_is_not_utf8_can_be_printed(tmp_path: Path) -> None:
 def test_threads_may_read_a_tar_side_by_side_in_any_order(end: str, tmp_path: Path) -> None:
     files = class_files("happy", "sad", each=20)
     source = open_source(str(write_tar(tmp_path / f"photos.{end}", files)))
-    found: dict[str, bytes] = {}
-
-    def read(start: int) -> None:
-        for file in reversed(source.files[start::4]):
-            found[file.path] = source.read(file)
-
-    threads = [threading.Thread(target=read, args=(i,)) for i in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert found == files
+    assert read_by_threads(source, backwards=True) == files
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar"])

@@ -52,7 +52,7 @@ def read_delimited(path: Path, is_header: frozenset[str] = frozenset()) -> TextT
     """Read a table whose cells are parted by commas, semicolons, tabs or bars.
 
     Args:
-        is_header: plain words of which one in the first line makes that a header.
+        is_header: words, in plain form; a first line that has one of them is a header.
 
     Raises:
         SourceError: if it is no such table, with the line that is not.

@@ -17,7 +17,7 @@ class Preset:
 
     Attributes:
         title: what people call it.
-        layouts: patterns, of which the first that fits most photos is taken.
+        layouts: patterns; the first that fits most photos is taken.
         class_names: what its classes stand for.
         signature: a regular expression that the names of its photos match and hardly any others.
         annotation: where a file beside each photo says its class: a regular expression that the photo's path holds, and

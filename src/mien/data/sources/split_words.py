@@ -50,7 +50,7 @@ def as_splits(names: Iterable[str], chosen: Mapping[str, str] | None = None) -> 
 
 
 def check_splits(names: Iterable[str], splits: Mapping[str, str], what: str, way_out: str) -> None:
-    """Refuse names of which some are splits and some are not, and splits without train.
+    """Refuse a mixture of split names and other names, and splits without train.
 
     Args:
         names: folders or values.
