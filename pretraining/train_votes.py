@@ -90,8 +90,8 @@ def optimizer_of(network: VotedFaces) -> torch.optim.AdamW:
 class Training:
     """One network, its optimiser and its moving average, which stop and go on together."""
 
-    def __init__(self, folder: Path, weights: Path, seed: int, epochs: int) -> None:
-        self.folder, self.seed, self.epochs, self.epoch = folder, seed, epochs, 0
+    def __init__(self, folder: Path, weights: Path, *, seed: int, epochs: int, mixup: float) -> None:
+        self.folder, self.seed, self.epochs, self.mixup, self.epoch = folder, seed, epochs, mixup, 0
         torch.manual_seed(seed)
         with np.load(folder / "votes.npz") as stored:
             shares, usable = distributions(stored["train_votes"])
@@ -132,15 +132,28 @@ class Training:
     def _step(self, chosen: Tensor, update: int, spent: float) -> float:
         for group in self.optimizer.param_groups:
             group["lr"] = PEAK_RATE * group["scale"] * rate(spent)
-        logits = self.network(augmented(self.grey[chosen], SIDE))
-        loss = -(self.shares[chosen] * logits.log_softmax(1)).sum(1)
-        loss = (loss * self.weights[chosen]).mean()
+        faces, shares, weights = self._mixed(chosen)
+        loss = -(shares * self.network(faces).log_softmax(1)).sum(1)
+        loss = (loss * weights).mean()
         self.optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), CLIP)
         self.optimizer.step()
         self.average.update(self.network, step=update)
         return float(loss)
+
+    def _mixed(self, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Augmented faces of a batch, their shares and what they count as, mixed in pairs where that was asked for.
+
+        With mixup (Zhang et al. 2018), a face is blended with another of the batch, and so are the raters' answers.
+        """
+        faces, shares, weights = augmented(self.grey[chosen], SIDE), self.shares[chosen], self.weights[chosen]
+        if not self.mixup:
+            return faces, shares, weights
+        part = float(np.random.beta(self.mixup, self.mixup))
+        other = torch.randperm(len(chosen))
+        mixed = [part * each + (1 - part) * each[other] for each in (faces, shares, weights)]
+        return mixed[0], mixed[1], mixed[2]
 
     def _store(self) -> None:
         partial = self.checkpoint.with_suffix(".partial")
@@ -164,10 +177,11 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, default=shipped("expression.safetensors"), help="version 1")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--mixup", type=float, default=0.0, help="both parameters of the beta distribution; 0: none")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
-    training = Training(asked.folder, asked.weights, asked.seed, asked.epochs)
+    training = Training(asked.folder, asked.weights, seed=asked.seed, epochs=asked.epochs, mixup=asked.mixup)
     training.run()
     path = asked.folder / f"expression-2-seed{asked.seed}.safetensors"
     safetensors.torch.save_file(halved(training.average.module.state_dict()), path)
