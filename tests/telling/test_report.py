@@ -318,6 +318,13 @@ def test_methods_name_the_corrections_by_their_hash(made: Made) -> None:
     assert "5ade" not in " ".join(methods(replace(made.results, corrections=None)))
 
 
+def test_methods_say_what_was_learnt_of_votes(made: Made) -> None:
+    voted = replace(made.results, **changed(made, "data", voted=17))
+    texts = [" ".join(methods(each)) for each in (made.results, voted)]
+    assert [text.count("17 photos") for text in texts] == [0, 1]
+    assert [text.count("Barsoum") for text in texts] == [0, 1]
+
+
 def test_methods_name_pretrained_weights_by_licence_and_hash(made: Made) -> None:
     text = " ".join(methods(made.results))
     for each in ("some-net", "MIT", "5" * 64):

@@ -159,7 +159,7 @@ def test_balanced_loss_weighs_the_classes() -> None:
     pixels = torch.from_numpy(DrawnPixels(4, 32).read(View("photo", 32), np.arange(4)))
     logits = network(pixels)
     for weights in (None, torch.tensor([0.5, 3.0, 1.0])):
-        loss = ExpressionModule(network, SETTINGS, 1, 3, weights).training_step((pixels, y), 0)
+        loss = ExpressionModule(network, SETTINGS, 1, 3, weights).training_step((pixels, y, y), 0)
         assert torch.allclose(loss, torch.nn.functional.cross_entropy(logits, y, weight=weights), atol=1e-5)
 
 

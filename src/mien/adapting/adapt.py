@@ -80,8 +80,9 @@ def adapt_model(
         shots = _possible(config.adaptation.shots, target)
         if save and save.takes_labels and not shots:
             raise WorkFailedError(f"--save {save.name}: the target has too few photos of a class for any of --shots")
-        sides = open_sides(model, recognizer, own, target, settings, progress)
-        blocks = (last, open_sides(last, recognizer, own, target, settings, progress)) if last else None
+        opened = partial(open_sides, recognizer=recognizer, own=own, target=target, head=settings, progress=progress)
+        sides = opened(model, votes=run.votes)
+        blocks = (last, opened(last, votes=run.votes)) if last else None
         is_balanced = isinstance(run, NetworkRun) and run.train.balance != "none"
         adaptation = _Adaptation(config, model, recognizer, target, sides, shots, blocks, is_balanced)
         model_file = str(folder / "model.onnx") if save else None

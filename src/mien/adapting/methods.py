@@ -53,11 +53,13 @@ class Known:
         features: (N, D), of the mirror images too where the head that is replaced learnt from them.
         y: (N,) class indices.
         strength: inverse penalty C of the head.
+        shares: (N, K) of the classes in what raters said, where the head learnt them in place of ``y``; None elsewhere.
     """
 
     features: FloatArray
     y: IntArray
     strength: float
+    shares: FloatArray | None = None
 
 
 def shares_shift(logits: FloatArray, had: NDArray[np.float64], classes: IntArray, prior: float) -> FloatArray:
@@ -110,7 +112,7 @@ def self_trained(known: Known, target: FloatArray) -> Head:
     Args:
         target: (M, D) of unlabelled target photos.
     """
-    ((weight, bias),) = fit_heads([known.strength], known.features, known.y)
+    ((weight, bias),) = fit_heads([known.strength], known.features, known.y, shares=known.shares)
     probs = softmax(target @ weight.T + bias)
     is_believed = believed(probs)
     return new_head(known, target[is_believed], probs.argmax(1)[is_believed].astype(np.int64))
@@ -146,6 +148,8 @@ def new_head(known: Known, target: FloatArray, y: IntArray) -> Head:
     """
     weight = _weight_of_one(len(known.y), len(y))
     weights = np.r_[np.ones(len(known.y)), np.full(len(y), weight)]
-    features = np.concatenate([known.features, target])
-    (head,) = fit_heads([known.strength], features, np.concatenate([known.y, y]), weights=weights)
+    features, labels, shares = np.concatenate([known.features, target]), np.concatenate([known.y, y]), known.shares
+    if shares is not None:
+        shares = np.concatenate([shares, np.eye(shares.shape[1], dtype=np.float32)[y]])
+    (head,) = fit_heads([known.strength], features, labels, weights=weights, shares=shares)
     return head

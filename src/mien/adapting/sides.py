@@ -25,6 +25,7 @@ from mien.data.grouping.splits import SPLITS, with_split_group
 from mien.data.sources.collection import Collection
 from mien.data.tables.manifest import usable
 from mien.data.tables.prepare import Prepared, prepare
+from mien.data.tables.vote_shares import vote_shares
 from mien.errors import WorkFailedError
 from mien.evaluation.altering import Views
 from mien.evaluation.causes import like_the_target
@@ -32,6 +33,7 @@ from mien.evaluation.predictions import view_batches
 from mien.labels import LabelMap, class_indices
 from mien.progress import Advance, Progress
 from mien.recognizer import Recognizer
+from mien.settings.choices import VotesAs
 from mien.settings.training import HeadSettings
 
 __all__ = ["Sides", "Target", "open_sides", "read_target"]
@@ -148,15 +150,19 @@ def open_sides(
     target: Target,
     head: HeadSettings,
     progress: Progress,
+    *,
+    votes: VotesAs = "soft",
 ) -> Sides:
     """Run the frozen networks over both sides.
 
     Args:
         head: the settings of the head that is replaced.
+        votes: what it learnt of raters' votes, where there are any.
     """
     train, val = (_of_kind(own.manifest.filter(pl.col("split") == split), model, target) for split in ("train", "val"))
     y, y_val = (class_indices(rows["label"], recognizer.labels) for rows in (train, val))
     framed = "crop" if target.are_crops else ""
+    shares = vote_shares(train, recognizer.labels) if votes == "soft" else None
     assert head.strength is not None
     n = (3 if head.mirrored else 2) * len(train) + len(val) + len(target.rows)
     with progress.step("features", n, "photos") as advance:
@@ -166,8 +172,10 @@ def open_sides(
         home = like_the_target(recognizer, own.pixels, val, target.pool, only=framed)
         there = (views for _, views in view_batches(recognizer, target.prepared.pixels, target.rows))
         whole = Side(_features(model, there, False, advance), target.y, target.rows["split_group"].to_numpy())
+        times = len(made) // len(y)
+        raters = None if shares is None else np.tile(shares, (times, 1))
         return Sides(
-            Known(made, np.tile(y, len(made) // len(y)), head.strength),
+            Known(made, np.tile(y, times), head.strength, raters),
             _features(model, plain, False, advance),
             Side(_features(model, home, False, advance), y_val, val["split_group"].to_numpy()),
             whole.part(~target.is_scored),

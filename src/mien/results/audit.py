@@ -157,6 +157,11 @@ class Audit(Record):
     name: Annotated[str, about("The name it goes by.")]
     names: Annotated[tuple[str, ...], about("The name of each source.")]
     renamed: Annotated[dict[str, dict[str, str]], about("Source → its class → the class of an earlier source.")]
+    reading: Annotated[
+        dict[str, tuple[str, ...]],
+        about("Source → how classes, persons and splits were read, a line each; none where there was nothing to tell."),
+    ] = msgspec.field(default_factory=dict)
+    voted: Annotated[int, about("Images that raters voted on; their label is the class with most votes.")] = 0
     files: Annotated[int, about("Files that take part: images, unreadable and dropped ones.")]
     images: Annotated[int, about("Images that can be used.")]
     unreadable: Annotated[int, about("Files that cannot be read.")]

@@ -12,6 +12,7 @@ __all__ = [
     "Precision",
     "SplitMethod",
     "StoredPrecision",
+    "VotesAs",
     "augmentation_parts",
     "check_choice",
     "check_range",
@@ -22,6 +23,7 @@ Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["auto", "fp32", "bf16"]
 StoredPrecision = Literal["fp32", "fp16", "int8"]
 SplitMethod = Literal["grouped", "series", "naive"]
+VotesAs = Literal["soft", "majority"]
 
 AUGMENTATIONS: dict[str, tuple[str, ...]] = {
     "none": (),

@@ -1,9 +1,10 @@
-"""How photos are read. The sources themselves take this, so it loads nothing but the standard library."""
+"""How photos are read. The sources themselves take this, so it loads next to nothing."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+
+from mien.settings.choices import VotesAs
 
 __all__ = ["NO_COLUMN", "Columns"]
 
@@ -26,7 +27,8 @@ class Columns:
         split_column: Column that says train, val or test; none for no column. Default: one with a usual name.
         group_column: Column with what must not appear in two splits, such as a person; none for no column. Default:
             one called subject, participant, person or actor.
-        votes: How raters' votes become one label: majority (ties are left out). Default: majority.
+        votes: What recipes learn of raters' votes: soft (the share of each class) or majority (the class with most
+            votes). Photos are scored on the class with most votes either way; ties are left out. Default: soft.
         root: Folder that a table's paths start from. Default: the table's folder, or where the photos are found below.
         ending: Extension of the photos, in place of the table's, as in .jpg. Default: detected.
     """
@@ -38,7 +40,7 @@ class Columns:
     label_column: str | None = None
     split_column: str | None = None
     group_column: str | None = None
-    votes: Literal["majority"] | None = None
+    votes: VotesAs | None = None
     root: str | None = None
     ending: str | None = None
 

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from mien.settings.choices import VotesAs
 from mien.settings.toml import read_union
 from mien.settings.training import HeadSettings, TrainSettings
 
@@ -22,6 +23,7 @@ class _Run(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         seed: of weights, order, augmentation and dropout.
         device: ``cpu`` or ``cuda``.
         labels: the classes in the order of the network's outputs.
+        votes: whether photos that raters voted on are learnt with the share of each class, or as the class with most.
     """
 
     name: str
@@ -29,6 +31,7 @@ class _Run(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     seed: int
     device: str
     labels: tuple[str, ...]
+    votes: VotesAs = "soft"
 
 
 class NetworkRun(_Run, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="network"):

@@ -29,24 +29,31 @@ class TrainingSet:
     Attributes:
         rows: (N,) rows in the pixel arrays.
         y: (N,) class indices.
+        shares: (N, K) of each class in what raters said, rows summing to 1, learnt in place of ``y``; None where there
+            are no raters.
     """
 
     pixels: Pixels
     view: View
     rows: IntArray
     y: IntArray
+    shares: NDArray[np.float32] | None = None
 
 
-class PhotoBatches(Dataset[tuple[Tensor, Tensor]]):
-    """A list of positions → one batch: pixels uint8 (N, S, S, 3) and class indices (N,)."""
+class PhotoBatches(Dataset[tuple[Tensor, Tensor, Tensor]]):
+    """A list of positions → one batch: pixels uint8 (N, S, S, 3), class indices (N,), and what is learnt.
+
+    What is learnt is the same indices, or shares (N, K) of the classes.
+    """
 
     def __init__(self, photos: TrainingSet) -> None:
         self._photos = photos
 
-    def __getitem__(self, positions: Any) -> tuple[Tensor, Tensor]:
+    def __getitem__(self, positions: Any) -> tuple[Tensor, Tensor, Tensor]:
         photos = self._photos
         pixels = torch.from_numpy(photos.pixels.read(photos.view, photos.rows[positions]))
-        return pixels, torch.from_numpy(photos.y[positions])
+        y = torch.from_numpy(photos.y[positions])
+        return pixels, y, y if photos.shares is None else torch.from_numpy(photos.shares[positions])
 
 
 class EpochOrder(Sampler[list[int]]):

@@ -93,14 +93,14 @@ class ExpressionModule(pl.LightningModule):
             for group in self.optimizers().param_groups:  # type: ignore[union-attr]
                 group["lr"] = group["peak"] * factor
 
-    def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
+    def training_step(self, batch: tuple[Tensor, Tensor, Tensor], index: int) -> Tensor:
         """Loss of one batch."""
-        pixels, y = batch
+        pixels, y, wanted = batch
         image = self._augment(pixels.permute(0, 3, 1, 2).float() / 255)  # (N, 3, S, S) in [0, 1]
         logits = self.network(image)
         weights = None if self._class_weights is None else self._class_weights.to(y.device)
         loss = functional.cross_entropy(
-            logits.float(), y, weight=weights, label_smoothing=self.settings.label_smoothing
+            logits.float(), wanted, weight=weights, label_smoothing=self.settings.label_smoothing
         )
         if not torch.isfinite(loss):
             raise WorkFailedError(
@@ -109,9 +109,9 @@ class ExpressionModule(pl.LightningModule):
         self._count("train", loss, logits, y)
         return loss
 
-    def validation_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
+    def validation_step(self, batch: tuple[Tensor, Tensor, Tensor], index: int) -> None:
         """Count one batch; the epoch's scores are made at its end."""
-        pixels, y = batch
+        pixels, y, _ = batch
         logits = self.network(pixels).float()
         self._count("val", functional.cross_entropy(logits, y), logits, y)
 

@@ -80,6 +80,8 @@ def cross_validate(
     groups: IntArray,
     seed: int,
     mirrored: FloatArray | None = None,
+    *,
+    shares: FloatArray | None = None,
 ) -> OutOfFold | None:
     """Answer every photo by a head fitted to the other folds; None where a class has too few photos for folds.
 
@@ -89,10 +91,11 @@ def cross_validate(
         y: (N,) class indices 0..K-1, every class present.
         groups: (N,) near-duplicate groups, which never straddle folds.
         mirrored: (N, D) features of the mirrored photos, to learn from as well.
+        shares: (N, K) as in ``fit_heads``; answers are held against ``y`` all the same.
     """
     sample = np.random.default_rng(seed).permutation(len(y))[:MAX_SEARCH]
     features, y, groups = features[sample], y[sample], groups[sample]
-    mirrored = None if mirrored is None else mirrored[sample]
+    mirrored, shares = (None if each is None else each[sample] for each in (mirrored, shares))
     n_classes = int(y.max()) + 1
     folds = min(settings.folds, int(np.bincount(y).min()))
     if folds < 2:
@@ -103,8 +106,8 @@ def cross_validate(
     for train, held_out in splitter.split(features, y, groups):
         if len(np.unique(y[train])) < n_classes:
             continue  # a class whose photos are all copies of one picture can fill a fold
-        also = None if mirrored is None else mirrored[train]
-        for i, (weight, bias) in enumerate(fit_heads(strengths, features[train], y[train], also)):
+        also, raters = (None if each is None else each[train] for each in (mirrored, shares))
+        for i, (weight, bias) in enumerate(fit_heads(strengths, features[train], y[train], also, shares=raters)):
             logits[i, held_out] = features[held_out] @ weight.T + bias
     answered = ~np.isnan(logits[0, :, 0])
     if not answered.any():
@@ -165,6 +168,7 @@ def fit_heads(
     mirrored: FloatArray | None = None,
     *,
     weights: NDArray[np.float64] | None = None,
+    shares: FloatArray | None = None,
 ) -> list[Head]:
     """Standardise, fit a logistic regression for each strength, and fold both into one linear layer of logits.
 
@@ -177,9 +181,12 @@ def fit_heads(
         y: (N,) class indices 0..K-1, every class present.
         mirrored: (N, D) features of the mirrored photos, to learn from as well.
         weights: (N,), how many photos each one counts as; 1 where None. Not together with ``mirrored``.
+        shares: (N, K), of what raters said of each photo, rows summing to 1, learnt in place of ``y``: every class
+            must have some. None where there are no raters.
     """
     if mirrored is not None:
         features, y = np.concatenate([features, mirrored]), np.concatenate([y, y])
+        shares = None if shares is None else np.concatenate([shares, shares])
     mean, scale = features.mean(0), floored(features.std(0))
     standard = (features - mean) / scale
     are_few = len(standard) < standard.shape[1]
@@ -189,6 +196,10 @@ def fit_heads(
         if are_few:
             directions, places = np.linalg.qr(standard.T)
             standard, basis = np.ascontiguousarray(places.T), directions.T
+        if shares is not None:  # a photo as one of each class it has, with its share for a weight, has the same loss
+            photo, y = np.nonzero(shares)
+            counts = 1.0 if weights is None else weights[photo]
+            standard, weights = standard[photo], shares[photo, y].astype(np.float64) * counts
         regressions = [
             LogisticRegression(C=strength, max_iter=MAX_ITERATIONS).fit(standard, y, sample_weight=weights)
             for strength in strengths

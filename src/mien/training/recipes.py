@@ -39,12 +39,12 @@ def resolve_run(name: str, study: StudySettings, labels: Sequence[str]) -> RunCo
     """
     check_choice("recipe", name, tuple(RECIPES))
     recipe = RECIPES[name]
-    device, seed = device_for(study.computing.device), study.randomness.seed
+    device, seed, votes = device_for(study.computing.device), study.randomness.seed, study.columns.votes or "soft"
     if isinstance(recipe, HeadSettings):
         head = _head(recipe, study)
-        return HeadRun(name=name, recipe=name, seed=seed, device=device, labels=tuple(labels), head=head)
+        return HeadRun(name=name, recipe=name, seed=seed, device=device, labels=tuple(labels), votes=votes, head=head)
     train = _asked(_fitting(name, recipe, study, device), study, is_plain=name.endswith(PLAIN))
-    return NetworkRun(name=name, recipe=name, seed=seed, device=device, labels=tuple(labels), train=train)
+    return NetworkRun(name=name, recipe=name, seed=seed, device=device, labels=tuple(labels), votes=votes, train=train)
 
 
 def views_of(run: RunConfig) -> tuple[View, ...]:

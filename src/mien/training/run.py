@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -21,6 +20,7 @@ from torch import nn
 
 from mien.calibration import fit_temperature
 from mien.data.reading.pixels import Pixels
+from mien.data.tables.vote_shares import vote_shares
 from mien.errors import ConfigError, WorkFailedError
 from mien.labels import class_indices
 from mien.models.artifact import HASH_LENGTH, Contract, Origin, laxest_within, least_promise
@@ -37,6 +37,7 @@ from mien.models.networks import (
 )
 from mien.models.seal import MAX_MODEL_BYTES
 from mien.progress import Advance, Progress
+from mien.settings.choices import VotesAs
 from mien.settings.run import HeadRun, NetworkRun, RunConfig, read_run
 from mien.settings.toml import write_toml
 from mien.settings.training import HeadSettings
@@ -89,6 +90,10 @@ class LabelledPhotos:
     def indices(self, rows: pl.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
         """Class indices (N,) of rows."""
         return class_indices(rows["label"], self.labels)
+
+    def shares(self, rows: pl.DataFrame, votes: VotesAs) -> NDArray[np.float32] | None:
+        """Shares (N, K) of the classes in what raters said of rows; None without votes, or where labels are learnt."""
+        return vote_shares(rows, self.labels) if votes == "soft" else None
 
 
 def train_run(run: RunConfig, photos: LabelledPhotos, folder: Path, *, advance: Advance) -> RunConfig:
@@ -165,15 +170,16 @@ def _head_run(run: HeadRun, photos: LabelledPhotos, folder: Path, advance: Advan
     train = photos.split("train")
     y, groups, views = photos.indices(train), train["split_group"].to_numpy(), views_of(run)
     streams = run_streams(run, photos, train, advance)
-    answers = cross_validate(run.head, streams.features, y, groups, run.seed, streams.mirrored)
+    shares = photos.shares(train, run.votes)
+    answers = cross_validate(run.head, streams.features, y, groups, run.seed, streams.mirrored, shares=shares)
     strength = answers.strength if answers else run.head.strengths[0]
     run = structs.replace(run, head=replace(run.head, strength=strength))
     sureness = measure_sureness(answers, run.labels) if answers else NOTHING_MEASURED
     _check_promise(run, sureness)
     write_toml(run, folder / "config.toml")
-    heads = fit_heads([strength], streams.features, y, streams.mirrored)
+    heads = fit_heads([strength], streams.features, y, streams.mirrored, shares=shares)
     if views[0].name == "scene":
-        heads.append(_face_head(run, strength, streams, y, groups=groups, temperature=sureness.temperature))
+        heads.append(_face_head(run, streams, y, shares, groups=groups, temperature=sureness.temperature))
     save_weights(TwoStreamNetwork(_joined(streams.backbones), *(_linear(*head) for head in heads)), folder)
     contract = _contract(run, photos, streams.backbones, ["train"], sureness)
     features = joined([onnx.load_from_string(read_file(path, MAX_MODEL_BYTES)) for path in streams.models], views)
@@ -182,12 +188,19 @@ def _head_run(run: HeadRun, photos: LabelledPhotos, folder: Path, advance: Advan
 
 
 def _face_head(
-    run: HeadRun, strength: float, streams: Streams, y: NDArray[np.int64], *, groups: Any, temperature: float
+    run: HeadRun,
+    streams: Streams,
+    y: NDArray[np.int64],
+    shares: NDArray[np.float32] | None,
+    *,
+    groups: NDArray[np.int64],
+    temperature: float,
 ) -> Head:
     """The head for pictures without a scene, scaled so that the network's one temperature fits it as well."""
     mirrored = None if streams.mirrored is None else streams.mirrored[:, streams.whole.shape[1] :]
-    ((weight, bias),) = fit_heads([strength], streams.face, y, mirrored)
-    answers = cross_validate(run.head, streams.face, y, groups, run.seed, mirrored)
+    assert run.head.strength is not None
+    ((weight, bias),) = fit_heads([run.head.strength], streams.face, y, mirrored, shares=shares)
+    answers = cross_validate(run.head, streams.face, y, groups, run.seed, mirrored, shares=shares)
     scale = np.float32(temperature / fit_temperature(answers.logits, answers.y) if answers else 1.0)
     no_scene = np.zeros((len(weight), streams.whole.shape[1]), np.float32)
     return scale * np.concatenate([no_scene, weight], axis=1), scale * bias
@@ -217,7 +230,7 @@ def _network_run(run: NetworkRun, photos: LabelledPhotos, folder: Path, advance:
     write_toml(run, folder / "config.toml")
     (view,) = views_of(run)
     train, val = (
-        TrainingSet(photos.pixels, view, rows["row"].to_numpy(), photos.indices(rows))
+        TrainingSet(photos.pixels, view, rows["row"].to_numpy(), photos.indices(rows), photos.shares(rows, run.votes))
         for rows in (photos.split("train"), photos.split("val"))
     )
     members = []

@@ -151,10 +151,20 @@ def test_audit_says_what_it_renamed(mien: Mien, tmp_path: Path) -> None:
     assert "lab+web: 10 files = 10 images" in outcome.out
     data = mien("audit", *specs, *QUICK, "--json").json["data"]
     assert data["renamed"] == {"web": {"angry": "anger"}}
+    assert set(data["reading"]) == {"lab", "web"}
     assert data["classes"] == {"anger": 5, "fear": 3, "sad": 2}
     assert data["sources"] == {"web": 6, "lab": 4}
     assert data["names"] == ["lab", "web"]
     assert data["files"] == data["images"] == 10
+
+
+def test_results_keep_how_persons_and_classes_were_read(mien: Mien, tmp_path: Path) -> None:
+    for person in ("s1", "s2", "s3"):
+        folder(tmp_path / "lab" / person, "anger", "sad", seed=int(person[1]) * 100)
+    outcome = mien("audit", str(tmp_path / "lab"), *QUICK, "--json")
+    (notes,) = outcome.json["data"]["reading"].values()
+    assert "3 groups" in notes[0]
+    assert notes[0] in outcome.err, "said before work starts"
 
 
 # -- splits -----------------------------------------------------------------------------------------------------------

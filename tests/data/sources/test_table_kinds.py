@@ -18,6 +18,7 @@ from mien.data.sources import Source, open_images
 from mien.data.sources.collection import open_collection
 from mien.data.tables.manifest import own_columns, vote_columns
 from mien.data.tables.prepare import prepare
+from mien.data.tables.vote_shares import vote_shares
 from mien.errors import ConfigError, SourceError
 from mien.progress import Silent
 from mien.settings.columns import Columns
@@ -383,6 +384,20 @@ def test_a_column_a_class_holds_votes(kind: str, tmp_path: Path) -> None:
     assert row[vote_columns(manifest)["anger"]] / total == pytest.approx(0.8)
     assert row["label"] == "anger"
     assert own_columns(manifest) == {"Usage": "own.Usage"}
+
+
+def test_votes_for_a_class_that_another_source_spells_otherwise_count_for_that(tmp_path: Path) -> None:
+    plant(tmp_path / "lab", [f"{label}/{i}.png" for label in ("angry", "happy") for i in range(2)])
+    votes = "image,anger,happiness\n" + "".join(f"{name},{4 * (i % 3 == 0)},{3}\n" for i, name in enumerate(NAMES))
+    specs = [str(tmp_path / "lab"), str(with_table(tmp_path / "web", votes))]
+    collection = open_collection(specs)
+    manifest = prepare([collection], (), None, find_faces=False, progress=Silent()).manifest
+    assert collection.labels == ("angry", "happy")
+    assert set(vote_columns(manifest)) == {"angry", "happy"}
+    shares = vote_shares(manifest, collection.labels)
+    assert shares is not None
+    assert shares[manifest["source"].to_numpy() == "labels"].sum(0) == pytest.approx([2 * 4 / 7, 4 + 2 * 3 / 7])
+    assert shares[manifest["source"].to_numpy() == "lab"].tolist() == [[1, 0]] * 2 + [[0, 1]] * 2
 
 
 def test_a_column_of_votes_is_refused_as_the_label(tmp_path: Path) -> None:

@@ -6,11 +6,16 @@ from collections import Counter
 from collections.abc import Collection as AnyCollection
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from mien.data.sources import RECOGNISED, Source, open_source
+from mien.data.sources.files import VOTES
 from mien.errors import SourceError
 from mien.labels import meanings
 from mien.settings.columns import Columns
+
+if TYPE_CHECKING:
+    import polars as pl
 
 __all__ = ["Collection", "open_collection", "open_target"]
 
@@ -92,9 +97,8 @@ def open_collection(
         changes = _respelt(source.labels, labels)
         if changes:
             renamed[source.name] = changes
-            source = replace(
-                source, files=tuple(replace(f, label=changes.get(f.label or "", f.label)) for f in source.files)
-            )
+            files = tuple(replace(f, label=changes.get(f.label or "", f.label)) for f in source.files)
+            source = replace(source, files=files, own=_respelt_votes(source.own, changes))
         labels += [label for label in source.labels if label not in labels]
         sources.append(source)
     return Collection(tuple(sources), renamed)
@@ -125,6 +129,13 @@ def _respelt(labels: Sequence[str], earlier: Sequence[str]) -> dict[str, str]:
         for label in labels
         if label not in earlier and now[label] in meant and now[label] not in several
     }
+
+
+def _respelt_votes(own: pl.DataFrame | None, changes: dict[str, str]) -> pl.DataFrame | None:
+    """A table's own columns, in which the votes for a class go by its new name."""
+    if own is None:
+        return None
+    return own.rename({VOTES + old: VOTES + new for old, new in changes.items()}, strict=False)
 
 
 def _free_name(name: str, taken: AnyCollection[str]) -> str:

@@ -9,7 +9,7 @@ import polars as pl
 
 from mien.data.measuring.face_audit import FLAGS, PERHAPS_DRAWN, SURELY_DRAWN, face_flags
 from mien.data.sources.collection import Collection
-from mien.data.tables.manifest import usable
+from mien.data.tables.manifest import usable, vote_columns
 from mien.results.audit import Audit, Copies, CopiesFound, LabelConflict
 
 __all__ = ["count_audit"]
@@ -29,6 +29,8 @@ def count_audit(collection: Collection, manifest: pl.DataFrame) -> Audit:
         name=collection.name,
         names=collection.names,
         renamed=collection.renamed,
+        reading={source.name: source.notes for source in collection.sources if source.notes},
+        voted=_voted(ok),
         files=len(ok) + len(unreadable) + len(dropped),
         images=len(ok),
         unreadable=len(unreadable),
@@ -59,6 +61,11 @@ def count_audit(collection: Collection, manifest: pl.DataFrame) -> Audit:
         drawn_from=SURELY_DRAWN,
         perhaps_drawn_from=PERHAPS_DRAWN,
     )
+
+
+def _voted(ok: pl.DataFrame) -> int:
+    votes = list(vote_columns(ok).values())
+    return int(ok.select((pl.sum_horizontal(votes) > 0).sum()).item()) if votes else 0
 
 
 def _copies(ok: pl.DataFrame, column: str) -> Copies:

@@ -43,6 +43,7 @@ def methods(results: StudyResults) -> list[str]:
         *_label_check(results),
         *_leakage(results),
         *_recipes(results),
+        *_votes(results),
         _scores(results),
         *_target(results),
         _software(results),
@@ -157,6 +158,22 @@ def _recipes(results: StudyResults) -> list[str]:
         f"photos with a paired bootstrap ({resamples} resamples of {together}); one "
         "training seed each, so the comparison does not speak of other seeds. The test photos were read "
         "once, after the selection.",
+    ]
+
+
+def _votes(results: StudyResults) -> list[str]:
+    """What was learnt of raters' votes."""
+    voted = results.data.voted
+    if not voted:
+        return []
+    learnt = (
+        "the share of each class in the votes was learnt (Barsoum et al., 2016)"
+        if results.runs[results.selected].config.votes == "soft"
+        else "the class with most votes was learnt"
+    )
+    return [
+        f"Of {plural(voted, 'photo')} there were votes of several raters: {learnt}, and the class with most votes was "
+        "scored; ties were left out."
     ]
 
 
@@ -301,7 +318,9 @@ def _software(results: StudyResults) -> str:
 def sources(results: StudyResults) -> list[str]:
     """The publications that the paragraphs name."""
     judged = not results.data.doubtful_labels.reason
+    voted = results.data.voted
     return [
+        *(["Barsoum, Zhang, Canton Ferrer and Zhang (2016), Training deep networks, ICMI."] if voted else []),
         "Lucas and Kanade (1981), An iterative image registration technique, IJCAI.",
         *(["Northcutt, Jiang and Chuang (2021), Confident learning, JAIR 70."] if judged else []),
         "Wilson (1927), Probable inference, the law of succession, and statistical inference, JASA 22.",
