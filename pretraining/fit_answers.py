@@ -32,7 +32,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from protocol import SHARED, VIEW, answers, features_of
 from shared_weights import assembled, write_shipped
-from soft_head import fit_soft_head
 from votes import CLASSES, Faces, consensus, distributions, read_faces
 
 from mien.calibration import fit_temperature
@@ -41,9 +40,11 @@ from mien.evaluation.predictions import as_results
 from mien.metrics import score, wilson
 from mien.models.artifact import HASH_LENGTH, Contract, Origin, Threshold, shipped
 from mien.models.backbones import Backbone, load_backbone
-from mien.training.head import Head, OutOfFold, measure_sureness
+from mien.training.head import OutOfFold, measure_sureness
+from mien.training.linear import Head
 from mien.training.recipes import views_of
 from mien.training.run import run_streams
+from mien.training.soft_head import fit_soft_head
 from mien.version import __version__
 
 ANSWERS = ("anger", "disgust", "fear", "happy", "neutral", "pain", "sad", "surprise")

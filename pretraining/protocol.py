@@ -31,7 +31,6 @@ import torch
 from fit_six import open_photos
 from numpy.typing import NDArray
 from PIL import Image
-from soft_head import fit_soft_head
 from votes import CLASSES, Faces, consensus, distributions, read_faces
 
 from mien.data.measuring.runtime import open_session
@@ -41,7 +40,8 @@ from mien.metrics import paired_difference, score, wilson
 from mien.models.backbones import Backbone, build_expression, load_backbone
 from mien.models.exports import exported
 from mien.training.features import FeatureCache
-from mien.training.head import Head
+from mien.training.linear import Head
+from mien.training.soft_head import fit_soft_head
 
 VIEW = View("face", 128)
 STRENGTHS = (1e-4, 1e-3, 1e-2)

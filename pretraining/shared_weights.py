@@ -22,7 +22,7 @@ from mien.models.backbones import Backbone
 from mien.models.export import joined, with_linear_heads
 from mien.models.exports import exported
 from mien.models.quantize import with_sixteen_bits
-from mien.training.head import Head
+from mien.training.linear import Head
 
 __all__ = ["assembled", "store_weights", "with_shared", "write_shipped"]
 

@@ -76,6 +76,7 @@ from mien.settings.unread import refuse_unread
 from mien.system.files import regular
 from mien.system.leftovers import is_free, made_by, remove_partials, take_back, undone_if_stopped
 from mien.training.history import read_history
+from mien.training.prior import refuse_seen
 from mien.training.recipes import resolve_run, views_of, work_of
 from mien.training.run import LabelledPhotos, decided_run, export_for, train_run
 
@@ -166,6 +167,7 @@ def open_study(
         with clock.stage("read"):
             sets = [data, *([target] if target else [])]
             prepared = prepare(sets, views, folder, corrections=corrections, progress=progress)
+            refuse_seen(runs, prepared.of(data))
             prepared = _divide(prepared, data, config, folder)
     except MienError:
         undo()

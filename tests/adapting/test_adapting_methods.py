@@ -7,7 +7,8 @@ import pytest
 
 from mien.adapting.methods import MOST_WEIGHT, Known, aligned, new_head, self_trained, shares_shift, weight_of_target
 from mien.adapting.scoring import Side, judged, likeliest
-from mien.training.head import Head, fit_heads
+from mien.training.head import fit_heads
+from mien.training.linear import Head
 
 LABELS = 3
 

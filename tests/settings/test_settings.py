@@ -141,7 +141,7 @@ WORKED_ON = {"data", "model", "target"}
 """Positional arguments, without which a command cannot run: ``model`` and ``target`` are options of other commands."""
 REPLACED = {"size", "augment", "precision", "backbone", "members", "max_error"}
 """Asked for by option, where None takes the recipe's, and decided in ``TrainSettings`` or ``HeadSettings``."""
-OTHER_MEANING = {"folds", "seed", "device", "recipe"}
+OTHER_MEANING = {"folds", "seed", "device", "recipe", "votes"}
 """Asked of a whole study or comparison; what one run has by that name was decided for it."""
 
 

@@ -59,7 +59,7 @@ def test_an_option_is_refused_where_it_would_change_nothing(recipe: str, option:
     )
     reads_nothing = plain == with_option
     if option == "backbone":  # which may be the recipe's own already
-        reads_nothing = recipe.startswith(("scratch", "notebook"))
+        reads_nothing = recipe.startswith(("scratch", "notebook", "from-default"))
     assert is_refused(asked((recipe,), **{option: OPTIONS[option]})) == reads_nothing
 
 

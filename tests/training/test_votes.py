@@ -27,7 +27,8 @@ from mien.settings.training import TrainSettings
 from mien.stages import open_study
 from mien.training.batches import PhotoBatches, TrainingSet
 from mien.training.fit import ExpressionModule
-from mien.training.head import Head, fit_heads
+from mien.training.head import fit_heads
+from mien.training.linear import Head
 from mien.training.run import LabelledPhotos, train_run
 from support.studies import Study
 from support.tiny_training import DrawnPixels

@@ -16,7 +16,7 @@ from mien.data.measuring.runtime import open_session
 from mien.errors import ModelError
 from mien.models.artifact import HASH_LENGTH, METADATA_KEY, Contract, whole_model
 from mien.models.export import save_model
-from mien.training.head import Head
+from mien.training.linear import Head
 from mien.version import __version__
 
 __all__ = ["HeadModel", "adapted_contract"]

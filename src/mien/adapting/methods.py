@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.recognizer import softmax
-from mien.training.head import Head, fit_heads, floored
+from mien.training.head import fit_heads
+from mien.training.linear import Head, floored
 
 __all__ = [
     "MOST_WEIGHT",

@@ -25,7 +25,7 @@ from mien.adapting.sides import Sides
 from mien.models.networks import PhotoNetwork
 from mien.settings import ways
 from mien.settings.ways import WayToAdapt
-from mien.training.head import Head
+from mien.training.linear import Head
 
 __all__ = ["FITTED_WAYS", "Adapted", "ClassShares", "FittedWay", "Material", "NewHead", "TaughtBlocks", "drawn"]
 

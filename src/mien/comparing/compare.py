@@ -30,6 +30,7 @@ from mien.settings.toml import read_toml, write_toml
 from mien.settings.unread import refuse_unread
 from mien.significance import fewest_pairs
 from mien.system.leftovers import is_free, made_by, remove_partials, take_back, undone_if_stopped
+from mien.training.prior import refuse_seen
 from mien.training.recipes import views_of
 from mien.training.run import LabelledPhotos, export_for, with_precision
 
@@ -180,6 +181,7 @@ def _photos(asked: _Comparison, folder: Path, progress: Progress) -> tuple[Label
         progress=progress,
     )
     manifest = prepared.of(asked.data)
+    refuse_seen(runs, manifest)
     pool = make_pool(manifest, config.division, config.randomness.seed)
     photos = LabelledPhotos(asked.data.names, pool.rows, prepared.pixels, asked.data.labels, folder / "features")
     return photos, pool

@@ -22,7 +22,7 @@ from mien.models.artifact import Contract, write_model
 from mien.models.networks import PhotoNetwork, as_one
 from mien.system.files import written_whole
 
-__all__ = ["export_model", "joined", "save_model", "save_weights", "to_onnx", "with_linear_heads"]
+__all__ = ["export_model", "joined", "linear_heads", "save_model", "save_weights", "to_onnx", "with_linear_heads"]
 
 Layer = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Weight (K, D) and bias (K,)."""
@@ -162,6 +162,17 @@ def with_linear_heads(features: Any, head: Layer, face_head: Layer | None = None
     graph.output.pop()
     graph.output.append(helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", len(head[1])]))
     return model
+
+
+def linear_heads(model: Any) -> dict[str, Layer]:
+    """The linear layers of a model as ``with_linear_heads`` makes it: ``head``, and ``face_head`` where it has one."""
+    stored = {tensor.name.removesuffix(".half"): tensor for tensor in model.graph.initializer}
+
+    def values(name: str) -> NDArray[np.float32]:
+        return np.asarray(numpy_helper.to_array(stored[name]), np.float32)
+
+    names = [name for name in ("head", "face_head") if f"{name}.weight" in stored]
+    return {name: (values(f"{name}.weight"), values(f"{name}.bias")) for name in names}
 
 
 def _add_layer(graph: Any, features: str, name: str, layer: Layer, output: str) -> None:

@@ -7,6 +7,9 @@
 ``two-stream`` the same, with the face through a backbone that learnt expressions, learning from mirror images too, and
                able to do without a scene; the default.
 
+``from-default`` ``two-stream`` drawn towards what ``default`` knows of the classes that both have: for a few hundred
+               photos or less, which must not be photos that ``default`` learnt from.
+
 ``finetune``   the face through the backbone that learnt expressions, which goes on learning: stages near the pixels
                frozen, the others at a tenth of the head's rate, a cosine schedule, averaged weights, balanced classes.
                Another backbone, which has yet to learn what an expression is, learns whole and at the head's rate.
@@ -81,16 +84,19 @@ UNTUNED_BUDGET = Budget(epochs=15)
 
 PLAIN = "-no-augmentation"
 """What stands behind the name of a trained recipe without its augmentation."""
+TWO_STREAM = HeadSettings(
+    face_backbone="expression",
+    context="scene",
+    photo_size=288,
+    face_size=128,
+    mirrored=True,
+    strengths=(3e-3, 1e-2, 3e-2),
+)
+
 _TRAINED = {"notebook": NOTEBOOK, "scratch": SCRATCH, "finetune": FINETUNE}
 RECIPES: dict[str, TrainSettings | HeadSettings] = {
-    "two-stream": HeadSettings(
-        face_backbone="expression",
-        context="scene",
-        photo_size=288,
-        face_size=128,
-        mirrored=True,
-        strengths=(3e-3, 1e-2, 3e-2),
-    ),
+    "two-stream": TWO_STREAM,
+    "from-default": replace(TWO_STREAM, strengths=(1e-5, 1e-4, 1e-3, 1e-2), prior="default@2"),
     "probe": HeadSettings(),
     **_TRAINED,
     **{f"{name}{PLAIN}": replace(settings, augment="none", grey_share=0.0) for name, settings in _TRAINED.items()},

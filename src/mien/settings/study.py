@@ -26,7 +26,7 @@ class Training:
     """What is trained.
 
     Attributes:
-        recipes: What to train: two-stream, probe, scratch, notebook, finetune; the last three also with
+        recipes: What to train: two-stream, from-default, probe, scratch, notebook, finetune; the last three also with
             '-no-augmentation' behind. May be given several times. Default of a study: two-stream and probe; of
             'mien train': two-stream.
         augment: Augmentation of the trained networks: none, notebook, or elsewhere, for photos from other places

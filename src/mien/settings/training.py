@@ -112,6 +112,8 @@ class HeadSettings:
         folds: of that cross-validation, from whose answers the temperature and the thresholds are made as well.
         max_error: wanted share of wrong answers among those given, in (0, 1); None asks for none.
         strength: the C that was chosen; None until it is.
+        prior: a recogniser that comes with mien, of the same features, towards whose weights the penalty draws those
+            of the classes that both have; None draws them to zero.
     """
 
     photo_backbone: str = "efficientnet-lite0"
@@ -124,6 +126,7 @@ class HeadSettings:
     folds: int = 5
     max_error: float | None = None
     strength: float | None = None
+    prior: str | None = None
 
     def __post_init__(self) -> None:
         check_share("max-error", self.max_error)

@@ -29,7 +29,7 @@ def read_by(recipe: str) -> frozenset[str]:
     """The options, among those that not all recipes read, that this one reads."""
     settings = RECIPES[recipe]
     if isinstance(settings, HeadSettings):
-        return OF_HEADS
+        return OF_HEADS - ({"backbone"} if settings.prior else set())
     read = OF_NETWORKS | ({"backbone"} if settings.backbone else set())
     return read - {"augment"} if recipe.endswith(PLAIN) else read
 

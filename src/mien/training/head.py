@@ -22,23 +22,16 @@ from mien.metrics import confusion_matrix, expected_calibration_error, macro_f1,
 from mien.models.artifact import Threshold
 from mien.recognizer import softmax
 from mien.settings.training import HeadSettings
+from mien.training.linear import Head, floored
+from mien.training.soft_head import fit_soft_head
 
-__all__ = ["Head", "OutOfFold", "Sureness", "cross_validate", "fit_heads", "floored", "measure_sureness", "out_of_fold"]
+__all__ = ["OutOfFold", "Sureness", "cross_validate", "fit_heads", "measure_sureness", "out_of_fold"]
 
 MAX_ITERATIONS = 500
 MAX_SEARCH = 4000
 """Photos used to choose the penalty; more would cost minutes and change little."""
-CONSTANT = 1e-6
-"""A feature that deviates no more is constant, but for rounding."""
-LEAST_SPREAD = 0.1
-"""Least standard deviation that a feature is divided by, as a share of the median of those that move. One that is
-silent on nearly all training photos would otherwise shout on the first new photo that wakes it: a third of the last
-layer of the expression backbone speaks on fewer than one in twenty."""
-
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
-Head = tuple[FloatArray, FloatArray]
-"""Weight (K, D) and bias (K,) of a linear layer."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +75,7 @@ def cross_validate(
     mirrored: FloatArray | None = None,
     *,
     shares: FloatArray | None = None,
+    prior: Head | None = None,
 ) -> OutOfFold | None:
     """Answer every photo by a head fitted to the other folds; None where a class has too few photos for folds.
 
@@ -92,6 +86,7 @@ def cross_validate(
         groups: (N,) near-duplicate groups, which never straddle folds.
         mirrored: (N, D) features of the mirrored photos, to learn from as well.
         shares: (N, K) as in ``fit_heads``; answers are held against ``y`` all the same.
+        prior: as in ``fit_heads``.
     """
     sample = np.random.default_rng(seed).permutation(len(y))[:MAX_SEARCH]
     features, y, groups = features[sample], y[sample], groups[sample]
@@ -107,7 +102,8 @@ def cross_validate(
         if len(np.unique(y[train])) < n_classes:
             continue  # a class whose photos are all copies of one picture can fill a fold
         also, raters = (None if each is None else each[train] for each in (mirrored, shares))
-        for i, (weight, bias) in enumerate(fit_heads(strengths, features[train], y[train], also, shares=raters)):
+        heads = fit_heads(strengths, features[train], y[train], also, shares=raters, prior=prior)
+        for i, (weight, bias) in enumerate(heads):
             logits[i, held_out] = features[held_out] @ weight.T + bias
     answered = ~np.isnan(logits[0, :, 0])
     if not answered.any():
@@ -169,6 +165,7 @@ def fit_heads(
     *,
     weights: NDArray[np.float64] | None = None,
     shares: FloatArray | None = None,
+    prior: Head | None = None,
 ) -> list[Head]:
     """Standardise, fit a logistic regression for each strength, and fold both into one linear layer of logits.
 
@@ -183,10 +180,14 @@ def fit_heads(
         weights: (N,), how many photos each one counts as; 1 where None. Not together with ``mirrored``.
         shares: (N, K), of what raters said of each photo, rows summing to 1, learnt in place of ``y``: every class
             must have some. None where there are no raters.
+        prior: the layer (K, D), (K,) that the penalty draws towards; zero where None.
     """
     if mirrored is not None:
         features, y = np.concatenate([features, mirrored]), np.concatenate([y, y])
         shares = None if shares is None else np.concatenate([shares, shares])
+    if prior is not None:
+        named = np.eye(len(prior[1]), dtype=np.float32)[y] if shares is None else shares
+        return [fit_soft_head(features, named, strength, weights=weights, prior=prior) for strength in strengths]
     mean, scale = features.mean(0), floored(features.std(0))
     standard = (features - mean) / scale
     are_few = len(standard) < standard.shape[1]
@@ -205,13 +206,6 @@ def fit_heads(
             for strength in strengths
         ]
         return [_for_features(each, (basis / scale).astype(np.float32), mean) for each in regressions]
-
-
-def floored(spread: FloatArray) -> FloatArray:
-    """What features are divided by: their standard deviations (D,), none less than a share of those that move."""
-    moving = spread[spread > CONSTANT]
-    least = LEAST_SPREAD * float(np.median(moving)) if len(moving) else 1.0
-    return np.maximum(spread, np.float32(least))
 
 
 def _for_features(logistic: LogisticRegression, to_features: FloatArray, mean: FloatArray) -> Head:

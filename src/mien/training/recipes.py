@@ -72,7 +72,7 @@ def _head(recipe: HeadSettings, study: StudySettings) -> HeadSettings:
     """With the backbone that the user asked for, at the size it was made for."""
     recipe = replace(recipe, max_error=study.promise.max_error)
     backbone = study.training.backbone
-    if backbone is None:
+    if backbone is None or recipe.prior:
         return recipe
     return replace(recipe, photo_backbone=backbone, photo_size=view_size(backbone, recipe.photo_size))
 

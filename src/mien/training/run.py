@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 import onnx
@@ -46,8 +47,10 @@ from mien.training.batches import TrainingSet
 from mien.training.features import FeatureCache
 from mien.training.finetune import FineTuned
 from mien.training.fit import fit
-from mien.training.head import Head, Sureness, cross_validate, fit_heads, measure_sureness
+from mien.training.head import Sureness, cross_validate, fit_heads, measure_sureness
+from mien.training.linear import Head
 from mien.training.precision import is_dense, multiplies_bf16, precision_by_rule
+from mien.training.prior import Prior, prior_of
 from mien.training.recipes import views_of
 from mien.version import __version__
 
@@ -117,6 +120,13 @@ def train_run(run: RunConfig, photos: LabelledPhotos, folder: Path, *, advance: 
             return _network_run(run, photos, folder, advance)
 
 
+class Learnt(TypedDict):
+    """What a head learns from besides labels, as ``fit_heads`` takes it."""
+
+    shares: NDArray[np.float32] | None
+    prior: Head | None
+
+
 @dataclass(frozen=True)
 class Streams:
     """The two backbones of a head, and what they make of N photos.
@@ -170,18 +180,20 @@ def _head_run(run: HeadRun, photos: LabelledPhotos, folder: Path, advance: Advan
     train = photos.split("train")
     y, groups, views = photos.indices(train), train["split_group"].to_numpy(), views_of(run)
     streams = run_streams(run, photos, train, advance)
-    shares = photos.shares(train, run.votes)
-    answers = cross_validate(run.head, streams.features, y, groups, run.seed, streams.mirrored, shares=shares)
+    shares, prior = photos.shares(train, run.votes), prior_of(run)
+    learnt = Learnt(shares=shares, prior=prior.head if prior else None)
+    answers = cross_validate(run.head, streams.features, y, groups, run.seed, streams.mirrored, **learnt)
     strength = answers.strength if answers else run.head.strengths[0]
     run = structs.replace(run, head=replace(run.head, strength=strength))
     sureness = measure_sureness(answers, run.labels) if answers else NOTHING_MEASURED
     _check_promise(run, sureness)
     write_toml(run, folder / "config.toml")
-    heads = fit_heads([strength], streams.features, y, streams.mirrored, shares=shares)
+    heads = fit_heads([strength], streams.features, y, streams.mirrored, **learnt)
     if views[0].name == "scene":
-        heads.append(_face_head(run, streams, y, shares, groups=groups, temperature=sureness.temperature))
+        of_face = Learnt(shares=shares, prior=prior.of_face(streams.whole.shape[1]) if prior else None)
+        heads.append(_face_head(run, streams, y, of_face, groups=groups, temperature=sureness.temperature))
     save_weights(TwoStreamNetwork(_joined(streams.backbones), *(_linear(*head) for head in heads)), folder)
-    contract = _contract(run, photos, streams.backbones, ["train"], sureness)
+    contract = _contract(run, photos, streams.backbones, ["train"], sureness, prior)
     features = joined([onnx.load_from_string(read_file(path, MAX_MODEL_BYTES)) for path in streams.models], views)
     save_model(with_linear_heads(features, *heads), contract, folder)
     return run
@@ -191,7 +203,7 @@ def _face_head(
     run: HeadRun,
     streams: Streams,
     y: NDArray[np.int64],
-    shares: NDArray[np.float32] | None,
+    learnt: Learnt,
     *,
     groups: NDArray[np.int64],
     temperature: float,
@@ -199,8 +211,8 @@ def _face_head(
     """The head for pictures without a scene, scaled so that the network's one temperature fits it as well."""
     mirrored = None if streams.mirrored is None else streams.mirrored[:, streams.whole.shape[1] :]
     assert run.head.strength is not None
-    ((weight, bias),) = fit_heads([run.head.strength], streams.face, y, mirrored, shares=shares)
-    answers = cross_validate(run.head, streams.face, y, groups, run.seed, mirrored, shares=shares)
+    ((weight, bias),) = fit_heads([run.head.strength], streams.face, y, mirrored, **learnt)
+    answers = cross_validate(run.head, streams.face, y, groups, run.seed, mirrored, **learnt)
     scale = np.float32(temperature / fit_temperature(answers.logits, answers.y) if answers else 1.0)
     no_scene = np.zeros((len(weight), streams.whole.shape[1]), np.float32)
     return scale * np.concatenate([no_scene, weight], axis=1), scale * bias
@@ -288,10 +300,15 @@ def _contract(
     backbones: Sequence[Backbone],
     splits: Sequence[str],
     sureness: Sureness = NOTHING_MEASURED,
+    prior: Prior | None = None,
 ) -> Contract:
     seen = photos.manifest.filter(pl.col("split").is_in(list(splits)))["sha256"]
     collections = [*photos.names, *(name for backbone in backbones for name in backbone.collections)]
-    of_backbones = frozenset[str]().union(*(backbone.training_hashes for backbone in backbones))
+    origins = [Origin(each.name, each.licence, each.sha256) for each in backbones]
+    known = frozenset[str]().union(*(backbone.training_hashes for backbone in backbones))
+    if prior:
+        collections += prior.contract.collections
+        known |= prior.contract.training_hashes
     return Contract(
         labels=run.labels,
         views=views_of(run),
@@ -300,9 +317,9 @@ def _contract(
         max_error=run.head.max_error if isinstance(run, HeadRun) else None,
         thresholds=sureness.thresholds,
         measured=sureness.measured,
-        backbones=tuple(dict.fromkeys(Origin(each.name, each.licence, each.sha256) for each in backbones)),
+        backbones=tuple(dict.fromkeys(origins)),
         collections=tuple(dict.fromkeys(collections)),
-        training_hashes=frozenset(sha[:HASH_LENGTH] for sha in seen) | of_backbones,
+        training_hashes=frozenset(sha[:HASH_LENGTH] for sha in seen) | known,
         mien_version=__version__,
     )
 

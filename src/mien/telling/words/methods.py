@@ -189,6 +189,7 @@ def _head(run: TestedRun, head: HeadSettings, together: str) -> str:
     name = run.config.name
     strengths = ", ".join(f"{c:g}" for c in head.strengths)
     mirrored = ", of the training photos and their mirror images" if head.mirrored else ""
+    drawn = f" The penalty drew the weights of classes that {head.prior} knows towards its own." if head.prior else ""
     second = (
         " A second head, fitted to the face alone, answers for pictures that are face crops."
         if head.context == "scene"
@@ -198,7 +199,9 @@ def _head(run: TestedRun, head: HeadSettings, together: str) -> str:
         f"{name}: logistic regression on standardised frozen features of the whole photo ({head.photo_size} px, "
         f"{head.photo_backbone}) and of the face ({head.face_size} px, {head.face_backbone}), joined{mirrored}"
         f"; inverse L2 penalty C = {head.strength:g}, chosen from {strengths} by {head.folds}-fold "
-        f"cross-validation over {together} within the training photos, which gave the temperature as well.{second}"
+        f"cross-validation over {together} within the training photos, which gave the temperature as well."
+        + drawn
+        + second
         + _weights(run)
     )
 

@@ -1,4 +1,8 @@
-"""A linear head that learns from distributions, for faces on which raters part."""
+"""A linear head that learns from distributions, and may start from another: what it does not learn, it keeps.
+
+The penalty holds the distance from the head it starts from instead of from zero (Evgeniou and Pontil, "Regularized
+multi-task learning", 2004), so that few photos change little.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mien.training.head import Head, floored
+from mien.training.linear import Head, floored
 
 __all__ = ["fit_soft_head"]
 
@@ -19,7 +23,7 @@ def fit_soft_head(
     shares: FloatArray,
     strength: float,
     *,
-    weights: FloatArray | None = None,
+    weights: NDArray[np.floating] | None = None,
     allowed: NDArray[np.bool_] | None = None,
     prior: Head | None = None,
 ) -> Head:

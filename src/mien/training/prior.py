@@ -1,0 +1,93 @@
+"""What a recogniser that comes with mien knows of a set's classes: where the recipe ``from-default`` starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from mien.errors import ConfigError, WorkFailedError
+from mien.labels import meanings
+from mien.models.artifact import HASH_LENGTH, Contract, model_path, open_model, whole_model
+from mien.models.export import linear_heads
+from mien.settings.run import HeadRun, RunConfig
+from mien.training.linear import Head
+
+__all__ = ["Prior", "prior_of", "refuse_seen"]
+
+
+@dataclass(frozen=True)
+class Prior:
+    """The heads of a recogniser for other classes.
+
+    Attributes:
+        contract: of the recogniser.
+        head: for photos with a scene; rows of classes that it does not know are zero.
+        face_head: for faces alone, over the same features.
+    """
+
+    contract: Contract
+    head: Head
+    face_head: Head
+
+    def of_face(self, width: int) -> Head:
+        """The face's head without the scene's features, the first ``width``."""
+        weight, bias = self.face_head
+        return weight[:, width:], bias
+
+
+def prior_of(run: HeadRun) -> Prior | None:
+    """What a run starts from; None where it starts from nothing.
+
+    Raises:
+        ConfigError: if the recogniser has none of the run's classes.
+    """
+    if run.head.prior is None:
+        return None
+    path = model_path(run.head.prior)
+    contract, heads = open_model(path)[1], linear_heads(whole_model(path))
+    places = _places(run.labels, contract.labels)
+    if all(place is None for place in places):
+        raise ConfigError(
+            f"--recipe {run.recipe}: {run.head.prior} has none of the classes {', '.join(run.labels)}; give two-stream"
+        )
+    return Prior(contract, _chosen(heads["head"], places), _chosen(heads["face_head"], places))
+
+
+def refuse_seen(runs: Iterable[RunConfig], photos: pl.DataFrame) -> None:
+    """Refuse to start from a recogniser that learnt from the photos that it would then be scored on.
+
+    Args:
+        photos: of the manifest.
+
+    Raises:
+        WorkFailedError: if there is one.
+    """
+    hashes = photos["sha256"].drop_nulls().str.slice(0, HASH_LENGTH)
+    for run in runs:
+        if not isinstance(run, HeadRun) or run.head.prior is None:
+            continue
+        known = open_model(model_path(run.head.prior))[1].training_hashes
+        seen = int(hashes.is_in(list(known)).sum())
+        if seen:
+            raise WorkFailedError(
+                f"--recipe {run.recipe}: {run.head.prior} learnt from {seen} of these {len(hashes)} photos, so that "
+                "scores would be too high; leave this recipe out"
+            )
+
+
+def _places(labels: Sequence[str], known: Sequence[str]) -> list[int | None]:
+    """Which of the known classes each label means."""
+    place = {meaning: known.index(label) for label, meaning in meanings(known).items()}
+    return [place.get(meaning) for meaning in meanings(labels).values()]
+
+
+def _chosen(head: Head, places: Sequence[int | None]) -> Head:
+    weight, bias = head
+    made = np.zeros((len(places), weight.shape[1]), np.float32), np.zeros(len(places), np.float32)
+    for row, place in enumerate(places):
+        if place is not None:
+            made[0][row], made[1][row] = weight[place], bias[place]
+    return made
