@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 import shlex
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -409,6 +410,19 @@ def test_affectnet_as_handed_out(tmp_path: Path) -> None:
         "train_set/images/5.jpg",
         "val_set/images/5.jpg",
     }
+
+
+def test_affectnets_numbers_that_are_no_expression_take_no_part(tmp_path: Path) -> None:
+    """By folders, and by a table of numbers."""
+    files = {f"train_set/{k}/{i}.jpg": face(seed=9 * k + i, kind="JPEG") for k in (0, 1, 8, 9, 10) for i in range(2)}
+    folder = plant(tmp_path / "folders", files)
+    table = plant(tmp_path / "table", {name.replace("/", "-"): content for name, content in files.items()}) / "list.csv"
+    table.write_text("image,expression\n" + "".join(f"{n.replace('/', '-')},{n.split('/')[1]}\n" for n in files))
+    for source in (opened(folder, layout="affectnet"), opened(table, layout="affectnet")):
+        assert source.labels == ("happy", "neutral")
+        reasons = Counter(f.ignored for f in source.files if f.ignored is not None)
+        assert sorted(reasons.values()) == [2, 2, 2]
+        assert all("AffectNet" in reason for reason in reasons)
 
 
 def test_ckplus_as_handed_out_and_as_passed_on(tmp_path: Path) -> None:

@@ -8,10 +8,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from mien.data.sources.files import Source
+from mien.data.sources.presets import Preset
 from mien.errors import SourceError
 from mien.labels import is_expression, meanings
 
-__all__ = ["check_classes", "few", "name_of", "named_classes", "one_meaning", "renamed", "spelt_alike"]
+__all__ = [
+    "check_classes",
+    "expressions_only",
+    "few",
+    "name_of",
+    "named_classes",
+    "one_meaning",
+    "renamed",
+    "spelt_alike",
+]
 
 MOST_CLASSES = 20
 """More classes of expressions than this are asked about before they are believed."""
@@ -101,6 +111,19 @@ def renamed(source: Source, changes: Mapping[str, str]) -> Source:
     if not changes:
         return source
     files = (replace(f, label=changes[f.label]) if f.label and f.label in changes else f for f in source.files)
+    return replace(source, files=tuple(files))
+
+
+def expressions_only(source: Source, preset: Preset | None) -> Source:
+    """The source without photos of what is no expression in a published collection; each is listed with that reason."""
+    if preset is None or not preset.no_classes:
+        return source
+    files = (
+        replace(f, label=None, ignored=f"{f.label!r} in {preset.title}, which is no expression")
+        if f.ignored is None and f.label in preset.no_classes
+        else f
+        for f in source.files
+    )
     return replace(source, files=tuple(files))
 
 

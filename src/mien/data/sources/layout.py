@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from mien.data.sources.annotations import beside
-from mien.data.sources.classes import named_classes, spelt_alike
+from mien.data.sources.classes import expressions_only, named_classes, spelt_alike
 from mien.data.sources.detection import read_detections
 from mien.data.sources.files import Source, SourceFile
 from mien.data.sources.folder import holdings, photos_by_name
@@ -79,7 +79,7 @@ def assign_labels(source: Source, asked: Columns, *, is_known: bool = False) -> 
 def _finished(source: Source, asked: Columns, names: dict[str, str], where: dict[str, str] | None = None) -> Source:
     """The source with names for its classes, one spelling over splits, and what is to be said of it."""
     source = named_classes(source, names | parse_class_names(asked.class_names), asked.class_names)
-    source = spelt_alike(source)
+    source = spelt_alike(expressions_only(source, preset_of(asked.layout)))
     return replace(source, notes=(described(source, where or {}), *source.notes))
 
 

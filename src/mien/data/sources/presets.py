@@ -22,6 +22,7 @@ class Preset:
         signature: a regular expression that the names of its photos match and hardly any others.
         annotation: where a file beside each photo says its class: a regular expression that the photo's path holds, and
             what to put in its place for the path of that file.
+        no_classes: those of its classes that are no expression; their photos take no part.
     """
 
     title: str
@@ -29,6 +30,7 @@ class Preset:
     class_names: Mapping[str, str] = field(default_factory=dict)
     signature: str | None = None
     annotation: tuple[str, str] | None = None
+    no_classes: tuple[str, ...] = ()
 
 
 def _numbered(names: str, start: int = 0) -> dict[str, str]:
@@ -69,6 +71,7 @@ PRESETS: dict[str, Preset] = {
         ("SPLIT/LABEL/*", "SPLIT/images/*"),
         _AFFECTNET,
         annotation=(r"images/([^/]+)\.\w+$", r"annotations/\1_exp.npy"),
+        no_classes=("none", "uncertain", "non-face"),
     ),
     "ckplus": Preset(
         "CK+",

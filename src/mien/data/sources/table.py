@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
-from mien.data.sources.classes import check_classes, named_classes, spelt_alike
+from mien.data.sources.classes import check_classes, expressions_only, named_classes, spelt_alike
 from mien.data.sources.columns import (
     KNOWN,
     RATERS,
@@ -146,6 +146,7 @@ def _named(source: Source, asked: Columns, opened: Sequence[Table], split_names:
         notes.append("0 to 6 are named as in FER2013: " + ", ".join(FER2013.values()))
     has_votes = source.own is not None and any(column.startswith(VOTES) for column in source.own.columns)
     source = named_classes(source, names, None if has_votes else asked.class_names)
+    source = expressions_only(source, preset_of(asked.layout))
     column = opened[0].columns.get("label")
     if column and not is_known and not (asked.label_column or asked.class_names or asked.layout):
         way_out = f"if these are the classes, say so with --label-column {_quoted(column)}; else correct the table, or "
