@@ -48,6 +48,31 @@ def test_the_tables_of_the_comparison_are_made_from_what_is_stored() -> None:
     assert all(table in text for table in module.tables().values())
 
 
+def test_the_readmes_table_is_made_from_what_is_stored() -> None:
+    spec = importlib.util.spec_from_file_location("readme_table", ROOT / "docs/readme_table.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    text = document("README.md")
+    assert module.table() in text
+    assert module.page(text) == text
+
+
+def test_the_readme_is_short() -> None:
+    text = document("README.md")
+    assert len(re.findall(r"[\w'’.-]*\w[\w'’.-]*", text)) <= 700
+    assert max(map(len, text.splitlines())) <= 120
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/STUDY.md", "docs/BENCHMARKS.md"])
+def test_pages_that_are_linked_exist(name: str) -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", document(name))
+    here = (ROOT / name).parent
+    assert links
+    assert [link for link in links if not link.startswith("http") and not (here / link).exists()] == []
+
+
 def test_every_make_target_the_readme_names_exists() -> None:
     makefile = document("Makefile")
     text = document("README.md") + document("CONTRIBUTING.md")
@@ -62,13 +87,16 @@ def test_ci_calls_the_readmes_test_command() -> None:
     assert "make test " in document("README.md")
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/RESULTS.md", "docs/COMPARE.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "docs/STUDY.md", "docs/BENCHMARKS.md", "docs/RESULTS.md", "docs/COMPARE.md"]
+)
 def test_every_command_and_option_the_docs_name_exists(name: str) -> None:
     from mien.cli import app
 
     text = document(name)
     commands = [c for c in app if not c.startswith("-")]
-    used = re.findall(r"^mien ([a-z]+) ", text, re.MULTILINE) + re.findall(r"`mien ([a-z]+)", text)
+    blocks = "\n".join(re.findall(r"^```[a-z]*\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+    used = re.findall(r"^mien ([a-z]+) ", blocks, re.MULTILINE) + re.findall(r"`mien ([a-z]+)", text)
     assert used
     assert set(used) <= set(commands)
     options = " ".join(
