@@ -6,8 +6,9 @@ import os
 import sys
 import warnings
 
-from cyclopts import App, Parameter
+from cyclopts import App, Group, Parameter
 
+from mien.cli.examples import epilogue
 from mien.cli.exits import plain_ending
 from mien.cli.renamed import with_new_names
 from mien.system.signals import ended_by_signals, keep_ctrl_c_from_polars
@@ -19,34 +20,53 @@ app = App(
     name="mien",
     help="Turn a folder of labelled face photos into a facial-expression recogniser you can trust.",
     help_format="plaintext",
+    group_commands=Group("Other", sort_key=9),
     version=__version__,
     version_flags=["--version"],
     suppress_keyboard_interrupt=False,  # it would end without a word
 )
 
+RECOGNISING = Group("Recognise expressions", sort_key=1)
+LEARNING = Group("Make a recogniser from your photos", sort_key=2)
+JUDGING = Group("Judge a recogniser on other photos", sort_key=3)
+TAKING = Group("Take it elsewhere", sort_key=4)
+
 HELP = {
-    "study": "Do the main job: audit, split, train, compare, test, and write a report.",
-    "train": "Train and validate only; the test photos stay unread.",
-    "compare": """Compare settings of training under equal budgets, paired over seeds and folds; no test photo is read.
+    "predict": (RECOGNISING, "Recognise the expression shown in photos and videos."),
+    "app": (RECOGNISING, "Open a page to try a recogniser on, and a service that programs can call."),
+    "audit": (
+        LEARNING,
+        "Find what is wrong with a set of photos: copies, contradictions, shortcuts, doubtful labels, poor faces.",
+    ),
+    "study": (LEARNING, "Do the main job: audit, split, train, compare, test, and write a report."),
+    "train": (LEARNING, "Train and validate only; the test photos stay unread."),
+    "compare": (
+        LEARNING,
+        """Compare settings of training under equal budgets, paired over seeds and folds; no test photo is read.
 
     Each of --epochs, --updates and --seconds is a budget of its own.""",
-    "audit": "Find what is wrong with a set of photos: copies, contradictions, shortcuts, doubtful labels, poor faces.",
-    "evaluate": "Score a model on labelled photos from elsewhere, classes matched by name.",
-    "adapt": "Measure what would make a model better on photos from elsewhere, and what that would cost at home.",
-    "predict": "Recognise the expression shown in photos and videos.",
-    "export": "Write a model file to take elsewhere, as it is or smaller, and measure what that costs.",
-    "schema": "Print the JSON Schema of what --json prints and results.json holds.",
-    "app": "Open a page to try a recogniser on, and a service that programs can call.",
+    ),
+    "evaluate": (JUDGING, "Score a model on labelled photos from elsewhere, classes matched by name."),
+    "adapt": (
+        JUDGING,
+        "Measure what would make a model better on photos from elsewhere, and what that would cost at home.",
+    ),
+    "export": (TAKING, "Write a model file to take elsewhere, as it is or smaller, and measure what that costs."),
+    "schema": (TAKING, "Print the JSON Schema of what --json prints and results.json holds."),
 }
-"""Command → its help. The functions do not say it, so that a list of the commands imports none of them."""
+"""Command → its group and help, in the order of use. The functions do not say it, so that a list of the commands
+imports none of them."""
 
-for _name, _help in HELP.items():
+for _place, (_name, (_group, _help)) in enumerate(HELP.items()):
     _path = "mien.cli.serve:serve_app" if _name == "app" else f"mien.cli.{_name}:{_name}"
     app.command(
         _path,
         name=_name,
         help=_help,
         help_format="markdown",  # fills the lines of the terminal, but takes as long to load as all the rest
+        help_epilogue=epilogue(_name),
+        group=_group,
+        sort_key=_place,
         default_parameter=Parameter(negative=()),  # no --no-json and the like, but where a group names one
     )
 

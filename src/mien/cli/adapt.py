@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from cyclopts import Parameter
+
 from mien.cli.exits import extra, finish
 from mien.cli.options import ColumnOptions, Json, output_folder
 from mien.settings.adapt import Adaptation, AdaptSettings
 from mien.settings.columns import Columns
 from mien.settings.division import Randomness
+from mien.settings.groups import OUTPUT
 from mien.settings.target import ClassMap
 
 __all__ = ["adapt"]
@@ -21,7 +26,7 @@ def adapt(
     classes: ClassMap = ClassMap(),
     columns: ColumnOptions = Columns(),
     randomness: Randomness = Randomness(),
-    out: str | None = None,
+    out: Annotated[str | None, Parameter(group=OUTPUT)] = None,
     json: Json = False,
 ) -> None:
     """Measure what adapting a model gives, and say so.

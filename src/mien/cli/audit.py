@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from mien.cli.exits import finish
 from mien.cli.options import ColumnOptions, DryRun, Json, Sources
 from mien.settings.audit import AuditSettings, FaceSearch, LabelChecks
 from mien.settings.columns import Columns
 from mien.settings.division import Decisions, Randomness
+from mien.settings.groups import OUTPUT
 
 __all__ = ["audit"]
 
@@ -22,7 +26,7 @@ def audit(
     checks: LabelChecks = LabelChecks(),
     columns: ColumnOptions = Columns(),
     randomness: Randomness = Randomness(),
-    out: str | None = None,
+    out: Annotated[str | None, Parameter(group=OUTPUT)] = None,
     dry_run: DryRun = False,
     json: Json = False,
 ) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from mien.cli.exits import finish
 from mien.cli.options import ColumnOptions, Json, Sources
@@ -10,6 +13,7 @@ from mien.errors import ConfigError
 from mien.settings.columns import Columns
 from mien.settings.division import Decisions
 from mien.settings.evaluate import EvaluateSettings
+from mien.settings.groups import OUTPUT
 from mien.settings.target import ClassMap
 
 __all__ = ["evaluate"]
@@ -21,7 +25,7 @@ def evaluate(
     /,
     *,
     classes: ClassMap = ClassMap(),
-    write_class_map: str | None = None,
+    write_class_map: Annotated[str | None, Parameter(group=OUTPUT)] = None,
     decisions: Decisions = Decisions(),
     columns: ColumnOptions = Columns(),
     json: Json = False,

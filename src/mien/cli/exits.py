@@ -39,7 +39,9 @@ def plain_ending() -> Iterator[None]:
     except MienError as error:
         _fail(str(error), error.exit_code)
     except CycloptsError as error:
-        _fail(f"{error} See: mien --help", 2)
+        from mien.cli.complaints import complaint
+
+        _fail(complaint(error), 2)
     except KeyboardInterrupt:
         _fail(interrupted(signal.SIGINT), 128 + signal.SIGINT)
     except BrokenPipeError:  # the reader of our output went away, as `| head` does

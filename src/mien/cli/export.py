@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from mien.cli.exits import finish
 from mien.cli.options import Json
 from mien.settings.export import Storage
+from mien.settings.groups import OUTPUT
 
 __all__ = ["export"]
 
 
-def export(model: str, /, *, out: str | None = None, storage: Storage = Storage(), json: Json = False) -> None:
+def export(
+    model: str,
+    /,
+    *,
+    out: Annotated[str | None, Parameter(group=OUTPUT)] = None,
+    storage: Storage = Storage(),
+    json: Json = False,
+) -> None:
     """Write a model file and say what that costs.
 
     Args:

@@ -9,19 +9,21 @@ from typing import Annotated, TypeAlias
 from cyclopts import Parameter
 
 from mien.settings.columns import Columns
+from mien.settings.groups import OUTPUT, READING
 
 __all__ = ["ColumnOptions", "DryRun", "Folder", "Json", "Sources", "output_folder"]
 
 Sources: TypeAlias = tuple[str, ...]
-ColumnOptions: TypeAlias = Annotated[Columns, Parameter(name="*")]
+ColumnOptions: TypeAlias = Annotated[Columns, Parameter(name="*", group=READING)]
 """Flattened here, and not where the class is defined: the library reads photos without loading the parser."""
 DryRun: TypeAlias = Annotated[
-    bool, Parameter(help="Show what would be read (classes, groups, splits, counts), and do nothing else.")
+    bool,
+    Parameter(group=OUTPUT, help="Show what would be read (classes, groups, splits, counts), and do nothing else."),
 ]
-Json: TypeAlias = Annotated[bool, Parameter(help="Print the results as one JSON object.")]
+Json: TypeAlias = Annotated[bool, Parameter(group=OUTPUT, help="Print the results as one JSON object.")]
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=OUTPUT)
 @dataclass(frozen=True, kw_only=True)
 class Folder:
     """Where a command writes, and whether it goes on there.

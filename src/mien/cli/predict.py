@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from mien.cli.options import Sources
 from mien.errors import ConfigError
 from mien.settings.computing import Promise
+from mien.settings.groups import OUTPUT
 from mien.settings.predict import Answering, Looking
 
 __all__ = ["predict"]
@@ -23,8 +24,8 @@ def predict(
     answering: Answering = Answering(),
     looking: Looking = Looking(),
     promise: Promise = Promise(),
-    jsonl: bool = False,
-    csv: bool = False,
+    jsonl: Annotated[bool, Parameter(group=OUTPUT)] = False,
+    csv: Annotated[bool, Parameter(group=OUTPUT)] = False,
 ) -> None:
     """Print an answer for each photo.
 

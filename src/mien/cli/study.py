@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from mien.cli.exits import extra, finish
 from mien.cli.options import ColumnOptions, DryRun, Folder, Json, Sources, output_folder
@@ -11,6 +14,7 @@ from mien.settings.budget import Budget
 from mien.settings.columns import Columns
 from mien.settings.computing import Computing, Promise
 from mien.settings.division import Decisions, Division, Earlier, Randomness
+from mien.settings.groups import TRAINING
 from mien.settings.recipes import COURSE_RECIPES, DEFAULT_RECIPES
 from mien.settings.study import Refitting, Report, StudySettings, Training
 from mien.settings.target import ClassMap, Target
@@ -36,7 +40,7 @@ def study(
     decisions: Decisions = Decisions(),
     columns: ColumnOptions = Columns(),
     checks: LabelChecks = LabelChecks(),
-    course: bool = False,
+    course: Annotated[bool, Parameter(group=TRAINING)] = False,
     folder: Folder = Folder(),
     dry_run: DryRun = False,
     json: Json = False,

@@ -11,6 +11,7 @@ from mien.errors import ConfigError
 from mien.settings.choices import check_choice, check_range
 from mien.settings.columns import Columns
 from mien.settings.division import Randomness
+from mien.settings.groups import OUTPUT, RARE, TRAINING
 from mien.settings.target import ClassMap
 from mien.settings.ways import WAYS_TO_ADAPT, WayToAdapt, way_called
 
@@ -26,7 +27,7 @@ def _whole_numbers(kind: object, tokens: tuple[Token, ...]) -> tuple[int, ...]:
         raise ConfigError(f"--shots {text}: expected whole numbers, as in 0,1,5,20") from None
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=TRAINING)
 @dataclass(frozen=True, kw_only=True)
 class Adaptation:
     """What is measured, and what is written.
@@ -42,8 +43,8 @@ class Adaptation:
         tuple[int, ...],
         Parameter(converter=_whole_numbers, n_tokens=1, show_default=lambda shots: ",".join(map(str, shots))),
     ] = (0, 1, 2, 5, 10, 20)
-    draws: int = 5
-    save: str | None = None
+    draws: Annotated[int, Parameter(group=RARE)] = 5
+    save: Annotated[str | None, Parameter(group=OUTPUT)] = None
 
     def __post_init__(self) -> None:
         if min(self.shots, default=-1) < 0:

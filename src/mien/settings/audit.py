@@ -9,11 +9,12 @@ from cyclopts import Parameter
 
 from mien.settings.columns import Columns
 from mien.settings.division import Decisions, Randomness
+from mien.settings.groups import RARE, TRUST
 
 __all__ = ["AuditSettings", "FaceSearch", "LabelChecks"]
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=RARE)
 @dataclass(frozen=True, kw_only=True)
 class FaceSearch:
     """What faces are looked at for.
@@ -25,7 +26,7 @@ class FaceSearch:
     find_faces: Annotated[bool, Parameter(name="--faces", negative="--no-faces")] = True
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=TRUST)
 @dataclass(frozen=True, kw_only=True)
 class LabelChecks:
     """What is asked of a model about the photos.

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from cyclopts import Parameter
 
 from mien.errors import ConfigError
+from mien.settings.groups import BUDGET
 
 __all__ = ["Budget"]
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=BUDGET)
 @dataclass(frozen=True, kw_only=True)
 class Budget:
     """How long to train, in place of the recipe's budget; what comes first ends it.

@@ -13,6 +13,7 @@ from mien.settings.choices import augmentation_parts, check_choice, check_range
 from mien.settings.columns import Columns
 from mien.settings.computing import Computing
 from mien.settings.division import Decisions, Division, Randomness
+from mien.settings.groups import BUDGET, RARE, TRAINING
 from mien.settings.recipes import RECIPES
 
 __all__ = ["CompareSettings", "Comparison"]
@@ -27,7 +28,7 @@ def _shares(kind: object, tokens: tuple[Token, ...]) -> tuple[float, ...]:
         raise ConfigError(f"--sizes {text}: expected shares of the training photos, as in 0.1,0.25,0.5,1") from None
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=TRAINING)
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
     """What is compared, and how often.
@@ -49,11 +50,11 @@ class Comparison:
     arms: Annotated[tuple[str, ...], Parameter(name="--arm", consume_multiple=False, show_default=False)] = ()
     leave_one_out: str | None = None
     recipe: str = "scratch"
-    pairs: int | None = None
-    folds: int = 6
-    primary: str | None = None
+    pairs: Annotated[int | None, Parameter(group=BUDGET)] = None
+    folds: Annotated[int, Parameter(group=RARE)] = 6
+    primary: Annotated[str | None, Parameter(group=RARE)] = None
     sizes: Annotated[tuple[float, ...], Parameter(converter=_shares, n_tokens=1, show_default=False)] = ()
-    jobs: int | None = None
+    jobs: Annotated[int | None, Parameter(group=BUDGET)] = None
 
     def __post_init__(self) -> None:
         if self.pairs is not None and self.pairs < 2:

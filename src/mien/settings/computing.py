@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import get_args
+from typing import Annotated, get_args
 
 from cyclopts import Parameter
 
 from mien.settings.choices import Device, Precision, check_choice, check_share
+from mien.settings.groups import BUDGET, RARE, TRUST
 
 __all__ = ["Computing", "Promise"]
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=RARE)
 @dataclass(frozen=True, kw_only=True)
 class Computing:
     """Where and how networks are trained.
@@ -24,7 +25,7 @@ class Computing:
         size: Side of the trained networks' input, px. Default: the recipe's.
     """
 
-    device: Device = "auto"
+    device: Annotated[Device, Parameter(group=BUDGET)] = "auto"
     precision: Precision | None = None
     size: int | None = None
 
@@ -33,7 +34,7 @@ class Computing:
         check_choice("precision", self.precision, (None, *get_args(Precision)))
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=TRUST)
 @dataclass(frozen=True, kw_only=True)
 class Promise:
     """How often answers may be wrong.

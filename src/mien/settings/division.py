@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import get_args
+from typing import Annotated, get_args
 
 from cyclopts import Parameter
 
 from mien.errors import ConfigError
 from mien.settings.choices import SplitMethod, check_choice
+from mien.settings.groups import DATA, RARE
 
 __all__ = ["Decisions", "Division", "Earlier", "Randomness"]
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=DATA)
 @dataclass(frozen=True, kw_only=True)
 class Decisions:
     """What a person decided about single photos.
@@ -25,7 +26,7 @@ class Decisions:
     corrections: str | None = None
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=DATA)
 @dataclass(frozen=True, kw_only=True)
 class Division:
     """How photos are divided into training, validation and test.
@@ -37,13 +38,13 @@ class Division:
     """
 
     split: str = "70/15/15"
-    split_method: SplitMethod = "grouped"
+    split_method: Annotated[SplitMethod, Parameter(group=RARE)] = "grouped"
 
     def __post_init__(self) -> None:
         check_choice("split-method", self.split_method, get_args(SplitMethod))
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=RARE)
 @dataclass(frozen=True, kw_only=True)
 class Earlier:
     """What an earlier study decided.
@@ -55,7 +56,7 @@ class Earlier:
     keep_splits: str | None = None
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=RARE)
 @dataclass(frozen=True, kw_only=True)
 class Randomness:
     """Where chance comes from.

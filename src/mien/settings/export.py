@@ -8,11 +8,12 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from mien.settings.choices import StoredPrecision
+from mien.settings.groups import OUTPUT
 
 __all__ = ["Storage"]
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=OUTPUT)
 @dataclass(frozen=True, kw_only=True)
 class Storage:
     """How the numbers of a model are stored.

@@ -8,11 +8,12 @@ from typing import Literal
 from cyclopts import Parameter
 
 from mien.errors import ConfigError
+from mien.settings.groups import ANSWERS
 
 __all__ = ["Answering", "Looking"]
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=ANSWERS)
 @dataclass(frozen=True, kw_only=True)
 class Answering:
     """Which recogniser answers.
@@ -35,7 +36,7 @@ class Answering:
         return tuple(name for each in self.classes.split(",") if (name := each.strip()))
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=ANSWERS)
 @dataclass(frozen=True, kw_only=True)
 class Looking:
     """What is looked at in photos and videos.

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from cyclopts import Parameter
 
+from mien.settings.groups import SERVICE
+
 __all__ = ["Serving"]
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=SERVICE)
 @dataclass(frozen=True, kw_only=True)
 class Serving:
     """Where the page and the service answer, and whom.

@@ -14,13 +14,14 @@ from mien.settings.choices import augmentation_parts, check_choice, check_range
 from mien.settings.columns import Columns
 from mien.settings.computing import Computing, Promise
 from mien.settings.division import Decisions, Division, Earlier, Randomness
+from mien.settings.groups import OUTPUT, RARE, TRAINING
 from mien.settings.recipes import DEFAULT_RECIPES, RECIPES
 from mien.settings.target import ClassMap, Target
 
 __all__ = ["Refitting", "Report", "StudySettings", "Training"]
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=TRAINING)
 @dataclass(frozen=True, kw_only=True)
 class Training:
     """What is trained.
@@ -41,8 +42,8 @@ class Training:
 
     recipes: Annotated[tuple[str, ...], Parameter(name="--recipe", consume_multiple=False, show_default=False)] = ()
     augment: str | None = None
-    backbone: str | None = None
-    members: int = 1
+    backbone: Annotated[str | None, Parameter(group=RARE)] = None
+    members: Annotated[int, Parameter(group=RARE)] = 1
 
     def __post_init__(self) -> None:
         for name in self.recipes:
@@ -52,7 +53,7 @@ class Training:
         check_range("--members", self.members, 1, None)
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=OUTPUT)
 @dataclass(frozen=True, kw_only=True)
 class Report:
     """What the report shows.
@@ -71,7 +72,7 @@ class Report:
             raise ConfigError("--explain-mistakes is drawn over photos; give it without --no-photos")
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=OUTPUT)
 @dataclass(frozen=True, kw_only=True)
 class Refitting:
     """Whether the chosen recipe learns from all photos in the end.

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from cyclopts import Parameter
 
+from mien.settings.groups import DATA
+
 __all__ = ["ClassMap", "Target"]
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=DATA)
 @dataclass(frozen=True, kw_only=True)
 class Target:
     """Photos from elsewhere.
@@ -21,7 +23,7 @@ class Target:
     target: str | None = None
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=DATA)
 @dataclass(frozen=True, kw_only=True)
 class ClassMap:
     """Which class of photos from elsewhere is which of the model.

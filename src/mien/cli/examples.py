@@ -1,0 +1,50 @@
+"""What people type, for the help of each command and for messages about what is missing from one."""
+
+from __future__ import annotations
+
+__all__ = ["EXAMPLES", "epilogue"]
+
+EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
+    "predict": (
+        ("mien predict photo.jpg", "one photo"),
+        ("mien predict photos/ --csv > answers.csv", "a folder, as a table"),
+        ("mien predict photos/ --model mien-photos --faces all", "by your own model, every face"),
+    ),
+    "audit": (
+        ("mien audit photos/", "what needs a look"),
+        ("mien audit photos/ --out findings.csv", "photo by photo, with a column for your decisions"),
+    ),
+    "study": (
+        ("mien study demo", "try it on drawn faces"),
+        ("mien study photos/", "a folder per class"),
+        ("mien study photos.csv --group-column person --target others/", "persons apart; tested elsewhere too"),
+    ),
+    "train": (("mien train photos/ --recipe finetune --epochs 5", "the test photos stay unread"),),
+    "evaluate": (
+        ("mien evaluate default photos/", "the recogniser that comes with mien"),
+        ("mien evaluate mien-photos others/", "your own, on other photos"),
+    ),
+    "compare": (
+        ("mien compare photos/ --arm augment=none --arm augment=notebook --epochs 10", "does augmentation help?"),
+        ("mien compare photos/ --leave-one-out notebook --updates 500", "which part of it?"),
+    ),
+    "adapt": (
+        ("mien adapt mien-photos others/", "what would help?"),
+        ("mien adapt mien-photos others/ --save labels", "and write that model"),
+    ),
+    "export": (("mien export mien-photos --precision fp16", "half the size"),),
+    "app": (
+        ("mien app", "the page"),
+        ("mien app --model mien-photos --api-only", "the service alone, with your own model"),
+    ),
+    "schema": (("mien schema > results.schema.json", "for programs that read results"),),
+}
+"""Command → lines, and what each is for; the first shows what must be given."""
+
+
+def epilogue(command: str) -> str:
+    """The examples of a command as Markdown, for its help."""
+    lines = EXAMPLES[command]
+    width = max(len(line) for line, _ in lines)
+    shown = [f"{line:{width}}  # {what}" if width < 45 else f"# {what}\n{line}" for line, what in lines]
+    return "\n".join(["Examples:", "", "```", *shown, "```"])
