@@ -127,7 +127,7 @@ def decode(content: bytes, least_side: int | None = None) -> Decoded:
                 scale = min(1.0, least_side / max(width, height))
                 image.draft(None, (math.ceil(width * scale), math.ceil(height * scale)))
             before = image.size
-            upright, depth = _upright(image)
+            upright, depth = _upright(image, is_ours=True)
             note = "; ".join(said for said in (note, depth) if said) or None
             size = (width, height) if upright.size == before else (height, width)
             return Decoded(upright, size, file_format, mode, note, quality)
@@ -164,7 +164,7 @@ def _damage(error: Exception, file_format: str) -> str | None:
 
 
 def upright_rgb(image: Image.Image) -> Image.Image:
-    """The picture upright and in RGB, perhaps the same object.
+    """A copy of the picture, upright and in RGB.
 
     EXIF orientation is applied, transparency laid on white, greys of more than 8 bits and floats are scaled to 8.
 
@@ -172,21 +172,26 @@ def upright_rgb(image: Image.Image) -> Image.Image:
         UnreadableImageError: if it has no pixels, none that can be seen, or numbers of which nobody can tell how bright
             they are.
     """
-    return _upright(image)[0]
+    return _upright(image, is_ours=False)[0]
 
 
-def _upright(image: Image.Image) -> tuple[Image.Image, str | None]:
-    """The picture upright and in RGB, and what was done that a user should know."""
+def _upright(image: Image.Image, *, is_ours: bool) -> tuple[Image.Image, str | None]:
+    """The picture upright and in RGB, and what was done that a user should know.
+
+    Args:
+        is_ours: whether the picture itself may be changed, and given back.
+    """
     if not image.width or not image.height:
         raise UnreadableImageError("it has no pixels")
-    note, is_deep = None, _has_deep_colours(image)
+    note, is_deep, is_inverted = None, _has_deep_colours(image), is_negative(image)
     image.load()
     if is_deep:
         _refuse_unused_depth(image)
+    image = image if is_ours else image.copy()
     with contextlib.suppress(Exception):  # a corrupt EXIF block says nothing about the pixels
         ImageOps.exif_transpose(image, in_place=True)
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        image, note = _eight_bits(image)
+        image, note = _eight_bits(image, is_inverted=is_inverted)
     if image.mode == "LAB":
         raise UnreadableImageError("colours in L*a*b*, which are not read; save it in RGB")
     if image.mode == "La":
@@ -227,7 +232,7 @@ def _on_white(image: Image.Image) -> Image.Image:
     return flat
 
 
-def _eight_bits(image: Image.Image) -> tuple[Image.Image, str | None]:
+def _eight_bits(image: Image.Image, *, is_inverted: bool) -> tuple[Image.Image, str | None]:
     """Greys of 16 or 32 bits, or floats, as 8 bits, and what was done that a user should know."""
     values = np.asarray(image)
     are_floats, is_known = image.mode == "F", np.isfinite(values)
@@ -240,7 +245,7 @@ def _eight_bits(image: Image.Image) -> tuple[Image.Image, str | None]:
     grey = np.empty(values.shape, np.uint8)
     for first, end in _bands(image):
         grey[first:end] = eight_bits(values[first:end], white)
-    if is_negative(image):
+    if is_inverted:
         grey = 255 - grey
     note = None if are_floats else depth_note(white, 16 if white <= 65535 else 32)
     return Image.fromarray(grey), note

@@ -8,7 +8,7 @@ from PIL import Image, TiffImagePlugin
 
 __all__ = ["is_negative", "why_unread_tiff"]
 
-WIDTH, BITS, PHOTOMETRIC, SAMPLES, FORMAT = 256, 258, 262, 277, 339
+WIDTH, BITS, PHOTOMETRIC, STRIPS, SAMPLES, TILES, FORMAT = 256, 258, 262, 273, 277, 324, 339
 """Numbers of the tags (TIFF 6.0)."""
 KINDS = {2: "signed integers", 3: "floats", 5: "complex numbers", 6: "complex numbers"}
 
@@ -28,7 +28,7 @@ def why_unread_tiff(content: bytes) -> str | None:
         file = io.BytesIO(content)
         file.seek(directory.next)
         directory.load(file)
-        if WIDTH not in directory:
+        if not {WIDTH, BITS, PHOTOMETRIC} <= set(directory) or not {STRIPS, TILES} & set(directory):
             return None
         bits, kind = directory.get(BITS, (1,)), directory.get(FORMAT, (1,))
         samples = directory.get(SAMPLES, 1)
