@@ -21,7 +21,8 @@ from mien.app.limits import Limits
 from mien.app.notice import NOTICE
 from mien.app.serve import check_address
 from mien.app.service import make_service
-from mien.data.reading.pictures import Picture, in_memory
+from mien.data.reading.given import in_memory
+from mien.data.reading.pictures import Picture
 from mien.errors import ConfigError
 from mien.recognizer import Recognizer
 from mien.telling.terminal.predictions import prediction_text

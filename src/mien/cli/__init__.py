@@ -8,6 +8,7 @@ import warnings
 
 from cyclopts import App, Parameter
 
+from mien.cli.blanks import refuse_blanks
 from mien.cli.exits import plain_ending
 from mien.cli.renamed import with_new_names
 from mien.system.signals import ended_by_signals, keep_ctrl_c_from_polars
@@ -67,4 +68,5 @@ def main() -> None:
         if not {"--help", "-h", "--version"} & set(sys.argv):  # which need not wait for it
             keep_ctrl_c_from_polars()
             remove_dead()
+        refuse_blanks(sys.argv[1:])
         app(with_new_names(sys.argv[1:]), exit_on_error=False, print_error=False)

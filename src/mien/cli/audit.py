@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from mien.cli.exits import finish
 from mien.cli.options import ColumnOptions, DryRun, Json, Sources
 from mien.settings.audit import AuditSettings, FaceSearch, LabelChecks
 from mien.settings.columns import Columns
 from mien.settings.division import Decisions, Randomness
+from mien.system.paths import user_path
 
 __all__ = ["audit"]
 
@@ -50,4 +49,8 @@ def audit(
         columns=columns,
         randomness=randomness,
     )
-    finish(run_audit(settings, Path(out) if out else None, TerminalProgress()), audit_summary, json=json)
+    finish(
+        run_audit(settings, user_path(out, "--out") if out is not None else None, TerminalProgress()),
+        audit_summary,
+        json=json,
+    )

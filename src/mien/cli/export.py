@@ -7,6 +7,7 @@ from pathlib import Path
 from mien.cli.exits import finish
 from mien.cli.options import Json
 from mien.settings.export import Storage
+from mien.system.paths import user_path
 
 __all__ = ["export"]
 
@@ -23,5 +24,5 @@ def export(model: str, /, *, out: str | None = None, storage: Storage = Storage(
 
     precision = storage.stored_precision
     name = Path(model).resolve().name.removesuffix(".onnx")
-    path = Path(out).expanduser() if out else Path(f"{name}-{precision}.onnx")
+    path = user_path(out, "--out") if out is not None else Path(f"{name}-{precision}.onnx")
     finish(export_model(model, path, precision), export_summary, json=json)

@@ -16,7 +16,7 @@ __all__ = ["UnknownRangeError", "depth_note", "eight_bits", "white_of"]
 DEPTHS = (8, 10, 12, 14, 16)
 """Bits that sensors and files have; the fewest that hold a picture's largest number are taken for its range."""
 SURELY_BRIGHT = 16
-"""Below this, the largest number is a picture up to 1 that was overdrawn, a mask, or black up to 255: nobody can tell."""
+"""Below this, the largest number may be of a picture up to 1 that was overdrawn, of a mask, or black up to 255."""
 WHITE_OF_32 = 2**31 - 1
 
 

@@ -25,7 +25,17 @@ from mien.data.reading.levels import UnknownRangeError, depth_note, eight_bits, 
 from mien.data.reading.signatures import is_heic, why_no_image
 from mien.data.reading.tiff import is_negative, why_unread_tiff
 
-__all__ = ["Box", "UnreadableImageError", "View", "decode", "is_face_crop", "render", "square_around", "upright_rgb"]
+__all__ = [
+    "Box",
+    "UnreadableImageError",
+    "View",
+    "decode",
+    "is_face_crop",
+    "load_pixels",
+    "render",
+    "square_around",
+    "upright_rgb",
+]
 
 MAX_PIXELS = 89_478_485
 """Largest picture that is decoded, in pixels: Pillow's own limit against decompression bombs."""
@@ -181,12 +191,8 @@ def _upright(image: Image.Image, *, is_ours: bool) -> tuple[Image.Image, str | N
     Args:
         is_ours: whether the picture itself may be changed, and given back.
     """
-    if not image.width or not image.height:
-        raise UnreadableImageError("it has no pixels")
-    note, is_deep, is_inverted = None, _has_deep_colours(image), is_negative(image)
-    image.load()
-    if is_deep:
-        _refuse_unused_depth(image)
+    load_pixels(image)
+    note, is_inverted = None, is_negative(image)
     image = image if is_ours else image.copy()
     with contextlib.suppress(Exception):  # a corrupt EXIF block says nothing about the pixels
         ImageOps.exif_transpose(image, in_place=True)
@@ -202,6 +208,20 @@ def _upright(image: Image.Image, *, is_ours: bool) -> tuple[Image.Image, str | N
     return (image if image.mode == "RGB" else image.convert("RGB")), note
 
 
+def load_pixels(image: Image.Image) -> None:
+    """Decode a picture that was only opened.
+
+    Raises:
+        UnreadableImageError: if it has no pixels, or colours of 16 bits of which only the lower bits are used.
+    """
+    if not image.width or not image.height:
+        raise UnreadableImageError("it has no pixels")
+    is_deep = _has_deep_colours(image)  # which is not known any more once it is decoded
+    image.load()
+    if is_deep:
+        _refuse_unused_depth(image)
+
+
 def _has_deep_colours(image: Image.Image) -> bool:
     """Whether a file that was opened and not yet read has colours of 16 bits, of which Pillow keeps the upper 8."""
     if image.mode not in ("RGB", "RGBA", "RGBX", "LA"):
@@ -215,7 +235,7 @@ def _refuse_unused_depth(image: Image.Image) -> None:
     brightest = max(highest[: 1 if image.mode == "LA" else 3])
     if brightest < DARKEST_DEEP and (brightest or not any(highest)):  # black shapes on nothing are
         raise UnreadableImageError(
-            "colours of 16 bits of which only the lower are used, so nobody can tell how bright it is; save it with 8 bits"
+            "colours of 16 bits of which only the lower are used, so how bright it is is not known; save it with 8 bits"
         )
 
 

@@ -22,7 +22,7 @@ def is_negative(image: Image.Image) -> bool:
 
 
 def why_unread_tiff(content: bytes) -> str | None:
-    """Why a whole TIFF is not read, such as for colours as floats; None for what is none, or is damaged in its header."""
+    """Why a whole TIFF is not read, such as for colours as floats; None for what is none, or has a damaged header."""
     try:
         directory = TiffImagePlugin.ImageFileDirectory_v2(content[:8])
         file = io.BytesIO(content)
