@@ -81,7 +81,7 @@ class OwnPhotos:
         try:
             self.folder = user_path(folder.strip(), "folder")
         except ConfigError as error:
-            raise OutputError(str(error)) from error
+            raise OutputError(f"{error}; no folder can have this name") from error
 
     def save(self, image: Image.Image, label: str) -> Path:
         """Write a photo into the folder of its class.

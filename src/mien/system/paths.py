@@ -68,10 +68,9 @@ def why_no_file(text: str) -> str | None:
 
 
 def shown(text: str) -> str:
-    """A text for a message: blank ones in quotes, long ones cut."""
-    if not text.strip():
-        return repr(text)
-    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
+    """A text for a message of one line: long ones cut, blank ones and those that would break it in quotes."""
+    start = text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
+    return start if start.strip() and start.isprintable() else repr(start)
 
 
 def _of_address(scheme: str, text: str) -> str:

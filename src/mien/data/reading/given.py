@@ -7,6 +7,7 @@ error says of each that is refused which it is, what came, and what to do.
 
 from __future__ import annotations
 
+import array
 import inspect
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
@@ -30,6 +31,8 @@ __all__ = ["Channels", "Given", "Photo", "Readable", "Tensor", "given", "in_memo
 GIVE = "give a path, the bytes of a file, an open file, a Pillow image, or an array"
 MOST_REASONS = 20
 """Reasons that an error tells, each with the photos that it is true of."""
+MOST_RUNS = 50
+"""Places, or runs of them, that are told of one reason; the error's ``refused`` has all."""
 
 
 @runtime_checkable
@@ -117,10 +120,10 @@ def _several(photos: object) -> tuple[Iterable[object], bool] | None:
     if isinstance(unrolled, bytes):
         return None
     if found := as_array(unrolled):
-        array, is_tensor = found
-        if is_list_of_things(array):
-            return list(array), False
-        return (batch(array, is_tensor=is_tensor), False) if array.ndim == 4 else None
+        pixels, is_tensor = found
+        if is_list_of_things(pixels):
+            return list(pixels), False
+        return (batch(pixels, is_tensor=is_tensor), False) if pixels.ndim == 4 else None
     if isinstance(photos, list | tuple):
         return photos, False
     if isinstance(photos, Mapping | Set | type) or hasattr(photos, "iter_content") or not isinstance(photos, Iterable):
@@ -150,11 +153,11 @@ def _picture(photo: object, channels: Channels, *, keep: bool) -> Picture:
     raise _RefusedError(_why_no_photo(photo))
 
 
-def _of_array(array: NDArray[Any], is_tensor: bool, channels: Channels, *, keep: bool) -> Picture:
-    image = image_of(array, channels, is_tensor=is_tensor)
-    if keep or array.dtype.itemsize > 1:
+def _of_array(pixels: NDArray[Any], is_tensor: bool, channels: Channels, *, keep: bool) -> Picture:
+    image = image_of(pixels, channels, is_tensor=is_tensor)
+    if keep or pixels.dtype.itemsize > 1:
         return Picture("", lambda: upright_rgb(image))
-    return Picture("", lambda: upright_rgb(image_of(array, channels, is_tensor=is_tensor)))  # many need no second copy
+    return Picture("", lambda: upright_rgb(image_of(pixels, channels, is_tensor=is_tensor)))  # many need no second copy
 
 
 def _of_path(text: str) -> Picture:
@@ -231,7 +234,9 @@ def _rewound(file: Any) -> int | None:
 
 
 def _unrolled(photo: object) -> object:
-    """The bytes of a memoryview of bytes, a memoryview of rows and columns as it is, and anything else."""
+    """The bytes of a memoryview or ``array`` of bytes, the rows and columns of another, and anything else as it is."""
+    if isinstance(photo, array.array):
+        photo = memoryview(photo)
     if isinstance(photo, memoryview):
         import numpy as np
 
@@ -255,7 +260,7 @@ def _why_no_photo(photo: object) -> str:
     if photo is None:
         return f"None, where a photo was expected (cv2.imread gives it for a file that it cannot read); {GIVE}"
     if isinstance(photo, bool | int | float | complex):
-        return f"the number {photo!r}; {GIVE}; cameras are not read, but pictures taken from them are"
+        return f"a number ({_kind(photo)}); {GIVE}; cameras are not read, but pictures taken from them are"
     if isinstance(photo, list | tuple):
         return f"a {_kind(photo)} inside of what was given; give one list without others in it, or numbers as an array"
     if isinstance(photo, Mapping):
@@ -292,4 +297,6 @@ def _ranges(places: Sequence[int]) -> str:
             run = [place for _, place in pairs]
             yield str(run[0]) if len(run) == 1 else f"{run[0]}–{run[-1]}"
 
-    return ", ".join(runs())
+    told = list(runs())
+    more = [f"and {len(told) - MOST_RUNS} more"] if len(told) > MOST_RUNS else []
+    return ", ".join(told[:MOST_RUNS] + more)

@@ -67,4 +67,5 @@ def depth_note(white: float, bits: int) -> str | None:
 
 
 def _mend(white: int) -> str:
-    return f"save it with 8 bits, or as uint8: (x / {white} * 255).round() if {white} is white"
+    scaled = "x * 255" if white == 1 else f"x / {white} * 255"
+    return f"make it 8 bits, as with ({scaled}).round() where {white} is white"
