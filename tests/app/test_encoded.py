@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mien.app.encoded import NotEncodedError, decoded
-from support.pictures import grainy, png
 from support.pictures import encoded as file_of
+from support.pictures import grainy, png
 
 CONTENT = file_of(grainy(1))  # with every character of the alphabet in it
 PLAIN = base64.b64encode(CONTENT).decode()

@@ -59,7 +59,7 @@ BODY = {
                         "items": {
                             "type": "string",
                             "format": "byte",
-                            "minLength": 4,
+                            "minLength": 2,
                             "description": "An image file as base64 of either alphabet, in one line or many, "
                             "or as a data URL",
                         },

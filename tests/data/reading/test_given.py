@@ -86,8 +86,8 @@ SAME: dict[str, Callable[[], Any]] = {
     "array of bytes": lambda: array.array("B", CONTENT),
     "BytesIO": lambda: io.BytesIO(CONTENT),
     "BytesIO at its end": lambda: in_place(io.BytesIO()),
-    "temporary file": lambda: in_place(tempfile.TemporaryFile()),
-    "spooled file": lambda: in_place(tempfile.SpooledTemporaryFile()),
+    "temporary file": lambda: in_place(tempfile.TemporaryFile()),  # noqa: SIM115
+    "spooled file": lambda: in_place(tempfile.SpooledTemporaryFile()),  # noqa: SIM115
     "socket": lambda: Unseekable(CONTENT),
     "Pillow": lambda: Image.fromarray(FACE),
     "opened": lambda: Image.open(io.BytesIO(CONTENT)),

@@ -179,7 +179,7 @@ def _of_image(image: Image.Image, *, keep: bool) -> Picture:
         kept = upright_rgb(image) if keep else None
     except Exception as error:  # a damaged file can raise nearly anything
         return Picture("", _refuser(_why_unread(error, image)))
-    return Picture("", lambda: kept or _upright(image))
+    return Picture("", lambda: _upright(image) if kept is None else kept)
 
 
 def _upright(image: Image.Image) -> Image.Image:

@@ -216,24 +216,25 @@ def load_pixels(image: Image.Image) -> None:
     """
     if not image.width or not image.height:
         raise UnreadableImageError("it has no pixels")
-    is_deep = _has_deep_colours(image)  # which is not known any more once it is decoded
+    stored = _deep_colours(image)  # which is not known any more once it is decoded
     image.load()
-    if is_deep:
-        _refuse_unused_depth(image)
+    if stored is not None:
+        _refuse_unused_depth(image, has_greys="LA" in stored)
 
 
-def _has_deep_colours(image: Image.Image) -> bool:
-    """Whether a file that was opened and not yet read has colours of 16 bits, of which Pillow keeps the upper 8."""
+def _deep_colours(image: Image.Image) -> str | None:
+    """How a file that was opened and not yet read stores colours of 16 bits, of which Pillow keeps the upper 8."""
     if image.mode not in ("RGB", "RGBA", "RGBX", "LA"):
-        return False
-    return any("16" in str(tile[3]) for tile in getattr(image, "tile", ()))
+        return None
+    return next((str(tile[3]) for tile in getattr(image, "tile", ()) if "16" in str(tile[3])), None)
 
 
-def _refuse_unused_depth(image: Image.Image) -> None:
+def _refuse_unused_depth(image: Image.Image, *, has_greys: bool) -> None:
     """Refuse colours that leave the upper bits unused, as those of a camera of 12 bits do: they would be black."""
     highest = [float(high) for _, high in image.getextrema()]  # type: ignore[misc]  # of a picture of several bands
     brightest = max(highest[: 1 if image.mode == "LA" else 3])
-    if brightest < DARKEST_DEEP and (brightest or not any(highest)):  # black shapes on nothing are
+    is_black_shape = has_greys and not brightest and any(highest)
+    if brightest < DARKEST_DEEP and not is_black_shape:
         raise UnreadableImageError(
             "colours of 16 bits of which only the lower are used, so how bright it is is not known; save it with 8 bits"
         )
