@@ -332,7 +332,8 @@ def test_colours_of_opencv_are_told(colours: Recognizer) -> None:
     blue[..., 0] = 255
     assert colours.predict(blue).label == "anger"
     assert colours.predict(blue, channels="bgr").label == "sad"
-    assert [answer.label for answer in colours.predict(blue[None], channels="bgr")] == ["sad"]
+    several: Any = colours.predict(blue[None], channels="bgr")
+    assert [answer.label for answer in several] == ["sad"]
 
 
 THRESHOLDS = (Threshold(0.1, 0.9, 0.5), Threshold(0.3, 0.5, 0.9))

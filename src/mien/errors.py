@@ -2,7 +2,7 @@
 
     MienError                 what the user can mend; the CLI prints one line and exits 2
     ├── SourceError           a path, zip or folder that cannot serve as a set of images
-    ├── PhotoError            what Python code handed over is no photo; also a TypeError and a ValueError
+    ├── PhotoError            what Python code handed over is no photo
     ├── CorrectionsError      a table of corrections that cannot be read, or that is of other data
     ├── LabelError            classes that cannot be used or matched
     ├── SplitError            too few photos to divide as asked
@@ -48,6 +48,8 @@ class SourceError(MienError):
 
 class PhotoError(MienError, TypeError, ValueError):
     """What Python code handed over is no photo; the message says which, what came and what to do.
+
+    It is a ``TypeError`` and a ``ValueError`` too, as which NumPy and Pillow refuse such things.
 
     Attributes:
         refused: place in what was handed over, from 0 → the reason.

@@ -178,7 +178,8 @@ class Recognizer:
                 - a tensor of PyTorch, likewise or with channels first, (1, H, W), (3, H, W) or (4, H, W).
 
                 Several are a list, a tuple, a generator or any other iterable, an array of paths, or an array (N, H, W,
-                C), of tensors also (N, C, H, W).
+                C), of tensors also (N, C, H, W). For checkers of types the latter is one photo; give them
+                ``list(batch)``. All are held in memory, so give paths where they are many.
             channels: the order of colours in arrays and tensors: ``"bgr"`` for those of OpenCV. Pillow images and files
                 know theirs.
 

@@ -1,4 +1,4 @@
-"""Places that users name on a command line: home is put out, and what is no place on this machine is called what it is."""
+"""Places that users name on a command line: home is put out, and what is no place here is called what it is."""
 
 from __future__ import annotations
 

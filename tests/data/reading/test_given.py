@@ -21,6 +21,7 @@ from PIL import Image, ImageSequence
 
 from mien import Recognizer
 from mien.data.reading.given import Channels, given
+from mien.data.reading.preprocess import UnreadableImageError
 from mien.demo import draw_face
 from mien.errors import ConfigError, MienError, PhotoError
 from support.pictures import BLUE, GREEN, RED, colour_model, encoded, pattern
@@ -65,6 +66,11 @@ def in_place(file: Any) -> Any:
     return file
 
 
+def closed(file: Any) -> Any:
+    file.close()
+    return file
+
+
 class Unseekable(io.RawIOBase):
     """Bytes that come once, as from a socket."""
 
@@ -97,7 +103,7 @@ SAME: dict[str, Callable[[], Any]] = {
     "Fortran": lambda: np.asfortranarray(FACE),
     "turned twice": lambda: np.ascontiguousarray(FACE[::-1, ::-1])[::-1, ::-1],
     "cut out": lambda: np.pad(FACE, ((3, 3), (5, 5), (0, 0)))[3:-3, 5:-5],
-    "memoryview of rows": lambda: memoryview(FACE.copy()),
+    "memoryview of rows": lambda: memoryview(FACE.copy()),  # type: ignore[arg-type]
     "floats to 1": lambda: FACE / 255,
     "float32 to 1": lambda: (FACE / 255).astype(np.float32),
     "float16 to 1": lambda: (FACE / 255).astype(np.float16),
@@ -298,7 +304,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "device": (lambda: "/dev/video97", "camera"),
     "unknown user": (lambda: "~no-such-user-of-this-machine/a.png", "user"),
     "text file": (lambda: io.StringIO("x"), "rb"),
-    "closed file": (lambda: (file := io.BytesIO(CONTENT), file.close())[0], "closed"),
+    "closed file": (lambda: closed(io.BytesIO(CONTENT)), "closed"),
     "file that only writes": (lambda: open("/dev/null", "wb"), "rb"),  # noqa: PTH123, SIM115
     "empty crop": (lambda: FACE[10:10], "without pixels"),
     "no columns": (lambda: FACE[:, :0], "without pixels"),
@@ -412,7 +418,14 @@ def test_any_array_is_a_picture_of_its_pixels_or_refused(values: NDArray[Any]) -
         taken = given(values)
     except PhotoError:
         return
-    assert all(0 not in picture.load().size for picture in taken.pictures)
+    for picture in taken.pictures:
+        try:
+            assert 0 not in picture.load().size
+        except UnreadableImageError as error:
+            reason = str(error)
+        else:
+            continue
+        assert "transparent" in reason
     assert taken.is_one == (values.ndim < 4)
     assert len(taken.pictures) == (1 if taken.is_one else len(values))
 
