@@ -150,8 +150,8 @@ async def _of_form(request: Request, body: bytes, limits: Limits) -> list[tuple[
         raise HTTPException(400, f"the form cannot be read ({getattr(error, 'message', 'malformed')})") from None
     try:
         sent: list[Any] = form.getlist(FIELD)
-        if not all(isinstance(file, UploadFile) for file in sent):
-            raise HTTPException(422, f"{FIELD} must be files")
+        if wrong := [_named(i) for i, file in enumerate(sent) if not isinstance(file, UploadFile)]:
+            raise HTTPException(422, f"{FIELD} must be files; these are texts: {', '.join(wrong[:MOST_NAMED])}")
         return [(file.filename or "", await file.read()) for file in sent]
     finally:
         await form.close()

@@ -77,6 +77,8 @@ def _of_address(scheme: str, text: str) -> str:
     for page, site in ON_SITES:
         if match := page.match(text):
             return f"a web page of a set; give {site}:{match[1]}"
+    if scheme in ("hf", "kaggle"):
+        return f"no name of a set; give {scheme}:owner/name"
     if scheme == "file":
         return "an address of a file; give the path alone, without file://"
     if scheme in STREAMS:

@@ -131,6 +131,7 @@ GREYS: dict[str, Callable[[], Any]] = {
     "(H, W)": lambda: GREY,
     "(H, W, 1)": lambda: GREY[..., None],
     "floats": lambda: GREY / 255,
+    "matrix": lambda: np.asmatrix(GREY),
     "16 bits": lambda: GREY.astype(np.uint16) * 257,
     "tensor (H, W)": lambda: torch.from_numpy(GREY.copy()),
     "tensor (1, H, W)": lambda: torch.from_numpy(GREY.copy())[None],
@@ -142,6 +143,7 @@ GREYS: dict[str, Callable[[], Any]] = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
 @pytest.mark.parametrize("kind", GREYS)
 def test_a_grey_face_is_grey_however_it_is_handed_over(kind: str) -> None:
     assert np.array_equal(seen(GREYS[kind]()), np.dstack([GREY] * 3))
@@ -336,7 +338,8 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "batch of greys": (lambda: np.stack([GREY] * 7), "[..., None]"),
     "two channels": (lambda: FACE[..., :2], "channels"),
     "five channels": (lambda: np.zeros((20, 20, 5), np.uint8), "channels"),
-    "one axis": (lambda: FACE.reshape(-1), "axes"),
+    "one axis": (lambda: FACE.reshape(-1) / 255, "axes"),
+    "content of a file": (lambda: np.frombuffer(CONTENT, np.uint8), "tobytes"),
     "five axes": (lambda: FACE[None, None], "axes"),
     "flattened": (lambda: GREY.reshape(1, -1), "reshape"),
     "tensor without numbers": (lambda: torch.empty(3, 9, 9, device="meta"), "Tensor"),

@@ -101,11 +101,13 @@ def _check_kind(array: NDArray[Any]) -> None:
 
 def _channels_last(array: NDArray[Any], *, is_tensor: bool) -> NDArray[Any]:
     """The array as (H, W, C) or (N, H, W, C)."""
-    pixels = np.ma.getdata(array)
+    pixels = np.asarray(np.ma.getdata(array, subok=False))  # a matrix stays one whatever axis it is given
     shape = pixels.shape
     if pixels.ndim == 2:
         _refuse_flat(array)
         return pixels[..., None]
+    if pixels.ndim == 1 and pixels.dtype == np.uint8:
+        raise RefusedArrayError(f"{_what(array)}: one axis; if it is the content of a file, give array.tobytes()")
     if pixels.ndim not in (3, 4):
         raise RefusedArrayError(f"{_what(array)}: no picture has such axes; give (H, W, 3), or (N, H, W, 3) for many")
     is_last, is_first = shape[-1] in COUNTS, shape[-3] in COUNTS
