@@ -37,6 +37,8 @@ def user_path(given: str | os.PathLike[str], option: str = "path") -> Path:
     text = os.fspath(given)
     if why := why_no_path(text):
         raise ConfigError(f"{option} {shown(text)}: {why}")
+    if "\0" in text:
+        raise ConfigError(f"{option} {shown(text)}: no file can have this name; it has a null character")
     try:
         return Path(text).expanduser()
     except RuntimeError:
@@ -47,8 +49,6 @@ def why_no_path(text: str) -> str | None:
     """Why a text is no path on this machine, and what to do; None where it could be one."""
     if not text.strip():
         return "empty; name a file or folder (a variable that was not set?)"
-    if "\0" in text:
-        return "no file can have this name; it has a null character"
     if text[:5].lower() == "data:":
         return "a data URL, not a path; save what it holds as a file, or send it to the service of mien app"
     match = ADDRESS.match(text)
