@@ -7,7 +7,11 @@ import copy
 import functools
 import json
 import os
+import pickle
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -301,15 +305,123 @@ def test_status_tells_whether_a_face_was_found(colours: Recognizer) -> None:
     assert none.face is crop.face is None
 
 
-def test_array_that_is_no_rgb_photo_is_a_type_error(colours: Recognizer) -> None:
+def test_array_that_is_no_photo_is_a_type_error(colours: Recognizer) -> None:
     wrong: tuple[Any, ...] = (
-        np.zeros((8, 8), np.uint8),
-        np.zeros((8, 8, 3), np.float32),
-        np.zeros((2, 8, 8, 3), np.uint8),
+        np.zeros((0, 8, 3), np.uint8),
+        np.zeros((8, 8, 2), np.uint8),
+        np.full((8, 8, 3), np.nan),
+        np.zeros((8, 8, 3), complex),
     )
     for array in wrong:
-        with pytest.raises(TypeError, match="uint8 array"):
+        with pytest.raises(TypeError, match=re.escape(str(array.shape))):
             colours.predict(array)
+
+
+def test_a_list_of_any_photos_passes_the_check_of_types(colours: Recognizer) -> None:
+    """mypy reads this: a list of one kind is no list of all kinds, but an iterable of them."""
+    images: list[Image.Image] = [pattern(1)]
+    paths: list[Path] = [Path("none.png")]
+    answers: list[Prediction] = [*colours.predict(images), *colours.predict(paths), *colours.predict(iter(images))]
+    one: Prediction = colours.predict(np.asarray(pattern(1)))
+    assert [answer.label is None for answer in answers] == [False, True, False]
+    assert one.label is not None
+
+
+def test_colours_of_opencv_are_told(colours: Recognizer) -> None:
+    blue = np.zeros((64, 64, 3), np.uint8)
+    blue[..., 0] = 255
+    assert colours.predict(blue).label == "anger"
+    assert colours.predict(blue, channels="bgr").label == "sad"
+    several: Any = colours.predict(blue[None], channels="bgr")
+    assert [answer.label for answer in several] == ["sad"]
+
+
+THRESHOLDS = (Threshold(0.1, 0.9, 0.5), Threshold(0.3, 0.5, 0.9))
+
+
+def promising(path: Path) -> Path:
+    """A model file of which something was measured."""
+    contract = Contract(("anger", "fear", "sad"), (View("photo", 32),), "colour", thresholds=THRESHOLDS)
+    return colour_model(path, metadata=contract.to_json())
+
+
+WAYS_TO_COPY: dict[str, Callable[[Recognizer], Recognizer]] = {
+    "pickle": lambda recognizer: pickle.loads(pickle.dumps(recognizer)),
+    "deepcopy": copy.deepcopy,
+    "copy": copy.copy,
+}
+
+
+@pytest.mark.parametrize("way", WAYS_TO_COPY)
+@pytest.mark.parametrize("options", [{}, {"max_error": 0.3}, {"classes": ("sad", "angry")}])
+def test_a_recogniser_is_copied_with_its_options(way: str, options: dict[str, Any], tmp_path: Path) -> None:
+    recognizer = Recognizer(promising(tmp_path / "model.onnx"), **options)
+    recognizer.predict(pattern(1))
+    other = WAYS_TO_COPY[way](recognizer)
+    assert (other.labels, other.threshold, other.contract) == (
+        recognizer.labels,
+        recognizer.threshold,
+        recognizer.contract,
+    )
+    assert other.predict(pattern(1)) == recognizer.predict(pattern(1))
+
+
+def test_what_is_pickled_of_a_recogniser_is_where_its_file_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    promising(tmp_path / "model.onnx")
+    monkeypatch.chdir(tmp_path)
+    pickled = pickle.dumps(Recognizer("model.onnx"))
+    assert len(pickled) < 1000
+    monkeypatch.chdir("/")
+    assert pickle.loads(pickled).labels == ("anger", "fear", "sad")
+
+
+def test_the_recogniser_that_comes_with_mien_pickles_by_its_version() -> None:
+    pickled = pickle.dumps(Recognizer.default())
+    assert b"default@" in pickled
+    assert str(SRC).encode() not in pickled
+    assert pickle.loads(pickled).labels == Recognizer.default().labels
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+def test_a_pickled_recogniser_is_not_swapped_for_another(sealed: bool, tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    contract = Contract(LABELS, (View("photo", 32),), "colour").to_json()
+    older = json.dumps({k: v for k, v in json.loads(contract).items() if k != "checksum"} | {"format": 2})
+    colour_model(path, metadata=contract if sealed else older)
+    if not sealed:
+        onnx.save(onnx.load(path), str(path))  # the checksum is then not the last that stands in it
+        model = onnx.load(path)
+        del model.metadata_props[[entry.key for entry in model.metadata_props].index("mien-sha256")]
+        onnx.save(model, str(path))
+    pickled = pickle.dumps(Recognizer(path))
+    assert pickle.loads(pickled).labels == LABELS
+    colour_model(path, ("a", "b", "c"))
+    with pytest.raises(ModelError, match="opened"):
+        pickle.loads(pickled)
+    path.unlink()
+    with pytest.raises(ModelError, match="no such model"):
+        pickle.loads(pickled)
+
+
+def test_a_recogniser_answers_in_other_processes(tmp_path: Path) -> None:
+    recognizer = Recognizer(promising(tmp_path / "model.onnx"), classes=("sad", "anger"))
+    with get_context("spawn").Pool(1) as pool:
+        (found,) = pool.map(recognizer.predict, [Image.new("RGB", (64, 64), BLUE)])
+    assert found == recognizer.predict(Image.new("RGB", (64, 64), BLUE))
+
+
+@pytest.mark.parametrize("model", ["", " ", "https://example.org/model.onnx", "s3://bucket/run"])
+def test_what_names_no_model_is_called_what_it_is(model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    colour_model(tmp_path / "model.onnx")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelError, match=r"empty|address"):
+        Recognizer(model)
+
+
+def test_home_is_put_out_in_the_path_of_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    colour_model(tmp_path / "model.onnx")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert pickle.loads(pickle.dumps(Recognizer("~"))).labels == Recognizer("~/model.onnx").labels
 
 
 def test_files_of_a_zip_are_recognised_in_their_order_without_system_files(colours: Recognizer, tmp_path: Path) -> None:

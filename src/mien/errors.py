@@ -2,6 +2,7 @@
 
     MienError                 what the user can mend; the CLI prints one line and exits 2
     ├── SourceError           a path, zip or folder that cannot serve as a set of images
+    ├── PhotoError            what Python code handed over is no photo
     ├── CorrectionsError      a table of corrections that cannot be read, or that is of other data
     ├── LabelError            classes that cannot be used or matched
     ├── SplitError            too few photos to divide as asked
@@ -17,6 +18,8 @@ Anything else that is raised is a bug and keeps its traceback.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 __all__ = [
     "ConfigError",
     "CorrectionsError",
@@ -25,6 +28,7 @@ __all__ = [
     "MissingExtraError",
     "ModelError",
     "OutputError",
+    "PhotoError",
     "ResultsError",
     "SourceError",
     "SplitError",
@@ -40,6 +44,20 @@ class MienError(Exception):
 
 class SourceError(MienError):
     """A path, zip or folder cannot serve as a set of images."""
+
+
+class PhotoError(MienError, TypeError, ValueError):
+    """What Python code handed over is no photo; the message says which, what came and what to do.
+
+    It is a ``TypeError`` and a ``ValueError`` too, as which NumPy and Pillow refuse such things.
+
+    Attributes:
+        refused: place in what was handed over, from 0 → the reason.
+    """
+
+    def __init__(self, message: str, refused: Mapping[int, str] | None = None) -> None:
+        super().__init__(message)
+        self.refused = dict(refused or {})
 
 
 class CorrectionsError(MienError):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, overload
 
@@ -17,12 +17,23 @@ from PIL import Image
 
 from mien.data.measuring.faces import FaceDetector, Finding
 from mien.data.measuring.focus import face_focus, is_low_quality
-from mien.data.reading.pictures import Photo, Picture, in_memory
+from mien.data.reading.given import Channels, Photo, given
+from mien.data.reading.pictures import Picture
 from mien.data.reading.preprocess import Box, UnreadableImageError, render
 from mien.data.reading.read_ahead import read_ahead
 from mien.errors import ModelError
 from mien.labels import canonical
-from mien.models.artifact import DEFAULT, Contract, Threshold, laxest_within, least_promise, model_path, open_model
+from mien.models.artifact import (
+    DEFAULT,
+    Contract,
+    Threshold,
+    lasting_name,
+    laxest_within,
+    least_promise,
+    model_path,
+    open_model,
+)
+from mien.models.seal import checksum_of
 from mien.results.prediction import STATUSES, Prediction, Status
 
 __all__ = ["STATUSES", "Photo", "Prediction", "Recognizer", "Status", "softmax"]
@@ -51,8 +62,29 @@ class _Seen:
     reason: str | None = None
 
 
+@dataclass(frozen=True)
+class _Opened:
+    """How a recogniser was opened, by which it is opened again in another process.
+
+    Attributes:
+        model: its absolute path, or its name and version.
+        checksum: of the file, which must be the same then.
+        max_error: as it was asked for.
+        classes: likewise.
+    """
+
+    model: str
+    checksum: str
+    max_error: float | None
+    classes: tuple[str, ...] | None
+
+
 class Recognizer:
-    """A model ready to use."""
+    """A model ready to use.
+
+    It can be copied and sent to other processes: what is pickled is where its file is and how it was opened, never
+    weights, and the file is opened anew there. If it is gone or another by then, that is a ``ModelError``.
+    """
 
     def __init__(
         self, model: str | Path = DEFAULT, *, max_error: float | None = None, classes: Sequence[str] | None = None
@@ -69,7 +101,11 @@ class Recognizer:
         Raises:
             ModelError: if it is none, cannot promise so few errors, or does not know the classes.
         """
-        self._session, self.contract = open_model(model_path(model))
+        path = model_path(model)
+        self._session, self.contract = open_model(path)
+        self._opened = _Opened(
+            lasting_name(model, path), checksum_of(path), max_error, None if classes is None else tuple(classes)
+        )
         self._detector: FaceDetector | None = None
         self._places = _places(self.contract.labels, classes)
         if classes is not None and max_error is not None:
@@ -79,6 +115,16 @@ class Recognizer:
     contract: Contract
     threshold: Threshold | None
     """From which probability on an answer is not ``unsure``; None where every answer is given."""
+
+    def __getstate__(self) -> dict[str, object]:
+        return asdict(self._opened)
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        opened = _Opened(**state)  # type: ignore[arg-type]  # as it was written
+        path = model_path(opened.model)
+        if checksum_of(path) != opened.checksum:
+            raise ModelError(f"{path}: not the model any more that this recogniser was opened from; open it anew")
+        Recognizer.__init__(self, opened.model, max_error=opened.max_error, classes=opened.classes)
 
     @classmethod
     def default(cls) -> Recognizer:
@@ -110,14 +156,44 @@ class Recognizer:
         return softmax(self.logits(views) / self.contract.temperature)
 
     @overload
-    def predict(self, photos: Photo) -> Prediction: ...
+    def predict(  # type: ignore[overload-overlap]  # a path is an iterable of texts too, and fits here first
+        self, photos: Photo, *, channels: Channels = "rgb"
+    ) -> Prediction: ...
     @overload
-    def predict(self, photos: list[Photo] | tuple[Photo, ...]) -> list[Prediction]: ...
-    def predict(self, photos: Photo | list[Photo] | tuple[Photo, ...]) -> Prediction | list[Prediction]:
-        """Recognise one photo, or several; one in, one out; many in, a list out."""
-        if isinstance(photos, list | tuple):
-            return list(self.predict_pictures(in_memory(photos)))
-        return next(self.predict_pictures(in_memory([photos])))
+    def predict(self, photos: Iterable[Photo], *, channels: Channels = "rgb") -> list[Prediction]: ...
+    def predict(self, photos: Photo | Iterable[Photo], *, channels: Channels = "rgb") -> Prediction | list[Prediction]:
+        """Recognise the expression shown in one photo, or in several.
+
+        Args:
+            photos: one photo, for which one answer comes back, or several, for which a list does, in their order.
+                A photo is one of
+
+                - a path, as ``str`` or ``Path``; ``~`` is your home folder;
+                - the bytes of an image file (``bytes``, ``bytearray``, ``memoryview``), or a file opened with ``"rb"``,
+                  which is read from its start;
+                - a Pillow image of any mode;
+                - an array of grey (H, W) or (H, W, 1), colours (H, W, 3), or colours and alpha (H, W, 4), of uint8 from
+                  0 to 255, bool, floats from 0 to 1 or up to 255, or integers of 10, 12, 14 or 16 bits; where the
+                  numbers do not tell which of them is white, the array is refused;
+                - a tensor of PyTorch, likewise or with channels first, (1, H, W), (3, H, W) or (4, H, W).
+
+                Several are a list, a tuple, a generator or any other iterable, an array of paths, or an array (N, H, W,
+                C), of tensors also (N, C, H, W). For checkers of types the latter is one photo; give them
+                ``list(batch)``. All are held in memory, so give paths where they are many.
+            channels: the order of colours in arrays and tensors: ``"bgr"`` for those of OpenCV. Pillow images and files
+                know theirs.
+
+        Returns:
+            An answer for each photo. A file that cannot be read, or is no image, has the status ``unreadable`` and a
+            reason.
+
+        Raises:
+            PhotoError: if anything is no photo, or has no pixels: one error that names each by its place, as in
+                ``photos[2]``, what came and what to do. Nothing is answered then.
+        """
+        taken = given(photos, channels)
+        answers = list(self.predict_pictures(taken.pictures))
+        return answers[0] if taken.is_one else answers
 
     def predict_pictures(self, pictures: Iterable[Picture], *, every_face: bool = False) -> Iterator[Prediction]:
         """Recognise pictures in their order, reading ahead and answering in batches.

@@ -75,6 +75,7 @@ from mien.settings.toml import read_toml, write_toml
 from mien.settings.unread import refuse_unread
 from mien.system.files import regular
 from mien.system.leftovers import is_free, made_by, remove_partials, take_back, undone_if_stopped
+from mien.system.paths import user_path
 from mien.training.history import read_history
 from mien.training.prior import refuse_seen
 from mien.training.recipes import resolve_run, views_of, work_of
@@ -146,13 +147,13 @@ def open_study(
     refuse_unread(config.training.recipes, config.training, config.budget, config.computing, config.promise)
     parse_shares(config.division.split)
     decided, elsewhere, class_map = config.decisions.corrections, config.elsewhere.target, config.classes.class_map
-    corrections = read_corrections(Path(decided)) if decided else None
-    if config.earlier.keep_splits:
+    corrections = read_corrections(decided) if decided is not None else None
+    if config.earlier.keep_splits is not None:
         _earlier(config.earlier.keep_splits)
     data = open_collection(config.data, config.columns)
-    target = open_target(elsewhere, config.columns, data.names) if elsewhere else None
+    target = open_target(elsewhere, config.columns, data.names) if elsewhere is not None else None
     runs = tuple(resolve_run(name, config, data.labels) for name in dict.fromkeys(config.training.recipes))
-    choices = read_class_map(Path(class_map)) if class_map else NOTHING_CHOSEN
+    choices = read_class_map(class_map) if class_map is not None else NOTHING_CHOSEN
     label_map = None
     if target:
         check_named(choices, target.labels)
@@ -180,7 +181,7 @@ def _divide(prepared: Prepared, data: Collection, config: StudySettings, folder:
     """Place the photos of the data in splits, and all others in the split ``target``; once."""
     if prepared.manifest["split"].null_count() < len(prepared.manifest):
         return prepared
-    earlier = _earlier(config.earlier.keep_splits) if config.earlier.keep_splits else None
+    earlier = _earlier(config.earlier.keep_splits) if config.earlier.keep_splits is not None else None
     divided = assign_splits(
         prepared.of(data),
         parse_shares(config.division.split),
@@ -198,7 +199,7 @@ def _divide(prepared: Prepared, data: Collection, config: StudySettings, folder:
 
 def _earlier(study: str) -> pl.DataFrame:
     """The manifest of an earlier study, whose splits are kept."""
-    path = Path(study)
+    path = user_path(study, "--keep-splits")
     return read_manifest(path / "manifest.parquet" if path.is_dir() else path)
 
 

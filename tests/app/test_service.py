@@ -21,7 +21,8 @@ from mien.app.limits import Limits
 from mien.app.notice import NOTICE
 from mien.app.serve import check_address
 from mien.app.service import make_service
-from mien.data.reading.pictures import Picture, in_memory
+from mien.data.reading.given import in_memory
+from mien.data.reading.pictures import Picture
 from mien.errors import ConfigError
 from mien.recognizer import Recognizer
 from mien.telling.terminal.predictions import prediction_text
@@ -114,6 +115,36 @@ def test_each_refusal_has_its_code_and_one_line(client: TestClient, sent: dict[s
     assert answer.status_code == code, answer.text
     assert "\n" not in answer.json()["detail"]
     assert "Traceback" not in answer.text
+
+
+def test_json_takes_base64_as_programs_write_it(client: TestClient) -> None:
+    plain = base64.b64encode(flat(GREEN)).decode()
+    wrapped, safe = base64.encodebytes(flat(GREEN)).decode(), base64.urlsafe_b64encode(flat(GREEN)).decode()
+    for same in (wrapped, safe, safe.rstrip("="), f"data:image/png;base64,{plain}"):
+        answers = client.post("/v1/predict", json={"images": [plain, same]}).json()
+        assert answers[0] == answers[1]
+        assert answers[1]["label"] == "fear"
+
+
+@pytest.mark.parametrize("wrong", ["§", "", None, 5, {"a": 1}, "https://example.org/a.png", "data:image/png", "\ud800"])
+def test_a_refusal_names_the_pictures_that_are_wrong(client: TestClient, wrong: object) -> None:
+    good = base64.b64encode(flat(GREEN)).decode()
+    answer = client.post(
+        "/v1/predict",
+        content=json.dumps({"images": [good, wrong, good, wrong]}),
+        headers={"content-type": "application/json"},
+    )
+    assert answer.status_code == 422
+    said = answer.json()["detail"]
+    assert ("picture 2 (images[1])" in said, "picture 4 (images[3])" in said) == (True, True)
+    assert ("images[0]" in said, "images[2]" in said, "\n" in said) == (False, False, False)
+
+
+def test_a_refusal_names_the_field_of_a_form_that_is_no_file(client: TestClient) -> None:
+    sent = [*files(flat(GREEN)), ("images", (None, b"text", None))]
+    answer = client.post("/v1/predict", files=sent)
+    assert answer.status_code == 422
+    assert "images[1]" in answer.json()["detail"]
 
 
 def test_token_is_asked_for_everywhere_but_in_health(recognizer: Recognizer, batcher: Batcher) -> None:

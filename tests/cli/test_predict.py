@@ -16,7 +16,8 @@ import pytest
 from PIL import Image, ImageFilter
 
 from mien import Recognizer
-from mien.data.reading.pictures import in_memory, open_pictures
+from mien.data.reading.given import in_memory
+from mien.data.reading.pictures import open_pictures
 from mien.data.reading.preprocess import View
 from mien.demo import draw_face
 from mien.errors import ConfigError, ModelError, SourceError

@@ -114,7 +114,7 @@ def _last_blocks(run: RunConfig, folder: Path) -> LastBlocks | None:
 def _opened(config: AdaptSettings, recognizer: Recognizer) -> tuple[Collection, LabelMap]:
     """The target, with its classes matched."""
     class_map = config.classes.class_map
-    choices = read_class_map(Path(class_map)) if class_map else NOTHING_CHOSEN
+    choices = read_class_map(class_map) if class_map is not None else NOTHING_CHOSEN
     collection = open_collection([config.target], config.columns, is_known=True)
     check_named(choices, collection.labels)
     return collection, match_labels(recognizer.labels, collection.labels, choices)

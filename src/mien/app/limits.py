@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import io
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,12 +15,17 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartParser
 from starlette.requests import ClientDisconnect
 
+from mien.app.encoded import NotEncodedError, decoded
 from mien.data.reading.pictures import Picture
 from mien.data.reading.preprocess import FORMATS, decode
 
 __all__ = ["Limits", "loader", "read_body", "read_pictures"]
 
 FIELD = "images"
+KINDS = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
+"""What JSON calls what is no text."""
+MOST_NAMED = 32
+"""Pictures that a refusal names; as many as a call may have."""
 FORM, JSON = "multipart/form-data", "application/json"
 
 
@@ -77,7 +80,8 @@ async def read_body(request: Request, limits: Limits) -> bytes:
 
 
 async def read_pictures(request: Request, body: bytes, limits: Limits) -> list[Picture]:
-    """The pictures of a call: multipart files in the field ``images``, or JSON ``{"images": ["base64", …]}``.
+    """The pictures of a call: multipart files in the field ``images``, or JSON ``{"images": ["base64", …]}``, each as
+    ``decoded`` takes it.
 
     Raises:
         HTTPException: 400, 413, 415 or 422, with what is wrong.
@@ -87,8 +91,8 @@ async def read_pictures(request: Request, body: bytes, limits: Limits) -> list[P
         raise HTTPException(422, f"no pictures came: the field is called {FIELD}")
     if len(files) > limits.images:
         raise HTTPException(413, f"{len(files)} pictures: at most {limits.images} a call")
-    for number, (_, content) in enumerate(files, start=1):
-        _check_pixels(number, content, limits)
+    for place, (_, content) in enumerate(files):
+        _check_pixels(_named(place), content, limits)
     return [Picture(name, loader(content)) for name, content in files]
 
 
@@ -102,12 +106,34 @@ def _of_json(body: bytes) -> list[tuple[str, bytes]]:
     except (ValueError, RecursionError):
         raise HTTPException(400, "the body is not JSON") from None
     images = sent.get(FIELD) if isinstance(sent, dict) else None
-    if not isinstance(images, list) or not all(isinstance(image, str) for image in images):
+    if not isinstance(images, list):
         raise HTTPException(422, f'the JSON must be {{"{FIELD}": ["base64", …]}}')
-    try:
-        return [("", base64.b64decode(image, validate=True)) for image in images]
-    except (binascii.Error, ValueError):
-        raise HTTPException(422, "a picture is not base64") from None
+    contents, wrong = list[tuple[str, bytes]](), list[str]()
+    for i, image in enumerate(images):
+        try:
+            contents.append(("", _of_text(image)))
+        except NotEncodedError as error:
+            wrong.append(f"{_named(i)}: {error}")
+    if wrong:
+        raise HTTPException(422, _some(wrong))
+    return contents
+
+
+def _of_text(image: object) -> bytes:
+    if isinstance(image, str):
+        return decoded(image)
+    kind = KINDS.get(type(image), "null")
+    raise NotEncodedError(f"{kind}, not a text; send the bytes of an image file as base64")
+
+
+def _named(place: int) -> str:
+    """A picture of a call for a message: counted from 1 for people, and as programs count."""
+    return f"picture {place + 1} ({FIELD}[{place}])"
+
+
+def _some(wrong: Sequence[str]) -> str:
+    more = [f"and {len(wrong) - MOST_NAMED} more"] if len(wrong) > MOST_NAMED else []
+    return "; ".join([*wrong[:MOST_NAMED], *more])
 
 
 async def _of_form(request: Request, body: bytes, limits: Limits) -> list[tuple[str, bytes]]:
@@ -124,8 +150,8 @@ async def _of_form(request: Request, body: bytes, limits: Limits) -> list[tuple[
         raise HTTPException(400, f"the form cannot be read ({getattr(error, 'message', 'malformed')})") from None
     try:
         sent: list[Any] = form.getlist(FIELD)
-        if not all(isinstance(file, UploadFile) for file in sent):
-            raise HTTPException(422, f"{FIELD} must be files")
+        if wrong := [_named(i) for i, file in enumerate(sent) if not isinstance(file, UploadFile)]:
+            raise HTTPException(422, f"{FIELD} must be files; these are texts: {', '.join(wrong[:MOST_NAMED])}")
         return [(file.filename or "", await file.read()) for file in sent]
     finally:
         await form.close()
@@ -137,17 +163,17 @@ class _MemoryParser(MultiPartParser):
     spool_max_size = 2**31
 
 
-def _check_pixels(number: int, content: bytes, limits: Limits) -> None:
+def _check_pixels(name: str, content: bytes, limits: Limits) -> None:
     """Refuse a picture by its header, before anything is decoded; what has none is judged by the recogniser."""
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             width, height = image.size
     except Image.DecompressionBombError:
-        raise HTTPException(413, f"picture {number}: at most {limits.pixels} pixels are taken") from None
+        raise HTTPException(413, f"{name}: at most {limits.pixels} pixels are taken") from None
     except Exception:  # a damaged file can raise nearly anything; the answer will say what is wrong with it
         return
     if width * height > limits.pixels:
-        raise HTTPException(413, f"picture {number}: {width}×{height} pixels; at most {limits.pixels} are taken")
+        raise HTTPException(413, f"{name}: {width}×{height} pixels; at most {limits.pixels} are taken")
 
 
 def loader(content: bytes) -> Callable[[], Image.Image]:

@@ -13,9 +13,10 @@ from pathlib import Path
 from PIL import Image
 
 from mien.data.reading.preprocess import UnreadableImageError, decode
-from mien.errors import OutputError
+from mien.errors import ConfigError, OutputError
 from mien.metrics import Interval, wilson
 from mien.system.files import read_file
+from mien.system.paths import user_path
 
 __all__ = ["MOST_BYTES", "OwnPhotos", "OwnScore", "own_photo", "own_score"]
 
@@ -78,9 +79,9 @@ class OwnPhotos:
         if "\0" in folder or not _can_be_named(folder):
             raise OutputError(f"{folder!r}: no folder can have this name")
         try:
-            self.folder = Path(folder.strip()).expanduser()
-        except RuntimeError as error:  # no such user
-            raise OutputError(f"{folder.strip()}: no folder can have this name") from error
+            self.folder = user_path(folder.strip(), "folder")
+        except ConfigError as error:
+            raise OutputError(f"{error}; no folder can have this name") from error
 
     def save(self, image: Image.Image, label: str) -> Path:
         """Write a photo into the folder of its class.

@@ -53,7 +53,17 @@ BODY = {
                 "type": "object",
                 "required": ["images"],
                 "properties": {
-                    "images": {"type": "array", "minItems": 1, "items": {"type": "string", "format": "byte"}}
+                    "images": {
+                        "type": "array",
+                        "minItems": 1,
+                        "items": {
+                            "type": "string",
+                            "format": "byte",
+                            "minLength": 2,
+                            "description": "An image file as base64 of either alphabet, in one line or many, "
+                            "or as a data URL",
+                        },
+                    }
                 },
             }
         },

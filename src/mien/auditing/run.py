@@ -30,7 +30,7 @@ def run_audit(settings: AuditSettings, out: Path | None, progress: Progress) -> 
     if out is not None:
         check_out(out)
     decided, checks, find_faces = settings.decisions.corrections, settings.checks, settings.face_search.find_faces
-    corrections = read_corrections(Path(decided)) if decided else None
+    corrections = read_corrections(decided) if decided is not None else None
     collection = open_collection(settings.data, settings.columns)
     n_files = sum(len(source.files) for source in collection.sources)
     unjudged = judges_labels(checks.leak_premium or checks.check_labels, n_files)

@@ -8,6 +8,7 @@ import warnings
 
 from cyclopts import App, Group, Parameter
 
+from mien.cli.blanks import refuse_blanks
 from mien.cli.examples import epilogue
 from mien.cli.exits import plain_ending
 from mien.cli.renamed import with_new_names
@@ -87,4 +88,5 @@ def main() -> None:
         if not {"--help", "-h", "--version"} & set(sys.argv):  # which need not wait for it
             keep_ctrl_c_from_polars()
             remove_dead()
+        refuse_blanks(sys.argv[1:])
         app(with_new_names(sys.argv[1:]), exit_on_error=False, print_error=False)

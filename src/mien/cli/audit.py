@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -13,6 +12,7 @@ from mien.settings.audit import AuditSettings, FaceSearch, LabelChecks
 from mien.settings.columns import Columns
 from mien.settings.division import Decisions, Randomness
 from mien.settings.groups import OUTPUT
+from mien.system.paths import user_path
 
 __all__ = ["audit"]
 
@@ -54,4 +54,8 @@ def audit(
         columns=columns,
         randomness=randomness,
     )
-    finish(run_audit(settings, Path(out) if out else None, TerminalProgress()), audit_summary, json=json)
+    finish(
+        run_audit(settings, user_path(out, "--out") if out is not None else None, TerminalProgress()),
+        audit_summary,
+        json=json,
+    )

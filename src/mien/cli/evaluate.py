@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -15,6 +14,7 @@ from mien.settings.division import Decisions
 from mien.settings.evaluate import EvaluateSettings
 from mien.settings.groups import OUTPUT
 from mien.settings.target import ClassMap
+from mien.system.paths import user_path
 
 __all__ = ["evaluate"]
 
@@ -47,7 +47,9 @@ def evaluate(
     from mien.evaluation.evaluate import write_mapping
     from mien.telling.terminal.target import mapping_summary
 
-    finish(write_mapping(model, data, Path(write_class_map), columns), mapping_summary, json=json)
+    finish(
+        write_mapping(model, data, user_path(write_class_map, "--write-class-map"), columns), mapping_summary, json=json
+    )
 
 
 def _score(settings: EvaluateSettings, *, json: bool) -> None:
@@ -61,8 +63,8 @@ def _score(settings: EvaluateSettings, *, json: bool) -> None:
     corrections, class_map = settings.decisions.corrections, settings.classes.class_map
     options = Evaluation(
         settings.columns,
-        read_corrections(Path(corrections)) if corrections else None,
-        read_class_map(Path(class_map)) if class_map else NOTHING_CHOSEN,
+        read_corrections(corrections) if corrections is not None else None,
+        read_class_map(class_map) if class_map is not None else NOTHING_CHOSEN,
     )
     results = evaluate(settings.model, settings.data, None, options=options, progress=TerminalProgress())
     finish(results, evaluation_summary, json=json)

@@ -11,6 +11,7 @@ from mien.cli.exits import finish
 from mien.cli.options import Json
 from mien.settings.export import Storage
 from mien.settings.groups import OUTPUT
+from mien.system.paths import user_path
 
 __all__ = ["export"]
 
@@ -34,5 +35,5 @@ def export(
 
     precision = storage.stored_precision
     name = Path(model).resolve().name.removesuffix(".onnx")
-    path = Path(out).expanduser() if out else Path(f"{name}-{precision}.onnx")
+    path = user_path(out, "--out") if out is not None else Path(f"{name}-{precision}.onnx")
     finish(export_model(model, path, precision), export_summary, json=json)

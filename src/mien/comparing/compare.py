@@ -118,7 +118,7 @@ def _checked(config: CompareSettings) -> _Comparison:
     primary = primary_contrast(config.comparison.contrast, len(arms))
     parse_shares(config.division.split)
     decided = config.decisions.corrections
-    corrections = read_corrections(Path(decided)) if decided else None
+    corrections = read_corrections(decided) if decided is not None else None
     data = open_collection(config.data, config.columns)
     asked = _Comparison(config, data, corrections, arms, budgets(config.budget), primary)
     resolved: dict[RunConfig, str] = {}

@@ -21,6 +21,7 @@ from mien.data.sources.files import existing_path
 from mien.errors import ModelError
 from mien.models.seal import MAX_MODEL_BYTES, SEAL_KEY, is_intact, is_sealed, metadata_of, write_sealed
 from mien.system.files import MAX_FILE_BYTES, read_checked, read_file, read_text, why
+from mien.system.paths import shown, why_no_path
 
 __all__ = [
     "DEFAULT",
@@ -31,6 +32,7 @@ __all__ = [
     "Contract",
     "Origin",
     "Threshold",
+    "lasting_name",
     "laxest_within",
     "least_promise",
     "model_path",
@@ -182,6 +184,12 @@ def shipped(name: str) -> Path:
     return Path(__file__).with_name("weights") / name
 
 
+def lasting_name(model: str | Path, path: Path) -> str:
+    """What names the same model from any folder and, of those that come with mien, in any place: path or name."""
+    name = NEWEST.get(str(model), str(model))
+    return name if name in SHIPPED else str(path.absolute())
+
+
 def model_path(model: str | Path) -> Path:
     """The model file of a run folder, a study folder, a path to the file itself, or the one that comes with mien.
 
@@ -193,6 +201,8 @@ def model_path(model: str | Path) -> Path:
         return shipped(SHIPPED[name][0])
     path = existing_path(model)
     if path is None:
+        if why := why_no_path(str(model)):
+            raise ModelError(f"model {shown(str(model))}: {why}")
         named = ", ".join([*NEWEST, *SHIPPED])
         raise ModelError(f"{model}: no such model; give a run folder, a model.onnx, or one of {named}")
     if not path.is_dir():

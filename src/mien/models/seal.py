@@ -9,15 +9,17 @@ that changes the file and writes it again makes the entry untrue, or moves it.
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mien.system.files import read_file, written_whole
+from mien.system.files import open_regular, read_file, written_whole
 
 __all__ = [
     "MAX_MODEL_BYTES",
     "SEAL_KEY",
+    "checksum_of",
     "is_intact",
     "is_intact_file",
     "is_sealed",
@@ -62,6 +64,21 @@ def is_intact(content: bytes) -> bool:
         return False
     found = hashlib.sha256(memoryview(content)[: -len(START) - DIGITS]).hexdigest()
     return content[-DIGITS:] == found.encode()
+
+
+def checksum_of(path: Path) -> str:
+    """The sha256 of a model file up to its seal, as that says; of the whole file where it has none.
+
+    Raises:
+        OSError: if it cannot be read.
+    """
+    with open_regular(path) as file:
+        file.seek(0, io.SEEK_END)
+        file.seek(max(0, file.tell() - len(START) - DIGITS))
+        end = file.read()
+    if is_sealed(end):
+        return end[-DIGITS:].decode("ascii", "replace")
+    return hashlib.sha256(read_file(path, MAX_MODEL_BYTES)).hexdigest()
 
 
 def metadata_of(content: bytes) -> dict[str, str]:

@@ -14,6 +14,7 @@ from mien.results.document import SCHEMA_VERSION
 from mien.results.outline import OutlineResults
 from mien.results.study import StudyResults, TrainResults
 from mien.system.files import read_file, why
+from mien.system.paths import user_path
 
 __all__ = ["DOCUMENTS", "AnyResults", "open_results"]
 
@@ -62,10 +63,12 @@ def open_results(path: str | Path) -> AnyResults:
         ResultsError: if there are none, or if they are damaged or of another version of mien.
     """
     try:
-        file = Path(path).expanduser()
+        file = user_path(path, "results")
         file = file / "results.json" if file.is_dir() else file
         content = read_file(file)
-    except (RuntimeError, ValueError) as error:  # no such user, or a name that no file can have
+    except ConfigError as error:
+        raise ResultsError(str(error)) from error
+    except ValueError as error:
         raise ResultsError(f"{path}: no file can have this name") from error
     except OSError as error:
         raise ResultsError(f"{file}: cannot be read ({why(error)}); give a folder that mien has finished") from error

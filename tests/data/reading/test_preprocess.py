@@ -183,7 +183,7 @@ def test_float_picture_with_holes_keeps_the_rest() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         pixels = np.asarray(decode(encoded(Image.fromarray(ramp), "TIFF")).image)[..., 0]
-    assert pixels[5].tolist() == [int(v * 255) for v in ramp[5].astype(np.float64)]
+    assert pixels[5].tolist() == [round(v * 255) for v in ramp[5].astype(np.float64)]
     assert (pixels[0, 0], pixels[1, 0]) == (0, 255)
 
 

@@ -1,4 +1,4 @@
-"""What can be recognised, one picture at a time: images, folders, patterns, archives, tables, videos, a list."""
+"""What users name, one picture at a time: images, folders, patterns, archives, tables, videos, a list."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from mien.data.reading.preprocess import UnreadableImageError, decode, upright_rgb
 from mien.data.sources import Source, SourceFile, open_images
-from mien.data.sources.files import existing_path
+from mien.data.sources.files import check_is_here, existing_path
 from mien.errors import SourceError
 from mien.system.files import irregular, open_regular, read_file
+from mien.system.paths import why_no_file
 
-__all__ = ["FRAMES_PER_SECOND", "Photo", "Picture", "in_memory", "open_pictures"]
+__all__ = ["FRAMES_PER_SECOND", "Picture", "open_pictures"]
 
 FRAMES_PER_SECOND = 5.0
 """Frames of a video that are looked at, a second, where nothing else is asked for."""
@@ -32,9 +31,6 @@ FILES_THEMSELVES = {
 """What FFmpeg may take them for. Some of its other formats are lists of further files to open, which can be pipes."""
 MAX_LINE = 2**15
 """Characters of a path in a list."""
-
-Photo = str | Path | Image.Image | NDArray[np.uint8]
-"""A path, a Pillow image, or a uint8 array (H, W, 3) RGB."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +61,7 @@ def open_pictures(spec: str, *, frames_per_second: float = FRAMES_PER_SECOND) ->
     """
     if spec == "-":
         return _listed(sys.stdin)
+    check_is_here(spec)
     if _is_video(spec):
         return _frames(spec, frames_per_second)
     if glob.has_magic(spec) and existing_path(spec) is None:
@@ -77,23 +74,6 @@ def open_pictures(spec: str, *, frames_per_second: float = FRAMES_PER_SECOND) ->
     source = open_images(spec)
     files = (file for file in source.files if file.ignored is None)
     return (Picture(_as_given(spec, file.path), _reader(source, file)) for file in files)
-
-
-def in_memory(photos: Iterable[Photo]) -> Iterator[Picture]:
-    """Pictures of paths, Pillow images and arrays.
-
-    Raises:
-        TypeError: for an array that is no RGB photo.
-    """
-    for photo in photos:
-        if isinstance(photo, str | Path):
-            yield Picture(str(photo), _file_reader(Path(photo)))
-            continue
-        if isinstance(photo, np.ndarray):
-            if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
-                raise TypeError(f"expected a uint8 array (H, W, 3), got {photo.dtype} {photo.shape}")
-            photo = Image.fromarray(photo)
-        yield Picture("", _copy_maker(photo))
 
 
 def _as_given(spec: str, path: str) -> str:
@@ -139,8 +119,10 @@ def _listed(lines: TextIO) -> Iterator[Picture]:
     while line := lines.readline(MAX_LINE + 1):
         if len(line) > MAX_LINE:
             raise SourceError(f"standard input: a line of more than {MAX_LINE:,} characters; give one path a line")
-        if path := line.rstrip("\r\n"):
-            yield Picture(path, _file_reader(existing_path(path) or Path(path)))
+        path = line.rstrip("\r\n")
+        if path.strip():
+            where, why = existing_path(path), why_no_file(path)
+            yield Picture(path, _refuse(why) if why and where is None else _file_reader(where or Path(path)))
 
 
 def _frames(path: str, frames_per_second: float) -> Iterator[Picture]:

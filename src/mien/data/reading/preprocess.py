@@ -21,9 +21,21 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mien.data.reading.compression import jpeg_quality
+from mien.data.reading.levels import UnknownRangeError, depth_note, eight_bits, white_of
 from mien.data.reading.signatures import is_heic, why_no_image
+from mien.data.reading.tiff import is_negative, why_unread_tiff
 
-__all__ = ["Box", "UnreadableImageError", "View", "decode", "is_face_crop", "render", "square_around", "upright_rgb"]
+__all__ = [
+    "Box",
+    "UnreadableImageError",
+    "View",
+    "decode",
+    "is_face_crop",
+    "load_pixels",
+    "render",
+    "square_around",
+    "upright_rgb",
+]
 
 MAX_PIXELS = 89_478_485
 """Largest picture that is decoded, in pixels: Pillow's own limit against decompression bombs."""
@@ -35,6 +47,9 @@ bytes (MPEG), or take chance bytes for a picture (TGA)."""
 
 BAND_PIXELS = 2**22
 """Pixels that are converted at a time, so that a large picture needs no large copies."""
+
+DARKEST_DEEP = 64
+"""Of 255: what the brightest of colours of 16 bits must reach. Those of a sensor of 14 bits or fewer stay below."""
 
 MAX_CROP_SIDE = 112
 MAX_CROP_ASPECT = 1.25
@@ -122,13 +137,14 @@ def decode(content: bytes, least_side: int | None = None) -> Decoded:
                 scale = min(1.0, least_side / max(width, height))
                 image.draft(None, (math.ceil(width * scale), math.ceil(height * scale)))
             before = image.size
-            upright = upright_rgb(image)
+            upright, depth = _upright(image, is_ours=True)
+            note = "; ".join(said for said in (note, depth) if said) or None
             size = (width, height) if upright.size == before else (height, width)
             return Decoded(upright, size, file_format, mode, note, quality)
     except UnreadableImageError:
         raise
     except UnidentifiedImageError:
-        raise UnreadableImageError(why_no_image(content)) from None
+        raise UnreadableImageError(why_unread_tiff(content) or why_no_image(content)) from None
     except Exception as error:  # a damaged file can raise nearly anything inside a decoder
         raise UnreadableImageError(_damage(error, file_format) or why_no_image(content)) from error
 
@@ -158,45 +174,102 @@ def _damage(error: Exception, file_format: str) -> str | None:
 
 
 def upright_rgb(image: Image.Image) -> Image.Image:
-    """The picture upright and in RGB, perhaps the same object.
+    """A copy of the picture, upright and in RGB.
 
-    EXIF orientation is applied, transparency laid on white, greys of more than 8 bits are scaled to 8.
+    EXIF orientation is applied, transparency laid on white, greys of more than 8 bits and floats are scaled to 8.
+
+    Raises:
+        UnreadableImageError: if it has no pixels, none that can be seen, or numbers of which nobody can tell how bright
+            they are.
     """
-    image.load()
+    return _upright(image, is_ours=False)[0]
+
+
+def _upright(image: Image.Image, *, is_ours: bool) -> tuple[Image.Image, str | None]:
+    """The picture upright and in RGB, and what was done that a user should know.
+
+    Args:
+        is_ours: whether the picture itself may be changed, and given back.
+    """
+    load_pixels(image)
+    note, is_inverted = None, is_negative(image)
+    image = image if is_ours else image.copy()
     with contextlib.suppress(Exception):  # a corrupt EXIF block says nothing about the pixels
         ImageOps.exif_transpose(image, in_place=True)
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        image = _eight_bits(image)
+        image, note = _eight_bits(image, is_inverted=is_inverted)
+    if image.mode == "LAB":
+        raise UnreadableImageError("colours in L*a*b*, which are not read; save it in RGB")
+    if image.mode == "La":
+        image = image.convert("LA")
     if image.mode in ("RGBA", "LA", "PA", "RGBa") or "transparency" in image.info:
-        return _on_white(image)
-    return image if image.mode == "RGB" else image.convert("RGB")  # a copy of a large photo costs as much as a decode
+        return _on_white(image), note
+    # A copy of a large photo costs as much as a decode.
+    return (image if image.mode == "RGB" else image.convert("RGB")), note
+
+
+def load_pixels(image: Image.Image) -> None:
+    """Decode a picture that was only opened.
+
+    Raises:
+        UnreadableImageError: if it has no pixels, or colours of 16 bits of which only the lower bits are used.
+    """
+    if not image.width or not image.height:
+        raise UnreadableImageError("it has no pixels")
+    stored = _deep_colours(image)  # which is not known any more once it is decoded
+    image.load()
+    if stored is not None:
+        _refuse_unused_depth(image, has_greys="LA" in stored)
+
+
+def _deep_colours(image: Image.Image) -> str | None:
+    """How a file that was opened and not yet read stores colours of 16 bits, of which Pillow keeps the upper 8."""
+    if image.mode not in ("RGB", "RGBA", "RGBX", "LA"):
+        return None
+    return next((str(tile[3]) for tile in getattr(image, "tile", ()) if "16" in str(tile[3])), None)
+
+
+def _refuse_unused_depth(image: Image.Image, *, has_greys: bool) -> None:
+    """Refuse colours that leave the upper bits unused, as those of a camera of 12 bits do: they would be black."""
+    highest = [float(high) for _, high in image.getextrema()]  # type: ignore[misc]  # of a picture of several bands
+    brightest = max(highest[: 1 if image.mode == "LA" else 3])
+    is_black_shape = has_greys and not brightest and any(highest)
+    if brightest < DARKEST_DEEP and not is_black_shape:
+        raise UnreadableImageError(
+            "colours of 16 bits of which only the lower are used, so how bright it is is not known; save it with 8 bits"
+        )
 
 
 def _on_white(image: Image.Image) -> Image.Image:
     """A picture with transparency, in RGB on white."""
-    flat = Image.new("RGB", image.size)
+    flat, is_visible = Image.new("RGB", image.size), False
     for top, bottom in _bands(image):
         band = image.crop((0, top, image.width, bottom)).convert("RGBA")
+        is_visible = is_visible or band.getchannel("A").getbbox() is not None
         white = Image.new("RGBA", band.size, "white")
         flat.paste(Image.alpha_composite(white, band).convert("RGB"), (0, top))
+    if not is_visible:
+        raise UnreadableImageError("wholly transparent: nothing of it can be seen")
     return flat
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Greys of 16 or 32 bits, or floats, as 8 bits; the range is told by the mode or by the largest value."""
+def _eight_bits(image: Image.Image, *, is_inverted: bool) -> tuple[Image.Image, str | None]:
+    """Greys of 16 or 32 bits, or floats, as 8 bits, and what was done that a user should know."""
     values = np.asarray(image)
-    largest = float(values.max(initial=0, where=np.isfinite(values)))
-    if image.mode.startswith("I;16") or (image.mode == "I" and largest <= 65535):
-        top = 65535.0 if largest > 255 else 255.0
-    elif image.mode == "F" and largest <= 1:
-        top = 1.0
-    else:
-        top = next(t for t in (255.0, 65535.0, 2.0**31 - 1, max(largest, 1)) if largest <= t)
+    are_floats, is_known = image.mode == "F", np.isfinite(values)
+    smallest = float(values.min(initial=0, where=is_known))
+    largest = float(values.max(initial=0, where=is_known))
+    try:
+        white = white_of(smallest, largest, are_floats=are_floats)
+    except UnknownRangeError as error:
+        raise UnreadableImageError(f"{'float' if are_floats else '16- or 32-bit'} greys: {error}") from error
     grey = np.empty(values.shape, np.uint8)
     for first, end in _bands(image):
-        shares = np.nan_to_num(values[first:end].astype(np.float64) / top)
-        grey[first:end] = (np.clip(shares, 0, 1) * 255).astype(np.uint8)
-    return Image.fromarray(grey)
+        grey[first:end] = eight_bits(values[first:end], white)
+    if is_inverted:
+        grey = 255 - grey
+    note = None if are_floats else depth_note(white, 16 if white <= 65535 else 32)
+    return Image.fromarray(grey), note
 
 
 def _bands(image: Image.Image) -> list[tuple[int, int]]:

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from mien.data.sources import remote
 from mien.data.sources.archive import is_tar, is_zip, list_tar, list_zip
-from mien.data.sources.files import Source, SourceFile, Tables, existing_path, is_parquet
+from mien.data.sources.files import Source, SourceFile, Tables, check_is_here, existing_path, is_parquet
 from mien.data.sources.folder import (
     ARCHIVE_SUFFIXES,
     TABLE_SUFFIXES,
@@ -167,6 +167,7 @@ def _locate(spec: str) -> Source | Tables:
         return _in_folder(Place(fetched.folder, fetched.name, spec, part, confined=True))
     where = existing_path(path)
     if where is None:
+        check_is_here(spec)
         raise SourceError(
             f"{path}: no such file or folder; check it, or give photos, a folder, zip, tar, table or 'demo'"
         )

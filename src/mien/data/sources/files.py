@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mien.errors import SourceError
 from mien.system.files import open_regular
+from mien.system.paths import shown, why_no_file
 
 if TYPE_CHECKING:
     import polars as pl
@@ -18,6 +20,7 @@ __all__ = [
     "Source",
     "SourceFile",
     "Tables",
+    "check_is_here",
     "existing_path",
     "is_parquet",
     "printable",
@@ -109,12 +112,31 @@ class Tables:
 
 
 def existing_path(given: str | Path) -> Path | None:
-    """The path of a file or folder that there is, ``~`` put out; None where there is none, or no such name can be."""
+    """The path of a file or folder that there is, ``~`` put out; None where there is none, or no such name can be.
+
+    An empty name is none, though ``Path`` takes it for the current folder.
+    """
+    if not str(given).strip():
+        return None
     try:
         path = Path(given).expanduser()
         return path if path.exists() else None
     except (OSError, RuntimeError, ValueError):  # a name too long, an unknown ~user, a null byte
         return None
+
+
+def check_is_here(spec: str) -> None:
+    """Refuse what names nothing on this machine by what it is: nothing at all, an address, a camera.
+
+    Args:
+        spec: a path, which may be followed by ``::part``.
+
+    Raises:
+        SourceError: with what to do.
+    """
+    path = spec.partition("::")[0]
+    if existing_path(spec) is None and existing_path(path) is None and (why := why_no_file(path)):
+        raise SourceError(f"{shown(spec)}: {why}")
 
 
 def printable(name: bytes) -> str:

@@ -42,6 +42,7 @@ from mien.data.sources.whereabouts import find_photos
 from mien.errors import SourceError
 from mien.settings.columns import Columns
 from mien.system.files import read_file, regular
+from mien.system.paths import user_path
 
 __all__ = ["is_list", "open_tables"]
 
@@ -431,7 +432,7 @@ def _located(table: Table, place: int) -> pl.DataFrame:
 
 def _found(rows: pl.DataFrame, tables: Tables, asked: Columns) -> tuple[pl.DataFrame, str, str]:
     """The rows with where their files are; where was looked, and what was found out."""
-    root = Path(asked.root).expanduser() if asked.root else tables.root
+    root = user_path(asked.root, "--root") if asked.root is not None else tables.root
     if not root.is_dir():
         raise SourceError(f"--root {asked.root}: there is no such folder; give the one that the paths start from")
     column = "path" if asked.root is None else "bare"

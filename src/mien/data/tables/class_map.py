@@ -12,6 +12,7 @@ import tomli_w
 from mien.errors import LabelError, OutputError
 from mien.labels import LabelChoices
 from mien.system.files import read_text, why
+from mien.system.paths import user_path
 
 __all__ = ["check_named", "read_class_map", "write_class_map"]
 
@@ -46,13 +47,14 @@ def write_class_map(path: Path, model_labels: Sequence[str], choices: LabelChoic
         ) from error
 
 
-def read_class_map(path: Path) -> LabelChoices:
+def read_class_map(given: str | Path) -> LabelChoices:
     """Read decisions on classes.
 
     Raises:
         LabelError: if the file cannot be read, is not TOML, has other keys or values than it may have, or decides twice
             on one class.
     """
+    path = user_path(given, "--class-map")
     try:
         values = tomllib.loads(read_text(path, encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

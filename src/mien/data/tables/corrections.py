@@ -15,6 +15,7 @@ import polars as pl
 from mien.errors import CorrectionsError
 from mien.results.audit import CorrectionsRecord
 from mien.system.files import read_file, why
+from mien.system.paths import user_path
 
 __all__ = ["COLUMNS", "Correction", "Corrections", "apply_corrections", "read_corrections"]
 
@@ -61,7 +62,7 @@ class Corrections:
         return CorrectionsRecord(file=self.file, sha256=self.sha256)
 
 
-def read_corrections(path: Path) -> Corrections:
+def read_corrections(given: str | Path) -> Corrections:
     """Read a table that ``mien audit --out`` wrote and a person filled in.
 
     Separators may be commas, semicolons or tabs, as spreadsheets write them. An empty action keeps a photo.
@@ -69,6 +70,7 @@ def read_corrections(path: Path) -> Corrections:
     Raises:
         CorrectionsError: if the file is not such a table, or an action is none of those known.
     """
+    path = user_path(given, "--corrections")
     try:
         content = read_file(path)
         text = content.decode("utf-8-sig")

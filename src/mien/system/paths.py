@@ -1,0 +1,88 @@
+"""Paths as people give them: ``~`` is put out, and what names no file of this machine is called what it is."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from mien.errors import ConfigError
+
+__all__ = ["shown", "user_path", "why_no_file", "why_no_path"]
+
+ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/+", re.IGNORECASE)
+"""How an address begins; ``Path`` makes one slash of two, and one letter is a drive."""
+ON_SITES = (
+    (re.compile(r"https?:/+(?:www\.)?huggingface\.co/datasets/([\w.-]+/[\w.-]+)"), "hf"),
+    (re.compile(r"https?:/+(?:www\.)?kaggle\.com/(?:datasets|competitions)/([\w.-]+/[\w.-]+)"), "kaggle"),
+)
+"""Pages of sets that mien fetches by another name."""
+STREAMS = ("rtsp", "rtsps", "rtmp", "rtmps", "rtp", "srt", "udp", "tcp", "mms", "hls", "v4l2")
+CAMERA = re.compile(r"-?\d{1,3}|/dev/video\d*|(?:web)?cam(?:era)?[:_ -]?\d*", re.IGNORECASE)
+"""What names a camera in other programs: its number, its device, or the word."""
+LONGEST_SHOWN = 100
+
+
+def user_path(given: str | os.PathLike[str], option: str = "path") -> Path:
+    """The path that a user gave, ``~`` put out; there need be nothing yet.
+
+    Args:
+        given: as it was given.
+        option: what asked for it, for the error.
+
+    Raises:
+        ConfigError: if it is empty or blank, an address, begins with a user whom this machine does not know, or can be
+            no path.
+    """
+    text = os.fspath(given)
+    if why := why_no_path(text):
+        raise ConfigError(f"{option} {shown(text)}: {why}")
+    if "\0" in text:
+        raise ConfigError(f"{option} {shown(text)}: no file can have this name; it has a null character")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise ConfigError(f"{option} {shown(text)}: this machine knows no such user; write the path out") from None
+
+
+def why_no_path(text: str) -> str | None:
+    """Why a text is no path on this machine, and what to do; None where it could be one."""
+    if not text.strip():
+        return "empty; name a file or folder (a variable that was not set?)"
+    if text[:5].lower() == "data:":
+        return "a data URL, not a path; save what it holds as a file, or send it to the service of mien app"
+    match = ADDRESS.match(text)
+    return _of_address(match[1].lower(), text) if match else None
+
+
+def why_no_file(text: str) -> str | None:
+    """Why there is nothing to read by a name that no file here has: as ``why_no_path``, or it names a camera."""
+    if why := why_no_path(text):
+        return why
+    if CAMERA.fullmatch(text.strip()):
+        return (
+            "a camera, it seems, for no file has this name; mien reads files: record some seconds and give the video, "
+            "or use the webcam on the page of mien app"
+        )
+    return None
+
+
+def shown(text: str) -> str:
+    """A text for a message of one line: long ones cut, blank ones and those that would break it in quotes."""
+    start = text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
+    return start if start.strip() and start.isprintable() else repr(start)
+
+
+def _of_address(scheme: str, text: str) -> str:
+    for page, site in ON_SITES:
+        if match := page.match(text):
+            return f"a web page of a set; give {site}:{match[1]}"
+    if scheme in ("hf", "kaggle"):
+        return f"no name of a set; give {scheme}:owner/name"
+    if scheme == "file":
+        return "an address of a file; give the path alone, without file://"
+    if scheme in STREAMS:
+        return "the address of a camera or stream, which mien does not read; record some seconds and give the video"
+    if scheme in ("http", "https", "ftp", "ftps"):
+        return "a web address; mien fetches nothing from there: download it, and give the file or folder"
+    return f"an address ({scheme}), not a path on this machine; copy what is there to a folder, and give that"
