@@ -42,9 +42,9 @@ def mien(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tm
     """The command, run in this process in an empty folder: ``mien("audit", path)``."""
     from mien import cli
 
-    def call(*argv: object, width: int = 200) -> Outcome:
+    def call(*argv: object) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["mien", *map(str, argv)])
-        monkeypatch.setenv("COLUMNS", str(width))
+        monkeypatch.setenv("COLUMNS", "200")
         capsys.readouterr()
         code: Any = 0
         with warnings.catch_warnings():  # the command has filters of its own
