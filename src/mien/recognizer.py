@@ -5,7 +5,6 @@ Evaluation scores through this module too, so there is one path from pixels to p
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mien.data.measuring.faces import FaceDetector, Finding
+from mien.data.measuring.faces import DetectedFace, FaceDetector, Finding
 from mien.data.measuring.focus import face_focus, is_low_quality
+from mien.data.measuring.tracking import FaceTracker, glance
 from mien.data.reading.given import Channels, Photo, given
-from mien.data.reading.pictures import Picture
+from mien.data.reading.pictures import FRAMES_PER_SECOND, Film, Picture, open_film
 from mien.data.reading.preprocess import Box, UnreadableImageError, render
 from mien.data.reading.read_ahead import read_ahead
 from mien.errors import ModelError
@@ -35,12 +35,11 @@ from mien.models.artifact import (
 )
 from mien.models.seal import checksum_of
 from mien.results.prediction import STATUSES, Prediction, Status
+from mien.smoothing import Smoother
 
-__all__ = ["STATUSES", "Photo", "Prediction", "Recognizer", "Status", "softmax"]
+__all__ = ["STATUSES", "Photo", "Prediction", "Recognizer", "Status", "smoothed", "softmax"]
 
 BATCH = 32
-SMOOTHING = 0.5
-"""Time constant of the moving average over a video's frames, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -49,17 +48,21 @@ class _Face:
 
     box: Box | None
     is_low_quality: bool
+    is_turned: bool
     views: dict[str, NDArray[np.uint8]]
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """What was seen in one picture; ``faces`` is empty where it could not be read."""
+    """What was seen in one picture; ``faces`` is empty where it could not be read, or is a film still to be taken."""
 
     picture: Picture
     faces: tuple[_Face, ...] = ()
     finding: Finding | None = None
     reason: str | None = None
+    film: Film | None = None
+    glance: NDArray[np.float32] | None = None
+    face_ids: tuple[int | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -195,22 +198,55 @@ class Recognizer:
         answers = list(self.predict_pictures(taken.pictures))
         return answers[0] if taken.is_one else answers
 
+    def predict_video(
+        self,
+        path: str | Path,
+        *,
+        frames_per_second: float = FRAMES_PER_SECOND,
+        every_face: bool = False,
+        smooth: float = 0.0,
+    ) -> Iterator[Prediction]:
+        """Recognise the frames of a video or an animation, one after the other, in constant memory.
+
+        Of a file that is damaged or no video, an ``unreadable`` answer with the reason comes last.
+
+        Args:
+            frames_per_second: at most so many frames are looked at.
+            every_face: an answer for each face, largest first, instead of one for each frame.
+            smooth: seconds over which probabilities are averaged, as in ``smoothed``; 0 for no average.
+
+        Raises:
+            ValueError: if there is no such rate or time.
+        """
+        if not frames_per_second > 0:
+            raise ValueError(f"frames_per_second must be more than 0, got {frames_per_second}")
+        pictures = open_film(path, frames_per_second=frames_per_second)
+        answers = self.predict_pictures(pictures, every_face=every_face)
+        return smoothed(answers, smooth) if smooth else answers
+
     def predict_pictures(self, pictures: Iterable[Picture], *, every_face: bool = False) -> Iterator[Prediction]:
         """Recognise pictures in their order, reading ahead and answering in batches.
 
-        Consecutive frames of one video are smoothed: the probabilities are a moving average over about half a second.
+        A video or an animation among them is answered frame by frame.
 
         Args:
-            every_face: an answer for each face, largest first, instead of one for each picture; nothing is smoothed
-                then, since nobody tells which face of the next frame is the same person's.
+            every_face: an answer for each face, largest first, instead of one for each picture.
         """
         self._detector = self._detector or FaceDetector()  # evaluation from stored pixels never needs one
 
         def see(some: Sequence[Picture]) -> list[_Seen]:
             return [self._see(picture, every_face) for picture in some]
 
-        answers = self._answers(read_ahead(see, pictures, _is_tiny), every_face)
-        yield from answers if every_face else self._smoothed(answers)
+        waiting: list[_Seen] = []
+        for one in _tracked(read_ahead(see, pictures, _is_tiny)):
+            if one.film is None:
+                waiting.append(one)
+            if one.film or len(waiting) == BATCH or sum(len(each.faces) for each in waiting) >= BATCH:
+                yield from self._answer(waiting, every_face)
+                waiting = []
+            if one.film:
+                yield from self.predict_pictures(one.film.pictures(), every_face=every_face)
+        yield from self._answer(waiting, every_face)
 
     def _see(self, picture: Picture, every_face: bool) -> _Seen:
         assert self._detector is not None
@@ -220,24 +256,20 @@ class Recognizer:
             return _Seen(picture, reason=str(error))
         except (OSError, ValueError) as error:  # of a path with a null byte
             return _Seen(picture, reason=getattr(error, "strerror", None) or str(error))
+        if isinstance(image, Film):
+            return _Seen(picture, film=image)
         finding = self._detector.find(image)
-        boxes: Sequence[Box | None] = [face.box for face in finding.faces] or [None]
-        faces = tuple(self._face(image, box, finding.kind) for box in (boxes if every_face else boxes[:1]))
-        return _Seen(picture, faces, finding)
+        picture = replace(picture, load=_taken)  # or 32 decoded frames would wait for their answers
+        found: Sequence[DetectedFace | None] = finding.faces or [None]
+        faces = tuple(self._face(image, face, finding.kind) for face in (found if every_face else found[:1]))
+        return _Seen(picture, faces, finding, glance=None if picture.frame is None else glance(image))
 
-    def _face(self, image: Image.Image, box: Box | None, kind: str) -> _Face:
+    def _face(self, image: Image.Image, face: DetectedFace | None, kind: str) -> _Face:
+        box = face.box if face else None
         side = min(box[2] - box[0], box[3] - box[1]) if box else min(image.size)
         is_poor = kind != "none" and is_low_quality(side, face_focus(image, box), is_found=kind == "found")
-        return _Face(box, is_poor, {view.key: render(image, view, box) for view in self.contract.views})
-
-    def _answers(self, seen: Iterator[_Seen], every_face: bool) -> Iterator[Prediction]:
-        waiting: list[_Seen] = []
-        for one in seen:
-            waiting.append(one)
-            if sum(len(each.faces) for each in waiting) >= BATCH or len(waiting) == BATCH:
-                yield from self._answer(waiting, every_face)
-                waiting = []
-        yield from self._answer(waiting, every_face)
+        views = {view.key: render(image, view, box) for view in self.contract.views}
+        return _Face(box, is_poor, face is not None and face.is_turned, views)
 
     def _answer(self, seen: Sequence[_Seen], every_face: bool) -> Iterator[Prediction]:
         faces = [face for one in seen for face in one.faces]
@@ -249,21 +281,34 @@ class Recognizer:
             picture = one.picture
             if not one.faces:
                 yield Prediction(picture.path, "unreadable", ("unreadable",), time=picture.time, reason=one.reason)
-            for face in one.faces:
-                yield self._prediction(one, face, next(probs), every_face)
+            for number, face in enumerate(one.faces):
+                yield self._prediction(one, number, face, next(probs), every_face)
 
-    def _prediction(self, seen: _Seen, face: _Face, probs: NDArray[np.float64], every_face: bool) -> Prediction:
+    def _prediction(
+        self, seen: _Seen, number: int, face: _Face, probs: NDArray[np.float64], every_face: bool
+    ) -> Prediction:
         assert seen.finding is not None
         label = self.labels[int(probs.argmax())]
         held = {
             "no_face": seen.finding.kind == "none",
             "several_faces": len(seen.finding.faces) > 1 and not every_face,
             "low_quality": face.is_low_quality,
+            "turned": face.is_turned,
         } | self._doubts(label, float(probs.max()))
         flags = tuple(status for status in STATUSES if held.get(status))
         by_label = {label: float(p) for label, p in zip(self.labels, probs, strict=True)}
-        status = flags[0] if flags else "ok"
-        return Prediction(seen.picture.path, status, flags, label, by_label, face.box, seen.picture.time)
+        return Prediction(
+            seen.picture.path,
+            flags[0] if flags else "ok",
+            flags,
+            label,
+            by_label,
+            face.box,
+            seen.picture.time,
+            frame=seen.picture.frame,
+            seconds=seen.picture.seconds,
+            face_id=seen.face_ids[number] if seen.face_ids else None,
+        )
 
     def _doubts(self, label: str, probability: float) -> dict[str, bool]:
         """What of an answer itself should make one doubt it."""
@@ -272,28 +317,32 @@ class Recognizer:
             "unproven": label in self.contract.unproven,
         }
 
-    def _smoothed(self, predictions: Iterator[Prediction]) -> Iterator[Prediction]:
-        last: Prediction | None = None
-        for prediction in predictions:
-            if _follows(prediction, last):
-                assert last is not None
-                prediction = self._mixed(prediction, last)
-            yield prediction
-            last = prediction
 
-    def _mixed(self, prediction: Prediction, last: Prediction) -> Prediction:
-        """A frame's answer with that of the frame before, weighted by the time between them."""
-        assert prediction.time is not None
-        assert last.time is not None
-        assert prediction.probabilities
-        assert last.probabilities
-        fresh = 1 - math.exp(-(prediction.time - last.time) / SMOOTHING)
-        before = last.probabilities
-        mixed = {label: fresh * p + (1 - fresh) * before[label] for label, p in prediction.probabilities.items()}
-        label = max(mixed, key=mixed.__getitem__)
-        held = dict.fromkeys(prediction.flags, True) | self._doubts(label, mixed[label])
-        flags = tuple(status for status in STATUSES if held.get(status))
-        return replace(prediction, status=flags[0] if flags else "ok", flags=flags, label=label, probabilities=mixed)
+def smoothed(predictions: Iterable[Prediction], seconds: float) -> Iterator[Prediction]:
+    """The same, with averages over time beside the probabilities of a video's faces.
+
+    Nothing is averaged across a gap, a frame without this face, or another face.
+
+    Args:
+        seconds: time constant, more than 0: what is so long past counts 1/e of what is there now.
+
+    Raises:
+        ValueError: if it is not.
+    """
+    if not 0 < seconds < float("inf"):
+        raise ValueError(f"smooth must be a time in seconds, got {seconds}")
+    return _with_averages(predictions, Smoother(seconds))
+
+
+def _with_averages(predictions: Iterable[Prediction], smoother: Smoother) -> Iterator[Prediction]:
+    for each in predictions:
+        if each.frame is not None:
+            smoother.turn_to(each.frame)
+        if each.face_id is None or each.probabilities is None or each.time is None:
+            yield each
+            continue
+        mixed = smoother.mix((each.path, each.face_id), each.time, each.probabilities)
+        yield replace(each, smoothed=mixed, smoothed_label=max(mixed, key=mixed.__getitem__))
 
 
 def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
@@ -302,11 +351,26 @@ def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
     return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
 
 
-def _follows(prediction: Prediction, last: Prediction | None) -> bool:
-    """Whether both are frames of one video in order."""
-    if last is None or prediction.time is None or last.time is None or last.path != prediction.path:
-        return False
-    return last.time < prediction.time and bool(last.probabilities) and bool(prediction.probabilities)
+def _tracked(seen: Iterable[_Seen]) -> Iterator[_Seen]:
+    """The same, the faces of videos numbered."""
+    tracker, path, last = FaceTracker(), "", -1
+    for one in seen:
+        picture, finding = one.picture, one.finding
+        if picture.frame is None or finding is None or one.glance is None:
+            yield one
+            continue
+        if picture.path != path or picture.frame <= last:
+            tracker = FaceTracker()
+        path, last = picture.path, picture.frame
+        boxes: list[Box] = [face.box for face in finding.faces]
+        if finding.kind == "crop":
+            boxes = [(0.0, 0.0, 1.0, 1.0)]  # the whole picture is the face
+        face_ids = tracker.follow(boxes, one.glance, follows=picture.follows)
+        yield replace(one, face_ids=tuple(face_ids[: len(one.faces)]))
+
+
+def _taken() -> Image.Image:
+    raise UnreadableImageError("its pixels were taken already")
 
 
 def _is_tiny(seen: _Seen) -> bool:

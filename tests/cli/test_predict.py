@@ -10,8 +10,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import av
-import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
@@ -85,53 +83,6 @@ def test_list_on_standard_input_is_answered_in_its_order(
     assert [answer.label for answer in answers] == ["fear", None, "anger"]
     assert [answer.path for answer in answers] == [line for line in lines if line]
     assert answers[1].reason == "No such file or directory"
-
-
-# -- video ------------------------------------------------------------------------------------------------------------
-
-
-def film(path: Path, frames: list[Image.Image], rate: int = 20) -> Path:
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=rate)
-        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = 64, 64, "yuv420p", 4_000_000
-        for frame in frames:
-            array = np.asarray(frame.resize((64, 64), Image.Resampling.NEAREST))
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(array, format="rgb24")))
-        container.mux(stream.encode())
-    return path
-
-
-def test_video_gives_frames_with_their_times(colours: Recognizer, tmp_path: Path) -> None:
-    path = film(tmp_path / "a.mp4", [tinted(RED)] * 20 + [tinted(BLUE)] * 20)
-    answers = list(colours.predict_pictures(open_pictures(str(path), frames_per_second=5)))
-    assert [answer.time for answer in answers] == pytest.approx([i / 5 for i in range(10)])
-    assert {answer.path for answer in answers} == {str(path)}
-    assert answers[0].label == "anger"
-    assert answers[-1].label == "sad"
-
-
-def test_answers_of_a_video_are_smoothed_over_time(colours: Recognizer, tmp_path: Path) -> None:
-    """One odd frame among many does not change the label; in a still it does."""
-    frames = [tinted(RED)] * 10 + [tinted(BLUE)] + [tinted(RED)] * 10
-    path = film(tmp_path / "a.mp4", frames)
-    answers = list(colours.predict_pictures(open_pictures(str(path), frames_per_second=20)))
-    assert {answer.label for answer in answers} == {"anger"}
-    sad = [answer.probabilities["sad"] for answer in answers if answer.probabilities]
-    assert sad[9] < 0.05 < sad[10]
-    assert sad[10] > sad[11] > sad[14]
-    assert all(sum(a.probabilities.values()) == pytest.approx(1) for a in answers if a.probabilities)
-    assert colours.predict(frames[10]).label == "sad"
-
-
-def test_video_that_is_none_is_a_row_with_a_reason(colours: Recognizer, tmp_path: Path) -> None:
-    path = film(tmp_path / "a.mp4", [tinted(RED)] * 40)
-    (tmp_path / "cut.mp4").write_bytes(path.read_bytes()[:500])
-    (tmp_path / "text.mov").write_text("no film")
-    for name in ("cut.mp4", "text.mov"):
-        (answer,) = colours.predict_pictures(open_pictures(str(tmp_path / name)))
-        assert answer.status == "unreadable"
-        assert answer.reason
-        assert "video" in answer.reason
 
 
 # -- status and flags -------------------------------------------------------------------------------------------------
@@ -265,6 +216,7 @@ def test_csv_has_a_column_for_every_class(mien: Mien, photos: Path, tmp_path: Pa
         (("--csv", "--jsonl"), "not both"),
         (("--faces", "most"), 'Choose from: "largest", "all"'),
         (("--fps", "0"), "--fps 0"),
+        (("--smooth", "nan"), "--smooth"),
         (("--max-error", "2"), "between 0 and 1"),
         (("--jsnol",), "Unknown option"),
         (("--model", "nowhere"), "default"),

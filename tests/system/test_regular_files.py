@@ -293,7 +293,9 @@ def test_video_that_is_a_list_of_files_opens_none_of_them(text: str, tmp_path: P
     film(tmp_path / "film.mp4")
     (tmp_path / "list.mp4").write_text(text + "#EXT-X-ENDLIST\n" * text.startswith("#"), "utf-8")
     (frame,) = open_pictures(str(tmp_path / "film.mp4"))
-    assert frame.load().size == (64, 64)
+    image = frame.load()
+    assert isinstance(image, Image.Image)
+    assert image.size == (64, 64)
     (picture,) = open_pictures(str(tmp_path / "list.mp4"))
     with pytest.raises(UnreadableImageError, match="video"):
         picture.load()

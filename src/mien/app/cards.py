@@ -21,9 +21,10 @@ STATUS_WORDS = {
     "no_face": "no face was found: judged by the whole picture alone",
     "several_faces": "several faces: the largest is judged",
     "low_quality": "the face is too small or too blurred to tell",
+    "turned": "the face lies on its side or upside down: turn the photo upright",
     "unreadable": "this file could not be read",
 }
-DOUBTS = {"unsure", "no_face", "low_quality"}
+DOUBTS = {"unsure", "no_face", "low_quality", "turned"}
 """Flags with which the likeliest class is no more than a guess, and is shown as one."""
 NO_BREAK = "\N{NO-BREAK SPACE}"
 LONGEST = 560

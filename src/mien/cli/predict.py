@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from itertools import chain
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from mien.cli.films import Films, new_folder
 from mien.cli.options import Sources
 from mien.errors import ConfigError
 from mien.settings.computing import Promise
@@ -26,30 +27,37 @@ def predict(
     promise: Promise = Promise(),
     jsonl: Annotated[bool, Parameter(group=OUTPUT)] = False,
     csv: Annotated[bool, Parameter(group=OUTPUT)] = False,
+    out: Annotated[str | None, Parameter(group=OUTPUT)] = None,
 ) -> None:
-    """Print an answer for each photo.
+    """Print an answer for each photo, and for each frame of a video that is looked at.
 
     Args:
         sources: Images, folders, patterns, zips, tars, tables or videos; - reads one path a line from standard
             input and answers 32 at a time.
         jsonl: Print one JSON object per line instead of a table.
         csv: Print a CSV with a row for each answer.
+        out: Folder to write what videos show over time: faces.csv, and a plot of each video.
     """
     _check(sources, jsonl=jsonl, csv=csv)
+    films = Films(None if out is None else new_folder(out))
     from mien.data.reading.pictures import open_pictures
-    from mien.recognizer import Recognizer
+    from mien.recognizer import Recognizer, smoothed
     from mien.telling.terminal.predictions import prediction_header, prediction_summary, prediction_text
 
     recognizer = Recognizer(answering.model, max_error=promise.max_error, classes=answering.among)
     pictures = chain.from_iterable([open_pictures(source, frames_per_second=looking.fps) for source in sources])
-    text = prediction_text("jsonl" if jsonl else "csv" if csv else "table", recognizer.labels)
+    kind: Literal["table", "jsonl", "csv"] = "jsonl" if jsonl else "csv" if csv else "table"
+    text = prediction_text(kind, recognizer.labels, is_smoothed=looking.smooth > 0)
     if csv:
-        print(prediction_header(recognizer.labels))
+        print(prediction_header(recognizer.labels, is_smoothed=looking.smooth > 0))
+    answers = recognizer.predict_pictures(pictures, every_face=looking.faces == "all")
     counts: dict[str, int] = {}
-    for prediction in recognizer.predict_pictures(pictures, every_face=looking.faces == "all"):
+    for prediction in smoothed(answers, looking.smooth) if looking.smooth else answers:
         print(text(prediction), flush=True)
         counts[prediction.status] = counts.get(prediction.status, 0) + 1
-    print(prediction_summary(counts), file=sys.stderr)
+        films.add(prediction)
+    for line in (*films.told(recognizer.labels), prediction_summary(counts)):
+        print(line, file=sys.stderr)
     if answering.classes is not None:
         print("mien: with --classes no error rate is promised, and no answer is called unsure", file=sys.stderr)
     if counts.get("unreadable"):

@@ -54,12 +54,17 @@ TAIL = """\
 |---|---|---|
 | `path` | string | where the picture is |
 | `status` | string | the first of the flags, or `ok` |
-| `flags` | list of strings | those of `unreadable`, `no_face`, `several_faces`, `low_quality`, `unsure`, `unproven` |
+| `flags` | list of strings | `unreadable`, `no_face`, `several_faces`, `low_quality`, `turned`, `unsure`, `unproven` |
 | `label` | string or null | the likeliest class |
 | `probabilities` | object or null | class → probability, in the model's order |
 | `face` | list or null | left, top, right, bottom of the judged face, px |
-| `time` | number or null | of a video's frame, seconds |
-| `reason` | string or null | why a picture could not be read |
+| `time` | number or null | of a video's frame, seconds since the first frame |
+| `reason` | string or null | why a picture could not be read, or how a video is damaged |
+| `frame` | integer or null | number of a video's frame, counting all from 0 |
+| `seconds` | number or null | for how long the frame stands: until the next one that was looked at |
+| `face_id` | integer or null | which face of a video, from 1; [no person is recognised by it](VIDEO.md) |
+| `smoothed` | object or null | class → probability averaged over time, with `--smooth` |
+| `smoothed_label` | string or null | the likeliest class by these |
 
 ## `model.onnx`
 

@@ -43,12 +43,17 @@ class Looking:
 
     Attributes:
         faces: largest for one answer per picture, all for one per face.
-        fps: Frames per second to look at in videos.
+        fps: Frames per second to look at in videos and animations.
+        smooth: Seconds over which to average the answers about a face in a video, beside what each frame gave. 0 for
+            none.
     """
 
     faces: Literal["largest", "all"] = "largest"
     fps: float = 5.0
+    smooth: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 < self.fps <= 1000:
             raise ConfigError(f"--fps {self.fps:g}: must be more than 0 and at most 1000")
+        if not 0 <= self.smooth <= 3600:
+            raise ConfigError(f"--smooth {self.smooth:g}: must be 0 to 3600 seconds")

@@ -423,7 +423,9 @@ def test_any_array_is_a_picture_of_its_pixels_or_refused(values: NDArray[Any]) -
         return
     for picture in taken.pictures:
         try:
-            assert 0 not in picture.load().size
+            image = picture.load()
+            assert isinstance(image, Image.Image)
+            assert 0 not in image.size
         except UnreadableImageError as error:
             reason = str(error)
         else:

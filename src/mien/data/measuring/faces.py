@@ -27,6 +27,8 @@ SURE_SCORE, LEAST_SCORE = 0.5, 0.2
 """Detector scores from which a face counts, and from which the best one counts where none is sure."""
 MAX_OVERLAP = 0.3
 STRIDE = 4
+TURNED = 50.0
+"""Degrees from upright, in the plane of the picture, from which a face is turned."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,19 @@ class DetectedFace:
         box: in pixels of the photo, never beyond its edge.
         score: the detector's, in [0, 1].
         cut: share of the face's area that lies beyond the edge.
+        roll: degrees by which the face is turned in the plane of the picture, from -180 to 180: 0 where the mouth lies
+            straight below the eyes, 90 where it lies to the right of them.
     """
 
     box: Box
     score: float
     cut: float = 0.0
+    roll: float = 0.0
+
+    @property
+    def is_turned(self) -> bool:
+        """Whether the face lies on its side or stands on its head, as in a photo that was not turned upright."""
+        return abs(self.roll) >= TURNED
 
     @property
     def side(self) -> float:
@@ -118,21 +128,26 @@ class FaceDetector:
         padded = np.zeros((-(-size[1] // 32) * 32, -(-size[0] // 32) * 32, 3), np.float32)
         padded[: size[1], : size[0]] = pixels
         outputs = self._session.run(None, {"input.1": padded.transpose(2, 0, 1)[None]})
-        boxes, scores = _decode(*(np.asarray(o)[0] for o in outputs[:3]))
+        boxes, scores, rolls = _decode(*(np.asarray(o)[0] for o in outputs))
         boxes = boxes / (size[0] / image.width)  # back to the photo's pixels
         inside = np.clip(boxes, 0, [image.width, image.height] * 2)
         cut = 1 - np.prod(inside[:, 2:] - inside[:, :2], axis=1) / np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
         return [
-            DetectedFace((float(box[0]), float(box[1]), float(box[2]), float(box[3])), float(score), float(share))
-            for box, score, share in zip(inside, scores, cut, strict=True)
+            DetectedFace((float(box[0]), float(box[1]), float(box[2]), float(box[3])), float(score), float(share), roll)
+            for box, score, share, roll in zip(inside, scores, cut, rolls, strict=True)
             if score >= least_score and min(box[2] - box[0], box[3] - box[1]) >= 1
         ]
 
 
 def _decode(
-    heatmap: NDArray[np.float32], scale: NDArray[np.float32], offset: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Peaks of the heat map (1, h, w) with log sizes and offsets (2, h, w) → boxes (M, 4) and scores (M,)."""
+    heatmap: NDArray[np.float32],
+    scale: NDArray[np.float32],
+    offset: NDArray[np.float32],
+    landmarks: NDArray[np.float32],
+) -> tuple[NDArray[np.float32], NDArray[np.float32], list[float]]:
+    """Peaks of the heat map (1, h, w) with log sizes and offsets (2, h, w) and landmarks (10, h, w) → boxes (M, 4),
+    scores (M,) and by how many degrees each face is turned.
+    """
     rows, columns = np.nonzero(heatmap[0] > LEAST_SCORE)
     height, width = np.exp(scale[:, rows, columns]) * STRIDE
     centre_y = (rows + offset[0, rows, columns] + 0.5) * STRIDE
@@ -141,7 +156,20 @@ def _decode(
     boxes = np.stack([centre_x - half_w, centre_y - half_h, centre_x + half_w, centre_y + half_h], axis=1)
     scores = heatmap[0, rows, columns]
     keep = _suppress_overlaps(boxes, scores)
-    return boxes[keep], scores[keep]
+    rows, columns, size = rows[keep], columns[keep], np.array([width[keep], height[keep]])
+    return boxes[keep], scores[keep], _rolls(landmarks[:, rows, columns], size)
+
+
+def _rolls(landmarks: NDArray[np.float32], size: NDArray[np.float32]) -> list[float]:
+    """Degrees by which faces are turned, of where eyes, nose and the corners of the mouth lie.
+
+    Args:
+        landmarks: y and x of each of the five in turn, as shares of the box (10, M).
+        size: width and height of the boxes, px (2, M).
+    """
+    points = landmarks.reshape(5, 2, -1)[:, ::-1] * size  # x before y
+    across, down = points[3:].mean(0) - points[:2].mean(0)  # from between the eyes to between the mouth's corners
+    return [float(angle) for angle in np.degrees(np.arctan2(across, down))]
 
 
 def _suppress_overlaps(boxes: NDArray[np.float32], scores: NDArray[np.float32]) -> list[int]:

@@ -1,34 +1,37 @@
-"""What users name, one picture at a time: images, folders, patterns, archives, tables, videos, a list."""
+"""What users name, one picture at a time: images, folders, patterns, archives, tables, videos, a list.
+
+A video is known by how it begins, wherever it lies, and an animation by its frames. Each becomes the pictures of its
+frames when its turn comes.
+"""
 
 from __future__ import annotations
 
 import glob
-import math
+import io
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 from PIL import Image
 
-from mien.data.reading.preprocess import UnreadableImageError, decode, upright_rgb
+from mien.data.reading.animation import animation_frames, is_animation
+from mien.data.reading.frames import Frame
+from mien.data.reading.preprocess import UnreadableImageError, decode
+from mien.data.reading.signatures import START, is_video
+from mien.data.reading.video import video_frames
 from mien.data.sources import Source, SourceFile, open_images
 from mien.data.sources.files import check_is_here, existing_path
 from mien.errors import SourceError
 from mien.system.files import irregular, open_regular, read_file
 from mien.system.paths import why_no_file
 
-__all__ = ["FRAMES_PER_SECOND", "Picture", "open_pictures"]
+__all__ = ["FRAMES_PER_SECOND", "Film", "Picture", "open_film", "open_pictures"]
 
 FRAMES_PER_SECOND = 5.0
 """Frames of a video that are looked at, a second, where nothing else is asked for."""
-VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".ogv")
-FILES_THEMSELVES = {
-    "format_whitelist": "mov,matroska,avi,mpeg,mpegts,mpegvideo,m4v,asf,flv,ogg",
-    "protocol_whitelist": "none",
-}
-"""What FFmpeg may take them for. Some of its other formats are lists of further files to open, which can be pipes."""
 MAX_LINE = 2**15
 """Characters of a path in a list."""
 
@@ -39,13 +42,31 @@ class Picture:
 
     Attributes:
         path: where the user finds it; empty for a picture from memory.
-        load: gives it upright in RGB, from any thread; raises ``UnreadableImageError`` or ``OSError``.
-        time: of a video's frame, in seconds from its start; None for a still picture.
+        load: gives it upright in RGB, or the film that it turns out to be, from any thread; raises
+            ``UnreadableImageError`` or ``OSError``.
+        time: of a video's frame, in seconds from the first one; None for a still picture.
+        frame: its number among all frames of the video, from 0; None for what only tells of damage.
+        seconds: for how long the frame stands.
+        follows: whether no frame is missing between it and the picture before.
     """
 
     path: str
-    load: Callable[[], Image.Image]
+    load: Callable[[], Image.Image | Film]
     time: float | None = None
+    frame: int | None = None
+    seconds: float | None = None
+    follows: bool = False
+
+
+@dataclass(frozen=True)
+class Film:
+    """Moving pictures, of which nothing has been decoded yet.
+
+    Attributes:
+        pictures: those of its frames, in order, as the file is read.
+    """
+
+    pictures: Callable[[], Iterator[Picture]]
 
 
 def open_pictures(spec: str, *, frames_per_second: float = FRAMES_PER_SECOND) -> Iterable[Picture]:
@@ -60,10 +81,8 @@ def open_pictures(spec: str, *, frames_per_second: float = FRAMES_PER_SECOND) ->
         SourceError: if there is no such thing.
     """
     if spec == "-":
-        return _listed(sys.stdin)
+        return _listed(sys.stdin, frames_per_second)
     check_is_here(spec)
-    if _is_video(spec):
-        return _frames(spec, frames_per_second)
     if glob.has_magic(spec) and existing_path(spec) is None:
         paths = sorted(glob.glob(str(Path(spec).expanduser()), recursive=True))  # noqa: PTH207 (absolute patterns)
         if not paths:
@@ -71,9 +90,36 @@ def open_pictures(spec: str, *, frames_per_second: float = FRAMES_PER_SECOND) ->
         return _matching(paths, frames_per_second)
     if kind := _irregular(spec):
         raise SourceError(f"{spec}: {kind}; save what it gives as a file, or give - for paths on standard input")
+    if _is_video(spec):
+        return open_film(spec, frames_per_second=frames_per_second)
     source = open_images(spec)
     files = (file for file in source.files if file.ignored is None)
-    return (Picture(_as_given(spec, file.path), _reader(source, file)) for file in files)
+    shown = ((file, _as_given(spec, file.path)) for file in files)
+    return (Picture(path, _loader(source, file, path, frames_per_second)) for file, path in shown)
+
+
+def open_film(path: str | Path, *, frames_per_second: float = FRAMES_PER_SECOND) -> Iterator[Picture]:
+    """The frames of a video or an animation, in order; what is wrong with it comes last.
+
+    Args:
+        frames_per_second: at most so many frames are taken.
+    """
+    found, why = existing_path(path), why_no_file(str(path))
+    if why and found is None:
+        yield Picture(str(path), _refuse(why))
+        return
+    where = found or Path(path)
+    try:
+        with open_regular(where) as file:
+            start = file.read(START)
+        film = _film(str(path), start, lambda: open_regular(where), frames_per_second)
+        film = film or _animation(str(path), _only_animation(read_file(where)), frames_per_second)
+    except UnreadableImageError as error:
+        yield Picture(str(path), _refuse(str(error)))
+    except (OSError, ValueError) as error:
+        yield Picture(str(path), _refuse(getattr(error, "strerror", None) or str(error)))
+    else:
+        yield from film.pictures()
 
 
 def _as_given(spec: str, path: str) -> str:
@@ -84,20 +130,79 @@ def _as_given(spec: str, path: str) -> str:
 
 
 def _is_video(spec: str) -> bool:
-    path = existing_path(spec) if spec.lower().endswith(VIDEO_SUFFIXES) else None
-    return path is not None and path.is_file()
+    """Whether a path leads to a video."""
+    path = existing_path(spec)
+    try:
+        if path is None or path.is_dir():
+            return False
+        with open_regular(path) as file:
+            return is_video(file.read(START), path.name)
+    except OSError:
+        return False
 
 
-def _reader(source: Source, file: SourceFile) -> Callable[[], Image.Image]:
-    return lambda: decode(source.read(file)).image
+def _only_animation(content: bytes) -> Callable[[], bytes]:
+    """What gives the bytes of an animation again.
+
+    Raises:
+        UnreadableImageError: if they are none.
+    """
+    if not is_animation(content):
+        decode(content)  # which says why, where it is no picture either
+        raise UnreadableImageError("a still picture, not a video")
+    return lambda: content
+
+
+def _loader(source: Source, file: SourceFile, path: str, frames_per_second: float) -> Callable[[], Image.Image | Film]:
+    """What gives a file of a source as a picture or a film. A film lies open only while its frames are taken."""
+
+    def load() -> Image.Image | Film:
+        if source.opened is not None:
+            opened = partial(source.opened, file)
+            return _loaded(path, opened, partial(source.read, file), frames_per_second)
+        content = source.read(file)
+        film = _film(path, content[:START], lambda: io.BytesIO(source.read(file)), frames_per_second)
+        return film or _shown(path, content, partial(source.read, file), frames_per_second)
+
+    return load
+
+
+def _path_loader(path: Path, given: str, frames_per_second: float) -> Callable[[], Image.Image | Film]:
+    return lambda: _loaded(given, partial(open_regular, path), partial(read_file, path), frames_per_second)
+
+
+def _loaded(
+    path: str, opened: Callable[[], BinaryIO], read: Callable[[], bytes], frames_per_second: float
+) -> Image.Image | Film:
+    """A picture or a film from a file on this machine, of which a video is never read whole."""
+    with opened() as file:
+        start = file.read(START)
+    return _film(path, start, opened, frames_per_second) or _shown(path, read(), read, frames_per_second)
+
+
+def _film(path: str, start: bytes, opened: Callable[[], BinaryIO], frames_per_second: float) -> Film | None:
+    """The video that a file is by its first bytes, if it is one."""
+    if not is_video(start, path):
+        return None
+    return Film(lambda: _pictures(path, video_frames(opened, frames_per_second)))
+
+
+def _shown(path: str, content: bytes, read: Callable[[], bytes], frames_per_second: float) -> Image.Image | Film:
+    """A still picture, or an animation."""
+    return _animation(path, read, frames_per_second) if is_animation(content) else decode(content).image
+
+
+def _animation(path: str, read: Callable[[], bytes], frames_per_second: float) -> Film:
+    return Film(lambda: _pictures(path, animation_frames(read(), frames_per_second)))
+
+
+def _pictures(path: str, frames: Iterator[Frame]) -> Iterator[Picture]:
+    for frame in frames:
+        yield Picture(path, frame.load, frame.time, frame.number, frame.seconds, frame.follows)
 
 
 def _file_reader(path: Path) -> Callable[[], Image.Image]:
     return lambda: decode(read_file(path)).image
-
-
-def _copy_maker(image: Image.Image) -> Callable[[], Image.Image]:
-    return lambda: upright_rgb(image.copy())
 
 
 def _matching(paths: Iterable[str], frames_per_second: float) -> Iterator[Picture]:
@@ -115,39 +220,17 @@ def _irregular(path: str) -> str | None:
     return None if where is None or where.is_dir() else irregular(where)
 
 
-def _listed(lines: TextIO) -> Iterator[Picture]:
+def _listed(lines: TextIO, frames_per_second: float) -> Iterator[Picture]:
     while line := lines.readline(MAX_LINE + 1):
         if len(line) > MAX_LINE:
             raise SourceError(f"standard input: a line of more than {MAX_LINE:,} characters; give one path a line")
         path = line.rstrip("\r\n")
         if path.strip():
             where, why = existing_path(path), why_no_file(path)
-            yield Picture(path, _refuse(why) if why and where is None else _file_reader(where or Path(path)))
-
-
-def _frames(path: str, frames_per_second: float) -> Iterator[Picture]:
-    """Frames of a video at a steady rate, each with its own time; what cannot be read is a picture with a reason."""
-    import av  # takes a while, and only videos need it
-
-    due = 0.0
-    try:
-        with (
-            open_regular(Path(path).expanduser()) as file,
-            av.open(file, "r", container_options=FILES_THEMSELVES) as container,
-        ):
-            if not container.streams.video:
-                yield Picture(path, _refuse("a video file without pictures"))
-                return
-            for frame in container.decode(container.streams.video[0]):
-                time = float(frame.time or 0.0)
-                if time + 1e-6 < due:
-                    continue
-                due = (math.floor(time * frames_per_second + 1e-6) + 1) / frames_per_second
-                image: Image.Image = frame.to_image()  # type: ignore[no-untyped-call]
-                image = image.rotate(frame.rotation, expand=True)
-                yield Picture(path, _copy_maker(image), time)
-    except (av.error.FFmpegError, OSError) as error:
-        yield Picture(path, _refuse(f"no video that can be read on: {getattr(error, 'strerror', None) or error}"))
+            if why and where is None:
+                yield Picture(path, _refuse(why))
+            else:
+                yield Picture(path, _path_loader(where or Path(path), path, frames_per_second))
 
 
 def _refuse(reason: str) -> Callable[[], Image.Image]:

@@ -4,12 +4,37 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["is_heic", "why_no_image"]
+__all__ = ["START", "is_heic", "is_video", "why_no_image"]
 
 START = 1024
 """Bytes that are looked at."""
 
 HEIC = rb".{4}ftyp(?:hei[cxms]|hev[cxms]|mif1|msf1)"
+
+VIDEO = (
+    rb"\0.{3}ftyp(?!hei[cxms]|hev[cxms]|mif1|msf1|avi[fs]|jxl |crx )",
+    rb"\0.{3}(?:wide|free|skip|pnot)|.{4}(?:moov|mdat)",
+    rb"\x1a\x45\xdf\xa3",
+    rb"RIFF.{4}AVI ",
+    rb"\0\0\x01[\xb3\xba]",
+    rb"(?:\x47.{187}){3}",
+    rb".{4}(?:\x47.{191}){3}",
+    rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11",
+    rb"FLV\x01",
+    rb"OggS",
+    rb"\x06\x0e\x2b\x34\x02\x05\x01\x01",
+    rb"\x1f\x07\0",
+    rb"DKIF",
+    rb"YUV4MPEG2",
+    rb"nut/multimedia container",
+    rb"\0\0\0?\x01[\x67\x09\x40\x46]",
+)
+"""How videos begin: MP4 and QuickTime, Matroska and WebM, AVI, MPEG programs and transport streams of broadcasts and of
+camcorders, Windows Media, Flash, Ogg, MXF, DV, IVF, Y4M, NUT, bare H.264 and H.265."""
+VIDEO_SUFFIXES = (
+    *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".ogv"),
+    *(".mts", ".m2ts", ".vob", ".mxf"),
+)
 
 HTML = rb"(?i)\s*(?:<(?:\?xml|!--).*)?<(?:!doctype html|html|head|body)"
 
@@ -32,6 +57,7 @@ OTHER_CONTENT = {
     "a video (Matroska or WebM), not a photo": rb"\x1a\x45\xdf\xa3",
     "a video (AVI), not a photo": rb"RIFF.{4}AVI ",
     "a sound, not a photo": rb"RIFF.{4}WAVE|ID3|OggS|fLaC",
+    "a video, not a photo": b"|".join(VIDEO),
     "a Photoshop document; export it as JPEG": rb"8BPS",
     "a PostScript drawing; export it as PNG": rb"%!PS|\xc5\xd0\xd3\xc6",
     "a PDF document, not an image": rb"%PDF-",
@@ -48,6 +74,19 @@ OTHER_CONTENT = {
 def is_heic(content: bytes) -> bool:
     """Whether a file says that it is HEIC, as iPhones write it, or another picture in its container."""
     return re.match(HEIC, content[:START], re.DOTALL) is not None
+
+
+def is_video(start: bytes, name: str) -> bool:
+    """Whether a file is a video: by how it begins, or by its name where it begins like nothing that is known.
+
+    Args:
+        start: its first ``START`` bytes.
+    """
+    if any(re.match(pattern, start, re.DOTALL) for pattern in VIDEO):
+        return True
+    others = (HEIC, *DAMAGED_IMAGES.values(), *OTHER_CONTENT.values())
+    is_other = not start.strip(b"\0") or any(re.match(pattern, start, re.DOTALL) for pattern in others)
+    return name.lower().endswith(VIDEO_SUFFIXES) and not is_other
 
 
 def why_no_image(content: bytes) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from mien.errors import SourceError
 from mien.system.files import open_regular
@@ -62,6 +62,8 @@ class Source:
     Attributes:
         folder: where its paths start on this machine; None in an archive.
         notes: how it was read, for a person to see before work starts.
+        opened: opens a file that lies as it is on this machine, to be read piece by piece; None where files are taken
+            out of something else.
         own: a row for each of the files, with the columns of a table that play no role (``own.NAME``, text) and votes
             (``votes.CLASS``, Float64); None where there are none.
     """
@@ -73,6 +75,7 @@ class Source:
     folder: Path | None = None
     notes: tuple[str, ...] = ()
     own: pl.DataFrame | None = None
+    opened: Callable[[SourceFile], BinaryIO] | None = None
 
     @property
     def labels(self) -> tuple[str, ...]:

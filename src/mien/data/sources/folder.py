@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mien.data.sources.files import Source, SourceFile, printable, system_file
 from mien.errors import SourceError
-from mien.system.files import read_file
+from mien.system.files import open_regular, read_file
 
 __all__ = [
     "ARCHIVE_SUFFIXES",
@@ -81,12 +81,20 @@ def list_folder(root: Path, spec: str) -> Source:
     files.sort(key=lambda f: f.path.split("/"))
     if not files:
         raise SourceError(f"{root}: the folder is empty; expected one folder of photos per class")
-    return Source(root.resolve().name, spec, tuple(files), lambda f: read_file(root / f.location), root)
+    return Source(
+        root.resolve().name,
+        spec,
+        tuple(files),
+        lambda f: read_file(root / f.location),
+        root,
+        opened=lambda f: open_regular(root / f.location),
+    )
 
 
 def list_single_file(path: Path, spec: str) -> Source:
     """One image."""
-    return Source(path.stem, spec, (SourceFile(path.name, path.name),), lambda f: read_file(path))
+    only = (SourceFile(path.name, path.name),)
+    return Source(path.stem, spec, only, lambda f: read_file(path), opened=lambda f: open_regular(path))
 
 
 def holdings(source: Source) -> Holdings:

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
@@ -41,10 +42,12 @@ from mien.data.sources.votes import Votes, cast, class_columns, rater_columns, t
 from mien.data.sources.whereabouts import find_photos
 from mien.errors import SourceError
 from mien.settings.columns import Columns
-from mien.system.files import read_file, regular
+from mien.system.files import open_regular, read_file, regular
 from mien.system.paths import user_path
 
 __all__ = ["is_list", "open_tables"]
+
+T = TypeVar("T")
 
 ELSEWHERE = r"^[/\\]|^[A-Za-z]:|(^|[/\\])\.\.([/\\]|$)"
 """A path that is absolute or climbs out of its folder."""
@@ -131,7 +134,12 @@ def open_tables(tables: Tables, columns: Columns, roles: Sequence[str] = ROLES, 
     rows = _judged(rows, needs_label="label" in roles, confined=tables.confined)
     name = "-".join(filter(None, (tables.name, tables.part)))
     source = Source(
-        name, tables.spec, _source_files(rows), _reader(tables.root, opened, looked), own=own if own.columns else None
+        name,
+        tables.spec,
+        _source_files(rows),
+        _reader(tables.root, opened, looked),
+        own=own if own.columns else None,
+        opened=None if opened[0].holds_images else lambda f: _named_file(open_regular, tables.root, f.location, looked),
     )
     if "label" not in roles:
         return source
@@ -550,7 +558,7 @@ def _reader(root: Path, opened: list[Table], looked: str) -> Callable[[SourceFil
     pixels = [table.pixels for table in opened if table.pixels]
     columns = [table.embedded for table in opened if table.embedded]
     if not columns and not pixels:
-        return lambda f: _read_named(root, f.location, looked)
+        return lambda f: _named_file(read_file, root, f.location, looked)
     images = EmbeddedImages(columns) if columns else None
 
     def read(file: SourceFile) -> bytes:
@@ -560,17 +568,17 @@ def _reader(root: Path, opened: list[Table], looked: str) -> Callable[[SourceFil
     return read
 
 
-def _read_named(root: Path, location: str, looked: str) -> bytes:
-    """The file that a row names; a table written on Windows may name it with backslashes."""
+def _named_file(take: Callable[[Path], T], root: Path, location: str, looked: str) -> T:
+    """What is taken of the file that a row names; a table written on Windows may name it with backslashes."""
     if "://" in location:
         raise OSError("a web address; mien reads files only")
     try:
-        return read_file(root / location)
+        return take(root / location)
     except FileNotFoundError as error:
         if "\\" not in location:
             raise _missing(looked) from error
         try:
-            return read_file(root / location.replace("\\", "/"))
+            return take(root / location.replace("\\", "/"))
         except FileNotFoundError as again:
             raise _missing(looked) from again
     except ValueError as error:

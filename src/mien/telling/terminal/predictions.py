@@ -14,20 +14,25 @@ from mien.results.prediction import Prediction
 __all__ = ["prediction_header", "prediction_line", "prediction_summary", "prediction_text"]
 
 
-def prediction_text(kind: Literal["table", "jsonl", "csv"], labels: Sequence[str]) -> Callable[[Prediction], str]:
+def prediction_text(
+    kind: Literal["table", "jsonl", "csv"], labels: Sequence[str], *, is_smoothed: bool = False
+) -> Callable[[Prediction], str]:
     """What makes a line of one prediction; see ``prediction_header``."""
     if kind == "jsonl":
         return lambda prediction: json.dumps(asdict(prediction), ensure_ascii=False)
     if kind == "csv":
-        return lambda prediction: _csv_line(_csv_row(prediction, labels))
+        return lambda prediction: _csv_line(_csv_row(prediction, labels, is_smoothed))
     return prediction_line
 
 
-def prediction_header(labels: Sequence[str]) -> str:
-    """First line of a CSV of predictions; a column a class, with its probability."""
-    first, last = ("path", "time", "status", "flags", "label"), ("left", "top", "right", "bottom", "reason")
-    is_free = not {*first, *last} & {*labels}
-    return _csv_line([*first, *(label if is_free else f"probability of {label}" for label in labels), *last])
+def prediction_header(labels: Sequence[str], *, is_smoothed: bool = False) -> str:
+    """First line of a CSV of predictions: a column for each class, and where asked one for its average over time."""
+    first = ("path", "time", "frame", "seconds", "face_id", "status", "flags", "label")
+    last = ("left", "top", "right", "bottom", "reason")
+    averages = ("smoothed_label", *(f"smoothed {label}" for label in labels)) if is_smoothed else ()
+    is_free = not {*first, *last, *averages} & {*labels}
+    probs = (label if is_free else f"probability of {label}" for label in labels)
+    return _csv_line([*first, *probs, *averages, *last])
 
 
 def _csv_line(values: Sequence[object]) -> str:
@@ -36,28 +41,41 @@ def _csv_line(values: Sequence[object]) -> str:
     return text.getvalue()
 
 
-def _csv_row(prediction: Prediction, labels: Sequence[str]) -> list[object]:
-    probs = prediction.probabilities
+def _csv_row(prediction: Prediction, labels: Sequence[str], is_smoothed: bool) -> list[object]:
+    averages = [prediction.smoothed_label or "", *_probabilities(prediction.smoothed, labels)] if is_smoothed else []
     return [
         prediction.path,
-        "" if prediction.time is None else round(prediction.time, 3),
+        *(
+            "" if value is None else round(value, 3)
+            for value in (prediction.time, prediction.frame, prediction.seconds)
+        ),
+        "" if prediction.face_id is None else prediction.face_id,
         prediction.status,
         " ".join(prediction.flags),
         prediction.label or "",
-        *(["" if probs is None else round(probs[label], 4) for label in labels]),
+        *_probabilities(prediction.probabilities, labels),
+        *averages,
         *(["" if prediction.face is None else round(edge, 1) for edge in prediction.face or [0] * 4]),
         prediction.reason or "",
     ]
 
 
+def _probabilities(probs: Mapping[str, float] | None, labels: Sequence[str]) -> list[object]:
+    return ["" if probs is None else round(probs[label], 4) for label in labels]
+
+
 def prediction_line(prediction: Prediction) -> str:
-    """One photo as a line: path, label, probabilities, and what else holds or ``ok``."""
+    """One photo as a line: path, label, probabilities, and what else holds or ``ok``; an average comes last."""
     path = prediction.path if prediction.time is None else f"{prediction.path} at {prediction.time:.2f} s"
     if prediction.probabilities is None:
         return f"{path}\tunreadable: {prediction.reason}"
+    path += "" if prediction.face_id is None else f", face {prediction.face_id}"
     probs = "  ".join(f"{label} {p:.2f}" for label, p in prediction.probabilities.items())
     told = ", ".join(flag.replace("_", " ") for flag in prediction.flags) or "ok"
-    return f"{path}\t{prediction.label}\t{probs}\t{told}"
+    line = f"{path}\t{prediction.label}\t{probs}\t{told}"
+    if prediction.smoothed is None or prediction.smoothed_label is None:
+        return line
+    return f"{line}\tsmoothed: {prediction.smoothed_label} {prediction.smoothed[prediction.smoothed_label]:.2f}"
 
 
 def prediction_summary(counts: Mapping[str, int]) -> str:

@@ -1,0 +1,85 @@
+"""What ``mien predict`` tells and writes of videos, beside the answers to their frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from mien.errors import OutputError
+from mien.results.face_times import FaceTimes
+from mien.results.prediction import Prediction
+from mien.system.files import why, write_text
+
+__all__ = ["Films", "new_folder"]
+
+
+def new_folder(given: str) -> Path:
+    """A folder that can be made.
+
+    Raises:
+        OutputError: if it exists, or if there is no folder to make it in.
+    """
+    folder = Path(given).expanduser()
+    if folder.exists():
+        raise OutputError(f"{folder}: exists already; give another --out")
+    if not folder.absolute().parent.is_dir():
+        raise OutputError(f"{folder}: there is no folder {folder.parent} to make it in; give another --out")
+    return folder
+
+
+class Films:
+    """Answers to the frames of videos, added up as they come; all are kept only where plots are wanted."""
+
+    def __init__(self, folder: Path | None) -> None:
+        """Begin.
+
+        Args:
+            folder: where to write, in the end; None for nowhere.
+        """
+        self._folder, self._times = folder, FaceTimes()
+        self._answers: dict[str, list[Prediction]] = {}
+
+    def add(self, answer: Prediction) -> None:
+        """Take an answer; one to a still picture counts for nothing."""
+        self._times.add(answer)
+        if self._folder is not None and answer.frame is not None and answer.probabilities:
+            self._answers.setdefault(answer.path, []).append(answer)
+
+    def told(self, labels: Sequence[str]) -> Iterator[str]:
+        """Write what is to be written, and give lines for the terminal.
+
+        Raises:
+            OutputError: if the folder cannot be written.
+        """
+        from mien.telling.terminal.films import face_lines, face_table
+
+        faces = self._times.faces()
+        yield from face_lines(faces)
+        if self._folder is None:
+            return
+        if not faces:
+            yield f"mien: no video was answered, so {self._folder} is not written"
+            return
+        try:
+            self._folder.mkdir()
+            write_text(face_table(faces, labels), self._folder / "faces.csv")
+            yield f"mien: wrote {self._folder / 'faces.csv'}"
+            yield from self._plots(self._folder, labels)
+        except OSError as error:
+            raise OutputError(f"{self._folder}: cannot be written ({why(error)}); give another --out") from error
+
+    def _plots(self, folder: Path, labels: Sequence[str]) -> Iterator[str]:
+        try:
+            from mien.telling.report.film_plot import film_plot
+        except ModuleNotFoundError as error:
+            if error.name and error.name.split(".")[0] == "mien":
+                raise
+            yield f"mien: plots need {error.name}, which is not installed; run: pip install 'mien[report]'"
+            return
+        taken: set[str] = set()
+        for path, answers in self._answers.items():
+            stem = Path(path.rpartition("::")[2]).stem
+            name = next(n for i in range(1, len(taken) + 2) if (n := stem if i == 1 else f"{stem}-{i}") not in taken)
+            taken.add(name)
+            write_text(film_plot(answers, labels), folder / f"{name}.svg")
+            yield f"mien: wrote {folder / f'{name}.svg'}"
