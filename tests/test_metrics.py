@@ -129,13 +129,13 @@ def test_names_of_groups_do_not_matter() -> None:
 
 
 def test_a_few_right_answers_are_no_certainty() -> None:
-    y = np.array([0, 1, 2, 3, 0])
+    y = np.array([0, 1, 2, 3, 0, 1])
     scores = score(y, y, LABELS)
     assert scores.accuracy_interval is not None
     assert scores.macro_f1_interval is not None
     assert scores.accuracy == scores.accuracy_interval.high == 1.0
-    assert scores.accuracy_interval.low < 0.9, "five photos do not show an accuracy of 1.00 [1.00, 1.00]"
-    assert scores.macro_f1_interval.low < 0.9, "five photos do not show a macro-F1 of 1.00 [1.00, 1.00]"
+    assert scores.accuracy_interval.low < 0.9, "six photos do not show an accuracy of 1.00 [1.00, 1.00]"
+    assert scores.macro_f1_interval.low < 0.9, "six photos do not show a macro-F1 of 1.00 [1.00, 1.00]"
 
 
 def test_chance_and_majority_lines() -> None:
