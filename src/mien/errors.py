@@ -2,6 +2,7 @@
 
     MienError                 what the user can mend; the CLI prints one line and exits 2
     ├── SourceError           a path, zip or folder that cannot serve as a set of images
+    │   └── MissingColumnError   a column that was named is not there
     ├── CorrectionsError      a table of corrections that cannot be read, or that is of other data
     ├── LabelError            classes that cannot be used or matched
     ├── SplitError            too few photos to divide as asked
@@ -22,6 +23,7 @@ __all__ = [
     "CorrectionsError",
     "LabelError",
     "MienError",
+    "MissingColumnError",
     "MissingExtraError",
     "ModelError",
     "OutputError",
@@ -40,6 +42,18 @@ class MienError(Exception):
 
 class SourceError(MienError):
     """A path, zip or folder cannot serve as a set of images."""
+
+
+class MissingColumnError(SourceError):
+    """A column that was named is not there.
+
+    Attributes:
+        roles: what the columns that lack were to say: path, label, group or split.
+    """
+
+    def __init__(self, message: str, roles: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.roles = roles
 
 
 class CorrectionsError(MienError):

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from mien.calibration import fit_temperature
+from mien.data.grouping.independence import independent
 from mien.data.reading.pixels import Pixels
 from mien.errors import ConfigError, WorkFailedError
 from mien.labels import class_indices
@@ -163,17 +164,17 @@ def _backbones(head: HeadSettings) -> tuple[Backbone, Backbone]:
 
 def _head_run(run: HeadRun, photos: LabelledPhotos, folder: Path, advance: Advance) -> HeadRun:
     train = photos.split("train")
-    y, groups, views = photos.indices(train), train["split_group"].to_numpy(), views_of(run)
+    y, units, views = photos.indices(train), independent(train), views_of(run)
     streams = run_streams(run, photos, train, advance)
-    answers = cross_validate(run.head, streams.features, y, groups, run.seed, streams.mirrored)
+    answers = cross_validate(run.head, streams.features, y, units.of, run.seed, streams.mirrored)
     strength = answers.strength if answers else run.head.strengths[0]
     run = structs.replace(run, head=replace(run.head, strength=strength))
-    sureness = measure_sureness(answers, run.labels) if answers else NOTHING_MEASURED
+    sureness = measure_sureness(answers, run.labels, units.kind) if answers else NOTHING_MEASURED
     _check_promise(run, sureness)
     write_toml(run, folder / "config.toml")
     heads = fit_heads([strength], streams.features, y, streams.mirrored)
     if views[0].name == "scene":
-        heads.append(_face_head(run, strength, streams, y, groups=groups, temperature=sureness.temperature))
+        heads.append(_face_head(run, strength, streams, y, groups=units.of, temperature=sureness.temperature))
     save_weights(TwoStreamNetwork(_joined(streams.backbones), *(_linear(*head) for head in heads)), folder)
     contract = _contract(run, photos, streams.backbones, ["train"], sureness)
     features = joined([onnx.load_from_string(read_file(path, MAX_MODEL_BYTES)) for path in streams.models], views)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from mien.system.files import open_regular
 
@@ -59,6 +59,7 @@ class Source:
     Attributes:
         folder: where its paths start on this machine; None in an archive.
         notes: how it was read, for a person to see before work starts.
+        group_kind: what its groups are.
         own: a row for each of the files, with the columns of a table that play no role (``own.NAME``, text) and votes
             (``votes.CLASS``, Float64); None where there are none.
     """
@@ -70,6 +71,7 @@ class Source:
     folder: Path | None = None
     notes: tuple[str, ...] = ()
     own: pl.DataFrame | None = None
+    group_kind: Literal["people", "groups"] = "people"
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ from mien.data.sources.columns import (
     choose_columns,
     columns_by_content,
     is_embedded,
+    names_people,
     plain,
     usual_columns,
 )
@@ -132,6 +133,8 @@ def open_tables(tables: Tables, columns: Columns, roles: Sequence[str] = ROLES, 
     source = Source(
         name, tables.spec, _source_files(rows), _reader(tables.root, opened, looked), own=own if own.columns else None
     )
+    by = opened[0].columns.get("group")
+    source = replace(source, group_kind="groups" if by and not names_people(by) else "people")
     if "label" not in roles:
         return source
     return _named(replace(source, notes=tuple(notes)), columns, opened, split_names, is_known=is_known)
