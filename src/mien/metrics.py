@@ -179,7 +179,7 @@ def score(
         tuple(_class_score(label, confusion, i, _recall(i, y_true, y_pred, groups)) for i, label in enumerate(labels)),
         confusion,
         _score_interval(parts, lambda cells: macro_f1(cells.reshape(-1, k, k)), k * k),
-        _score_interval(parts, lambda cells: _accuracy(cells.reshape(-1, k, k)), k * k),
+        _accuracy_interval(parts, y_true == y_pred, k),
         _chance_macro_f1(support),
         float(support.max() / n),
         n,
@@ -248,11 +248,11 @@ def mean_difference(values: FloatArray, sizes: FloatArray, value: float) -> Diff
 
 
 def share_interval(hits: NDArray[np.bool_], groups: IntArray | None = None, level: float = 0.05) -> Interval | None:
-    """The interval of a share of images, over groups; None for fewer than ``LEAST_GROUPS``.
+    """The interval of a share of images, over groups; None for fewer than ``LEAST_GROUPS`` of several images.
 
     Wilson's for as many images as would vary as much if each were independent, made fewer by what t with few degrees
     of freedom adds (Korn and Graubard 1998, who use Clopper and Pearson's). Images that are all independent have
-    Wilson's itself. Where all groups are right, or all wrong, a group counts as one image.
+    Wilson's itself, however few. Where all groups are right, or all wrong, a group counts as one image.
 
     Args:
         hits: (N,) whether each image counts.
@@ -263,11 +263,11 @@ def share_interval(hits: NDArray[np.bool_], groups: IntArray | None = None, leve
     group = np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1]
     sizes = np.bincount(group).astype(float)
     z = z_quantile(1 - level / 2)
+    if len(sizes) == n:
+        return wilson(int(hits.sum()), n, z)
     if len(sizes) < LEAST_GROUPS:
         return None
     share = float(np.mean(hits))
-    if len(sizes) == n:
-        return wilson(int(hits.sum()), n, z)
     if share in (0.0, 1.0):
         return wilson(share * len(sizes), len(sizes), z)
     without = (hits.sum() - np.bincount(group, hits, len(sizes))) / (n - sizes)
@@ -374,6 +374,13 @@ def _score_interval(parts: _Parts, statistic: Statistic, n_cells: int) -> Interv
         return wilson(value * parts.groups, parts.groups)
     odds, factor = value / (1 - value), math.exp(min(700.0, t_quantile(df, 0.975) * error))
     return Interval(odds / factor / (1 + odds / factor), 1 / (1 + 1 / (odds * factor)))
+
+
+def _accuracy_interval(parts: _Parts, right: NDArray[np.bool_], k: int) -> Interval | None:
+    """95 % of accuracy; of images that are all independent Wilson's, which needs no estimate of how groups differ."""
+    if parts.groups == len(right) >= LEAST_GROUPS:
+        return share_interval(right)
+    return _score_interval(parts, lambda cells: _accuracy(cells.reshape(-1, k, k)), k * k)
 
 
 def _difference(parts: _Parts, statistic: Statistic, n_cells: int, family: int) -> Difference:

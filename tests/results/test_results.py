@@ -37,7 +37,7 @@ from mien.results.commands import EvaluateResults
 from mien.results.document import SCHEMA_VERSION, Document, decode, encode, read_exhibits
 from mien.results.reading import DOCUMENTS
 from mien.results.record import Record
-from mien.results.scores import RunComparison, Scores
+from mien.results.scores import Over, RunComparison, Scores
 from mien.results.study import Fit, StudyResults
 from mien.results.target import ConfusionChange, Effect, TargetResults
 from mien.settings.adapt import AdaptSettings
@@ -301,13 +301,17 @@ def judgements(record: Record) -> Iterator[tuple[str, Any, Any]]:
             yield "beats_chance", record.beats_chance, False
         case Scores(interval=Interval() as interval, chance_macro_f1=chance):
             yield "beats_chance", record.beats_chance, chance is not None and interval.low > chance
+        case Over():
+            yield "enough", record.enough, record.number >= record.least
         case Promise(interval=interval):
             yield "kept", record.kept, interval.low <= record.max_error if interval else None
-            assert (interval is None) == (record.answered == 0)
+            assert record.over is not None
+            too_few = record.over.number < min(record.over.least, record.answered)
+            assert (interval is None) == (too_few or record.answered == 0)
         case Effect(interval=interval) | CorruptionLevel(interval=interval):
-            yield "lowers", record.lowers, interval.high < 0
+            yield "lowers", record.lowers, interval is not None and interval.high < 0
         case ConfusionChange(interval=interval):
-            yield "is_clear", record.is_clear, interval.low > 0 or interval.high < 0
+            yield "is_clear", record.is_clear, interval is not None and (interval.low > 0 or interval.high < 0)
         case TargetResults():
             known = record.near_copies or record.seen_in_training or record.known_collections
             yield "is_new", record.is_new, not known
@@ -330,7 +334,9 @@ def judgements(record: Record) -> Iterator[tuple[str, Any, Any]]:
             yield "comparison", record.verdict, side_of_zero(interval, "better", "worse")
 
 
-def side_of_zero(interval: Interval, above: str, below: str) -> str:
+def side_of_zero(interval: Interval | None, above: str, below: str) -> str:
+    if interval is None:
+        return "cannot tell"
     return above if interval.low > 0 else below if interval.high < 0 else "cannot tell"
 
 

@@ -9,14 +9,13 @@ people, or of other photos of the same kind.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.data.grouping.folds import kfold
 from mien.data.grouping.independence import Independent
-from mien.metrics import Difference, Verdict, macro_f1, mean_difference
+from mien.metrics import Interval, macro_f1, mean_difference
 from mien.results.audit import Leakage, Premium
 from mien.training.head import out_of_fold
 
@@ -24,17 +23,17 @@ __all__ = ["leak_premium"]
 
 FOLDS = 5
 REPEATS = 3
-VERDICTS: dict[Verdict, Literal["naive flatters", "naive scores lower", "cannot tell"]] = {
-    "better": "naive flatters",
-    "worse": "naive scores lower",
-    "cannot tell": "cannot tell",
-}
 
 IntArray = NDArray[np.int64]
 
 
 def leak_premium(
-    features: NDArray[np.float32], y: IntArray, groups: Mapping[str, IntArray], units: Independent, *, seed: int
+    features: NDArray[np.float32],
+    y: IntArray,
+    groups: Mapping[str, IntArray],
+    units: Independent | None = None,
+    *,
+    seed: int,
 ) -> Leakage:
     """Score a probe under every division.
 
@@ -42,12 +41,13 @@ def leak_premium(
         features: (N, D).
         y: (N,) class indices 0..K-1.
         groups: method → (N,) what stays together; ``naive`` among them.
-        units: what is independent; no group of a method reaches beyond one.
+        units: what is independent; no group of a method reaches beyond one. The last groups, as series, where None.
 
     Raises:
         SplitError: if a class has fewer groups than folds.
     """
     n_classes = int(y.max()) + 1
+    units = units or Independent(list(groups.values())[-1], "series")
     unit = np.unique(units.of, return_inverse=True)[1]
     whole, without = {}, {}
     for method, group in groups.items():
@@ -58,17 +58,19 @@ def leak_premium(
         whole[method] = float(np.mean([_macro_f1(c.sum(0), n_classes) for c in repeats]))
         without[method] = np.mean([_macro_f1(c.sum(0) - c, n_classes) for c in repeats], axis=0)
     sizes = np.bincount(unit).astype(float)
-    premiums = {
-        method: _premium(mean_difference(without["naive"] - without[method], sizes, whole["naive"] - whole[method]))
-        for method in groups
-        if method != "naive"
-    }
+    premiums = {}
+    for method in groups:
+        if method != "naive":
+            value = whole["naive"] - whole[method]
+            found = mean_difference(without["naive"] - without[method], sizes, value)
+            premiums[method] = _premium(value, found.interval)
     return Leakage(macro_f1=whole, premium=premiums, folds=FOLDS, repeats=REPEATS, over=units.over)
 
 
-def _premium(found: Difference) -> Premium:
-    verdict = VERDICTS[found.verdict]
-    return Premium(value=found.value, interval=found.interval, verdict=verdict)
+def _premium(value: float, interval: Interval | None) -> Premium:
+    if interval is None or interval.low <= 0 <= interval.high:
+        return Premium(value=value, interval=interval, verdict="cannot tell")
+    return Premium(value=value, interval=interval, verdict="naive flatters" if value > 0 else "naive scores lower")
 
 
 def _macro_f1(counts: IntArray, n_classes: int) -> NDArray[np.float64]:

@@ -267,12 +267,12 @@ def _scores(results: StudyResults) -> str:
     elsewhere = f", of photos from elsewhere over {_units(results.target.shared, 'groups')}" if results.target else ""
     least = f" (from {test.over.least} on)" if test.over else ""
     return (
-        "The primary score is macro-F1, the mean of the F1 scores of the classes with at least one true photo. Intervals "
-        f"are 95 %, over {_units(test, kept_together(results))}{least}{elsewhere}. Those of macro-F1 and accuracy are by a "
-        "jackknife that leaves out one of them at a time, on the scale of log-odds, with Student's t (Tukey, 1958; for "
-        "clusters, Cameron, Gelbach and Miller, 2008); those of recall and of error rates are Wilson's (1927) for the "
-        "effective number of photos (Korn and Graubard, 1998). Chance is the expected macro-F1 of answers drawn by the "
-        "class shares, majority the accuracy of always answering the most frequent class."
+        "The primary score is macro-F1, the mean of the F1 scores of the classes with at least one true photo. "
+        f"Intervals are 95 %, over {_units(test, kept_together(results))}{least}{elsewhere}. Those of macro-F1 and "
+        "accuracy are by a jackknife that leaves out one of them at a time, on the scale of log-odds, with Student's t "
+        "(Tukey, 1958; for clusters, Cameron, Gelbach and Miller, 2008); those of recall and of error rates are "
+        "Wilson's (1927) for the effective number of photos (Korn and Graubard, 1998). Chance is the expected macro-F1 "
+        "of answers drawn by the class shares, majority the accuracy of always answering the most frequent class."
     )
 
 
@@ -316,8 +316,8 @@ def sources(results: StudyResults) -> list[str]:
     """The publications that the paragraphs name."""
     judged = not results.data.doubtful_labels.reason
     return [
-        "Cameron, Gelbach and Miller (2008), Bootstrap-based improvements for inference with clustered errors, Review of "
-        "Economics and Statistics 90.",
+        "Cameron, Gelbach and Miller (2008), Bootstrap-based improvements for inference with clustered errors, Review "
+        "of Economics and Statistics 90.",
         "Korn and Graubard (1998), Confidence intervals for proportions with small expected number of positive counts "
         "estimated from survey data, Survey Methodology 24.",
         "Lucas and Kanade (1981), An iterative image registration technique, IJCAI.",
