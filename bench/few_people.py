@@ -11,7 +11,9 @@ the same by a percentile bootstrap over people, as mien had it before; how often
 30 people; and how often an error that ``threshold_for`` promises of sure answers is not kept. People have 30 photos
 each (even), 3 to 300 (uneven, half of them below 20), or one (independent).
 
-    python bench/few_people.py OUT.json [DRAWS]      default: 2000 draws; about 20 minutes
+    python bench/few_people.py bench/few_people.json [DRAWS]     default: 2000, half as many where photos are not
+                                                                 even; about an hour
+    python bench/few_people.py                                   writes the tables of docs/INTERVALS.md
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import NormalDist
+from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -48,6 +51,8 @@ TOLD_WITH = 30
 RESAMPLES = 2000
 DIFFERENCE = 0.10
 PROMISED = 0.2
+STORED = Path(__file__).with_suffix(".json")
+PAGE = Path(__file__).parents[1] / "docs/INTERVALS.md"
 
 
 @dataclass(frozen=True)
@@ -171,7 +176,7 @@ def holds(interval: tuple[float, float] | None, truth: float) -> float:
     return float("nan") if interval is None else float(interval[0] <= truth <= interval[1])
 
 
-def row(setting: Setting, drawn: Population, people: int, draws: int, seed: int) -> dict[str, object]:
+def row(setting: Setting, drawn: Population, people: int, draws: int, seed: int) -> dict[str, Any]:
     """How often intervals hold, and equal recognisers are told apart, with so many people."""
     rng = np.random.default_rng(seed)
     whole = counts(drawn.y, drawn.answers[0])
@@ -202,7 +207,8 @@ def row(setting: Setting, drawn: Population, people: int, draws: int, seed: int)
         note("wrongly_told_before", float(not before["difference"][0] <= 0 <= before["difference"][1]))
         note("width_before", before["macro_f1"][1] - before["macro_f1"][0])
         _note_promise(note, drawn, place, groups)
-    return {"setting": asdict(setting), "people": people} | {name: mean(each) for name, each in found.items()}
+    about = {"setting": asdict(setting), "people": people, "draws": draws}
+    return about | {name: mean(each) for name, each in found.items()}
 
 
 def _note_promise(note: Callable[[str, float], None], drawn: Population, place: Ints, groups: Ints) -> None:
@@ -221,7 +227,7 @@ def mean(values: list[float]) -> float | None:
     return round(float(np.mean(known)), 4) if known else None
 
 
-def power(setting: Setting, draws: int, seed: int) -> dict[str, object]:
+def power(setting: Setting, draws: int, seed: int) -> dict[str, Any]:
     """How often a true difference is told."""
     drawn = population(setting, gap_for(setting, seed), np.random.default_rng(seed))
     rng, told, before = np.random.default_rng(seed + 1), [], []
@@ -240,13 +246,53 @@ def power(setting: Setting, draws: int, seed: int) -> dict[str, object]:
     }
 
 
+def tables(found: dict[str, Any]) -> str:
+    """What docs/INTERVALS.md shows of the stored numbers."""
+    held = [
+        "| accuracy | ICC | photos | people | macro-F1 holds | accuracy holds | recall holds | width | equal ones told apart "
+        "| by the bootstrap: macro-F1, accuracy hold | width | told apart |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for each in found["rows"]:
+        about = [f"{each['setting']['accuracy']:g}", f"{each['setting']['icc']:g}", each["setting"]["photos"]]
+        new = [shown(each[name]) for name in ("macro_f1", "accuracy", "recall")]
+        new += [wide(each["width"]), shown(each["wrongly_told"]) if each["given"] else "cannot tell"]
+        old = [f"{shown(each['macro_f1_before'])}, {shown(each['accuracy_before'])}", wide(each["width_before"])]
+        old.append(shown(each["wrongly_told_before"]))
+        held.append(f"| {' | '.join([*about, str(each['people']), *new, *old])} |")
+    told = ["| accuracy | ICC | people | true difference | told | by the bootstrap |", "|---|---|---|---|---|---|"]
+    for each in found["power"]:
+        about = [f"{each['setting'][name]:g}" for name in ("accuracy", "icc")] + [str(each["people"])]
+        shares = [shown(each[name]) for name in ("told", "told_before")]
+        told.append(f"| {' | '.join([*about, wide(each['difference']), *shares])} |")
+    return "\n".join([*held, "", *told])
+
+
+def shown(share: float | None) -> str:
+    return "—" if share is None else f"{share:.1%}"
+
+
+def wide(width: float | None) -> str:
+    return "—" if width is None else f"{width:.2f}"
+
+
+def page(text: str, found: dict[str, Any]) -> str:
+    """The page with its tables written anew."""
+    head, rest = text.split("<!-- simulated -->\n")
+    return f"{head}<!-- simulated -->\n{tables(found)}\n<!-- end -->{rest.split('<!-- end -->')[1]}"
+
+
 def main() -> None:
+    if len(sys.argv) == 1:
+        PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), json.loads(STORED.read_text())), encoding="utf-8")
+        return
     out, draws = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 2000
     rows, powers = [], []
     for number, setting in enumerate(SETTINGS):
         drawn = population(setting, 0.0, np.random.default_rng(100 + number))
         for people in SINGLE_PHOTOS if setting.photos == "independent" else PEOPLE:
-            rows.append(row(setting, drawn, people, draws, 1000 * (number + 1) + people))
+            some = draws if setting.photos == "even" else draws // 2
+            rows.append(row(setting, drawn, people, some, 1000 * (number + 1) + people))
             print(rows[-1], flush=True)
         if setting.photos == "even":
             powers.append(power(setting, draws, 7000 + number))

@@ -44,6 +44,7 @@ FloatArray = NDArray[np.floating]
 LEAST_GROUPS = 6
 """Groups from which on an interval is given. In simulations (``bench/few_people.py``) intervals hold from here on, and
 six that all point the same way are the fewest that the sign test tells from chance (2/2⁶ = 0.03)."""
+Z95 = z_quantile(0.975)
 MOST_COUNTS = 4_000_000
 """Numbers that are held at a time; bounds the memory."""
 
@@ -136,7 +137,7 @@ def macro_f1(confusion: NDArray[np.generic]) -> FloatArray:
         return np.asarray((f1 * present).sum(-1) / present.sum(-1))
 
 
-def wilson(successes: float, n: float, z: float = 1.959964) -> Interval | None:
+def wilson(successes: float, n: float, z: float = Z95) -> Interval | None:
     """Wilson's 95 % score interval of a proportion of independent trials (Wilson 1927); None for n = 0."""
     if n == 0:
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import pkgutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -158,6 +159,33 @@ def test_results_of_a_folder_are_read_as_they_were_written(small_study: Study) -
     found = mien.open_results(str(small_study.folder))
     assert isinstance(found, StudyResults)
     assert strict_json(encode(found)) == small_study.results
+
+
+NEW_IN_3 = {"over", "target_over", "home_over", "recall_interval", "left_out"}
+
+
+def before_3(value: Any) -> Any:
+    """Results without what came with version 3."""
+    if isinstance(value, list):
+        return [before_3(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: before_3(each)
+        for key, each in value.items()
+        if key not in NEW_IN_3 or (key == "left_out" and "counts" in value)
+    }
+
+
+def test_results_of_the_version_before_are_still_read(small_study: Study, tmp_path: Path) -> None:
+    told = before_3(small_study.results) | {"schema_version": 2}
+    (tmp_path / "results.json").write_text(json.dumps(told), encoding="utf-8")
+    found = mien.open_results(tmp_path)
+    assert isinstance(found, StudyResults)
+    assert found.schema_version == 2
+    assert found.test.over is None
+    assert found.test.macro_f1 == small_study.results["runs"][found.selected]["test"]["macro_f1"]
+    assert render_report(found, None)
 
 
 @pytest.mark.parametrize(
