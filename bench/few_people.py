@@ -249,7 +249,7 @@ def power(setting: Setting, draws: int, seed: int) -> dict[str, Any]:
 def tables(found: dict[str, Any]) -> str:
     """What docs/INTERVALS.md shows of the stored numbers."""
     held = [
-        "| accuracy | ICC | photos | people | macro-F1 holds | accuracy holds | recall holds | width | equal ones told apart "
+        "| accuracy | ICC | photos | people | macro-F1 holds | accuracy holds | recall holds | width | told apart "
         "| by the bootstrap: macro-F1, accuracy hold | width | told apart |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]

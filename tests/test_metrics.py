@@ -236,7 +236,8 @@ def test_thirty_people_with_fifty_frames_each_are_thirty_however_many_frames_the
     recalls = [present(each.per_class[0].recall_interval) for each in (by_person, again, by_frame)]
     assert recalls[0] == pytest.approx(recalls[1], abs=0.005)
     assert recalls[0].high - recalls[0].low > 1.2 * (recalls[2].high - recalls[2].low)
-    told, more = (paired_difference(*each[:3], 4, groups=each[3]) for each in ((y_true, first, second, person), twice))
+    told = paired_difference(y_true, first, second, 4, groups=person)
+    more = paired_difference(twice[0], twice[1], twice[2], 4, groups=twice[3])
     assert told.groups == more.groups == 30
     assert present(told.interval) == pytest.approx(present(more.interval))
 

@@ -29,7 +29,7 @@ from mien.metrics import LEAST_GROUPS
 from mien.models.artifact import Contract, Threshold
 from mien.progress import Silent
 from mien.results.behaviour import ErrorRate
-from mien.results.scores import ClassScores, Over
+from mien.results.scores import ClassScores, GroupKind, Over
 from mien.results.study import Epoch
 from mien.settings.columns import Columns
 from mien.settings.recipes import NOTEBOOK
@@ -469,7 +469,7 @@ def test_evaluate_checks_everything_before_it_reads_a_photo(target: str, tmp_pat
     ("people", "column", "kind"), [(8, "person", "people"), (4, "person", "people"), (8, "day", "groups")]
 )
 def test_photos_from_elsewhere_are_scored_over_the_people_of_their_table(
-    people: int, column: str, kind: str, tmp_path: Path
+    people: int, column: str, kind: GroupKind, tmp_path: Path
 ) -> None:
     """Each person shows every class twice, and half of them are misread."""
     rng = np.random.default_rng(0)
@@ -482,8 +482,10 @@ def test_photos_from_elsewhere_are_scored_over_the_people_of_their_table(
                 files[f"{person}/{label}{i}.png"] = encoded(Image.fromarray(picture))
                 rows.append(f"{person}/{label}{i}.png,{label},p{person}")
     table = write_files(tmp_path / "set", files | {"all.csv": "\n".join(rows).encode()})
-    options = {"options": Evaluation(Columns(group_column=column)), "progress": Silent()}
-    found = evaluate(str(colour_model(tmp_path / "model.onnx")), [f"{table}::all.csv"], None, **options).target
+    options = Evaluation(Columns(group_column=column))
+    found = evaluate(
+        str(colour_model(tmp_path / "model.onnx")), [f"{table}::all.csv"], None, options=options, progress=Silent()
+    ).target
     enough = people >= LEAST_GROUPS
     for scores in (found.all, found.shared, found.shared_limited):
         assert scores.over == Over(number=people, kind=kind, least=LEAST_GROUPS, enough=enough)

@@ -140,7 +140,8 @@ def test_scores_fall_where_the_model_is_hurt_and_only_there(
     assert [(point.change, point.lowers) for point in dark.points] == [(0, False)] * 2
     (lost,) = bad.points
     assert (lost.macro_f1, lost.change, lost.lowers) == (0, -1, True)
-    assert lost.interval == (-1, pytest.approx(-present(wilson(30, 30)).low)), "thirty photos make nothing certain"
+    ends = -1, -present(wilson(30, 30)).low
+    assert present(lost.interval) == pytest.approx(ends), "thirty photos make nothing certain"
     assert found.over == Over.counted(30, "pictures")
     told = " ".join(robustness_sentences(found))
     assert "30 test photos were made worse" in told

@@ -35,7 +35,7 @@ def headline(results: StudyResults) -> str:
     test = results.test
     kinds = f"{number_word(len(results.labels)).capitalize()} expressions"
     if test.over and not test.over.enough:
-        return f"{kinds}; how well they are told apart cannot be told from only {counted(test.over)}"
+        return f"{kinds}; how well they are recognised cannot be said: only {counted(test.over)}"
     if not test.beats_chance:
         return f"{kinds}, not shown to be told apart better than by guessing"
     told = f"{kinds} told apart with a macro-F1 of {score(test.macro_f1)}"
@@ -65,7 +65,7 @@ def overall_answer(results: StudyResults) -> list[str]:
 def _with_interval(scores: Scores) -> str:
     """The interval of macro-F1 and what it is over, or why there is none."""
     if scores.over and not scores.over.enough:
-        return f"without an interval, which takes at least {scores.over.least} of them: only {counted(scores.over)}"
+        return f"no interval: only {counted(scores.over)}, and it takes {scores.over.least}"
     return f"95\N{NO-BREAK SPACE}% interval {interval(scores.interval)}{over(scores.over)}"
 
 
@@ -89,7 +89,7 @@ def _against_chance(test: Scores) -> str:
 def _verdict(scores: Scores, where: str) -> str:
     """Where the interval of macro-F1 lies against chance."""
     if scores.over and not scores.over.enough:
-        return f"Whether it does better than guessing {where}: {cannot_tell(scores.over)}."
+        return f"Whether the model does better than guessing {where}, we {cannot_tell(scores.over)}."
     if scores.interval is None:
         return ""
     if scores.beats_chance:
