@@ -23,13 +23,14 @@ def t_quantile(df: float, p: float) -> float:
     if df > MANY:  # Cornish and Fisher (1937)
         z = z_quantile(p)
         return z + (z**3 + z) / (4 * df) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * df**2)
-    low, high = 0.0, 2.0
-    while _above(high, df) > 1 - p:
-        high *= 2
-    while high - low > 1e-13 * high:
-        middle = (low + high) / 2
-        low, high = (middle, high) if _above(middle, df) > 1 - p else (low, middle)
-    return high
+    scale = math.exp(math.lgamma((df + 1) / 2) - math.lgamma(df / 2)) / math.sqrt(df * math.pi)
+    t = z_quantile(p)  # too low, and Newton's steps never pass the quantile, since the distribution is concave above 0
+    for _ in range(200):
+        step = (_above(t, df) - (1 - p)) / (scale * (1 + t * t / df) ** (-(df + 1) / 2))
+        t += step
+        if step <= 1e-12 * t:
+            break
+    return t
 
 
 def _above(t: float, df: float) -> float:
