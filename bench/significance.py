@@ -158,8 +158,8 @@ def row(learner: Learner, n: int, comparisons: int, processes: Workers, seed: in
     )
     first = [each.found[0] for each in gap]
     truth = float(np.mean([each.difference for each in first]))
-    covered = np.mean([each.interval.low <= truth <= each.interval.high for each in first])
-    covered_null = np.mean([each.found[0].interval.low <= 0 <= each.found[0].interval.high for each in null])
+    covered = np.mean([_holds(each, truth) for each in first])
+    covered_null = np.mean([_holds(each.found[0], 0.0) for each in null])
     power = np.mean([verdict(each, each.p, 1) == "better" for each in first])
     usual, corrected = np.mean([np.array(each.others) <= 0.05 for each in null], axis=0)
     shown = [
@@ -167,6 +167,10 @@ def row(learner: Learner, n: int, comparisons: int, processes: Workers, seed: in
         f"{covered_null:.1%}, {covered:.1%} | {truth * 100:.1f} | {power:.0%} | {usual:.1%} | {corrected:.1%}",
     ]
     return f"| {' | '.join(shown)} |"
+
+
+def _holds(found: Estimate, truth: float) -> bool:
+    return found.interval is not None and found.interval.low <= truth <= found.interval.high
 
 
 def _shown(share: float, n: int, family: int) -> str:

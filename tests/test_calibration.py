@@ -85,7 +85,25 @@ def test_reliability_counts_every_answer_once() -> None:
     assert sum(entry.n for entry in bins) == 503
     assert [entry.confidence for entry in bins] == sorted(entry.confidence for entry in bins)
     assert sum(entry.accuracy * entry.n for entry in bins) == pytest.approx((probs.argmax(1) == y).sum())
-    assert all(entry.low <= entry.accuracy <= entry.high for entry in bins)
+    assert all(entry.low is not None and entry.low <= entry.accuracy for entry in bins)
+    assert all(entry.high is not None and entry.accuracy <= entry.high for entry in bins)
+
+
+def test_a_promise_is_made_over_people_not_over_their_photos() -> None:
+    """Of each of a few people every photo is right, which says little of the next person."""
+    probs, y = np.tile([[0.9, 0.1]], (4000, 1)), np.zeros(4000, np.int64)
+    assert threshold_for(0.1, probs, y, np.arange(4000)) is not None
+    assert threshold_for(0.5, probs, y, np.arange(4000) // 1000) is None, "four people"
+    assert threshold_for(0.1, probs, y, np.arange(4000) // 100) is None, "forty people"
+    assert threshold_for(0.2, probs, y, np.arange(4000) // 100) is not None
+    twice = [np.repeat(each, 3, axis=0) for each in (probs, y, np.arange(4000) // 100)]
+    assert threshold_for(0.2, *twice) == threshold_for(0.2, probs, y, np.arange(4000) // 100)
+
+
+def test_reliability_of_a_few_people_has_no_interval() -> None:
+    logits, y = answers(np.random.default_rng(5), 400)
+    bins = reliability(softmax(logits), y, np.arange(400) % 4)
+    assert [(entry.low, entry.high, entry.n) for entry in bins] == [(None, None, 40)] * 10
 
 
 def test_risk_rises_with_coverage_to_the_error_of_all() -> None:

@@ -7,11 +7,15 @@ import importlib.util
 import json
 import re
 import statistics
+import sys
 import tomllib
 from collections.abc import Callable
+from itertools import product
+from typing import Any
 
 import pytest
 
+from mien.metrics import LEAST_GROUPS
 from support.checkout import ROOT
 from support.outcomes import Outcome
 
@@ -83,6 +87,43 @@ def test_the_speed_of_videos_is_what_was_measured() -> None:
         )
         assert f"| {size.replace('x', '×')} | {clock} | {processor} |" in document("docs/BENCHMARKS.md")
         assert statistics.median(found[size]["clock"]) <= 1.1  # what was asked for
+
+
+@pytest.fixture(scope="module")
+def few_people() -> Any:
+    spec = importlib.util.spec_from_file_location("few_people", ROOT / "bench/few_people.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["few_people"] = module  # where its dataclasses look for themselves
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_tables_of_intervals_are_made_from_what_is_stored(few_people: Any) -> None:
+    text = document("docs/INTERVALS.md")
+    assert few_people.page(text, json.loads(document("bench/few_people.json"))) == text
+
+
+def test_intervals_held_in_the_simulation_with_few_people() -> None:
+    stored = json.loads(document("bench/few_people.json"))
+    rows = [row for row in stored["rows"] if row["setting"]["photos"] == "even"]
+    settings = {(row["setting"]["accuracy"], row["setting"]["icc"], row["people"]) for row in rows}
+    assert settings >= set(product((0.6, 0.9), (0.1, 0.3), (4, 6, 10, 25, 100)))
+    assert {row["draws"] for row in rows} == {2000}
+    assert stored["least_groups"] == LEAST_GROUPS <= 6
+    for row in rows:
+        assert row["given"] == (row["people"] >= LEAST_GROUPS)
+        assert row["wrongly_told"] <= 0.06
+        if row["given"]:
+            assert min(row["macro_f1"], row["accuracy"]) >= 0.93
+        if row["people"] == 6:
+            assert max(row["macro_f1_before"], row["accuracy_before"]) < 0.93, "the bootstrap held no less"
+    assert {row["broken"] for row in stored["rows"]} <= {0.0, None}
+    told = {(row["setting"]["accuracy"], row["setting"]["icc"]): row for row in stored["power"]}
+    assert set(told) == set(product((0.6, 0.9), (0.1, 0.3)))
+    assert all((row["people"], round(row["difference"], 2)) == (30, 0.1) for row in told.values())
+    assert min(row["told"] for row in told.values()) >= 0.5
 
 
 def test_every_make_target_the_readme_names_exists() -> None:

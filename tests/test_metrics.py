@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.special import stdtrit
 from sklearn.metrics import f1_score, precision_recall_fscore_support
 
 from mien.metrics import (
+    LEAST_GROUPS,
     confusion_matrix,
     expected_calibration_error,
     macro_f1,
     paired_difference,
     score,
+    share_interval,
     wilson,
 )
+from mien.quantiles import t_quantile
+from support.intervals import present
 
 LABELS = ("anger", "fear", "happy", "sad")
 
@@ -129,13 +134,13 @@ def test_names_of_groups_do_not_matter() -> None:
 
 
 def test_a_few_right_answers_are_no_certainty() -> None:
-    y = np.array([0, 1, 2, 3, 0])
+    y = np.array([0, 1, 2, 3, 0, 1])
     scores = score(y, y, LABELS)
     assert scores.accuracy_interval is not None
     assert scores.macro_f1_interval is not None
     assert scores.accuracy == scores.accuracy_interval.high == 1.0
-    assert scores.accuracy_interval.low < 0.9, "five photos do not show an accuracy of 1.00 [1.00, 1.00]"
-    assert scores.macro_f1_interval.low < 0.9, "five photos do not show a macro-F1 of 1.00 [1.00, 1.00]"
+    assert scores.accuracy_interval.low < 0.9, "six photos do not show an accuracy of 1.00 [1.00, 1.00]"
+    assert scores.macro_f1_interval.low < 0.9, "six photos do not show a macro-F1 of 1.00 [1.00, 1.00]"
 
 
 def test_chance_and_majority_lines() -> None:
@@ -152,7 +157,7 @@ def test_clear_difference_is_told_in_both_directions() -> None:
     expected = f1_score(y_true, good, average="macro") - f1_score(y_true, bad, average="macro")
     assert ahead.value == pytest.approx(expected)
     assert behind.value == pytest.approx(-expected)
-    assert 0 < ahead.interval.low < ahead.value < ahead.interval.high
+    assert 0 < present(ahead.interval).low < ahead.value < present(ahead.interval).high
 
 
 def test_same_answers_cannot_be_told_apart() -> None:
@@ -201,5 +206,92 @@ def test_calibration_error_of_sure_and_right_is_zero_and_of_sure_and_wrong_one()
 def test_differences_of_a_family_have_wider_intervals() -> None:
     rng = np.random.default_rng(0)
     y, first, second = (rng.integers(0, 3, 200) for _ in range(3))
-    alone, among = (paired_difference(y, first, second, 3, family=n).interval for n in (1, 10))
+    alone, among = (present(paired_difference(y, first, second, 3, family=n).interval) for n in (1, 10))
     assert among.low < alone.low < alone.high < among.high
+
+
+# -- people -----------------------------------------------------------------------------------------------------------
+
+
+def frames_of(people: int, frames: int, seed: int = 0, right: float = 0.75) -> tuple[np.ndarray, ...]:
+    """Truth, answers of two recognisers, and people; who is easy for one is so for the other."""
+    rng = np.random.default_rng(seed)
+    person = np.repeat(np.arange(people), frames)
+    y_true = rng.integers(0, 4, len(person))
+    easy = np.clip(rng.normal(right, 0.15, people), 0.05, 0.95)[person]
+    first, second = (np.where(rng.random(len(person)) < easy, y_true, (y_true + 1) % 4) for _ in range(2))
+    return y_true, first, second, person
+
+
+def test_thirty_people_with_fifty_frames_each_are_thirty_however_many_frames_they_have() -> None:
+    y_true, first, second, person = frames_of(30, 50)
+    by_person, by_frame = score(y_true, first, LABELS, groups=person), score(y_true, first, LABELS)
+    assert (by_person.groups, by_frame.groups) == (30, 1500)
+    twice = [np.repeat(each, 2) for each in (y_true, first, second, person)]
+    again = score(twice[0], twice[1], LABELS, groups=twice[3])
+    for name in ("macro_f1_interval", "accuracy_interval"):
+        wide, narrow = present(getattr(by_person, name)), present(getattr(by_frame, name))
+        assert wide.high - wide.low > 1.8 * (narrow.high - narrow.low)
+        assert getattr(again, name) == pytest.approx(wide), "more frames of the same people are no more people"
+    recalls = [present(each.per_class[0].recall_interval) for each in (by_person, again, by_frame)]
+    assert recalls[0] == pytest.approx(recalls[1], abs=0.005)
+    assert recalls[0].high - recalls[0].low > 1.2 * (recalls[2].high - recalls[2].low)
+    told = paired_difference(y_true, first, second, 4, groups=person)
+    more = paired_difference(twice[0], twice[1], twice[2], 4, groups=twice[3])
+    assert told.groups == more.groups == 30
+    assert present(told.interval) == pytest.approx(present(more.interval))
+
+
+@pytest.mark.parametrize("people", [1, 4, LEAST_GROUPS - 1])
+def test_a_few_people_give_no_interval_and_tell_nothing_however_many_frames(people: int) -> None:
+    y_true, _, _, person = frames_of(people, 400)
+    scores = score(y_true, y_true, LABELS, groups=person)
+    assert (scores.accuracy, scores.groups) == (1.0, people)
+    assert scores.macro_f1_interval is scores.accuracy_interval is None
+    assert all(each.recall_interval is None for each in scores.per_class)
+    told = paired_difference(y_true, y_true, (y_true + 1) % 4, 4, groups=person)
+    assert (told.value, told.interval, told.verdict, told.groups) == (1.0, None, "cannot tell", people)
+
+
+def test_from_the_least_number_of_people_on_there_is_an_interval_and_a_verdict() -> None:
+    y_true, _, _, person = frames_of(LEAST_GROUPS, 50)
+    told = paired_difference(y_true, y_true, (y_true + 1) % 4, 4, groups=person)
+    assert told.verdict == "better"
+    assert 0 < present(told.interval).low < 1, "six people make nothing certain"
+    assert paired_difference(y_true, y_true, (y_true + 1) % 4, 4, groups=person, family=10).verdict == "cannot tell"
+    scores = score(y_true, y_true, LABELS, groups=person)
+    assert scores.accuracy_interval == wilson(LEAST_GROUPS, LEAST_GROUPS)
+
+
+def test_people_who_score_alike_make_nothing_certain() -> None:
+    y_true = np.tile([0, 1], 60)
+    y_pred = np.where(np.arange(120) % 4 < 2, y_true, 1 - y_true)
+    ends = present(score(y_true, y_pred, ("a", "b"), groups=np.arange(120) // 20).accuracy_interval)
+    assert ends.low < 0.3
+    assert ends.high > 0.7
+
+
+def test_one_person_with_most_frames_counts_for_little_more_than_one() -> None:
+    y_true, first, _, _ = frames_of(10, 100)
+    even, uneven = np.arange(1000) // 100, np.minimum(np.arange(1000) // 10, 9)
+    narrow, wide = (present(score(y_true, first, LABELS, groups=g).accuracy_interval) for g in (even, uneven))
+    assert wide.high - wide.low > 3 * (narrow.high - narrow.low)
+
+
+def test_a_share_of_independent_images_has_wilsons_interval_and_one_of_people_a_wider_one() -> None:
+    rng = np.random.default_rng(3)
+    person = np.repeat(np.arange(40), 25)
+    hits = rng.random(1000) < np.repeat(rng.beta(2, 2, 40), 25)
+    assert share_interval(hits) == wilson(int(hits.sum()), 1000)
+    assert share_interval(hits[:4]) == wilson(int(hits[:4].sum()), 4)
+    single, by_person = present(share_interval(hits)), present(share_interval(hits, person))
+    assert by_person.high - by_person.low > 2 * (single.high - single.low)
+    assert share_interval(hits, np.arange(1000) // 250) is None
+    assert share_interval(hits | True, person) == wilson(40, 40)
+    assert share_interval(hits[:0]) is None
+
+
+@pytest.mark.parametrize("df", [1, 1.5, 2, 4.2, 9, 29, 150, 999, 1001, 50_000])
+@pytest.mark.parametrize("p", [0.975, 0.995, 0.9995])
+def test_quantiles_of_t_are_those_of_scipy(df: float, p: float) -> None:
+    assert t_quantile(df, p) == pytest.approx(stdtrit(df, p), rel=1e-7)

@@ -26,6 +26,7 @@ from mien.significance import (
     verdict,
 )
 from support.checkout import ROOT
+from support.intervals import present
 
 BENCH = ROOT / "bench/significance.py"
 
@@ -87,7 +88,7 @@ def test_without_overlap_it_is_the_paired_t_test() -> None:
     wanted = ttest_1samp(values, 0)
     assert got.p == pytest.approx(wanted.pvalue)
     interval = wanted.confidence_interval(0.95)
-    assert (got.interval.low, got.interval.high) == pytest.approx((interval.low, interval.high))
+    assert (present(got.interval).low, present(got.interval).high) == pytest.approx((interval.low, interval.high))
 
 
 def test_photos_tested_again_keep_the_interval_wide() -> None:
@@ -184,3 +185,15 @@ def test_the_test_and_the_interval_hold_on_overlapping_folds(bench: ModuleType) 
     assert max(wrong, starred) <= 0.05 + chance
     assert covered >= 0.95 - chance
     assert np.mean([each.others[0] <= 0.05 for each in null]) > 0.05 + chance, "the usual t-test does not hold here"
+
+
+def test_a_few_people_tell_no_arm_from_another_however_many_pairs_and_photos() -> None:
+    rng = np.random.default_rng(1)
+    for people, verdicts in ((4, {"cannot tell"}), (12, {"better"})):
+        person = np.repeat(np.arange(people), 600 // people)
+        y = rng.integers(0, 3, 600)
+        first, second = (np.where(rng.random(600) < right, y, (y + 1) % 3) for right in (0.95, 0.5))
+        pairs = [paired(y, first, np.roll(second, 0), 3, person, 1200) for _ in range(12)]
+        found = estimate(pairs)
+        assert (found.groups, found.interval is None) == (people, people == 4)
+        assert {verdict(found, found.p, 1)} == verdicts

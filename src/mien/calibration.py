@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.metrics import wilson
+from mien.metrics import share_interval
 
 __all__ = ["ERRORS", "Bin", "RiskCoverage", "fit_temperature", "reliability", "risk_coverage", "threshold_for"]
 
@@ -30,14 +30,14 @@ class Bin:
 
     Attributes:
         confidence: their mean probability, in [0, 1].
-        accuracy: share of them that is right; ``low`` and ``high`` its 95 % interval (Wilson).
+        accuracy: share of them that is right; ``low`` and ``high`` its 95 % interval over groups, None for too few.
         n: how many.
     """
 
     confidence: float
     accuracy: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     n: int
 
 
@@ -82,13 +82,13 @@ def threshold_for(
     significance (Bonferroni), and the laxest that passes holds: then the error of future answers is above
     ``max_error`` with a probability of at most 5 % (learn then test, Angelopoulos et al. 2021). Tests in a row that
     end with the first failure would need no correction, but the very surest answers are often wrong by a wrong
-    label. A test passes if the upper Clopper-Pearson bound of the error does not exceed ``max_error``. Copies of a
-    picture count as one photo.
+    label. A test passes if the upper Clopper-Pearson bound of the error does not exceed ``max_error``. All photos of a
+    group count as one, however many they are: thirty people are thirty trials, and a few people promise nothing.
 
     Args:
         probs: (N, K) out-of-fold or held-out probabilities.
         y_true: (N,) class indices.
-        groups: (N,) near-duplicate groups.
+        groups: (N,) what is independent: people where they are known, else pictures with their copies.
 
     Returns:
         Probability and share of photos answered; None if no threshold passes.
@@ -109,19 +109,22 @@ def threshold_for(
     return None
 
 
-def reliability(probs: FloatArray, y_true: IntArray, n_bins: int = 10) -> list[Bin]:
+def reliability(probs: FloatArray, y_true: IntArray, groups: IntArray | None = None, *, n_bins: int = 10) -> list[Bin]:
     """Confidence against accuracy in bins of about equally many answers.
 
     Args:
         probs: (N, K).
         y_true: (N,) class indices.
+        groups: (N,) what is independent; each photo by itself where None.
     """
     confidence, right = probs.max(1), probs.argmax(1) == y_true
+    group = np.arange(len(right)) if groups is None else groups
     bins = []
     for part in np.array_split(np.argsort(confidence, kind="stable"), n_bins):
-        if interval := wilson(int(right[part].sum()), len(part)):
+        if len(part):
             mean, share = float(confidence[part].mean()), float(right[part].mean())
-            bins.append(Bin(mean, share, interval.low, interval.high, len(part)))
+            low, high = share_interval(right[part], group[part]) or (None, None)
+            bins.append(Bin(mean, share, low, high, len(part)))
     return bins
 
 

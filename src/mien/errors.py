@@ -2,6 +2,7 @@
 
     MienError                 what the user can mend; the CLI prints one line and exits 2
     ├── SourceError           a path, zip or folder that cannot serve as a set of images
+    │   └── MissingColumnError   a column that was named is not there
     ├── PhotoError            what Python code handed over is no photo
     ├── CorrectionsError      a table of corrections that cannot be read, or that is of other data
     ├── LabelError            classes that cannot be used or matched
@@ -25,6 +26,7 @@ __all__ = [
     "CorrectionsError",
     "LabelError",
     "MienError",
+    "MissingColumnError",
     "MissingExtraError",
     "ModelError",
     "OutputError",
@@ -58,6 +60,18 @@ class PhotoError(MienError, TypeError, ValueError):
     def __init__(self, message: str, refused: Mapping[int, str] | None = None) -> None:
         super().__init__(message)
         self.refused = dict(refused or {})
+
+
+class MissingColumnError(SourceError):
+    """A column that was named is not there.
+
+    Attributes:
+        roles: what the columns that lack were to say: path, label, group or split.
+    """
+
+    def __init__(self, message: str, roles: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.roles = roles
 
 
 class CorrectionsError(MienError):

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
-from mien.metrics import Interval, Verdict, confusion_matrix
+from mien.metrics import LEAST_GROUPS, Interval, Verdict, confusion_matrix
 
 __all__ = [
     "LEVEL",
@@ -58,7 +58,7 @@ class Pair:
 
     Attributes:
         difference: macro-F1, or one class's F1, of the first less that of the second.
-        photos: (N,) group of each tested photo; copies of a picture are one.
+        photos: (N,) group of each tested photo: a person where people are known, else a picture with its copies.
         influence: (N,) what each photo adds to the difference, together 0.
         ratio: tested photos for each photo learnt from.
     """
@@ -75,19 +75,19 @@ class Estimate:
 
     Attributes:
         difference: mean over the pairs.
-        interval: 95 % for this difference alone.
+        interval: 95 % for this difference alone; None for fewer groups than ``LEAST_GROUPS``.
         standard_error: of the mean.
         df: degrees of freedom (Welch and Satterthwaite).
         p: two-sided, of no difference; not corrected for other comparisons.
         pairs: their number.
-        groups: tested pictures, copies counted once.
+        groups: tested groups.
         run_variance: part of the squared standard error that shrinks with more pairs.
         photo_variance: the part that shrinks with more photos only.
         repeats: times that a picture was tested on average.
     """
 
     difference: float
-    interval: Interval
+    interval: Interval | None
     standard_error: float
     df: float
     p: float
@@ -156,7 +156,7 @@ def estimate(pairs: Sequence[Pair]) -> Estimate:
     half = float(stdtrit(df, 1 - LEVEL / 2)) * error
     p = float(2 * stdtr(df, -abs(mean) / error)) if error > 0 else float(mean == 0)
     tested = sum(len(np.unique(pair.photos)) for pair in pairs) / max(1, groups)
-    interval = Interval(mean - half, mean + half)
+    interval = Interval(mean - half, mean + half) if groups >= LEAST_GROUPS else None
     return Estimate(mean, interval, error, df, p, n, groups, run_variance, photo_variance, tested)
 
 
@@ -179,8 +179,8 @@ def fewest_pairs(comparisons: int) -> int:
 
 
 def verdict(found: Estimate, corrected_p: float, comparisons: int) -> Verdict:
-    """``better``, ``worse`` or ``cannot tell``; the last always where the pairs are too few for the family."""
-    if found.pairs < fewest_pairs(comparisons) or corrected_p > LEVEL:
+    """``better``, ``worse`` or ``cannot tell``; the last always where pairs or groups are too few."""
+    if found.interval is None or found.pairs < fewest_pairs(comparisons) or corrected_p > LEVEL:
         return "cannot tell"
     return "better" if found.difference > 0 else "worse"
 

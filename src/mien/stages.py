@@ -27,9 +27,9 @@ from mien.data.grouping.duplicates import (
     MAX_GROUP_SHARE,
     MIN_GROUP_CAP,
 )
-from mien.data.grouping.splits import assign_splits, count_moved, parse_shares
+from mien.data.grouping.splits import as_target, assign_splits, count_moved, parse_shares
 from mien.data.measuring.fingerprints import SIDE
-from mien.data.sources.collection import Collection, open_collection, open_target
+from mien.data.sources.collection import Collection, open_with_target
 from mien.data.tables.class_map import check_named, read_class_map
 from mien.data.tables.corrections import Corrections, read_corrections
 from mien.data.tables.counts import count_audit
@@ -48,7 +48,6 @@ from mien.evaluation.robustness import measure_robustness
 from mien.evaluation.shift import score_target
 from mien.evaluation.sureness import measure_sureness
 from mien.labels import NOTHING_CHOSEN, LabelMap, match_labels
-from mien.metrics import RESAMPLES
 from mien.models.artifact import open_model, whole_model, write_model
 from mien.progress import Progress
 from mien.recognizer import Recognizer
@@ -150,8 +149,7 @@ def open_study(
     corrections = read_corrections(decided) if decided is not None else None
     if config.earlier.keep_splits is not None:
         _earlier(config.earlier.keep_splits)
-    data = open_collection(config.data, config.columns)
-    target = open_target(elsewhere, config.columns, data.names) if elsewhere is not None else None
+    data, target = open_with_target(config.data, elsewhere, config.columns)
     runs = tuple(resolve_run(name, config, data.labels) for name in dict.fromkeys(config.training.recipes))
     choices = read_class_map(class_map) if class_map is not None else NOTHING_CHOSEN
     label_map = None
@@ -190,8 +188,7 @@ def _divide(prepared: Prepared, data: Collection, config: StudySettings, folder:
         earlier=earlier,
     )
     is_data = pl.col("source").is_in(data.names)
-    as_target = pl.when(pl.col("status") == "ok").then(pl.lit("target")).alias("split")
-    others = prepared.manifest.filter(~is_data).with_columns(as_target, pl.col("near_group").alias("split_group"))
+    others = as_target(prepared.manifest.filter(~is_data))
     manifest = pl.concat([divided, others])
     write_manifest(manifest, folder / "manifest.parquet")
     return dataclasses.replace(prepared, manifest=manifest)
@@ -255,7 +252,7 @@ def _predict(study: OpenStudy, run: RunConfig, splits: Sequence[str], manifest: 
     title = f"predict {'+'.join(splits)}: {run.name}"
     with study.clock.stage("predict"), study.progress.step(title, len(rows), "photos") as advance:
         predictions = predict_rows(Recognizer(study.run_folder(run)), study.prepared.pixels, rows, advance)
-    write_predictions(pl.concat([earlier, predictions]) if earlier is not None else predictions, path)
+    write_predictions(pl.concat([earlier, predictions], how="diagonal") if earlier is not None else predictions, path)
     return predictions
 
 
@@ -307,7 +304,6 @@ def _trained(study: OpenStudy, run: RunConfig, predictions: pl.DataFrame) -> Run
 def _methods() -> Methods:
     """Numbers of the procedure, as they are today."""
     return Methods(
-        resamples=RESAMPLES,
         copies=CopyThresholds(
             side=SIDE,
             similarity=COPY_SIMILARITY,
@@ -409,7 +405,7 @@ def _target(study: OpenStudy, recognizer: Recognizer, run: TestedRun) -> TargetR
         run.target,
         recognizer,
         _predict(study, run.config, ["target"], study.prepared.of(study.target)),
-        test=run.test,
+        test=_predict(study, run.config, ["test"], study.photos.manifest),
         collection=study.target,
         target=dataclasses.replace(study.prepared, manifest=study.prepared.of(study.target)),
         own=dataclasses.replace(study.prepared, manifest=study.photos.manifest),

@@ -28,8 +28,10 @@ from mien.progress import Silent
 from mien.results.audit import Culprit, DoubtfulLabel, DoubtfulLabels, Leakage, Premium, Shortcuts
 from mien.results.commands import AuditedData, AuditPaths, AuditResults
 from mien.results.document import encode
+from mien.results.scores import Over
 from mien.telling.terminal.summaries import audit_summary
 from support.drawn_sets import CLASSES, PER_CLASS
+from support.intervals import present
 from support.outcomes import Outcome, strict_json
 from support.pictures import class_files, png, write_files
 
@@ -131,8 +133,8 @@ def test_copies_that_leak_are_worth_much_and_the_interval_says_so() -> None:
     for method in ("grouped", "series"):
         premium = found.premium[method]
         assert premium.value == pytest.approx(found.macro_f1["naive"] - found.macro_f1[method])
-        assert premium.interval.low <= premium.value <= premium.interval.high
-        assert 0.2 < premium.interval.low < premium.interval.high < 1
+        assert present(premium.interval).low <= premium.value <= present(premium.interval).high
+        assert 0.2 < present(premium.interval).low < present(premium.interval).high < 1
     assert set(found.premium) == {"grouped", "series"}
     assert leak_premium(features, y, {"naive": rows, "grouped": groups, "series": groups // 2}, seed=1) == found
 
@@ -142,7 +144,7 @@ def test_without_copies_there_is_no_premium() -> None:
     rows = np.arange(120)
     found = leak_premium(features, y, {"naive": rows, "grouped": rows, "series": rows}, seed=1)
     assert found.premium["grouped"].value == 0
-    assert (found.premium["grouped"].interval.low, found.premium["grouped"].interval.high) == (0, 0)
+    assert (present(found.premium["grouped"].interval).low, present(found.premium["grouped"].interval).high) == (0, 0)
 
 
 def test_series_without_likeness_are_worth_nothing() -> None:
@@ -151,7 +153,7 @@ def test_series_without_likeness_are_worth_nothing() -> None:
     rows = np.arange(180)
     series = np.random.default_rng(5).permutation(180) // 3
     premium = leak_premium(features, y, {"naive": rows, "grouped": rows, "series": series}, seed=1).premium["series"]
-    assert premium.interval.low <= 0 <= premium.interval.high
+    assert present(premium.interval).low <= 0 <= present(premium.interval).high
     assert abs(premium.value) < 0.05
 
 
@@ -162,6 +164,57 @@ def test_series_too_few_for_folds_are_called_series(monkeypatch: pytest.MonkeyPa
     assert found.doubtful_labels.reason is None
     assert found.leakage is not None
     assert found.leakage.reason == "class 'sad' has 3 series, too few for 5 folds"
+
+
+def by_person(people: int, each: int, seed: int = 0) -> tuple[Floats, Ints, Ints]:
+    """Every person shows one class, at random: only who has seen a person can tell it."""
+    rng = np.random.default_rng(seed)
+    person = np.repeat(np.arange(people), each)
+    looks = rng.normal(size=(people, 16))[person] * 3 + rng.normal(scale=0.3, size=(len(person), 16))
+    return looks.astype(np.float32), np.repeat(np.arange(people) % 3, each), person
+
+
+def test_a_leak_by_person_is_measured_over_people(monkeypatch: pytest.MonkeyPatch) -> None:
+    features, y, person = by_person(30, 6)
+    labels, groups = [NAMES[i] for i in y], [f"p{i}" for i in person]
+    manifest = made_manifest(labels, group=groups, group_kind=["people"] * len(y))
+    found = looked_at(monkeypatch, manifest, features, leak_premium=True).leakage
+    assert found is not None
+    assert list(found.macro_f1) == ["naive", "grouped", "people", "series"]
+    assert found.over == Over.counted(30, "people")
+    assert found.premium["people"].verdict == "naive flatters"
+    assert found.premium["people"].value > 0.3
+    assert present(found.premium["people"].interval).low > 0.1
+
+
+def test_few_people_leave_the_premium_by_person_out_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    features, y = clusters(30)
+    manifest = made_manifest([NAMES[i] for i in y], group=[f"p{i % 4}" for i in range(90)], group_kind=["people"] * 90)
+    found = looked_at(monkeypatch, manifest, features, leak_premium=True)
+    assert found.leakage is not None
+    assert "4 people" in (found.leakage.reason or "")
+
+
+def test_labels_of_a_person_are_judged_by_photos_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What only a photo of the same person could vouch for is not vouched for."""
+    features, y, person = by_person(30, 6)
+    labels, groups = [NAMES[i] for i in y], [f"p{i}" for i in person]
+    known = looked_at(monkeypatch, made_manifest(labels, group=groups, group_kind=["people"] * len(y)), features)
+    unknown = looked_at(monkeypatch, made_manifest(labels), features)
+    told = [present_accuracy(each) for each in (known, unknown)]
+    assert told[0] < 0.5 < 0.8 < told[1]
+
+
+def test_of_four_people_each_is_judged_by_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    features, y = clusters(20)
+    manifest = made_manifest([NAMES[i] for i in y], group=[f"p{i % 4}" for i in range(60)], group_kind=["people"] * 60)
+    found = looked_at(monkeypatch, manifest, features).doubtful_labels
+    assert (found.judged, found.folds, found.reason) == (60, 4, None)
+
+
+def present_accuracy(found: Examined) -> float:
+    assert found.doubtful_labels.accuracy is not None
+    return found.doubtful_labels.accuracy
 
 
 def test_premium_of_too_few_pictures_is_refused() -> None:

@@ -212,6 +212,14 @@ def test_a_test_folder_is_never_read(faces: Path, tmp_path: Path, trained: list[
     assert results["data"]["held_back"] == 30
 
 
+def test_what_a_naive_division_parts_is_still_one_person(pool: Pool) -> None:
+    people = pl.Series("group", [f"p{i % 7}" for i in range(len(pool.rows))])
+    rows = pool.rows.with_columns(people, pl.col("row").alias("split_group"), group_kind=pl.lit("people"))
+    tested = pl.concat([plan.split("test") for plan in plan_pairs(Pool(rows, 0), 6, 3, 42)])
+    assert tested["unit"].n_unique() == 7
+    assert tested.group_by("group").agg(pl.col("unit").n_unique())["unit"].to_list() == [1] * 7
+
+
 def test_each_repeat_tests_every_photo_once(pool: Pool) -> None:
     plans = plan_pairs(pool, 6, 3, 42)
     for repeat in (plans[:3], plans[3:]):

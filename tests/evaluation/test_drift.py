@@ -97,16 +97,39 @@ def test_drawings_say_their_numbers_and_fetch_nothing() -> None:
 # -- confusion --------------------------------------------------------------------------------------------------------
 
 
+SAME = {"a": "a", "b": "b", "c": "c"}
+
+
+def answered(labels: list[str], confusion: list[list[int]], photos_a_person: int = 1) -> pl.DataFrame:
+    """Predictions with so many answers of each kind; those of a person come one after the other."""
+    cells = [(i, j) for i, row in enumerate(confusion) for j, n in enumerate(row) for _ in range(n)]
+    table = pl.DataFrame(
+        {"label": [labels[i] for i, _ in cells], "split_group": np.arange(len(cells)) // photos_a_person}
+    )
+    answers = np.array([j for _, j in cells])
+    return table.with_columns(pl.Series(f"prob_{label}", (answers == k) * 1.0) for k, label in enumerate(labels))
+
+
+def test_a_change_among_a_few_people_is_not_clear_however_many_photos_they_have() -> None:
+    test, target = answered(["a", "b"], [[290, 10], [0, 300]]), answered(["a", "b"], [[150, 150], [0, 300]], 100)
+    change = confusion_changes(test, target, ["a", "b"], SAME)[0]
+    assert (change.true, change.interval, change.is_clear) == ("a", None, False)
+    single = answered(["a", "b"], [[150, 150], [0, 300]])
+    assert confusion_changes(test, single, ["a", "b"], SAME)[0].is_clear
+
+
 def test_the_confusion_that_changed_most_comes_first() -> None:
-    test = made_scores(["a", "b", "c"], [[18, 2, 0], [0, 20, 0], [5, 0, 15]])
-    target = made_scores(["a", "b", "c"], [[300, 700, 0], [0, 900, 100], [0, 0, 0]])
-    first, second, *_ = confusion_changes(test, target)
+    test = answered(["a", "b", "c"], [[18, 2, 0], [0, 20, 0], [5, 0, 15]])
+    target = answered(["a", "b", "c"], [[300, 700, 0], [0, 900, 100], [0, 0, 0]])
+    changes = confusion_changes(test, target, ["a", "b", "c"], SAME)
+    first, second, *_ = changes
     assert (first.true, first.predicted) == ("a", "b")
     assert first.change == pytest.approx(0.6)
     assert (first.test, first.target) == (Counted(count=2, of=20), Counted(count=700, of=1000))
+    assert first.interval is not None
     assert 0 < first.interval.low < 0.6 < first.interval.high < 1
     assert (second.true, second.predicted) == ("b", "c")
-    assert "c" not in {change.true for change in confusion_changes(test, target)}, "a class without photos there"
+    assert "c" not in {change.true for change in changes}, "a class without photos there"
     assert first.is_clear
     said = confusion_sentence(known(confusion_changes=(first,)))
     assert said is not None
@@ -116,8 +139,8 @@ def test_the_confusion_that_changed_most_comes_first() -> None:
 
 
 def test_a_change_that_chance_may_bring_is_called_so() -> None:
-    test, target = (made_scores(["a", "b"], [[n, 1], [0, 5]]) for n in (5, 3))
-    said = confusion_sentence(known(confusion_changes=confusion_changes(test, target)))
+    test, target = (answered(["a", "b"], [[n, 1], [0, 5]]) for n in (5, 3))
+    said = confusion_sentence(known(confusion_changes=confusion_changes(test, target, ["a", "b"], SAME)))
     assert said is not None
     assert said.startswith("No confusion changed by more than these photos can tell from chance")
     assert confusion_sentence(known(confusion_changes=None)) is None
@@ -132,8 +155,8 @@ def test_intervals_hold_for_all_pairs_where_nothing_changed(k: int, seed: int) -
     shares = rng.dirichlet(np.ones(k), k)
     clear = 0
     for _ in range(20):
-        drawn = [made_scores(labels, [rng.multinomial(n, row).tolist() for row in shares]) for n in (25, 400)]
-        found = confusion_changes(*drawn)
+        test, target = (answered(labels, [rng.multinomial(n, row).tolist() for row in shares]) for n in (25, 400))
+        found = confusion_changes(test, target, labels, {label: label for label in labels})
         clear += any(change.is_clear for change in found)
     assert clear <= 6
 

@@ -25,16 +25,19 @@ from mien.evaluation.overfitting import GAP, LOW, fit_verdict, stopped_early
 from mien.evaluation.predictions import probabilities, score_rows, write_predictions
 from mien.evaluation.shift import known_collections, reference_for, score_target, seen_in_training
 from mien.evaluation.sureness import measure_sureness
+from mien.metrics import LEAST_GROUPS
 from mien.models.artifact import Contract, Threshold
 from mien.progress import Silent
 from mien.results.behaviour import ErrorRate
-from mien.results.scores import ClassScores
+from mien.results.scores import ClassScores, GroupKind, Over
 from mien.results.study import Epoch
 from mien.settings.columns import Columns
 from mien.settings.recipes import NOTEBOOK
 from mien.settings.run import HeadRun, NetworkRun
 from mien.settings.training import HeadSettings
 from mien.telling.words.answers import fit_sentence
+from mien.telling.words.elsewhere import in_short
+from support.intervals import present
 from support.made_study import made_scores
 from support.pictures import BLUE, GREEN, RED, WHITE, colour_model, encoded, write_files
 from support.studies import Study
@@ -374,7 +377,7 @@ def test_error_rates_tell_bright_from_dark_and_grey_from_colour() -> None:
         "colour": (6, 0.0),
         "grey": (6, 0.5),
     }
-    low, high = found["is_grey"][1].interval
+    low, high = present(found["is_grey"][1].interval)
     assert low < 0.5 < high
 
 
@@ -411,7 +414,7 @@ def test_comparison_says_which_is_better() -> None:
     assert (first.verdict, second.verdict, third.verdict) == ("better", "worse", "cannot tell")
     assert (first.first, first.second, first.split) == ("good", "bad", "val")
     assert first.macro_f1_difference == pytest.approx(-second.macro_f1_difference)
-    assert first.interval.low <= first.macro_f1_difference <= first.interval.high
+    assert present(first.interval).low <= first.macro_f1_difference <= present(first.interval).high
 
 
 PLAIN: dict[str, Any] = {"options": Evaluation(Columns()), "progress": Silent()}
@@ -460,6 +463,41 @@ def test_evaluate_checks_everything_before_it_reads_a_photo(target: str, tmp_pat
         with pytest.raises(error):
             evaluate(*args, tmp_path / "work", **PLAIN)
         assert not (tmp_path / "work").exists()
+
+
+@pytest.mark.parametrize(
+    ("people", "column", "kind"), [(8, "person", "people"), (4, "person", "people"), (8, "day", "groups")]
+)
+def test_photos_from_elsewhere_are_scored_over_the_people_of_their_table(
+    people: int, column: str, kind: GroupKind, tmp_path: Path
+) -> None:
+    """Each person shows every class twice, and half of them are misread."""
+    rng = np.random.default_rng(0)
+    files, rows = {}, [f"path,label,{column}"]
+    for person in range(people):
+        for label, colour in (("anger", RED), ("fear", GREEN), ("sad", BLUE)):
+            for i in range(2):
+                shown = np.array(BLUE if person % 2 and label == "fear" else colour) * 0.6
+                picture = np.clip(rng.integers(0, 60, (40, 50, 3)) + shown, 0, 255).astype(np.uint8)
+                files[f"{person}/{label}{i}.png"] = encoded(Image.fromarray(picture))
+                rows.append(f"{person}/{label}{i}.png,{label},p{person}")
+    table = write_files(tmp_path / "set", files | {"all.csv": "\n".join(rows).encode()})
+    options = Evaluation(Columns(group_column=column))
+    found = evaluate(
+        str(colour_model(tmp_path / "model.onnx")), [f"{table}::all.csv"], None, options=options, progress=Silent()
+    ).target
+    enough = people >= LEAST_GROUPS
+    for scores in (found.all, found.shared, found.shared_limited):
+        assert scores.over == Over(number=people, kind=kind, least=LEAST_GROUPS, enough=enough)
+        assert (scores.interval is not None, scores.accuracy_interval is not None) == (enough, enough)
+        assert scores.images == 6 * people
+        assert enough or not scores.beats_chance
+    assert found.sureness.over == found.all.over
+    assert all(entry.over == found.all.over for entry in found.error_rates)
+    if not enough:
+        assert {part.interval for entry in found.error_rates for part in entry.bins} == {None}
+        text = " ".join(in_short(found))
+        assert f"cannot tell: only {people} people" in text
 
 
 # -- a part covered ---------------------------------------------------------------------------------------------------

@@ -16,11 +16,13 @@ from mien.data.tables.prepare import Prepared, prepare
 from mien.evaluation import robustness
 from mien.evaluation.covered import GREY
 from mien.evaluation.robustness import CORRUPTIONS, LEAST_PHOTOS, Corruption, measure_robustness
-from mien.metrics import Interval
+from mien.metrics import wilson
 from mien.progress import Silent
 from mien.recognizer import Recognizer
-from mien.results.behaviour import CorruptionLevel, Robustness
+from mien.results.behaviour import Robustness
+from mien.results.scores import Over
 from mien.telling.report.robustness import robustness_panels, robustness_sentences
+from support.intervals import present
 from support.made_study import made_curve
 from support.pictures import BLUE, GREEN, RED, colour_model, encoded, pattern, write_files
 from support.studies import Study
@@ -136,8 +138,11 @@ def test_scores_fall_where_the_model_is_hurt_and_only_there(
     assert (found.images, found.of, found.macro_f1) == (30, 30, 1)
     dark, bad = found.curves
     assert [(point.change, point.lowers) for point in dark.points] == [(0, False)] * 2
-    lost = CorruptionLevel(level="all", value=1.0, macro_f1=0, change=-1, interval=Interval(-1, -1), lowers=True)
-    assert bad.points == (lost,)
+    (lost,) = bad.points
+    assert (lost.macro_f1, lost.change, lost.lowers) == (0, -1, True)
+    ends = -1, -present(wilson(30, 30)).low
+    assert present(lost.interval) == pytest.approx(ends), "thirty photos make nothing certain"
+    assert found.over == Over.counted(30, "pictures")
     told = " ".join(robustness_sentences(found))
     assert "30 test photos were made worse" in told
     assert "It clearly loses with turned colours from all on (−1.00)." in told

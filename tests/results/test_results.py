@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import pkgutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -37,7 +38,7 @@ from mien.results.commands import EvaluateResults
 from mien.results.document import SCHEMA_VERSION, Document, decode, encode, read_exhibits
 from mien.results.reading import DOCUMENTS
 from mien.results.record import Record
-from mien.results.scores import RunComparison, Scores
+from mien.results.scores import Over, RunComparison, Scores
 from mien.results.study import Fit, StudyResults
 from mien.results.target import ConfusionChange, Effect, TargetResults
 from mien.settings.adapt import AdaptSettings
@@ -158,6 +159,33 @@ def test_results_of_a_folder_are_read_as_they_were_written(small_study: Study) -
     found = mien.open_results(str(small_study.folder))
     assert isinstance(found, StudyResults)
     assert strict_json(encode(found)) == small_study.results
+
+
+NEW_IN_3 = {"over", "target_over", "home_over", "recall_interval", "left_out"}
+
+
+def before_3(value: Any) -> Any:
+    """Results without what came with version 3."""
+    if isinstance(value, list):
+        return [before_3(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: before_3(each)
+        for key, each in value.items()
+        if key not in NEW_IN_3 or (key == "left_out" and "counts" in value)
+    }
+
+
+def test_results_of_the_version_before_are_still_read(small_study: Study, tmp_path: Path) -> None:
+    told = before_3(small_study.results) | {"schema_version": 2}
+    (tmp_path / "results.json").write_text(json.dumps(told), encoding="utf-8")
+    found = mien.open_results(tmp_path)
+    assert isinstance(found, StudyResults)
+    assert found.schema_version == 2
+    assert found.test.over is None
+    assert found.test.macro_f1 == small_study.results["runs"][found.selected]["test"]["macro_f1"]
+    assert render_report(found, None)
 
 
 @pytest.mark.parametrize(
@@ -301,13 +329,17 @@ def judgements(record: Record) -> Iterator[tuple[str, Any, Any]]:
             yield "beats_chance", record.beats_chance, False
         case Scores(interval=Interval() as interval, chance_macro_f1=chance):
             yield "beats_chance", record.beats_chance, chance is not None and interval.low > chance
+        case Over():
+            yield "enough", record.enough, record.number >= record.least
         case Promise(interval=interval):
             yield "kept", record.kept, interval.low <= record.max_error if interval else None
-            assert (interval is None) == (record.answered == 0)
+            assert record.over is not None
+            too_few = record.over.number < min(record.over.least, record.answered)
+            assert (interval is None) == (too_few or record.answered == 0)
         case Effect(interval=interval) | CorruptionLevel(interval=interval):
-            yield "lowers", record.lowers, interval.high < 0
+            yield "lowers", record.lowers, interval is not None and interval.high < 0
         case ConfusionChange(interval=interval):
-            yield "is_clear", record.is_clear, interval.low > 0 or interval.high < 0
+            yield "is_clear", record.is_clear, interval is not None and (interval.low > 0 or interval.high < 0)
         case TargetResults():
             known = record.near_copies or record.seen_in_training or record.known_collections
             yield "is_new", record.is_new, not known
@@ -330,7 +362,9 @@ def judgements(record: Record) -> Iterator[tuple[str, Any, Any]]:
             yield "comparison", record.verdict, side_of_zero(interval, "better", "worse")
 
 
-def side_of_zero(interval: Interval, above: str, below: str) -> str:
+def side_of_zero(interval: Interval | None, above: str, below: str) -> str:
+    if interval is None:
+        return "cannot tell"
     return above if interval.low > 0 else below if interval.high < 0 else "cannot tell"
 
 

@@ -40,7 +40,7 @@ from mien.results.audit import (
     Shortcuts,
 )
 from mien.results.behaviour import Corruption, CorruptionLevel, Covered, IntervalScore, Robustness
-from mien.results.scores import Scores
+from mien.results.scores import Over, Scores
 from mien.results.study import CopyThresholds, Epoch, Methods, Splits, StudyPaths, StudyResults, TestedRun, Weights
 from mien.results.target import Causes, Effect, JpegQuality, Move, Reference, TargetResults
 from mien.settings.budget import Budget
@@ -154,7 +154,7 @@ def predict(rows: pl.DataFrame, sharp: float, seed: int) -> pl.DataFrame:
         if rows["path"][i].endswith(HOSTILE):
             logits[i] = [0, 9, 0]  # the most confident mistake
     probs = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-    kept = rows.select("id", "path", "row", "split", "label", "split_group")
+    kept = rows.select("id", "path", "row", "split", "label", "split_group", group_kind=pl.lit("pictures"))
     return kept.with_columns(pl.Series(f"prob_{label}", probs[:, k]) for k, label in enumerate(LABELS))
 
 
@@ -237,7 +237,7 @@ def leakage(*intervals: tuple[float, float]) -> Leakage:
         for method, (low, high) in zip(("grouped", "series"), intervals, strict=True)
     }
     macro_f1 = {"naive": 0.7891} | {method: 0.7891 - each.value for method, each in premiums.items()}
-    return Leakage(macro_f1=macro_f1, premium=premiums, folds=5, repeats=3, resamples=2000)
+    return Leakage(macro_f1=macro_f1, premium=premiums, folds=5, repeats=3, over=Over.counted(57, "series"))
 
 
 def made_scores(labels: Sequence[str] = ("a",), confusion: Sequence[Sequence[int]] = ((1,),), **about: Any) -> Scores:
@@ -264,17 +264,18 @@ def effect(change: float, low: float, high: float, base: float = 0.71) -> Effect
 
 def with_target(results: StudyResults, manifest: pl.DataFrame) -> StudyResults:
     rows = manifest.filter(pl.col("source") == "other")
+    own = manifest.filter((pl.col("source") == "photos") & pl.col("split").is_not_null())
     scored = {name: score_target(predict(rows, 1.0, len(name)), LABELS, run.test) for name, run in results.runs.items()}
     runs = {name: replace(run, target=scored[name]) for name, run in results.runs.items()}
-    predictions = predict(rows, 1.0, len("probe"))
+    predictions, tested = (predict(part, sharp, len("probe")) for part, sharp in ((rows, 1.0), (own, 3.0)))
+    tested = tested.filter(pl.col("split") == "test")
     names = scored["probe"].labels.matched
-    own = manifest.filter((pl.col("source") == "photos") & pl.col("split").is_not_null())
     reference = Reference(what="a reference on the same photos", accuracy=0.3456, macro_f1=0.2347)
     target = TargetResults(
         **asdict(replace(scored["probe"], reference=reference)),
         near_copies=3,
         drift=measure_drift(own, rows, names),
-        confusion_changes=confusion_changes(results.runs["probe"].test, scored["probe"].shared),
+        confusion_changes=confusion_changes(tested, predictions, LABELS, names),
         sureness=measure_sureness(CONTRACT, predictions, names),
         data=counted(rows, "other"),
         seen_in_training=2,
@@ -308,7 +309,6 @@ def interval_score(macro_f1: float, low: float, high: float) -> IntervalScore:
 
 
 METHODS = Methods(
-    resamples=2000,
     copies=CopyThresholds(
         side=32, similarity=0.92, fine_similarity=0.88, series_similarity=0.85, most_pictures=24, most_share=0.02
     ),

@@ -20,6 +20,7 @@ from mien.metrics import Interval
 from mien.results.adaptation import AdaptPaths, AdaptResults, LeftOut, SideScores, Way
 from mien.results.audit import Copies, CopiesFound, DoubtfulLabels, Leakage, Shortcuts
 from mien.results.commands import AuditedData, AuditPaths, AuditResults, EvaluateResults
+from mien.results.scores import Over
 from mien.results.study import StudyResults
 from mien.settings.adapt import AdaptSettings
 from mien.settings.audit import LabelChecks
@@ -95,6 +96,21 @@ def by_person(made: Made) -> dict[str, Any]:
     return changed(made, "splits", groups=34) | {"config": config}
 
 
+def few_people(made: Made) -> dict[str, Any]:
+    """Everything again, over four people."""
+    results, four = made.results, Over.counted(4, "people")
+    without: dict[str, Any] = {"interval": None, "accuracy_interval": None, "beats_chance": False, "over": four}
+    runs = {
+        name: replace(run, val=replace(run.val, **without), test=replace(run.test, **without))
+        for name, run in results.runs.items()
+    }
+    told = tuple(replace(each, interval=None, verdict="cannot tell", over=four) for each in results.comparisons)
+    target = results.target
+    assert target is not None
+    there = {name: replace(getattr(target, name), **without) for name in ("all", "shared", "shared_limited")}
+    return {"runs": runs, "comparisons": told, "target": replace(target, **there)}
+
+
 def with_a_fine_tuned_run(made: Made) -> dict[str, Any]:
     scratch = made.results.runs["scratch"]
     assert isinstance(scratch.config, NetworkRun)
@@ -112,6 +128,7 @@ VARIANTS: dict[str, Callable[[Made], dict[str, Any]]] = {
     "too few photos for a premium": too_small_for_a_premium,
     "copies across the given division": across_the_given_division,
     "divided by person": by_person,
+    "four people": few_people,
     "divided naively": lambda made: changed(made, "splits", method="naive"),
     "divided by series, as in an earlier study": lambda made: changed(made, "splits", method="series", moved=0),
     "divided as given, some moved": lambda made: changed(made, "splits", given=True, moved=3),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mien.adapting.blocks import LastBlocks
 from mien.adapting.features import HeadModel, adapted_contract
-from mien.adapting.scoring import judged, likeliest
+from mien.adapting.scoring import Side, judged, likeliest
 from mien.adapting.sides import Sides, Target, open_sides, read_target
 from mien.adapting.ways import FITTED_WAYS, ClassShares, FittedWay, Material, TaughtBlocks, drawn
 from mien.data.sources.collection import Collection, open_collection
@@ -30,6 +30,7 @@ from mien.progress import Advance, Progress
 from mien.recognizer import Recognizer
 from mien.results.adaptation import AdaptPaths, AdaptResults, LeftOut, Way
 from mien.results.document import write_results
+from mien.results.scores import GroupKind, Over
 from mien.settings.adapt import AdaptSettings
 from mien.settings.run import HeadRun, NetworkRun, RunConfig, read_run
 from mien.settings.training import HeadSettings
@@ -265,12 +266,18 @@ class _Adaptation:
             pool=pool,
             scored=scored,
             home_images=len(self.sides.home.y),
+            target_over=self._over(self.sides.target, self.target.kind),
+            home_over=self._over(self.sides.home, self.sides.home_kind),
             are_crops=target.are_crops,
             left_out=LeftOut(copies=target.copies, other_kind=target.others),
             too_many_shots=tuple(k for k in self.config.adaptation.shots if k and k not in self.shots),
             ways=measured,
             paths=paths,
         )
+
+    @staticmethod
+    def _over(side: Side, kind: GroupKind) -> Over:
+        return Over.counted(len(np.unique(side.groups)), kind)
 
     def save(self, way: WayToAdapt, folder: Path) -> None:
         """Write the model of one way; that with labels learns from the most shots, in their first draw."""

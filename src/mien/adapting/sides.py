@@ -21,6 +21,7 @@ from mien.adapting.features import HeadModel
 from mien.adapting.methods import Known
 from mien.adapting.scoring import Side
 from mien.data.grouping.duplicates import is_copy_of
+from mien.data.grouping.independence import independent
 from mien.data.grouping.splits import SPLITS, with_split_group
 from mien.data.sources.collection import Collection
 from mien.data.tables.manifest import usable
@@ -33,6 +34,7 @@ from mien.evaluation.predictions import view_batches
 from mien.labels import LabelMap, class_indices
 from mien.progress import Advance, Progress
 from mien.recognizer import Recognizer
+from mien.results.scores import GroupKind
 from mien.settings.choices import VotesAs
 from mien.settings.training import HeadSettings
 
@@ -57,6 +59,7 @@ class Target:
         are_crops: whether they are face crops.
         copies: photos left out as copies of the study's.
         others: photos left out because another head of the model answers for them: face crops, or photos that are none.
+        kind: what is independent of the others.
     """
 
     name: str
@@ -67,6 +70,7 @@ class Target:
     are_crops: bool
     copies: int
     others: int
+    kind: GroupKind
 
     @property
     def pool(self) -> pl.DataFrame:
@@ -85,6 +89,7 @@ class Sides:
         pool: the target's photos that may be learnt from.
         target: those that are only scored.
         had: (K,) class shares of the training photos.
+        home_kind: what is independent among the photos at home.
     """
 
     known: Known
@@ -93,6 +98,7 @@ class Sides:
     pool: Side
     target: Side
     had: NDArray[np.float64]
+    home_kind: GroupKind
 
 
 def read_target(
@@ -123,6 +129,7 @@ def read_target(
     are_crops = "face_head" in model.heads and bool((of_crops.mean() or 0) > 0.5)  # type: ignore[operator]
     kept = rows.filter(of_crops == are_crops) if "face_head" in model.heads else rows
     kept = with_split_group(kept)
+    kind = independent(kept).kind
     y = class_indices(kept["label"], recognizer.labels, label_map.matched)
     is_scored = _halved(kept, seed)
     if min(is_scored.sum(), (~is_scored).sum()) < LEAST:
@@ -130,7 +137,7 @@ def read_target(
             f"{collection.spec}: {len(kept)} usable photos of shared classes that are no copies of the study's are too "
             f"few to learn from one half and to score the other; give at least {4 * LEAST}"
         )
-    return Target(collection.name, kept, y, is_scored, prepared, are_crops, copies, len(rows) - len(kept))
+    return Target(collection.name, kept, y, is_scored, prepared, are_crops, copies, len(rows) - len(kept), kind)
 
 
 def _halved(rows: pl.DataFrame, seed: int) -> NDArray[np.bool_]:
@@ -160,6 +167,7 @@ def open_sides(
         votes: what it learnt of raters' votes, where there are any.
     """
     train, val = (_of_kind(own.manifest.filter(pl.col("split") == split), model, target) for split in ("train", "val"))
+    units = independent(val)
     y, y_val = (class_indices(rows["label"], recognizer.labels) for rows in (train, val))
     framed = "crop" if target.are_crops else ""
     shares = vote_shares(train, recognizer.labels) if votes == "soft" else None
@@ -177,10 +185,11 @@ def open_sides(
         return Sides(
             Known(made, np.tile(y, times), head.strength, raters),
             _features(model, plain, False, advance),
-            Side(_features(model, home, False, advance), y_val, val["split_group"].to_numpy()),
+            Side(_features(model, home, False, advance), y_val, units.of),
             whole.part(~target.is_scored),
             whole.part(target.is_scored),
             np.bincount(y, minlength=len(recognizer.labels)) / len(y),
+            units.kind,
         )
 
 

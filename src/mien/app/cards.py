@@ -121,7 +121,9 @@ def _measured(contract: Contract) -> str:
     if not measured:
         return "Nothing is stored in this model file; see the report of its study."
     ends = measured["interval"]
-    told = f" (95 % interval {ends[0]:.2f} to {ends[1]:.2f})" if ends else ""
+    groups = measured.get("over")  # of model files from before, not said
+    over = f", over {groups['number']:,} {groups['kind']}" if groups else ""
+    told = f" (95 % interval {ends[0]:.2f} to {ends[1]:.2f}{over})" if ends else ""
     return (
         f"Macro-F1 {measured['macro_f1']:.2f}{told} on {measured['images']:,} "
         f"photos, {measured['how']}. That is the mean of one score for each class; 1 is perfect, and guessing gives "

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import polars as pl
 from msgspec.structs import asdict
 from numpy.typing import NDArray
 
+from mien.data.grouping.independence import Independent, independent
+from mien.data.grouping.splits import with_split_group
 from mien.data.reading.pixels import Pixels
 from mien.data.sources.collection import Collection
 from mien.data.tables.counts import count_audit
@@ -18,6 +21,7 @@ from mien.errors import MissingExtraError
 from mien.labels import class_indices
 from mien.progress import Progress
 from mien.results.audit import DoubtfulLabel, DoubtfulLabels, ExaminedAudit, Leakage, Shortcuts
+from mien.results.scores import GroupKind
 
 __all__ = ["MOST_JUDGED", "Examined", "examine", "judges_labels"]
 
@@ -126,10 +130,12 @@ def _with_doubts(
 
     labels = sorted(set(photos["label"]))
     y = class_indices(photos["label"], labels)
-    if reason := _too_few(photos, "near_group"):
+    units = independent(photos)
+    if reason := _too_few(photos, photos["near_group"], "pictures") or _too_few(photos, units.of, units.kind, 2):
         return manifest, DoubtfulLabels(reason=reason)
+    folds = min(FOLDS, _fewest(photos, units.of)[1])  # of few people, a fold each
     with progress.step("judge labels", None, "folds"):
-        doubts = doubt_labels(features, y, photos["near_group"].to_numpy(), seed=seed)
+        doubts = doubt_labels(features, y, units.of, seed=seed, folds=folds)
     columns = {
         "row": photos["row"],
         "suggested_label": pl.Series([labels[i] for i in doubts.suggested], dtype=pl.String),
@@ -145,7 +151,7 @@ def _with_doubts(
         judged=len(photos),
         found=int(doubts.is_doubtful.sum()),
         accuracy=doubts.accuracy,
-        folds=FOLDS,
+        folds=doubts.folds,
         list=tuple(DoubtfulLabel(**row) for row in listed.select(columns_told).iter_rows(named=True)),
     )
 
@@ -153,22 +159,41 @@ def _with_doubts(
 def _leakage(photos: pl.DataFrame, features: NDArray[np.float32], seed: int, progress: Progress) -> Leakage:
     from mien.auditing.leakage import leak_premium
 
-    if reason := _too_few(photos, "near_group") or _too_few(photos, "series"):
+    photos = photos.drop("split_group", strict=False)  # not what this study keeps together, but what could be
+    people, series = (with_split_group(photos, method)["split_group"] for method in ("grouped", "series"))
+    groups = {"naive": photos["row"], "grouped": photos["near_group"], "people": people, "series": series}
+    kind = independent(photos).kind
+    if kind in ("pictures", "series"):
+        del groups["people"]
+        kind = "series"
+    if reason := _too_few(photos, photos["near_group"], "pictures"):
         return Leakage(reason=reason)
+    names: dict[str, GroupKind] = {"people": kind, "series": "series"}
+    left_out = {name: reason for name in names if name in groups and (reason := _too_few(photos, groups[name], kind))}
+    if len(groups) - len(left_out) < 3 and "series" in left_out:
+        return Leakage(reason=left_out["series"])
     y = photos["label"].rank("dense").cast(pl.Int64).to_numpy() - 1
-    groups = {
-        "naive": photos["row"].to_numpy(),
-        "grouped": photos["near_group"].to_numpy(),
-        "series": photos["series"].to_numpy(),
-    }
+    scored = {name: group.to_numpy() for name, group in groups.items() if name not in left_out}
     with progress.step("measure the leak premium", None, "folds"):
-        return leak_premium(features, y, groups, seed=seed)
+        found = leak_premium(features, y, scored, Independent(series.to_numpy(), kind), seed=seed)
+    return msgspec.structs.replace(found, left_out=left_out)
 
 
-def _too_few(photos: pl.DataFrame, column: str) -> str | None:
+def _fewest(photos: pl.DataFrame, groups: pl.Series | NDArray[np.int64]) -> tuple[str, int]:
+    """The class in the fewest groups, and how many these are."""
+    counted = photos.select("label", pl.Series("unit", groups)).group_by("label").agg(pl.col("unit").n_unique())
+    label, n = counted.sort("unit", "label").row(0)
+    return str(label), int(n)
+
+
+def _too_few(
+    photos: pl.DataFrame, groups: pl.Series | NDArray[np.int64], kind: GroupKind, least: int | None = None
+) -> str | None:
     """Why photos cannot be cross-validated with these groups whole, or None."""
     from mien.auditing.doubts import FOLDS
 
-    label, n = photos.group_by("label").agg(pl.col(column).n_unique()).sort(column, "label").row(0)
-    what = "series" if column == "series" else f"different picture{'s' * (n != 1)}"
-    return f"class {label!r} has {n} {what}, too few for {FOLDS} folds" if n < FOLDS else None
+    label, n = _fewest(photos, groups)
+    words = {"people": ("person", "people"), "groups": ("group", "groups"), "series": ("series", "series")}
+    one, many = words.get(kind, ("different picture", "different pictures"))
+    least = least or FOLDS
+    return f"class {label!r} has {n} {one if n == 1 else many}, too few for {least} folds" if n < least else None

@@ -14,6 +14,7 @@ from mien.comparing.arms import Arm, budgets, parse_arms, primary_contrast, reso
 from mien.comparing.plan import PairPlan, Pool, make_pool, plan_pairs, with_share
 from mien.comparing.results import Pairing, Runs, arm_scores, contrast_results, curves, size_curves
 from mien.comparing.run import Finished, run_all
+from mien.data.grouping.independence import independent
 from mien.data.grouping.splits import parse_shares
 from mien.data.sources.collection import Collection, open_collection
 from mien.data.tables.corrections import Corrections, read_corrections
@@ -230,7 +231,7 @@ def _results(
         for first, second in asked.contrasts
     ]
     axes = tuple(_axis(budget) for budget in asked.budgets)
-    contrasts = contrast_results(pairings, runs, plans, labels, names, axes)
+    contrasts = contrast_results(pairings, runs, plans, labels, names, axes, independent(pool.rows).kind)
     judged = sum(each is not None for entry in contrasts for each in entry.per_class.values())
     return CompareResults(
         config=asked.config,

@@ -13,6 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mien.data.grouping.folds import Groups, dense, place_groups, repeated_kfold
+from mien.data.grouping.independence import independent
 from mien.data.grouping.splits import assign_splits, parse_shares
 from mien.settings.division import Division
 
@@ -42,7 +43,7 @@ class PairPlan:
     Attributes:
         number: from 0.
         seed: of both runs.
-        rows: of the pool, with ``split``: train, val, and test for the outer fold.
+        rows: of the pool, with ``split``: train, val, and test for the outer fold; and ``unit``, what is independent.
     """
 
     number: int
@@ -67,7 +68,7 @@ def plan_pairs(pool: Pool, pairs: int, folds: int, seed: int) -> list[PairPlan]:
     Raises:
         SplitError: if a class has too few groups for the folds.
     """
-    rows = pool.rows
+    rows = pool.rows.with_columns(pl.Series("unit", independent(pool.rows).of, pl.Int64))
     labels, groups = rows["label"].to_numpy(), rows["split_group"].to_numpy()
     sources = rows["source"].to_numpy()
     plans: list[PairPlan] = []

@@ -16,6 +16,7 @@ from mien.comparing.run import Finished
 from mien.labels import class_indices
 from mien.metrics import confusion_matrix, macro_f1
 from mien.results.comparison import ArmScores, Axis, ClassChange, Contrast, Curve, Curves, SizeCurve, SizePoint
+from mien.results.scores import GroupKind, Over
 from mien.significance import Estimate, Pair, estimate, holm, needed, paired, verdict
 
 __all__ = ["Pairing", "Runs", "arm_scores", "contrast_results", "curves", "size_curves"]
@@ -24,8 +25,8 @@ Runs = dict[tuple[int, int, int], Finished]
 """(budget, arm, pair) → run."""
 
 LEAST_PICTURES = 10
-"""Tested pictures of a class, copies counted once, from which on a change of its F1 is judged: a few that are all right
-or all wrong do not vary, and would seem certain."""
+"""Tested groups of a class (people, or pictures with their copies) from which on a change of its F1 is judged: a few
+that are all right or all wrong do not vary, and would seem certain."""
 POINTS = 40
 """Points of a curve against seconds, whose runs have no common steps."""
 
@@ -65,8 +66,13 @@ def contrast_results(
     labels: Sequence[str],
     names: Sequence[str],
     budgets: Sequence[Axis],
+    kind: GroupKind,
 ) -> tuple[Contrast, ...]:
-    """Every contrast with its difference, interval, p before and after Holm's correction, and verdict."""
+    """Every contrast with its difference, interval, p before and after Holm's correction, and verdict.
+
+    Args:
+        kind: what is independent among the photos.
+    """
     found = [estimate(_pairs(each, runs, plans, labels)) for each in contrasts]
     corrected = holm([each.p for each in found])
     by_class = _by_class(contrasts, runs, plans, labels)
@@ -92,6 +98,7 @@ def contrast_results(
                 pairs_needed=more.pairs if more else None,
                 pictures_needed=more.photos if more else None,
                 per_class=of_classes,
+                over=Over.counted(got.groups, kind),
             )
         )
     return tuple(entries)
@@ -103,11 +110,11 @@ def _by_class(
     """For each contrast the difference of each class's F1; Holm's correction is over all of them.
 
     A fold without photos of a class says nothing of it. None stands where fewer than two have some, and for a class of
-    fewer pictures than ``LEAST_PICTURES``.
+    fewer groups than ``LEAST_PICTURES``.
     """
     found: dict[tuple[int, str], Estimate] = {}
     for k, label in enumerate(labels):
-        tested = [plan.split("test").filter(pl.col("label") == label)["split_group"] for plan in plans]
+        tested = [plan.split("test").filter(pl.col("label") == label)["unit"] for plan in plans]
         having = [plan for plan, groups in zip(plans, tested, strict=True) if len(groups)]
         if len(having) > 1 and pl.concat(tested).n_unique() >= LEAST_PICTURES:
             for i, contrast in enumerate(contrasts):
@@ -134,7 +141,7 @@ def _pairs(
             runs[contrast.budget, contrast.first, plan.number].answers(labels),
             runs[contrast.budget, contrast.second, plan.number].answers(labels),
             len(labels),
-            plan.split("test")["split_group"].to_numpy(),
+            plan.split("test")["unit"].to_numpy(),
             len(plan.split("train")),
             of,
         )

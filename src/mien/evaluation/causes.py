@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from mien.data.grouping.independence import independent
 from mien.data.reading.pixels import Pixels
 from mien.data.reading.preprocess import View
 from mien.evaluation.altering import Views, resized, saved_as_jpeg
@@ -75,16 +76,16 @@ def find_causes(
     setting = _Setting(recognizer.contract.views, _domain(rows), _domain(shared))
     labels = list(recognizer.labels)
     y = class_indices(rows["label"], labels)
-    groups, k = rows["split_group"].to_numpy(), len(labels)
+    units, k = independent(rows), len(labels)
     plain = _answers(recognizer, pixels, rows, setting, [])
     moves = {name: move for name, move in MOVES.items() if _differs(name, setting)}
     moved = {name: _answers(recognizer, pixels, rows, setting, [move]) for name, move in moves.items()}
     together = _answers(recognizer, pixels, rows, setting, list(moves.values()))
     shares = _shares(shared, names, labels)
-    changes = {name: paired_difference(y, answers, plain, k, groups=groups) for name, answers in moved.items()}
-    changes["class_balance"] = balance_difference(y, plain, plain, shares, groups=groups)
+    changes = {name: paired_difference(y, answers, plain, k, groups=units.of) for name, answers in moved.items()}
+    changes["class_balance"] = balance_difference(y, plain, plain, shares, groups=units.of)
     base = float(macro_f1(confusion_matrix(y, plain, k)))
-    all_at_once = balance_difference(y, together, plain, shares, groups=groups)
+    all_at_once = balance_difference(y, together, plain, shares, groups=units.of)
     return Causes(
         images=len(rows),
         macro_f1=base,
@@ -93,6 +94,7 @@ def find_causes(
         reached=reached,
         unexplained=reached - base - all_at_once.value,
         jpeg=_jpeg_quality(setting),
+        over=units.over,
     )
 
 
@@ -108,7 +110,7 @@ def _jpeg_quality(setting: _Setting) -> JpegQuality:
 class _Change(TypedDict):
     macro_f1: float
     change: float
-    interval: Interval
+    interval: Interval | None
     lowers: bool
 
 
@@ -117,7 +119,7 @@ def _effect(base: float, change: Difference) -> _Change:
         "macro_f1": base + change.value,
         "change": change.value,
         "interval": change.interval,
-        "lowers": change.interval.high < 0,
+        "lowers": change.interval is not None and change.interval.high < 0,
     }
 
 

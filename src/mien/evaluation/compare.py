@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from mien.evaluation.predictions import probabilities
+from mien.evaluation.predictions import over, probabilities
 from mien.labels import class_indices
 from mien.metrics import Difference, paired_difference
-from mien.results.scores import RunComparison
+from mien.results.scores import Over, RunComparison
 
 __all__ = ["compare_runs", "select"]
 
@@ -28,7 +28,10 @@ def compare_runs(
         val: run → its predictions of the validation split, in the same order.
         pairs: first and second run; a positive difference speaks for the first.
     """
-    return tuple(_compared(first, second, _difference(val[first], val[second], labels)) for first, second in pairs)
+    return tuple(
+        _compared(first, second, _difference(val[first], val[second], labels), over(val[first]))
+        for first, second in pairs
+    )
 
 
 def _difference(first: pl.DataFrame, second: pl.DataFrame, labels: Sequence[str]) -> Difference:
@@ -41,7 +44,7 @@ def _difference(first: pl.DataFrame, second: pl.DataFrame, labels: Sequence[str]
     )
 
 
-def _compared(first: str, second: str, difference: Difference) -> RunComparison:
+def _compared(first: str, second: str, difference: Difference, groups: Over) -> RunComparison:
     return RunComparison(
         first=first,
         second=second,
@@ -49,4 +52,5 @@ def _compared(first: str, second: str, difference: Difference) -> RunComparison:
         macro_f1_difference=difference.value,
         interval=difference.interval,
         verdict=difference.verdict,
+        over=groups,
     )

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from mien.data.grouping.independence import independent
 from mien.data.reading.pixels import Pixels
 from mien.data.reading.preprocess import View
 from mien.evaluation.predictions import view_batches
@@ -47,6 +48,7 @@ def score_covered(recognizer: Recognizer, pixels: Pixels, rows: pl.DataFrame, ch
         face=_score(recognizer, pixels, found, ("scene",)) if has_face else None,
         chance=chance,
         tells_without_face=low is not None and chance is not None and low > chance,
+        over=independent(found).over,
     )
 
 
@@ -58,7 +60,7 @@ def _score(recognizer: Recognizer, pixels: Pixels, rows: pl.DataFrame, covers: t
         for view in recognizer.contract.views:
             _cover(views[view.key], view, batch, covers)
         answers.append(recognizer.logits(views).argmax(1))
-    scores = score(y, np.concatenate(answers), labels, groups=rows["split_group"].to_numpy())
+    scores = score(y, np.concatenate(answers), labels, groups=independent(rows).of)
     return IntervalScore(macro_f1=scores.macro_f1, interval=scores.macro_f1_interval)
 
 

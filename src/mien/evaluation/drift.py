@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from math import hypot
-from statistics import NormalDist
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mien.metrics import Interval, wilson
-from mien.results.scores import Scores
+from mien.evaluation.predictions import probabilities
+from mien.metrics import Interval, share_interval
 from mien.results.target import ConfusionChange, Counted, Drift, LabelShare, PropertyDrift, Spread
 
 __all__ = ["confusion_changes", "measure_drift"]
@@ -112,39 +111,67 @@ def _shares(labels: pl.Series, shared: list[str]) -> dict[str, float]:
     return {label: n / max(1, sum(counts.values())) for label, n in counts.items()}
 
 
-def confusion_changes(test: Scores, target: Scores) -> tuple[ConfusionChange, ...]:
+@dataclass(frozen=True)
+class _Answers:
+    """What is known of N photos: their classes, what was answered, and what they depend on."""
+
+    truth: NDArray[np.str_]
+    answer: NDArray[np.str_]
+    groups: NDArray[np.int64]
+
+
+def confusion_changes(
+    test: pl.DataFrame, target: pl.DataFrame, labels: Sequence[str], names: Mapping[str, str]
+) -> tuple[ConfusionChange, ...]:
     """What is taken for what far more, or far less, often than on the test photos; the greatest changes first.
 
     Args:
-        test: scores of the test photos.
-        target: scores of the target over the shared classes, with the model's classes.
+        test: predictions of the test photos.
+        target: predictions of the target.
+        labels: the model's classes.
+        names: class of the target → class of the model; its other photos are left out.
 
     Returns:
-        At most ``MOST_CHANGES``, with intervals by Newcombe (1998, method 10) that hold for all pairs together
-        (Bonferroni).
+        At most ``MOST_CHANGES``, with intervals by Newcombe (1998, method 10) of shares over groups, which hold for all
+        pairs together (Bonferroni).
     """
-    labels = [label for label in target.labels if target.support[label] and test.support.get(label)]
-    pairs = [(true, other) for true, other in permutations(target.labels, 2) if true in labels]
-    z = NormalDist().inv_cdf(1 - 0.025 / max(1, len(pairs)))
-    changes = [_change(true, other, (test, target), z) for true, other in pairs]
+    shared = target.filter(pl.col("label").is_in(list(names)))
+    sides = (_answers(test, labels, {}), _answers(shared, labels, names))
+    there = [label for label in labels if all((side.truth == label).any() for side in sides)]
+    pairs = [(true, other) for true, other in permutations(labels, 2) if true in there]
+    changes = [_change(true, other, sides, 0.05 / len(pairs)) for true, other in pairs]
     return tuple(sorted(changes, key=lambda change: -abs(change.change))[:MOST_CHANGES])
 
 
-def _change(true: str, predicted: str, scores: tuple[Scores, Scores], z: float) -> ConfusionChange:
-    counts = [each.row(true)[each.labels.index(predicted)] for each in scores]
-    totals = [each.support[true] for each in scores]
-    before, after = (n / of for n, of in zip(counts, totals, strict=True))
-    first, second = (wilson(n, of, z) or Interval(0, 1) for n, of in zip(counts, totals, strict=True))
-    change = after - before
-    interval = Interval(
-        change - hypot(after - second.low, first.high - before), change + hypot(second.high - after, before - first.low)
-    )
+def _answers(predictions: pl.DataFrame, labels: Sequence[str], names: Mapping[str, str]) -> _Answers:
+    truth = np.array([names.get(label, label) for label in predictions["label"]], np.str_)
+    answer = np.array(labels, np.str_)[probabilities(predictions, labels).argmax(1)]
+    return _Answers(truth, answer, predictions["split_group"].to_numpy())
+
+
+def _change(true: str, predicted: str, sides: tuple[_Answers, _Answers], level: float) -> ConfusionChange:
+    of_class = [side.truth == true for side in sides]
+    hits = [side.answer[chosen] == predicted for side, chosen in zip(sides, of_class, strict=True)]
+    groups = [side.groups[chosen] for side, chosen in zip(sides, of_class, strict=True)]
+    before, after = (float(each.mean()) for each in hits)
+    first, second = (share_interval(*each, level) for each in zip(hits, groups, strict=True))
+    interval = _newcombe((before, after), first, second) if first and second else None
+    counted = [Counted(count=int(each.sum()), of=len(each)) for each in hits]
     return ConfusionChange(
         true=true,
         predicted=predicted,
-        test=Counted(count=counts[0], of=totals[0]),
-        target=Counted(count=counts[1], of=totals[1]),
-        change=change,
+        test=counted[0],
+        target=counted[1],
+        change=after - before,
         interval=interval,
-        is_clear=not interval.low <= 0 <= interval.high,
+        is_clear=interval is not None and not interval.low <= 0 <= interval.high,
+    )
+
+
+def _newcombe(shares: tuple[float, float], first: Interval, second: Interval) -> Interval:
+    """The interval of the second share less the first, from the intervals of both."""
+    before, after = shares
+    change = after - before
+    return Interval(
+        change - hypot(after - second.low, first.high - before), change + hypot(second.high - after, before - first.low)
     )

@@ -16,7 +16,6 @@ from mien.evaluation.mistakes import confident_mistakes, error_rates
 from mien.evaluation.shift import known_collections, seen_in_training
 from mien.evaluation.sureness import measure_sureness
 from mien.recognizer import Recognizer
-from mien.results.scores import Scores
 from mien.results.target import TargetResults, TargetScores
 
 __all__ = ["describe_target"]
@@ -27,7 +26,7 @@ def describe_target(
     recognizer: Recognizer,
     predictions: pl.DataFrame,
     *,
-    test: Scores | None,
+    test: pl.DataFrame | None,
     collection: Collection,
     target: Prepared,
     own: Prepared | None,
@@ -37,7 +36,7 @@ def describe_target(
 
     Args:
         predictions: of the target.
-        test: scores of the test split; None where there are none.
+        test: predictions of the test split; None where there are none.
         collection: what the target was opened as.
         target: every file of it.
         own: the photos of the study that the model was made in; None where they are not at hand.
@@ -60,7 +59,7 @@ def describe_target(
         sureness=measure_sureness(recognizer.contract, predictions, names),
         causes=find_causes(recognizer, own.pixels, _test(own), rows, scored) if own else None,
         drift=measure_drift(_divided(own), rows, names) if own else None,
-        confusion_changes=confusion_changes(test, scored.shared) if test else None,
+        confusion_changes=confusion_changes(test, predictions, labels, names) if test is not None else None,
         mistakes=confident_mistakes(predictions, labels, names),
         error_rates=error_rates(predictions, target.manifest, labels, names),
     )

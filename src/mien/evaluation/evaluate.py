@@ -8,13 +8,14 @@ from pathlib import Path
 
 import polars as pl
 
-from mien.data.sources.collection import Collection, open_collection
+from mien.data.grouping.splits import as_target
+from mien.data.sources.collection import Collection, open_each
 from mien.data.tables.class_map import check_named, write_class_map
 from mien.data.tables.corrections import Corrections
 from mien.data.tables.manifest import usable
 from mien.data.tables.prepare import Prepared, prepare
 from mien.evaluation.elsewhere import describe_target
-from mien.evaluation.predictions import photos_of_study, predict_rows, scores_of_test_split
+from mien.evaluation.predictions import photos_of_study, predict_rows, score_rows, test_predictions
 from mien.evaluation.shift import score_target
 from mien.labels import NOTHING_CHOSEN, LabelChoices, match_labels, usual_choices
 from mien.models.artifact import model_path
@@ -48,7 +49,7 @@ def write_mapping(model: str, specs: Sequence[str], path: Path, columns: Columns
         OutputError: if the file exists or cannot be written.
     """
     labels = Recognizer(model_path(model)).labels
-    choices = usual_choices(labels, _labels([_open(spec, columns) for spec in specs]))
+    choices = usual_choices(labels, _labels(open_each(specs, columns)))
     write_class_map(path, labels, choices)
     return ClassMapResults(
         model=model,
@@ -74,8 +75,9 @@ def evaluate(
     """
     path = model_path(model)
     recognizer, own = Recognizer(path), photos_of_study(path)
-    test = scores_of_test_split(path, recognizer.labels)
-    sources = [_open(spec, options.columns) for spec in specs]
+    answered = test_predictions(path)
+    test = None if answered is None else score_rows(answered, recognizer.labels)
+    sources = open_each(specs, options.columns)
     check_named(options.choices, _labels(sources))
     label_maps = [match_labels(recognizer.labels, source.labels, options.choices) for source in sources]
     targets = {}
@@ -84,7 +86,7 @@ def evaluate(
         predictions = _predict(recognizer, target, source.name, progress)
         scored = score_target(predictions, recognizer.labels, test, label_map)
         targets[source.spec] = describe_target(
-            scored, recognizer, predictions, test=test, collection=source, target=target, own=own
+            scored, recognizer, predictions, test=answered, collection=source, target=target, own=own
         )
     return EvaluateResults(
         model=model,
@@ -93,10 +95,6 @@ def evaluate(
         target=targets[sources[0].spec],
         targets=targets,
     )
-
-
-def _open(spec: str, columns: Columns) -> Collection:
-    return open_collection([spec], columns, least_labels=1)
 
 
 def _labels(sources: Sequence[Collection]) -> list[str]:
@@ -108,8 +106,7 @@ def _read(
     recognizer: Recognizer, source: Collection, folder: Path | None, options: Evaluation, progress: Progress
 ) -> Prepared:
     read = prepare([source], recognizer.contract.views, folder, corrections=options.corrections, progress=progress)
-    as_target = pl.when(pl.col("status") == "ok").then(pl.lit("target")).alias("split")
-    return replace(read, manifest=read.manifest.with_columns(as_target, pl.col("near_group").alias("split_group")))
+    return replace(read, manifest=as_target(read.manifest))
 
 
 def _predict(recognizer: Recognizer, target: Prepared, name: str, progress: Progress) -> pl.DataFrame:

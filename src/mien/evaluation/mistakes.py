@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mien.evaluation.predictions import probabilities
-from mien.metrics import Interval, wilson
+from mien.evaluation.predictions import over, probabilities
+from mien.metrics import share_interval
 from mien.results.behaviour import ErrorRate, ErrorRates, Mistake
 
 __all__ = ["confident_mistakes", "error_rates"]
@@ -50,7 +50,7 @@ def error_rates(
     labels: Sequence[str],
     names: Mapping[str, str] | None = None,
 ) -> tuple[ErrorRates, ...]:
-    """Error rate with its Wilson interval by brightness, blur, face size, grey and kind of face.
+    """Error rate, with its interval over groups, by brightness, blur, face size, grey and kind of face.
 
     Numbers are cut at their terciles. A property that does not vary is left out.
     """
@@ -60,11 +60,12 @@ def error_rates(
     truth, answer, _ = _answers(rows, labels, names)
     wrong = np.array([t != a for t, a in zip(truth, answer, strict=True)])
     photos = rows.select("row").join(manifest.select("row", *PROPERTIES), on="row", how="left", maintain_order="left")
-    found = []
+    found, groups, units = [], rows["split_group"].to_numpy(), over(rows)
     for name, title in PROPERTIES.items():
         bins = _bins(photos[name])
         if len(bins) > 1:
-            found.append(ErrorRates(property=name, title=title, bins=tuple(_rate(b, m, wrong) for b, m in bins)))
+            rates = tuple(_rate(b, wrong[m], groups[m]) for b, m in bins)
+            found.append(ErrorRates(property=name, title=title, bins=rates, over=units))
     return tuple(found)
 
 
@@ -97,7 +98,7 @@ def _bins(values: pl.Series) -> list[tuple[str, NDArray[np.bool_]]]:
     return list(zip(names, members, strict=True))
 
 
-def _rate(name: str, members: NDArray[np.bool_], wrong: NDArray[np.bool_]) -> ErrorRate:
+def _rate(name: str, wrong: NDArray[np.bool_], groups: NDArray[np.int64]) -> ErrorRate:
     """Of a bin, none of which is empty."""
-    n, errors = int(members.sum()), int(wrong[members].sum())
-    return ErrorRate(bin=name, images=n, error_rate=errors / n, interval=wilson(errors, n) or Interval(0, 1))
+    rate, interval = float(wrong.mean()), share_interval(wrong, groups)
+    return ErrorRate(bin=name, images=len(wrong), error_rate=rate, interval=interval)

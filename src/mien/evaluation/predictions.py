@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from mien import metrics
+from mien.data.grouping.independence import independent
 from mien.data.reading.pixels import Pixels
 from mien.data.tables.manifest import read_manifest
 from mien.data.tables.prepare import Prepared
@@ -17,16 +19,18 @@ from mien.labels import class_indices
 from mien.metrics import score
 from mien.progress import Advance
 from mien.recognizer import BATCH, Recognizer
-from mien.results.scores import ClassScores, Scores
+from mien.results.scores import ClassScores, GroupKind, Over, Scores
 from mien.system.files import regular, written_whole
 
 __all__ = [
     "as_results",
+    "kind_of",
+    "over",
     "photos_of_study",
     "predict_rows",
     "probabilities",
     "score_rows",
-    "scores_of_test_split",
+    "test_predictions",
     "view_batches",
     "write_predictions",
 ]
@@ -43,28 +47,42 @@ def photos_of_study(model: Path) -> Prepared | None:
     return Prepared(read_manifest(study / "manifest.parquet"), Pixels(study / "pixels"))
 
 
-def scores_of_test_split(model: Path, labels: Sequence[str]) -> Scores | None:
-    """Scores of the test split, from the predictions that lie beside a model file; None where there are none."""
+def test_predictions(model: Path) -> pl.DataFrame | None:
+    """Predictions of the test split that lie beside a model file; None where there are none."""
     path = model.parent / "predictions.parquet"
     if not path.exists():
         return None
     test = pl.read_parquet(regular(path), glob=False).filter(pl.col("split") == "test")
-    return None if test.is_empty() else score_rows(test, labels)
+    return None if test.is_empty() else test
 
 
 def predict_rows(recognizer: Recognizer, pixels: Pixels, rows: pl.DataFrame, advance: Advance) -> pl.DataFrame:
     """Predict rows of a manifest from their decoded pixels.
 
     Returns:
-        The rows' id, path, row, split, label and split_group, and one column of probabilities a class.
+        The rows' id, path, row, split and label; ``split_group``, what each depends on, which intervals are over, and
+        ``group_kind``, what these groups are; and one column of probabilities a class.
     """
     parts = [np.empty((0, len(recognizer.labels)))]
     for batch, views in view_batches(recognizer, pixels, rows):
         parts.append(recognizer.probabilities(views))
         advance(len(batch))
     probs = np.concatenate(parts)
-    kept = rows.select("id", "path", "row", "split", "label", "split_group")
+    groups = independent(rows)
+    kept = rows.select("id", "path", "row", "split", "label", pl.Series("split_group", groups.of, pl.Int64))
+    kept = kept.with_columns(pl.lit(groups.kind).alias("group_kind"))
     return kept.with_columns(pl.Series(PREFIX + label, probs[:, k]) for k, label in enumerate(recognizer.labels))
+
+
+def kind_of(predictions: pl.DataFrame) -> GroupKind:
+    """What the groups of a table of predictions are; of one from before, which did not say, merely groups."""
+    kinds = set(predictions["group_kind"].drop_nulls()) if "group_kind" in predictions.columns else set()
+    return cast(GroupKind, kinds.pop()) if len(kinds) == 1 else "groups"
+
+
+def over(predictions: pl.DataFrame) -> Over:
+    """What intervals of these predictions are over."""
+    return Over.counted(predictions["split_group"].n_unique(), kind_of(predictions))
 
 
 def view_batches(
@@ -107,11 +125,16 @@ def score_rows(
     y_true = class_indices(predictions["label"], every, names)
     best = probabilities(predictions, answers).argmax(1) if len(predictions) else np.zeros(0, np.int64)
     y_pred = class_indices(answers, every)[best]
-    return as_results(score(y_true, y_pred, every, groups=predictions["split_group"].to_numpy()))
+    found = score(y_true, y_pred, every, groups=predictions["split_group"].to_numpy())
+    return as_results(found, kind_of(predictions))
 
 
-def as_results(found: metrics.Scores) -> Scores:
-    """Scores as they are stored."""
+def as_results(found: metrics.Scores, kind: GroupKind = "pictures") -> Scores:
+    """Scores as they are stored.
+
+    Args:
+        kind: what the groups were that they are over.
+    """
     interval, chance = found.macro_f1_interval, found.chance
     return Scores(
         macro_f1=found.macro_f1,
@@ -119,7 +142,13 @@ def as_results(found: metrics.Scores) -> Scores:
         accuracy=found.accuracy,
         accuracy_interval=found.accuracy_interval,
         per_class={
-            c.label: ClassScores(precision=c.precision, recall=c.recall, f1=c.f1, support=c.support)
+            c.label: ClassScores(
+                precision=c.precision,
+                recall=c.recall,
+                f1=c.f1,
+                support=c.support,
+                recall_interval=c.recall_interval,
+            )
             for c in found.per_class
         },
         confusion=tuple(tuple(row) for row in found.confusion.tolist()),
@@ -129,4 +158,5 @@ def as_results(found: metrics.Scores) -> Scores:
         chance_macro_f1=chance,
         majority_accuracy=found.majority,
         beats_chance=interval is not None and chance is not None and interval.low > chance,
+        over=Over.counted(found.groups, kind),
     )

@@ -15,6 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
+from mien.data.grouping.independence import independent
 from mien.data.reading.pixels import Pixels
 from mien.data.reading.preprocess import Box, View, square_around
 from mien.evaluation.altering import Images, Views, resized, saved_as_jpeg
@@ -68,20 +69,20 @@ def measure_robustness(recognizer: Recognizer, pixels: Pixels, test: pl.DataFram
         return None
     rows = _some(test, recognizer.contract.views)
     labels = list(recognizer.labels)
-    y = class_indices(rows["label"], labels)
+    y, units = class_indices(rows["label"], labels), independent(rows)
     plain = _answers(recognizer, pixels, rows, lambda image, view, photo: image)
     base = float(macro_f1(confusion_matrix(y, plain, len(labels))))
 
     def point(kind: Corruption, level: str, value: float) -> CorruptionLevel:
         answers = _answers(recognizer, pixels, rows, lambda image, view, photo: kind.apply(image, view, photo, value))
-        change = paired_difference(y, answers, plain, len(labels), groups=rows["split_group"].to_numpy())
+        change = paired_difference(y, answers, plain, len(labels), groups=units.of)
         return CorruptionLevel(
             level=level,
             value=value,
             macro_f1=base + change.value,
             change=change.value,
             interval=change.interval,
-            lowers=change.interval.high < 0,
+            lowers=change.interval is not None and change.interval.high < 0,
         )
 
     curves = tuple(
@@ -93,7 +94,7 @@ def measure_robustness(recognizer: Recognizer, pixels: Pixels, test: pl.DataFram
         )
         for name, kind in CORRUPTIONS.items()
     )
-    return Robustness(images=len(rows), of=len(test), macro_f1=base, curves=curves)
+    return Robustness(images=len(rows), of=len(test), macro_f1=base, curves=curves, over=units.over)
 
 
 def _some(test: pl.DataFrame, views: tuple[View, ...]) -> pl.DataFrame:

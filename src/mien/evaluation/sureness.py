@@ -10,11 +10,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mien.calibration import reliability, risk_coverage
-from mien.evaluation.predictions import probabilities
+from mien.evaluation.predictions import kind_of, over, probabilities
 from mien.labels import class_indices
-from mien.metrics import expected_calibration_error, wilson
+from mien.metrics import expected_calibration_error, share_interval
 from mien.models.artifact import Contract, Threshold, laxest_within
 from mien.results.behaviour import Promise, ReliabilityBin, RiskCoverage, Sureness
+from mien.results.scores import GroupKind, Over
 
 __all__ = ["measure_sureness"]
 
@@ -35,13 +36,14 @@ def measure_sureness(contract: Contract, predictions: pl.DataFrame, names: Mappi
     probs = probabilities(rows, labels)
     y = class_indices(rows["label"], labels, known)
     curve = risk_coverage(probs, y)
-    threshold = _threshold(contract)
+    threshold, groups = _threshold(contract), rows["split_group"].to_numpy()
     return Sureness(
         images=len(y),
         ece=expected_calibration_error(probs, y),
-        reliability=tuple(ReliabilityBin(**asdict(part)) for part in reliability(probs, y)),
+        reliability=tuple(ReliabilityBin(**asdict(part)) for part in reliability(probs, y, groups)),
         risk_coverage=RiskCoverage(**asdict(curve)) if curve else None,
-        promise=_promise(threshold, probs, y) if threshold else None,
+        promise=_promise(threshold, probs, y, groups, kind_of(rows)) if threshold else None,
+        over=over(rows),
     )
 
 
@@ -51,16 +53,22 @@ def _threshold(contract: Contract) -> Threshold | None:
     return kept or next(iter(contract.thresholds), None)
 
 
-def _promise(threshold: Threshold, probs: NDArray[np.float64], y: NDArray[np.int64]) -> Promise:
+def _promise(
+    threshold: Threshold,
+    probs: NDArray[np.float64],
+    y: NDArray[np.int64],
+    groups: NDArray[np.int64],
+    kind: GroupKind,
+) -> Promise:
     answered = probs.max(1) >= threshold.probability
-    wrong = int((probs.argmax(1) != y)[answered].sum())
-    n = int(answered.sum())
-    interval = wilson(wrong, n)
+    is_wrong, groups = (probs.argmax(1) != y)[answered], groups[answered]
+    interval = share_interval(is_wrong, groups)
     return Promise(
         max_error=threshold.max_error,
         probability=threshold.probability,
-        answered=n,
-        wrong=wrong,
+        answered=len(is_wrong),
+        wrong=int(is_wrong.sum()),
         interval=interval,
         kept=interval.low <= threshold.max_error if interval else None,
+        over=Over.counted(len(np.unique(groups)), kind),
     )

@@ -7,6 +7,7 @@ from typing import Annotated
 from mien.metrics import Interval, Verdict
 from mien.results.document import Document
 from mien.results.record import Record, about
+from mien.results.scores import Over
 from mien.settings.adapt import AdaptSettings
 from mien.settings.ways import AS_IT_IS, WayToAdapt, way_called
 
@@ -21,7 +22,9 @@ class SideScores(Record):
     lowest: Annotated[float, about("Lowest macro-F1 of a draw.")]
     highest: Annotated[float, about("Highest.")]
     change: Annotated[float, about("Of macro-F1, from the model as it is.")]
-    interval: Annotated[Interval, about("Of the change; holds for all ways together.")]
+    interval: Annotated[
+        Interval | None, about("Of the change, over groups; holds for all ways together; null for too few groups.")
+    ]
     verdict: Annotated[Verdict, about("By the interval.")]
 
 
@@ -74,6 +77,10 @@ class AdaptResults(Document, tag="adapt"):
     pool: Annotated[dict[str, int], about("Class → photos of the target that may be learnt from.")]
     scored: Annotated[dict[str, int], about("Class → photos of the target that are only scored.")]
     home_images: Annotated[int, about("Validation photos of the study.")]
+    target_over: Annotated[Over | None, about("What intervals on the target are over; null in results of before.")] = (
+        None
+    )
+    home_over: Annotated[Over | None, about("Likewise at home.")] = None
     are_crops: Annotated[bool, about("Whether they are cropped to the face because the target's photos are.")]
     left_out: Annotated[LeftOut, about("Photos of the target that take no part.")]
     too_many_shots: Annotated[tuple[int, ...], about("Numbers of labelled photos that could not be had.")]

@@ -8,6 +8,7 @@ import msgspec
 
 from mien.metrics import Interval
 from mien.results.record import Record, about
+from mien.results.scores import Over
 
 __all__ = [
     "Audit",
@@ -128,10 +129,10 @@ class Premium(Record):
     """Macro-F1 under the naive division less that under a stricter one."""
 
     value: Annotated[float, about("Positive where the naive division flatters.")]
-    interval: Annotated[Interval, about("95 % paired bootstrap over series.")]
+    interval: Annotated[Interval | None, about("95 %, paired, over the groups of `over`; null for too few.")]
     verdict: Annotated[
         Literal["naive flatters", "naive scores lower", "cannot tell"],
-        about("What the interval says; `cannot tell` where it holds 0."),
+        about("What the interval says; `cannot tell` where it holds 0, or without one."),
     ]
 
 
@@ -140,14 +141,21 @@ class Leakage(Record):
 
     reason: Annotated[str | None, about("Why it was not measured, or null.")] = None
     macro_f1: Annotated[
-        dict[str, float], about("Of the same probe under the `naive`, `grouped` and `series` division.")
+        dict[str, float],
+        about("Of the same probe under the `naive`, `grouped`, `people` and `series` division, where there are such."),
     ] = msgspec.field(default_factory=dict)
     premium: Annotated[dict[str, Premium], about("Stricter division → what the naive one adds.")] = msgspec.field(
         default_factory=dict
     )
     folds: Annotated[int, about("Folds of each division.")] = 0
     repeats: Annotated[int, about("Divisions that scores are averaged over.")] = 0
-    resamples: Annotated[int, about("Bootstrap resamples behind the intervals.")] = 0
+    resamples: Annotated[int, about("Bootstrap resamples behind the intervals, in results of before; now 0.")] = 0
+    over: Annotated[
+        Over | None, about("What the intervals are over: the coarsest groups; null in results of before.")
+    ] = None
+    left_out: Annotated[dict[str, str], about("Division that was not scored → why.")] = msgspec.field(
+        default_factory=dict
+    )
 
 
 class Audit(Record):

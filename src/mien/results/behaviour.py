@@ -6,6 +6,7 @@ from typing import Annotated
 
 from mien.metrics import Interval
 from mien.results.record import Record, about
+from mien.results.scores import Over
 
 __all__ = [
     "Corruption",
@@ -47,7 +48,7 @@ class ErrorRate(Record):
     bin: Annotated[str, about("Its value or range.")]
     images: Annotated[int, about("Photos in it.")]
     error_rate: Annotated[float, about("Share of wrong answers.")]
-    interval: Annotated[Interval, about("Wilson's, 95 %.")]
+    interval: Annotated[Interval | None, about("95 %, over groups; null where the photos are in too few.")]
 
 
 class ErrorRates(Record):
@@ -56,6 +57,7 @@ class ErrorRates(Record):
     property: Annotated[str, about("Its name.")]
     title: Annotated[str, about("Its name in words, with the unit.")]
     bins: Annotated[tuple[ErrorRate, ...], about("Two or more.")]
+    over: Annotated[Over | None, about("What the photos of all bins are in; null in results of before.")] = None
 
 
 class ReliabilityBin(Record):
@@ -63,8 +65,8 @@ class ReliabilityBin(Record):
 
     confidence: Annotated[float, about("Their mean probability.")]
     accuracy: Annotated[float, about("Share of them that is right.")]
-    low: Annotated[float, about("Lower end of its 95 % interval (Wilson).")]
-    high: Annotated[float, about("Upper end.")]
+    low: Annotated[float | None, about("Lower end of its 95 % interval, over groups; null for too few.")]
+    high: Annotated[float | None, about("Upper end.")]
     n: Annotated[int, about("How many.")]
 
 
@@ -83,10 +85,12 @@ class Promise(Record):
     probability: Annotated[float, about("From which probability on answers are given.")]
     answered: Annotated[int, about("Photos that got an answer.")]
     wrong: Annotated[int, about("Wrong answers among them.")]
-    interval: Annotated[Interval | None, about("Of the share of wrong answers: Wilson's, 95 %; null without answers.")]
-    kept: Annotated[
-        bool | None, about("Whether the interval reaches down to `max_error`; null where no photo got an answer.")
+    interval: Annotated[
+        Interval | None,
+        about("Of the share of wrong answers: 95 %, over the groups answered; null where these are too few."),
     ]
+    kept: Annotated[bool | None, about("Whether the interval reaches down to `max_error`; null without an interval.")]
+    over: Annotated[Over | None, about("Groups of the photos that got an answer; null in results of before.")] = None
 
 
 class Sureness(Record):
@@ -97,13 +101,14 @@ class Sureness(Record):
     reliability: Annotated[tuple[ReliabilityBin, ...], about("Tenths of the answers, by confidence.")]
     risk_coverage: Annotated[RiskCoverage | None, about("Error by the share answered.")]
     promise: Annotated[Promise | None, about("Null where nothing could be promised.")]
+    over: Annotated[Over | None, about("What the intervals are over; null in results of before.")] = None
 
 
 class IntervalScore(Record):
     """A macro-F1 and its interval."""
 
     macro_f1: Annotated[float | None, about("In [0, 1].")]
-    interval: Annotated[Interval | None, about("95 %.")]
+    interval: Annotated[Interval | None, about("95 %, over groups; null for too few.")]
 
 
 class Covered(Record):
@@ -117,6 +122,7 @@ class Covered(Record):
     ]
     chance: Annotated[float | None, about("Macro-F1 by chance.")]
     tells_without_face: Annotated[bool, about("Whether the interval of `background` lies above `chance`.")]
+    over: Annotated[Over | None, about("What the intervals are over; null in results of before.")] = None
 
 
 class CorruptionLevel(Record):
@@ -126,7 +132,7 @@ class CorruptionLevel(Record):
     value: Annotated[float, about("In the corruption's unit.")]
     macro_f1: Annotated[float, about("Then.")]
     change: Annotated[float, about("From the photos as they are.")]
-    interval: Annotated[Interval, about("Of the change: 95 % paired bootstrap.")]
+    interval: Annotated[Interval | None, about("Of the change: 95 %, paired, over groups; null for too few.")]
     lowers: Annotated[bool, about("Whether the whole interval lies below 0.")]
 
 
@@ -146,3 +152,4 @@ class Robustness(Record):
     of: Annotated[int, about("Test photos there are.")]
     macro_f1: Annotated[float, about("As they are.")]
     curves: Annotated[tuple[Corruption, ...], about("One for each corruption.")]
+    over: Annotated[Over | None, about("What the intervals are over; null in results of before.")] = None

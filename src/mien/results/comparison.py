@@ -8,6 +8,7 @@ from mien.metrics import Interval, Verdict
 from mien.results.audit import CorrectionsRecord
 from mien.results.document import Document
 from mien.results.record import Record, about
+from mien.results.scores import Over
 from mien.settings.compare import CompareSettings
 from mien.settings.run import RunConfig
 
@@ -83,7 +84,7 @@ class ClassChange(Record):
     """What a contrast changes of one class."""
 
     f1_difference: Annotated[float, about("First less second.")]
-    interval: Annotated[Interval, about("95 %, before correction.")]
+    interval: Annotated[Interval | None, about("95 %, before correction; null for too few groups.")]
     p_holm: Annotated[float, about("Corrected over all classes of all contrasts.")]
     verdict: Annotated[Verdict, about("By `p_holm`.")]
 
@@ -96,22 +97,26 @@ class Contrast(Record):
     is_primary: Annotated[bool, about("Whether it was declared to matter.")]
     budget: Annotated[Axis, about("The budget.")]
     macro_f1_difference: Annotated[float, about("First less second.")]
-    interval: Annotated[Interval, about("95 %, before correction.")]
+    interval: Annotated[Interval | None, about("95 %, before correction; null for too few groups.")]
     standard_error: Annotated[float, about("Of the difference.")]
     df: Annotated[float, about("Degrees of freedom.")]
     p: Annotated[float, about("Two-sided, before correction.")]
     p_holm: Annotated[float, about("Corrected over all contrasts.")]
     pairs: Annotated[int, about("Pairs of runs.")]
-    pictures: Annotated[int, about("Pictures tested, copies counted once.")]
+    pictures: Annotated[int, about("Groups tested: people where they are known, else pictures, copies counted once.")]
     verdict: Annotated[Verdict, about("By `p_holm`.")]
     pairs_needed: Annotated[
         int | None,
         about("Pairs in all that would tell a difference as large four times in five; null where none would."),
     ]
-    pictures_needed: Annotated[int | None, about("Pictures in all, likewise.")]
+    pictures_needed: Annotated[int | None, about("Groups in all, likewise.")]
     per_class: Annotated[
-        dict[str, ClassChange | None], about("Class → change of its F1; null where too few pictures test it.")
+        dict[str, ClassChange | None], about("Class → change of its F1; null where too few groups test it.")
     ]
+    over: Annotated[
+        Over | None,
+        about("What the intervals are over, of which `pictures` counts those tested; null in results of before."),
+    ] = None
 
 
 class Curve(Record):

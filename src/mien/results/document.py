@@ -17,6 +17,7 @@ from mien.system.files import read_file, write_text, written_whole
 from mien.version import __version__
 
 __all__ = [
+    "READABLE",
     "SCHEMA_VERSION",
     "THUMBNAILS",
     "Document",
@@ -27,8 +28,10 @@ __all__ = [
     "write_results",
 ]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Of all documents; raised by every change that a reader of the version before would stumble over."""
+READABLE = (2, SCHEMA_VERSION)
+"""Versions that are read: what came since has a value that stands for results of before."""
 
 THUMBNAILS = "thumbnails.msgpack"
 

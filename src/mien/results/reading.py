@@ -10,7 +10,7 @@ from mien.errors import ConfigError, ResultsError
 from mien.results.adaptation import AdaptResults
 from mien.results.commands import AuditResults, ClassMapResults, EvaluateResults, ExportResults
 from mien.results.comparison import CompareResults
-from mien.results.document import SCHEMA_VERSION
+from mien.results.document import READABLE
 from mien.results.outline import OutlineResults
 from mien.results.study import StudyResults, TrainResults
 from mien.system.files import read_file, why
@@ -74,7 +74,7 @@ def open_results(path: str | Path) -> AnyResults:
         raise ResultsError(f"{file}: cannot be read ({why(error)}); give a folder that mien has finished") from error
     try:
         header = msgspec.json.decode(content, type=_Header)
-        if header.schema_version != SCHEMA_VERSION:
+        if header.schema_version not in READABLE:
             raise ResultsError(
                 f"{file}: written by mien {header.mien or 'of unknown version'}, whose results this version does not "
                 "read; run the command again"

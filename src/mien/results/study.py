@@ -118,7 +118,7 @@ class CopyThresholds(Record):
 class Methods(Record):
     """Numbers of the procedure that the methods paragraphs name."""
 
-    resamples: Annotated[int, about("Bootstrap resamples behind each interval.")]
+    resamples: Annotated[int, about("Bootstrap resamples behind each interval, in results of before; now 0.")] = 0
     copies: Annotated[CopyThresholds, about("Thresholds of the search for copies.")]
 
 

@@ -8,7 +8,7 @@ from mien.metrics import Interval
 from mien.results.audit import Audit
 from mien.results.behaviour import ErrorRates, Mistake, Sureness
 from mien.results.record import Record, about
-from mien.results.scores import Scores
+from mien.results.scores import Over, Scores
 
 __all__ = [
     "Causes",
@@ -78,7 +78,7 @@ class Effect(Record):
 
     macro_f1: Annotated[float, about("Then.")]
     change: Annotated[float, about("From the photos as they are.")]
-    interval: Annotated[Interval, about("Of the change: 95 % paired bootstrap.")]
+    interval: Annotated[Interval | None, about("Of the change: 95 %, paired, over groups; null for too few.")]
     lowers: Annotated[bool, about("Whether the whole interval lies below 0.")]
 
 
@@ -106,6 +106,9 @@ class Causes(Record):
     reached: Annotated[float, about("Macro-F1 on the target.")]
     unexplained: Annotated[float, about("`reached` less `together.macro_f1`.")]
     jpeg: Annotated[JpegQuality, about("`compression` is moved where `share` is not 0.")]
+    over: Annotated[
+        Over | None, about("What the intervals are over: groups of the test photos; null in results of before.")
+    ] = None
 
 
 class Spread(Record):
@@ -155,8 +158,13 @@ class ConfusionChange(Record):
     test: Annotated[Counted, about("On the test photos.")]
     target: Annotated[Counted, about("On the target.")]
     change: Annotated[float, about("Of the share.")]
-    interval: Annotated[Interval, about("Of the change (Newcombe, 1998); holds for all pairs together.")]
-    is_clear: Annotated[bool, about("Whether the interval leaves out 0.")]
+    interval: Annotated[
+        Interval | None,
+        about(
+            "Of the change, over groups (Newcombe, 1998); holds for all pairs together; null where these are too few."
+        ),
+    ]
+    is_clear: Annotated[bool, about("Whether the interval leaves out 0; false without one.")]
 
 
 class TargetResults(TargetScores):

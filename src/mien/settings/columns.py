@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mien.settings.choices import VotesAs
 
@@ -22,11 +22,12 @@ class Columns:
         class_names: Names of numbered or misspelt classes, as in 0=anger,1=disgust; two of one name
             become one. Several are separated by commas.
         split_map: Which split each oddly named part is, as in Training=train,extra=none (none leaves them out).
-        path_column: Column of a table with the photos' paths, or with embedded images. Default: one with a usual name.
+        path_column: Column of a table with the photos' paths, or with embedded images. Of several names, separated by
+            commas, the first that a table has counts; so for the other columns. Default: one with a usual name.
         label_column: Column with their classes. Default: one with a usual name.
         split_column: Column that says train, val or test; none for no column. Default: one with a usual name.
-        group_column: Column with what must not appear in two splits, such as a person; none for no column. Default:
-            one called subject, participant, person or actor.
+        group_column: Column with what must not appear in two splits and what intervals are over, such as a person;
+            none for no column. Default: one called subject, participant, person or actor.
         votes: What recipes learn of raters' votes: soft (the share of each class) or majority (the class with most
             votes). Photos are scored on the class with most votes either way; ties are left out. Default: soft.
         root: Folder that a table's paths start from. Default: the table's folder, or where the photos are found below.
@@ -48,6 +49,10 @@ class Columns:
         """The column that was named for ``path``, ``label``, ``split`` or ``group``; None where none was."""
         column: str | None = getattr(self, f"{role}_column")
         return column
+
+    def without(self, roles: tuple[str, ...]) -> Columns:
+        """The same, with no column named for some roles."""
+        return replace(self, **{f"{role}_column": None for role in roles})
 
     @property
     def named(self) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from mien.calibration import ERRORS, fit_temperature, threshold_for
 from mien.metrics import confusion_matrix, expected_calibration_error, macro_f1, score
 from mien.models.artifact import Threshold
 from mien.recognizer import softmax
+from mien.results.scores import GroupKind
 from mien.settings.training import HeadSettings
 from mien.training.linear import Head, floored
 from mien.training.soft_head import fit_soft_head
@@ -42,7 +43,7 @@ class OutOfFold:
         strength: the inverse penalty C with the best macro-F1.
         logits: (M, K), at that strength.
         y: (M,) class indices.
-        groups: (M,) near-duplicate groups.
+        groups: (M,) what is independent.
     """
 
     strength: float
@@ -83,7 +84,7 @@ def cross_validate(
         settings: the strengths to choose from, or the one that was chosen.
         features: (N, D).
         y: (N,) class indices 0..K-1, every class present.
-        groups: (N,) near-duplicate groups, which never straddle folds.
+        groups: (N,) what is independent, such as people or pictures with their copies; none is in two folds.
         mirrored: (N, D) features of the mirrored photos, to learn from as well.
         shares: (N, K) as in ``fit_heads``; answers are held against ``y`` all the same.
         prior: as in ``fit_heads``.
@@ -92,7 +93,7 @@ def cross_validate(
     features, y, groups = features[sample], y[sample], groups[sample]
     mirrored, shares = (None if each is None else each[sample] for each in (mirrored, shares))
     n_classes = int(y.max()) + 1
-    folds = min(settings.folds, int(np.bincount(y).min()))
+    folds = min(settings.folds, int(np.bincount(y).min()), len(np.unique(groups)))
     if folds < 2:
         return None
     strengths = (settings.strength,) if settings.strength else settings.strengths
@@ -114,8 +115,12 @@ def cross_validate(
     return OutOfFold(strengths[best], logits[best], y, groups)
 
 
-def measure_sureness(answers: OutOfFold, labels: tuple[str, ...]) -> Sureness:
-    """Temperature, thresholds and scores from out-of-fold answers."""
+def measure_sureness(answers: OutOfFold, labels: tuple[str, ...], kind: GroupKind = "pictures") -> Sureness:
+    """Temperature, thresholds and scores from out-of-fold answers.
+
+    Args:
+        kind: what the groups are.
+    """
     temperature = fit_temperature(answers.logits, answers.y)
     probs = softmax(answers.logits / temperature)
     thresholds: list[Threshold] = []
@@ -133,6 +138,7 @@ def measure_sureness(answers: OutOfFold, labels: tuple[str, ...]) -> Sureness:
             "images": scores.n,
             "macro_f1": scores.macro_f1,
             "interval": [interval.low, interval.high] if interval else None,
+            "over": {"number": scores.groups, "kind": kind},
             "accuracy": scores.accuracy,
             "ece": expected_calibration_error(probs, answers.y),
             "recall": {c.label: c.recall for c in scores.per_class},

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from mien.calibration import fit_temperature
+from mien.data.grouping.independence import independent
 from mien.data.reading.pixels import Pixels
 from mien.data.tables.vote_shares import vote_shares
 from mien.errors import ConfigError, WorkFailedError
@@ -178,20 +179,20 @@ def _backbones(head: HeadSettings) -> tuple[Backbone, Backbone]:
 
 def _head_run(run: HeadRun, photos: LabelledPhotos, folder: Path, advance: Advance) -> HeadRun:
     train = photos.split("train")
-    y, groups, views = photos.indices(train), train["split_group"].to_numpy(), views_of(run)
+    y, units, views = photos.indices(train), independent(train), views_of(run)
     streams = run_streams(run, photos, train, advance)
     shares, prior = photos.shares(train, run.votes), prior_of(run)
     learnt = Learnt(shares=shares, prior=prior.head if prior else None)
-    answers = cross_validate(run.head, streams.features, y, groups, run.seed, streams.mirrored, **learnt)
+    answers = cross_validate(run.head, streams.features, y, units.of, run.seed, streams.mirrored, **learnt)
     strength = answers.strength if answers else run.head.strengths[0]
     run = structs.replace(run, head=replace(run.head, strength=strength))
-    sureness = measure_sureness(answers, run.labels) if answers else NOTHING_MEASURED
+    sureness = measure_sureness(answers, run.labels, units.kind) if answers else NOTHING_MEASURED
     _check_promise(run, sureness)
     write_toml(run, folder / "config.toml")
     heads = fit_heads([strength], streams.features, y, streams.mirrored, **learnt)
     if views[0].name == "scene":
         of_face = Learnt(shares=shares, prior=prior.of_face(streams.whole.shape[1]) if prior else None)
-        heads.append(_face_head(run, streams, y, of_face, groups=groups, temperature=sureness.temperature))
+        heads.append(_face_head(run, streams, y, of_face, groups=units.of, temperature=sureness.temperature))
     save_weights(TwoStreamNetwork(_joined(streams.backbones), *(_linear(*head) for head in heads)), folder)
     contract = _contract(run, photos, streams.backbones, ["train"], sureness, prior)
     features = joined([onnx.load_from_string(read_file(path, MAX_MODEL_BYTES)) for path in streams.models], views)

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from mien.data.grouping.splits import SplitShares, assign_splits
-from mien.data.sources.collection import Collection, open_collection
+from mien.data.sources.collection import Collection, open_collection, open_each, open_with_target
 from mien.data.tables.prepare import Prepared, prepare
 from mien.errors import SourceError
 from mien.progress import Silent
@@ -200,3 +200,52 @@ def test_groups_of_two_tables_are_their_own(tmp_path: Path) -> None:
     divided = assign_splits(manifest, SplitShares(), seed=1)
     assert divided["split_group"].n_unique() == 12
     assert divided.group_by("source", "group").agg(pl.col("split").n_unique())["split"].max() == 1
+
+
+def table_of(root: Path, column: str | None, seed: int = 0) -> str:
+    """A table of twelve photos, and with a column of six people."""
+    folder(root, "happy", "sad", each=6, seed=seed)
+    with (root / "all.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("path", "label", *([column] if column else [])))
+        for label in ("happy", "sad"):
+            writer.writerows((f"{label}/{i}.png", label, *([f"p{i}"] if column else [])) for i in range(6))
+    return f"{root}::all.csv"
+
+
+def test_a_column_that_was_named_counts_for_photos_from_elsewhere_too(tmp_path: Path) -> None:
+    data, target = table_of(tmp_path / "lab", "who"), table_of(tmp_path / "web", "who", seed=50)
+    own, other = open_with_target([data], target, Columns(group_column="who"))
+    assert other is not None
+    assert (own.sources[0].groups, other.sources[0].groups) == (6, 6)
+    assert [source.group_kind for source in (*own.sources, *other.sources)] == ["groups", "groups"]
+
+
+@pytest.mark.parametrize("of", ["data", "target"])
+def test_a_column_that_one_side_lacks_counts_on_the_other_and_that_is_said(of: str, tmp_path: Path) -> None:
+    with_people, without = table_of(tmp_path / "lab", "person"), folder(tmp_path / "web", "happy", "sad", seed=50)
+    sides = (with_people, without) if of == "data" else (without, with_people)
+    own, other = open_with_target([sides[0]], sides[1], Columns(group_column="person"))
+    assert other is not None
+    found = {"data": own, "target": other}
+    assert [found[of].sources[0].groups, found[of].sources[0].group_kind] == [6, "people"]
+    lacking = found["target" if of == "data" else "data"]
+    assert lacking.sources[0].groups == 0
+    assert sum("'person'" in note for note in lacking.notes) == 1
+    assert not any("'person' here" in note for note in found[of].notes)
+
+
+def test_a_column_that_nobody_has_is_refused(tmp_path: Path) -> None:
+    data, target = table_of(tmp_path / "lab", "who"), folder(tmp_path / "web", "happy", "sad", seed=50)
+    with pytest.raises(SourceError, match="'whom'"):
+        open_with_target([data], target, Columns(group_column="whom"))
+    with pytest.raises(SourceError, match="'whom'"):
+        open_each([data], Columns(group_column="whom"))
+
+
+def test_each_of_several_sources_may_call_its_people_otherwise(tmp_path: Path) -> None:
+    specs = [table_of(tmp_path / "lab", "who"), table_of(tmp_path / "web", "model_id", seed=50)]
+    for columns in (Columns(group_column="who,model_id"), Columns(group_column="model_id, who")):
+        assert [each.sources[0].groups for each in open_each(specs, columns)] == [6, 6]
+    first, second = open_each(specs, Columns(group_column="who"))
+    assert (first.sources[0].groups, second.sources[0].groups) == (6, 0)

@@ -16,7 +16,7 @@ from mien.data.tables.manifest import usable
 from mien.errors import ConfigError, SplitError
 from mien.settings.choices import SplitMethod
 
-__all__ = ["SPLITS", "SplitShares", "assign_splits", "count_moved", "parse_shares"]
+__all__ = ["SPLITS", "SplitShares", "as_target", "assign_splits", "count_moved", "parse_shares"]
 
 SPLITS = ("train", "val", "test")
 TRAIN = 0
@@ -102,6 +102,16 @@ def assign_splits(
     columns = [*manifest.columns, *(c for c in written.columns if c not in manifest.columns)]
     rest = manifest.drop("split", "split_reason", "split_group", strict=False)
     return rest.join(written, on="row", how="left", maintain_order="left").select(columns)
+
+
+def as_target(manifest: pl.DataFrame) -> pl.DataFrame:
+    """The usable rows as the split ``target``, with copies, and the user's groups, in one ``split_group``."""
+    rows = with_split_group(usable(manifest))
+    joined = manifest.drop("split_group").join(
+        rows.select("row", "split_group"), on="row", how="left", maintain_order="left"
+    )
+    target = pl.when(pl.col("status") == "ok").then(pl.lit("target")).alias("split")
+    return joined.with_columns(target).select(manifest.columns)
 
 
 def count_moved(manifest: pl.DataFrame, earlier: pl.DataFrame) -> int:

@@ -141,6 +141,7 @@ def _read(source: Source, file: SourceFile) -> Content:
         "path": file.path,
         "label": file.label,
         "group": file.group,
+        "group_kind": source.group_kind if file.group is not None else None,
         "given_split": file.split,
     }
     if file.ignored is not None:

@@ -26,7 +26,7 @@ from mien.data.sources.folder import (
 )
 from mien.data.sources.layout import assign_labels, folders_say_classes, pick
 from mien.data.sources.split_words import as_split
-from mien.errors import SourceError
+from mien.errors import MissingColumnError, SourceError
 from mien.settings.columns import Columns
 from mien.system.files import irregular
 
@@ -36,6 +36,7 @@ RECOGNISED = Columns()
 FOREIGN_ARCHIVES = (".7z", ".rar", ".zst")
 METADATA = ("metadata", "_classes", "_annotations")
 """Tables, without their endings, that lie beside the photos they speak of."""
+ROLES = ("path", "label", "group", "split")
 LISTS = (".txt", ".lst", ".list", ".json")
 
 
@@ -85,9 +86,10 @@ def open_source(
         return _with_labels(open_tables(found, columns, is_known=is_known), least_labels, "has no row with a label")
     given = [*columns.named, *(option for option in (columns.root, columns.ending) if option)]
     if given:
-        raise SourceError(
+        raise MissingColumnError(
             f"{spec}: the column or place {', '.join(given)} was asked for, but this is no table; "
-            "list the photos in a CSV with path, label and that column, and give the CSV"
+            "list the photos in a CSV with path, label and that column, and give the CSV",
+            tuple(role for role in ROLES if columns.of(role)),
         )
     missing = "no class folders with files; expected one folder per class, as in photos/happy/1.jpg"
     return _with_labels(assign_labels(found, columns, is_known=is_known), least_labels, missing, _table_hint(found))

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from mien.data.sources import RECOGNISED, Source, open_source
 from mien.data.sources.files import VOTES
-from mien.errors import SourceError
+from mien.errors import MissingColumnError, SourceError
 from mien.labels import meanings
 from mien.settings.columns import Columns
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["Collection", "open_collection", "open_target"]
+__all__ = ["Collection", "open_collection", "open_each", "open_with_target"]
 
 
 @dataclass(frozen=True)
@@ -87,12 +87,90 @@ def open_collection(
     Raises:
         SourceError: as ``open_source`` does.
     """
+    opened = [_opened(spec, columns, least_labels, is_known) for spec in specs]
+    _check_lacking(opened)
+    return _as_one(opened, taken)
+
+
+def open_with_target(
+    specs: Sequence[str], target: str | None, columns: Columns
+) -> tuple[Collection, Collection | None]:
+    """List the data as one set, and photos from elsewhere beside them.
+
+    The target is read by its own layout, or by the one that was asked for the data. A column that was named counts
+    wherever there is one of that name, and must be somewhere.
+
+    Raises:
+        SourceError: as ``open_source`` does.
+    """
+    data = [_opened(spec, columns) for spec in specs]
+    elsewhere = [_opened_target(target, columns)] if target else []
+    _check_lacking([*data, *elsewhere])
+    made = _as_one(data, ())
+    return made, _as_one(elsewhere, made.names) if elsewhere else None
+
+
+def open_each(specs: Sequence[str], columns: Columns) -> list[Collection]:
+    """List labelled sources, each by itself; a column that was named counts wherever there is one of that name.
+
+    Raises:
+        SourceError: as ``open_source`` does.
+    """
+    opened = [_opened(spec, columns, 1) for spec in specs]
+    _check_lacking(opened)
+    return [_as_one([each], ()) for each in opened]
+
+
+@dataclass
+class _Opened:
+    """A source, and the columns that were named and that it lacks: what each was to say → the error that says so."""
+
+    source: Source
+    lacks: dict[str, MissingColumnError]
+
+
+def _opened(spec: str, columns: Columns, least_labels: int = 2, is_known: bool | None = None) -> _Opened:
+    lacks: dict[str, MissingColumnError] = {}
+    asked = columns
+    while True:
+        try:
+            source = open_source(spec, asked, least_labels=least_labels, is_known=is_known)
+        except MissingColumnError as error:
+            if not error.roles:  # a place was asked for of what is no table
+                raise
+            lacks |= dict.fromkeys(error.roles, error)
+            asked = asked.without(error.roles)
+        else:
+            missing = ", ".join(repr(columns.of(role)) for role in lacks)
+            note = f"{spec}: no column {missing} here; it counts for the other photos"
+            return _Opened(replace(source, notes=(*source.notes, note)) if lacks else source, lacks)
+
+
+def _opened_target(spec: str, asked: Columns) -> _Opened:
+    own = replace(asked, layout=None, class_names=None, split_map=None, root=None, ending=None)
+    try:
+        return _opened(spec, own, 1)
+    except SourceError:
+        same = replace(asked, root=None, ending=None)
+        if same == own:
+            raise
+        return _opened(spec, same, 1)
+
+
+def _check_lacking(opened: Sequence[_Opened]) -> None:
+    """Refuse a column that no source has."""
+    for role in {role for each in opened for role in each.lacks}:
+        if all(role in each.lacks for each in opened):
+            raise opened[0].lacks[role]
+
+
+def _as_one(opened: Sequence[_Opened], taken: AnyCollection[str]) -> Collection:
+    """Sources as one set: names that differ, and one spelling for each class."""
     names, sources = set(taken), []
     labels: list[str] = []
     renamed: dict[str, dict[str, str]] = {}
-    for spec in specs:
-        source = open_source(spec, columns, least_labels=least_labels, is_known=is_known)
-        source = replace(source, name=_free_name(source.name, names))
+    for each in opened:
+        source = replace(each.source, name=_free_name(each.source.name, names))
         names.add(source.name)
         changes = _respelt(source.labels, labels)
         if changes:
@@ -102,21 +180,6 @@ def open_collection(
         labels += [label for label in source.labels if label not in labels]
         sources.append(source)
     return Collection(tuple(sources), renamed)
-
-
-def open_target(spec: str, asked: Columns, taken: AnyCollection[str]) -> Collection:
-    """List photos from elsewhere beside the data: by their own layout, or by the one that was asked for the data.
-
-    Raises:
-        SourceError: as ``open_source`` does.
-    """
-    try:
-        return open_collection([spec], taken=taken, least_labels=1)
-    except SourceError:
-        same = Columns(layout=asked.layout, class_names=asked.class_names, split_map=asked.split_map)
-        if same == RECOGNISED:
-            raise
-        return open_collection([spec], same, taken=taken, least_labels=1)
 
 
 def _respelt(labels: Sequence[str], earlier: Sequence[str]) -> dict[str, str]:

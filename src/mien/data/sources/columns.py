@@ -8,11 +8,21 @@ import polars as pl
 
 from mien.data.sources.delimited import names_a_photo
 from mien.data.sources.split_words import as_split
-from mien.errors import SourceError
+from mien.errors import MissingColumnError, SourceError
 from mien.labels import is_expression
 from mien.settings.columns import NO_COLUMN, Columns
 
-__all__ = ["KNOWN", "RATERS", "ROLES", "choose_columns", "columns_by_content", "is_embedded", "plain", "usual_columns"]
+__all__ = [
+    "KNOWN",
+    "RATERS",
+    "ROLES",
+    "choose_columns",
+    "columns_by_content",
+    "is_embedded",
+    "names_people",
+    "plain",
+    "usual_columns",
+]
 
 ROLES = ("path", "label", "group", "split")
 _USUAL = {
@@ -37,6 +47,8 @@ _USUAL = {
 }
 USUAL_NAMES = {role: tuple(tuple(names.split()) for names in kinds) for role, kinds in _USUAL.items()}
 """In lower case, without spaces, dashes and underscores; the second kind counts where there is none of the first."""
+PEOPLE = ("subject", "participant", "person", "actor", "identit", "proband", "people", "patient", "child", "student")
+"""What names of columns hold that say who is shown; by any other name, groups are not called people."""
 NEEDED = ("path", "label")
 _RATERS = "rater annotator coder judge raterid annotatorid coderid worker workerid labeler user"
 RATERS = tuple(_RATERS.split())
@@ -64,14 +76,26 @@ def choose_columns(
         wanted = asked.of(role)
         if wanted == NO_COLUMN and wanted not in schema and role not in NEEDED:
             continue
-        column = wanted or _recognised(schema, role, where)
+        column = _first_of(wanted, schema) if wanted else _recognised(schema, role, where)
         if column is None:
             continue
         if column not in schema:
-            raise SourceError(f"{where}: there is no column {column!r}; its columns are: {_shown(schema)}")
+            message = f"{where}: there is no column {column!r}; its columns are: {_shown(schema)}"
+            raise MissingColumnError(message, (role,))
         _check_type(schema[column], role, column, where)
         chosen[role] = column
     return chosen
+
+
+def _first_of(wanted: str, schema: Mapping[str, pl.DataType]) -> str:
+    """The column that was named, or the first of several, separated by commas, that is there."""
+    names = [wanted, *map(str.strip, wanted.split(","))]
+    return next((name for name in names if name in schema), wanted)
+
+
+def names_people(column: str) -> bool:
+    """Whether a column is called as what says who a person is."""
+    return plain(column) in USUAL_NAMES["group"][0] or any(word in plain(column) for word in PEOPLE)
 
 
 def usual_columns(schema: Mapping[str, pl.DataType], role: str) -> list[str]:

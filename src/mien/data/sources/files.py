@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from mien.errors import SourceError
 from mien.system.files import open_regular
@@ -64,6 +64,7 @@ class Source:
         notes: how it was read, for a person to see before work starts.
         opened: opens a file that lies as it is on this machine, to be read piece by piece; None where files are taken
             out of something else.
+        group_kind: what its groups are.
         own: a row for each of the files, with the columns of a table that play no role (``own.NAME``, text) and votes
             (``votes.CLASS``, Float64); None where there are none.
     """
@@ -76,6 +77,7 @@ class Source:
     notes: tuple[str, ...] = ()
     own: pl.DataFrame | None = None
     opened: Callable[[SourceFile], BinaryIO] | None = None
+    group_kind: Literal["people", "groups"] = "people"
 
     @property
     def labels(self) -> tuple[str, ...]:

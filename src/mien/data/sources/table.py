@@ -27,6 +27,7 @@ from mien.data.sources.columns import (
     choose_columns,
     columns_by_content,
     is_embedded,
+    names_people,
     plain,
     usual_columns,
 )
@@ -141,6 +142,8 @@ def open_tables(tables: Tables, columns: Columns, roles: Sequence[str] = ROLES, 
         own=own if own.columns else None,
         opened=None if opened[0].holds_images else lambda f: _named_file(open_regular, tables.root, f.location, looked),
     )
+    by = opened[0].columns.get("group")
+    source = replace(source, group_kind="groups" if by and not names_people(by) else "people")
     if "label" not in roles:
         return source
     return _named(replace(source, notes=tuple(notes)), columns, opened, split_names, is_known=is_known)

@@ -20,6 +20,7 @@ SCHEMA: dict[str, pl.DataType] = {
     "label": pl.String(),  # class, after corrections
     "given_label": pl.String(),  # class in the source, where a correction changed it
     "group": pl.String(),  # the user's own group, such as a subject or a session
+    "group_kind": pl.String(),  # people, or groups of another kind; null without one
     "status": pl.String(),  # ok, unreadable, dropped (by a correction) or ignored
     "reason": pl.String(),  # why it is not ok
     "note": pl.String(),  # what a user should know of an image that is ok
@@ -79,6 +80,9 @@ def read_manifest(path: Path) -> pl.DataFrame:
         manifest = pl.read_parquet(regular(path), glob=False)  # a name may hold brackets
     except (OSError, pl.exceptions.PolarsError) as error:
         raise SourceError(f"{path}: not a manifest that can be read ({error}); run the study again") from error
+    if "group_kind" not in manifest.columns and "group" in manifest.columns:  # of before
+        kind = pl.when(pl.col("group").is_not_null()).then(pl.lit("groups"))
+        manifest = manifest.with_columns(kind.alias("group_kind"))
     missing = [name for name in SCHEMA if name not in manifest.columns]
     if missing:
         raise SourceError(f"{path}: a manifest of another version, without {', '.join(missing)}; run the study again")

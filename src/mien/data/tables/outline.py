@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from mien.data.sources import Source
-from mien.data.sources.collection import Collection, open_collection, open_target
+from mien.data.sources.collection import Collection, open_with_target
 from mien.data.sources.files import OWN, VOTES
 from mien.results.outline import OutlinedSource, OutlineResults
 from mien.settings.study import StudySettings
@@ -19,10 +19,9 @@ def outline_study(settings: StudySettings) -> OutlineResults:
     """What a study would read: its data, and photos from elsewhere.
 
     Raises:
-        SourceError: as ``open_collection`` does.
+        SourceError: as ``open_with_target`` does.
     """
-    data, elsewhere = open_collection(settings.data, settings.columns), settings.elsewhere.target
-    target = open_target(elsewhere, settings.columns, data.names) if elsewhere else None
+    data, target = open_with_target(settings.data, settings.elsewhere.target, settings.columns)
     return outline(data, target)
 
 

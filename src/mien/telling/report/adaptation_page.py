@@ -55,5 +55,5 @@ def _draw(results: AdaptResults, figure: Figure) -> None:
 
 def _arms(side: SideScores) -> list[list[float]]:
     """Lengths of the bars to both sides; a percentile interval may leave its own value out."""
-    low, high = side.interval
+    low, high = side.interval or (side.change, side.change)
     return [[max(side.change - low, 0.0)], [max(high - side.change, 0.0)]]

@@ -142,7 +142,8 @@ def _reliability(bins: Sequence[ReliabilityBin]) -> Markup:
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (1, 2)))
     _beside(axes, 1.0, "as it says", MUTED)
     for part in bins:
-        axes.plot([part.confidence] * 2, [part.low, part.high], color=VAL, linewidth=1)
+        if part.low is not None and part.high is not None:
+            axes.plot([part.confidence] * 2, [part.low, part.high], color=VAL, linewidth=1)
     axes.plot([part.confidence for part in bins], [part.accuracy for part in bins], "o", color=VAL, markersize=5)
     told = "; ".join(f"at {part.confidence:.2f} {part.accuracy:.2f}" for part in bins)
     return inline(figure, f"Share of right answers by the probability given: {told}.")

@@ -8,6 +8,7 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
+from mien.metrics import LEAST_GROUPS
 from mien.results.audit import ExaminedAudit
 from mien.results.behaviour import ErrorRates
 from mien.results.exhibits import Exhibits
@@ -22,6 +23,7 @@ from mien.telling.words import answers as wording
 from mien.telling.words import concerns, division, elsewhere, numerals
 from mien.telling.words.advice import advise
 from mien.telling.words.methods import methods, sources
+from mien.telling.words.over import over, span
 
 __all__ = ["render_report", "write_report"]
 
@@ -75,7 +77,7 @@ def render_report(results: StudyResults, exhibits: Exhibits | None) -> str:
             test=results.test,
             photos=exhibits,
             most_names=MOST_NAMES,
-            resamples=results.methods.resamples,
+            least_groups=results.test.over.least if results.test.over else LEAST_GROUPS,
             headline=wording.headline(results),
             answer=[*wording.overall_answer(results), *wording.target_answer(results)],
             answer_dots=_answer_dots(results),
@@ -111,6 +113,7 @@ def _environment() -> jinja2.Environment:
     )
     for name in ("score", "percent", "count", "signed", "interval", "plural", "number_word"):
         environment.filters[name] = getattr(numerals, name)
+    environment.filters["over"], environment.filters["span"] = over, span
     environment.filters["unbroken"] = _unbroken
     environment.filters["breakable"] = _breakable
     environment.filters["counts_by"] = tables.counts_by

@@ -65,6 +65,8 @@ def _panel(curve: Corruption, base: float, chance: float | None) -> Markup:
     if chance is not None:
         axes.axhline(chance, color=MUTED, linewidth=1, linestyle=(0, (1, 2)))
     for place, point in enumerate(points, start=1):
+        if point.interval is None:
+            continue
         ends = [min(1, max(0, base + end)) for end in point.interval]
         axes.plot([place, place], ends, color=VAL, linewidth=1)
     heights = [base, *(point.macro_f1 for point in points)]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mien.metrics import Interval, wilson
+from mien.metrics import Interval
 from mien.results.behaviour import ErrorRate
 from mien.results.scores import RunComparison, Scores
 from mien.telling.words import numerals
@@ -56,7 +56,7 @@ class Dot:
 
 @dataclass(frozen=True)
 class ClassRow:
-    """Scores of one class; recall with its 95 % Wilson interval."""
+    """Scores of one class; recall with its 95 % interval, None for too few groups."""
 
     label: str
     precision: float | None
@@ -120,13 +120,13 @@ def difference_dots(comparisons: Sequence[RunComparison], *, digits: int = 2) ->
     return change_dots(rows, digits=digits)
 
 
-def change_dots(rows: Sequence[tuple[str, str, float, Interval]], *, digits: int = 2) -> tuple[list[Dot], float]:
+def change_dots(rows: Sequence[tuple[str, str, float, Interval | None]], *, digits: int = 2) -> tuple[list[Dot], float]:
     """Changes on a line whose middle is zero, and the value at its right end.
 
     Args:
         rows: label, note, change and its interval.
     """
-    reach: float = max([1, *(math.ceil(10 * abs(end)) for row in rows for end in row[3])]) / 10
+    reach: float = max([1, *(math.ceil(10 * abs(end)) for row in rows for end in row[3] or (row[2],))]) / 10
 
     def place(value: float) -> float:
         return 50 + 50 * value / reach
@@ -135,11 +135,11 @@ def change_dots(rows: Sequence[tuple[str, str, float, Interval]], *, digits: int
         Dot(
             label,
             note,
-            f"{numerals.signed(change, digits)} ({numerals.interval(ends, 'signed', digits)})",
+            numerals.signed(change, digits) + (f" ({numerals.interval(ends, 'signed', digits)})" if ends else ""),
             "val",
             place(change),
-            place(ends[0]),
-            place(ends[1]),
+            place(ends[0]) if ends else None,
+            place(ends[1]) if ends else None,
             50,
         )
         for label, note, change, ends in rows
@@ -152,9 +152,7 @@ def class_rows(scores: Scores, labels: Sequence[str]) -> list[ClassRow]:
     rows = []
     for label in labels:
         entry = scores.per_class[label]
-        i = scores.labels.index(label)
-        ends = wilson(scores.confusion[i][i], entry.support)
-        rows.append(ClassRow(label, entry.precision, entry.recall, ends, entry.f1, entry.support))
+        rows.append(ClassRow(label, entry.precision, entry.recall, entry.recall_interval, entry.f1, entry.support))
     return rows
 
 

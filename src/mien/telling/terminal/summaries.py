@@ -15,10 +15,11 @@ from rich.text import Text
 from mien.progress import Advance
 from mien.results.audit import DoubtfulLabels, ExaminedAudit, Leakage, Shortcuts
 from mien.results.commands import AuditResults, ExportResults
-from mien.results.scores import RunComparison
-from mien.results.study import StudyResults, TestedRun, TrainResults
+from mien.results.scores import Over, RunComparison
+from mien.results.study import Run, StudyResults, TestedRun, TrainResults
 from mien.telling.terminal.target import data_line, score_text, target_lines
-from mien.telling.words.numerals import interval, score, signed
+from mien.telling.words.numerals import score, signed
+from mien.telling.words.over import over_each, span
 
 __all__ = [
     "TerminalProgress",
@@ -81,6 +82,8 @@ def study_summary(results: StudyResults | TrainResults) -> RenderableType:
     if isinstance(results, StudyResults):
         parts += [Text(f"  {paragraph[0].rstrip(':')}") for paragraph in _paragraphs(results.data)]
     parts += [Text(), _runs_table(results)]
+    if told := over_each(_sides(results.runs[results.selected])):
+        parts.append(Text(told))
     parts += [Text(_comparison(c)) for c in results.comparisons]
     if isinstance(results, StudyResults) and results.target:
         parts += [Text(), *target_lines(results.target, results.config.elsewhere.target)]
@@ -234,9 +237,9 @@ def _premium(found: Leakage | None) -> list[str]:
         return [f"leak premium: {found.reason}"]
     return [
         f"leak premium, naive less {method} split: macro-F1 {signed(premium.value, 3)} "
-        f"({interval(premium.interval, 'signed', 3)})"
+        f"({span(premium.interval, found.over, 'signed', 3)})"
         for method, premium in found.premium.items()
-    ]
+    ] + [f"leak premium, {method}: not measured, {reason}" for method, reason in found.left_out.items()]
 
 
 def _short(path: str) -> str:
@@ -290,8 +293,13 @@ def _runs_table(results: StudyResults | TrainResults) -> Table:
     return table
 
 
+def _sides(run: Run) -> list[tuple[str, Over | None]]:
+    """What the intervals of each split are over."""
+    return [("validation", run.val.over), *([("test", run.test.over)] if isinstance(run, TestedRun) else [])]
+
+
 def _comparison(entry: RunComparison) -> str:
-    ends = interval(entry.interval, "signed")
+    ends = span(entry.interval, entry.over, "signed")
     return (
         f"{entry.first} against {entry.second} on validation: {entry.verdict} "
         f"({signed(entry.macro_f1_difference, 3)}, {ends}, one seed each)"

@@ -16,7 +16,8 @@ from mien.results.target import Causes, Effect, TargetResults
 from mien.telling.report.causes import TITLES, TOGETHER
 from mien.telling.words.answers import met_before
 from mien.telling.words.elsewhere import confusion_sentence, next_steps
-from mien.telling.words.numerals import NONE, interval, score, signed
+from mien.telling.words.numerals import NONE, score, signed
+from mien.telling.words.over import over_each, span
 
 __all__ = ["data_line", "evaluation_summary", "mapping_summary", "score_text", "target_lines"]
 
@@ -42,7 +43,9 @@ def mapping_summary(results: ClassMapResults) -> RenderableType:
 
 def score_text(value: float | None, ends: Interval | None) -> str:
     """``0.65 [0.58, 0.71]``, or a dash where there is no score; short enough for a table of 80 columns."""
-    return NONE if value is None or ends is None else f"{value:.2f} [{ends.low:.2f}, {ends.high:.2f}]"
+    if value is None:
+        return NONE
+    return f"{value:.2f} [{NONE}]" if ends is None else f"{value:.2f} [{ends.low:.2f}, {ends.high:.2f}]"
 
 
 def data_line(data: Audit) -> Text:
@@ -55,6 +58,8 @@ def data_line(data: Audit) -> Text:
 def target_lines(target: TargetResults, spec: str | None) -> list[RenderableType]:
     """Whether it is new at all, its scores, how its classes were matched, and why the scores are what they are."""
     lines: list[RenderableType] = [Text(f"target {spec}", style="bold"), *_overlap_lines(target), _score_table(target)]
+    if told := over_each([("all images", target.all.over), ("shared classes", target.shared.over)]):
+        lines.append(Text(told))
     if reference := target.reference:
         shared = target.shared
         reached = f"shared classes: accuracy {score(shared.accuracy, 3)}, macro-F1 {score(shared.macro_f1, 3)}"
@@ -130,7 +135,7 @@ def _cause_lines(causes: Causes | None) -> list[RenderableType]:
     table.add_row("as they are", score(causes.macro_f1))
     rows: list[tuple[str, Effect]] = [(TITLES[each.property], each) for each in causes.moved]
     for title, move in [*rows, (TOGETHER, causes.together)]:
-        ends = interval(move.interval, "signed")
+        ends = span(move.interval, causes.over, "signed")
         table.add_row(title, f"{score(move.macro_f1)} ({signed(move.change)}, {ends})")
     lines: list[RenderableType] = [table, Text(f"not explained by these: {signed(causes.unexplained)}")]
     if not causes.jpeg.share:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mien.results.adaptation import AdaptResults, SideScores, Way
 from mien.settings import ways
 from mien.telling.words.numerals import count, number_word, plural, score, signed
+from mien.telling.words.over import over_each
 
 __all__ = ["MEANING", "division", "doubts", "name_of", "short_rows", "title", "verdicts", "way_rows"]
 
@@ -69,6 +70,8 @@ def _change(side: SideScores, digits: int) -> str:
     """The change and its interval; nothing for the model as it is."""
     if side.change == 0 and side.interval == (0, 0):
         return ""
+    if side.interval is None:
+        return f"{signed(side.change, digits)} [cannot tell]"
     low, high = (signed(end, digits) for end in side.interval)
     return f"{signed(side.change, digits)} [{low}, {high}]"
 
@@ -105,7 +108,9 @@ def _verdict(entries: list[Way]) -> str:
 
 def doubts(results: AdaptResults) -> list[str]:
     """What a reader must know before believing the best row."""
-    lines = ["Intervals hold for all rows together, and speak of other photos of the same kind."]
+    sides = [("on the target", results.target_over), ("at home", results.home_over)]
+    lines = ["Intervals hold for all rows together, and speak of other people, or photos, of the same kind."]
+    lines += [f"{told}." for told in [over_each(sides)] if told]
     if any(entry.shots for entry in results.ways) and results.config.adaptation.draws > 1:
         draws = number_word(results.config.adaptation.draws)
         lines.append(f"With labels, scores are means over {draws} draws (lowest–highest).")

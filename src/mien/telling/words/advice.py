@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mien.results.audit import DoubtfulLabels
+from mien.results.scores import Scores
 from mien.results.study import StudyResults, TestedRun
 from mien.results.target import TargetResults
 from mien.settings.run import HeadRun
@@ -13,6 +14,7 @@ from mien.telling.report.tables import frequent_confusions
 from mien.telling.words.answers import error_sentences
 from mien.telling.words.concerns import culprit_words
 from mien.telling.words.numerals import count, interval, percent, plural, score, signed
+from mien.telling.words.over import counted, four_times
 
 __all__ = ["DROP", "Advice", "advise", "take_out"]
 
@@ -45,6 +47,12 @@ def _not_above_chance(results: StudyResults) -> Advice | None:
     test = results.test
     if test.beats_chance:
         return None
+    if test.over and not test.over.enough:
+        return Advice(
+            f"Test on more {'people' if _by_person(test) else 'photos'} before you believe a score.",
+            f"With only {counted(test.over)} nothing can be told; from {test.over.least} on there are intervals, and "
+            "some thirty make them useful.",
+        )
     return Advice(
         "Do not use this model yet.",
         f"Its interval on the test photos, {interval(test.interval)}, reaches down to chance "
@@ -168,8 +176,10 @@ def _series(results: StudyResults) -> Advice | None:
     leakage = results.data.leakage
     if not leakage or leakage.reason or results.splits.method == "series":
         return None
-    series, grouped = (leakage.premium[method] for method in ("series", "grouped"))
-    if series.interval.low <= 0 or series.value <= grouped.value:
+    series, grouped = (leakage.premium.get(method) for method in ("series", "grouped"))
+    if series is None or grouped is None:
+        return None
+    if series.interval is None or series.interval.low <= 0 or series.value <= grouped.value:
         return None
     return Advice(
         "Divide by series: --split-method series.",
@@ -242,11 +252,16 @@ def _sample_size(results: StudyResults) -> Advice | None:
     test = results.test
     if test.margin is None or test.margin <= WIDE:
         return None
+    few, many = four_times(test)
     return Advice(
-        "Hold back more test photos, if you need a sharper answer.",
-        f"With {plural(test.images, 'test photo')} the interval is about ±{score(test.margin)}. Halving it "
-        f"takes about four times as many, {count(4 * test.images)}.",
+        f"Test on more {'people' if _by_person(test) else 'photos'}, if you need a sharper answer.",
+        f"With {few} the interval is about ±{score(test.margin)}. Halving it takes about {many}.",
     )
+
+
+def _by_person(scores: Scores) -> bool:
+    """Whether a set's intervals are over people."""
+    return scores.over is not None and scores.over.kind == "people"
 
 
 def _target_missing(results: StudyResults) -> Advice | None:

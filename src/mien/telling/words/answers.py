@@ -10,6 +10,7 @@ from mien.results.study import Fit, StudyResults
 from mien.results.target import TargetResults
 from mien.telling.words.division import division_warning
 from mien.telling.words.numerals import count, interval, number_word, percent, plural, score, signed
+from mien.telling.words.over import cannot_tell, counted, over, span
 
 __all__ = [
     "comparison_sentences",
@@ -33,12 +34,16 @@ def headline(results: StudyResults) -> str:
     """The answer in one line."""
     test = results.test
     kinds = f"{number_word(len(results.labels)).capitalize()} expressions"
+    if test.over and not test.over.enough:
+        return f"{kinds}; how well they are recognised cannot be said: only {counted(test.over)}"
     if not test.beats_chance:
         return f"{kinds}, not shown to be told apart better than by guessing"
     told = f"{kinds} told apart with a macro-F1 of {score(test.macro_f1)}"
     shared = results.target.shared if results.target else None
     if shared is None or shared.macro_f1 is None:
         return told
+    if shared.over and not shared.over.enough:
+        return f"{told}; on photos from elsewhere, {cannot_tell(shared.over)}"
     if not shared.beats_chance:
         return f"{told}; on photos from elsewhere, no better than by guessing"
     return f"{told}, and of {score(shared.macro_f1)} on photos from elsewhere"
@@ -50,12 +55,25 @@ def overall_answer(results: StudyResults) -> list[str]:
     return [
         f"On {plural(test.images, 'test photo')} that took no part in training or in any choice, the "
         f"selected recipe, {selected}, reaches a macro-F1 of {score(test.macro_f1)} "
-        f"(95\N{NO-BREAK SPACE}% interval {interval(test.interval)}). In plain words: of 100 new photos "
+        f"({_with_interval(test)}). In plain words: of 100 new photos "
         "of this kind it names the expression shown as the label does for about "
-        f"{count(None if test.accuracy is None else 100 * test.accuracy)}; with the test photos at hand, anything from "
-        f"{interval(test.accuracy_interval, 'percent').replace(chr(160) + '%', '')} is plausible.",
+        f"{count(None if test.accuracy is None else 100 * test.accuracy)}{_plausible(test)}.",
         _against_chance(test),
     ]
+
+
+def _with_interval(scores: Scores) -> str:
+    """The interval of macro-F1 and what it is over, or why there is none."""
+    if scores.over and not scores.over.enough:
+        return f"no interval: only {counted(scores.over)}, and it takes {scores.over.least}"
+    return f"95\N{NO-BREAK SPACE}% interval {interval(scores.interval)}{over(scores.over)}"
+
+
+def _plausible(scores: Scores) -> str:
+    if scores.accuracy_interval is None:
+        return ""
+    ends = interval(scores.accuracy_interval, "percent").replace("\N{NO-BREAK SPACE}%", "")
+    return f"; with the test photos at hand, anything from {ends} is plausible"
 
 
 def _against_chance(test: Scores) -> str:
@@ -70,6 +88,8 @@ def _against_chance(test: Scores) -> str:
 
 def _verdict(scores: Scores, where: str) -> str:
     """Where the interval of macro-F1 lies against chance."""
+    if scores.over and not scores.over.enough:
+        return f"Whether the model does better than guessing {where}, we {cannot_tell(scores.over)}."
     if scores.interval is None:
         return ""
     if scores.beats_chance:
@@ -99,12 +119,12 @@ def target_answer(results: StudyResults) -> list[str]:
     told = (
         f"On {plural(shared.images, 'photo')} from elsewhere ({target.data.name}), over the "
         f"{number_word(n_shared)} classes that both sets have, macro-F1 is {score(shared.macro_f1)} "
-        f"({interval(shared.interval)}) and {percent(shared.accuracy)} of the answers agree with the "
+        f"({span(shared.interval, shared.over)}) and {percent(shared.accuracy)} of the answers agree with the "
         "label."
     )
     if change is not None:
         told += f" {_change(change)}"
-    if shared.interval:
+    if shared.interval or shared.over:
         told += f" {_verdict(shared, 'on photos from elsewhere')}"
     return [told, *_reference(target)]
 
@@ -218,10 +238,10 @@ def covered_sentence(found: Covered | None) -> str | None:
     told = (
         f"On the {plural(found.images, 'test photo')} in which a face was found, macro-F1 is "
         f"{score(found.whole.macro_f1)}. With the face covered, this model reaches "
-        f"{score(background.macro_f1)} ({interval(background.interval)}; chance is {score(found.chance)})"
+        f"{score(background.macro_f1)} ({span(background.interval, found.over)}; chance is {score(found.chance)})"
     )
     if face is not None:
-        told += f", and with all but the face covered it is {score(face.macro_f1)} ({interval(face.interval)})"
+        told += f", and with all but the face covered it is {score(face.macro_f1)} ({span(face.interval, found.over)})"
     if found.tells_without_face:
         told += ". So it also goes by what is not the face: posture and hands, or the way these photos were made"
     return told + "."
@@ -234,10 +254,10 @@ def _promise(where: str, promise: Promise, images: int) -> str:
     if not promise.answered:
         return f"{asked} were given to none of the {where}."
     share = promise.wrong / promise.answered
-    verdict = "" if promise.kept else " The promise, made from the training photos, does not hold there."
+    verdict = "" if promise.kept is not False else " The promise, made from the training photos, does not hold there."
     return (
         f"{asked} were given to {count(promise.answered)} of {count(images)} {where}, and {percent(share)} of them "
-        f"were wrong ({interval(promise.interval)}).{verdict}"
+        f"were wrong ({span(promise.interval, promise.over)}).{verdict}"
     )
 
 
@@ -249,10 +269,12 @@ def comparison_sentences(comparisons: Sequence[RunComparison]) -> list[str]:
 def _comparison(entry: RunComparison) -> str:
     first, second = entry.first, entry.second
     by, ends = signed(entry.macro_f1_difference), interval(entry.interval, "signed")
+    if entry.interval is None:
+        return f"{first} or {second}: {cannot_tell(entry.over)}. The difference in macro-F1 is {by}."
     if entry.verdict == "cannot tell":
         told = f"The difference in macro-F1 is {by}, and its interval, {ends}, includes zero."
         return f"{first} or {second}: cannot tell. {told}"
-    return f"{first} is {entry.verdict} than {second}: macro-F1 {by} ({ends})."
+    return f"{first} is {entry.verdict} than {second}: macro-F1 {by} ({ends}{over(entry.over)})."
 
 
 def error_sentences(rates: Sequence[ErrorRates]) -> list[str]:
@@ -263,7 +285,7 @@ def error_sentences(rates: Sequence[ErrorRates]) -> list[str]:
         if len(bins) < 2:
             continue
         worst, best = max(bins, key=lambda b: b.error_rate), min(bins, key=lambda b: b.error_rate)
-        if worst.interval.low > best.interval.high:
+        if worst.interval and best.interval and worst.interval.low > best.interval.high:
             told.append(
                 f"By {entry.title}: wrong on {percent(worst.error_rate)} in “{worst.bin}” against "
                 f"{percent(best.error_rate)} in “{best.bin}”; the intervals do not overlap."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mien.results.comparison import Axis, ClassChange, CompareResults, Contrast
+from mien.telling.words.over import cannot_tell, counted
 
 __all__ = [
     "answer",
@@ -35,6 +36,9 @@ def answer(results: CompareResults) -> str:
     )
     if pairs.number < pairs.fewest:
         text += f" With fewer than {pairs.fewest} pairs no verdict can be given on so many comparisons."
+    groups = next((entry.over for entry in results.comparisons if entry.over), None)
+    if groups:
+        text += f" 95 % intervals are over {counted(groups)}." if groups.enough else f" {cannot_tell(groups)}."
     return text
 
 
@@ -50,18 +54,23 @@ def comparison_rows(results: CompareResults) -> list[list[str]]:
         place = results.budgets.index(entry.budget)
         names = entry.first, entry.second
         scores = [results.arms[name].budgets[place].macro_f1 for name in names]
-        low, high = entry.interval
         rows.append(
             [
                 _budget(entry.budget),
                 _numbers(results, entry),
                 ", ".join(f"{score:.3f}" for score in scores),
-                f"{entry.macro_f1_difference:+.3f} [{low:+.3f}, {high:+.3f}]",
+                _difference(entry),
                 f"{entry.p_holm:.3f}" if entry.p_holm >= 0.001 else "<0.001",
                 entry.verdict,
             ]
         )
     return rows
+
+
+def _difference(entry: Contrast) -> str:
+    if entry.interval is None:
+        return f"{entry.macro_f1_difference:+.3f} [{cannot_tell(entry.over)}]"
+    return f"{entry.macro_f1_difference:+.3f} [{entry.interval.low:+.3f}, {entry.interval.high:+.3f}]"
 
 
 def class_rows(results: CompareResults) -> list[list[str]]:
@@ -111,11 +120,16 @@ def doubt_lines(results: CompareResults) -> list[str]:
         if entry.pairs_needed:
             more = f"at least {entry.pairs_needed - entry.pairs} more pairs would"
         elif entry.pictures_needed:
-            more = f"about {entry.pictures_needed - entry.pictures} more photos would"
+            more = f"about {entry.pictures_needed - entry.pictures} more {_noun(entry)} would"
         else:
-            more = "no sensible number of pairs or photos would"
+            more = f"no sensible number of pairs or {_noun(entry)} would"
         lines.append(f"{contrast}: {more} tell a difference as large as the one seen")
     return lines
+
+
+def _noun(entry: Contrast) -> str:
+    """What more of would tell."""
+    return entry.over.kind if entry.over and entry.over.kind in ("people", "groups") else "photos"
 
 
 def cost_rows(results: CompareResults) -> list[list[str]]:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from mien.metrics import Interval
 from mien.results.audit import Leakage, Premium
+from mien.results.scores import Over
 from mien.results.study import StudyResults
 from mien.telling.report.tables import Dot, change_dots
-from mien.telling.words.numerals import interval, plural, signed
+from mien.telling.words.numerals import plural, signed
+from mien.telling.words.over import cannot_tell, span
 
 __all__ = [
     "DivisionRow",
@@ -27,6 +29,7 @@ DIGITS = 3
 DIVISIONS = {
     "naive": ("Photo by photo", "nothing kept together"),
     "grouped": ("Copies together", "copies of a picture"),
+    "people": ("People together", "copies, and photos of one person"),
     "series": ("Series together", "copies, and photos that may be of one shoot"),
 }
 """Division → its name, and what it keeps together, in words."""
@@ -44,7 +47,7 @@ class DivisionRow:
     name: str
     keeps: str
     macro_f1: float
-    premium: tuple[float, Interval] | None
+    premium: tuple[float, Interval | None] | None
     verdict: str
 
 
@@ -143,12 +146,15 @@ def premium_sentences(results: StudyResults) -> list[str]:
         return [f"{what}: {reason}." if reason else f"{what}; ask with --leak-premium."]
     if leakage.reason:
         return [f"{what}: {leakage.reason}."]
-    return [_premium(method, premium) for method, premium in leakage.premium.items()]
+    told = [_premium(method, premium, leakage.over) for method, premium in leakage.premium.items()]
+    return told + [f"{DIVISIONS[method][0]} was not scored: {reason}." for method, reason in leakage.left_out.items()]
 
 
-def _premium(method: str, premium: Premium) -> str:
-    by = f"{signed(premium.value, DIGITS)} ({interval(premium.interval, 'signed', DIGITS)})"
+def _premium(method: str, premium: Premium, groups: Over | None) -> str:
+    by = f"{signed(premium.value, DIGITS)} ({span(premium.interval, groups, 'signed', DIGITS)})"
     against = f"Photo by photo against {DIVISIONS[method][0].lower()}"
+    if premium.interval is None and (why := cannot_tell(groups)):
+        return f"{against}: {why}. The difference is {signed(premium.value, DIGITS)}."
     return {
         "naive flatters": f"{against}: macro-F1 {by}. So much of the naive score is known photos met again.",
         "naive scores lower": f"{against}: macro-F1 {by}. The naive division scores lower, which leaks do not explain.",

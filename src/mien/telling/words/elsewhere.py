@@ -8,7 +8,8 @@ from mien.results.target import Causes, Counted, TargetResults
 from mien.telling.report.causes import TITLES
 from mien.telling.words.advice import DROP, Advice, take_out
 from mien.telling.words.answers import met_before, one_sided
-from mien.telling.words.numerals import count, interval, percent, plural, score, signed
+from mien.telling.words.numerals import count, interval, percent, score, signed
+from mien.telling.words.over import counted, four_times, span
 
 __all__ = ["confusion_sentence", "in_short", "next_steps", "novelty_sentences"]
 
@@ -43,7 +44,7 @@ def novelty_sentences(target: TargetResults) -> list[str]:
 def in_short(target: TargetResults) -> list[str]:
     """What happened, in at most four sentences."""
     shared, change = target.shared, target.macro_f1_change
-    told = [f"Macro-F1 over the shared classes is {score(shared.macro_f1)} ({interval(shared.interval)})"]
+    told = [f"Macro-F1 over the shared classes is {score(shared.macro_f1)} ({span(shared.interval, shared.over)})"]
     if causes := target.causes:
         told[0] += f"; on the test photos of these classes it is {score(causes.macro_f1)}."
         told += [_explained(causes)] if causes.reached - causes.macro_f1 <= DROP else []
@@ -100,12 +101,22 @@ def _other_photos(target: TargetResults) -> Advice | None:
 
 def _label_more(target: TargetResults) -> Advice | None:
     shared = target.shared
+    if shared.over and not shared.over.enough:
+        return Advice(
+            "Label photos of more people first."
+            if shared.over.kind == "people"
+            else "Label more of these photos first.",
+            f"Only {counted(shared.over)}: from {shared.over.least} on something can be told.",
+        )
     if shared.interval is None or shared.margin is None or shared.margin <= UNCERTAIN:
         return None
+    few, many = four_times(shared)
     return Advice(
-        "Label more of these photos first.",
-        f"With {plural(shared.images, 'photo')} the score may be anywhere in {interval(shared.interval)}: too "
-        f"few to build on. Halving that takes about {count(4 * shared.images)}.",
+        "Label photos of more people first."
+        if shared.over and shared.over.kind == "people"
+        else "Label more of these photos first.",
+        f"With {few} the score may be anywhere in {interval(shared.interval)}: too few to build on. Halving that takes "
+        f"about {many}.",
     )
 
 

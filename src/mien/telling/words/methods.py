@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import PurePath
 
+from mien.results.scores import Scores
 from mien.results.study import Splits, StudyResults, TestedRun
 from mien.results.target import LabelMatching
 from mien.settings.budget import Budget
@@ -15,6 +16,7 @@ from mien.settings.training import HeadSettings, TrainSettings
 from mien.telling.report.figures import kept_epoch
 from mien.telling.words.division import keeps_groups, kept_together, where_people_stand
 from mien.telling.words.numerals import count, percent, plural, score
+from mien.telling.words.over import counted
 
 __all__ = ["methods", "sources"]
 
@@ -25,6 +27,11 @@ _AUGMENT = {
     "colour": "colour jitter",
     "grey": "half of them without colour",
     "coarse": "half of them coarse",
+}
+_TOGETHER = {
+    "grouped": ", one with near duplicates together",
+    "people": ", one with people together",
+    "series": " and one with series together",
 }
 _BALANCE = {
     "none": "",
@@ -142,20 +149,20 @@ def _leakage(results: StudyResults) -> list[str]:
     told = ", ".join(f"{method} {score(value, 3)}" for method, value in found.macro_f1.items())
     return [
         "What leaks add was measured by scoring one logistic regression on frozen features out of fold under a naive "
-        "division, one with near duplicates together and one with series together "
-        f"({found.folds} folds, {found.repeats} times; macro-F1 {told}). Intervals are paired percentile bootstraps "
-        f"over series ({count(found.resamples)} resamples)."
+        f"division{''.join(_TOGETHER[method] for method in found.premium)} "
+        f"({found.folds} folds, {found.repeats} times; macro-F1 {told}). Intervals are paired, by a jackknife over "
+        f"{counted(found.over) if found.over else 'series'}."
     ]
 
 
 def _recipes(results: StudyResults) -> list[str]:
-    together, resamples = kept_together(results), count(results.methods.resamples)
+    together = kept_together(results)
     told = [_recipe(run, together) for run in results.runs.values()]
     return [
         "Recipes. " + " ".join(told),
         "The recipe with the highest macro-F1 on the validation photos was selected: "
         f"{results.selected}. Recipes were compared by the difference of macro-F1 on the validation "
-        f"photos with a paired bootstrap ({resamples} resamples of {together}); one "
+        f"photos with a paired jackknife over {_units(results.run.val, together)}; one "
         "training seed each, so the comparison does not speak of other seeds. The test photos were read "
         "once, after the selection.",
     ]
@@ -276,15 +283,22 @@ def _spoken(monitor: str) -> str:
 
 
 def _scores(results: StudyResults) -> str:
-    is_other = kept_together(results) != "near-duplicate groups" and results.target is not None
-    elsewhere = ", of photos from elsewhere over near-duplicate groups" if is_other else ""
+    test = results.test
+    elsewhere = f", of photos from elsewhere over {_units(results.target.shared, 'groups')}" if results.target else ""
+    least = f" (from {test.over.least} on)" if test.over else ""
     return (
-        "The primary score is macro-F1, the mean of the F1 scores of the classes with at least one true "
-        "photo. Intervals of macro-F1 and accuracy are 95 % percentile bootstrap intervals over "
-        f"{kept_together(results)} ({count(results.methods.resamples)} resamples){elsewhere}; intervals of recall and "
-        "of error rates are Wilson score intervals (Wilson, 1927). Chance is the expected macro-F1 of answers drawn by "
-        "the class shares, majority the accuracy of always answering the most frequent class."
+        "The primary score is macro-F1, the mean of the F1 scores of the classes with at least one true photo. "
+        f"Intervals are 95 %, over {_units(test, kept_together(results))}{least}{elsewhere}. Those of macro-F1 and "
+        "accuracy are by a jackknife that leaves out one of them at a time, on the scale of log-odds, with Student's t "
+        "(Tukey, 1958; for clusters, Cameron, Gelbach and Miller, 2008); those of recall and of error rates are "
+        "Wilson's (1927) for the effective number of photos (Korn and Graubard, 1998). Chance is the expected macro-F1 "
+        "of answers drawn by the class shares, majority the accuracy of always answering the most frequent class."
     )
+
+
+def _units(scores: Scores, otherwise: str) -> str:
+    """What a set's intervals are over."""
+    return counted(scores.over) if scores.over else otherwise
 
 
 def _target(results: StudyResults) -> list[str]:
@@ -324,8 +338,13 @@ def sources(results: StudyResults) -> list[str]:
     voted = results.data.voted
     return [
         *(["Barsoum, Zhang, Canton Ferrer and Zhang (2016), Training deep networks, ICMI."] if voted else []),
+        "Cameron, Gelbach and Miller (2008), Bootstrap-based improvements for inference with clustered errors, Review "
+        "of Economics and Statistics 90.",
+        "Korn and Graubard (1998), Confidence intervals for proportions with small expected number of positive counts "
+        "estimated from survey data, Survey Methodology 24.",
         "Lucas and Kanade (1981), An iterative image registration technique, IJCAI.",
         *(["Northcutt, Jiang and Chuang (2021), Confident learning, JAIR 70."] if judged else []),
+        "Tukey (1958), Bias and confidence in not-quite large samples, Annals of Mathematical Statistics 29.",
         "Wilson (1927), Probable inference, the law of succession, and statistical inference, JASA 22.",
         "Xu, Yan, Sun and Yang (2019), CenterFace, arXiv:1911.03599.",
     ]

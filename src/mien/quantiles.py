@@ -1,0 +1,59 @@
+"""Quantiles of Student's t, for any degrees of freedom. What only evaluates does not install SciPy."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from statistics import NormalDist
+
+__all__ = ["t_quantile", "z_quantile"]
+
+MANY = 1000.0
+"""Degrees of freedom above which the expansion about the normal distribution is exact to nine digits."""
+
+
+def z_quantile(p: float) -> float:
+    """The normal distribution's quantile at p in (0, 1)."""
+    return NormalDist().inv_cdf(p)
+
+
+@lru_cache(maxsize=512)
+def t_quantile(df: float, p: float) -> float:
+    """Student's t with ``df`` > 0 degrees of freedom, whole or not: its quantile at p in [0.5, 1)."""
+    if df > MANY:  # Cornish and Fisher (1937)
+        z = z_quantile(p)
+        return z + (z**3 + z) / (4 * df) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * df**2)
+    scale = math.exp(math.lgamma((df + 1) / 2) - math.lgamma(df / 2)) / math.sqrt(df * math.pi)
+    t = z_quantile(p)  # too low, and Newton's steps never pass the quantile, since the distribution is concave above 0
+    for _ in range(200):
+        step = (_above(t, df) - (1 - p)) / (scale * (1 + t * t / df) ** (-(df + 1) / 2))
+        t += step
+        if step <= 1e-12 * t:
+            break
+    return t
+
+
+def _above(t: float, df: float) -> float:
+    """The probability of a value above t >= 0."""
+    return _incomplete_beta(df / (df + t * t), df / 2, 0.5) / 2
+
+
+def _incomplete_beta(x: float, a: float, b: float) -> float:
+    """The regularised incomplete beta function, by its continued fraction (Lentz 1976)."""
+    if x > (a + 1) / (a + b + 2):
+        return 1 - _incomplete_beta(1 - x, b, a)
+    if x <= 0:
+        return 0.0
+    front = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
+    c, d = 1.0, 1 / (1 - (a + b) * x / (a + 1))
+    fraction = d
+    for m in range(1, 1000):
+        for term in (
+            m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
+            -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)),
+        ):
+            c, d = 1 + term / c, 1 / (1 + term * d)
+            fraction *= c * d
+        if abs(c * d - 1) < 1e-15:
+            break
+    return math.exp(front) * fraction / a
