@@ -12,6 +12,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 from PIL import Image
 
 from mien.data.reading.endings import is_cut_short
@@ -327,12 +328,17 @@ def test_video_without_frames_or_without_video_is_one_line(tmp_path: Path) -> No
     assert "still picture" in fault([picture])
 
 
-@pytest.mark.parametrize("name", ["sound.m4a", "sound.mka", "sound.mp4"])
-def test_sound_alone_is_no_video(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["sound.m4a", "sound.mka", "sound.mp4", "cover.m4a"])
+def test_sound_alone_is_no_video_even_with_a_cover(name: str, tmp_path: Path) -> None:
     with av.open(str(tmp_path / name), "w", format="mp4" if name != "sound.mka" else None) as container:
         stream = container.add_stream("aac", rate=RATE)
-        for packet in silence(stream, 1.0):
-            container.mux(packet)
+        packets = silence(stream, 1.0)
+        if name == "cover.m4a":
+            cover = container.add_stream("png", rate=1)
+            cover.width, cover.height, cover.pix_fmt = 64, 48, "rgb24"
+            cover.disposition = Disposition.attached_pic
+            packets += cover.encode(av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24"))
+        container.mux(packets)
     for picture in (next(iter(open_pictures(str(tmp_path / name)))), next(open_film(tmp_path / name))):
         assert "sound" in fault([picture])
 
