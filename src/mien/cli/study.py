@@ -10,7 +10,7 @@ from mien.settings.audit import LabelChecks
 from mien.settings.budget import Budget
 from mien.settings.columns import Columns
 from mien.settings.computing import Computing, Promise
-from mien.settings.division import Decisions, Division, Earlier, Randomness
+from mien.settings.division import CrossValidation, Decisions, Division, Earlier, Randomness
 from mien.settings.recipes import COURSE_RECIPES, DEFAULT_RECIPES
 from mien.settings.study import Refitting, Report, StudySettings, Training
 from mien.settings.target import ClassMap, Target
@@ -30,6 +30,7 @@ def study(
     budget: Budget = Budget(),
     computing: Computing = Computing(),
     division: Division = Division(),
+    crossing: CrossValidation = CrossValidation(),
     earlier: Earlier = Earlier(),
     randomness: Randomness = Randomness(),
     promise: Promise = Promise(),
@@ -48,7 +49,7 @@ def study(
             kaggle:OWNER/NAME, hf:OWNER/NAME, demo. PATH::part picks a part. Several make one set.
         course: Train the course notebook's network too: scratch and scratch-no-augmentation, which take minutes.
     """
-    if data == ("demo",) and elsewhere.target is None:
+    if data == ("demo",) and elsewhere.target is None and crossing.folds is None:
         elsewhere = Target(target="demo::target")
     recipes = (training.recipes or DEFAULT_RECIPES) + (COURSE_RECIPES if course else ())
     settings = StudySettings(
@@ -61,6 +62,7 @@ def study(
         budget=budget,
         computing=computing,
         division=division,
+        crossing=crossing,
         earlier=earlier,
         randomness=randomness,
         promise=promise,

@@ -23,7 +23,18 @@ from mien.models.artifact import Threshold
 from mien.recognizer import softmax
 from mien.settings.training import HeadSettings
 
-__all__ = ["Head", "OutOfFold", "Sureness", "cross_validate", "fit_heads", "floored", "measure_sureness", "out_of_fold"]
+__all__ = [
+    "Head",
+    "OutOfFold",
+    "Sureness",
+    "cross_validate",
+    "fit_heads",
+    "floored",
+    "measure_sureness",
+    "measured",
+    "out_of_fold",
+    "promises",
+]
 
 MAX_ITERATIONS = 500
 MAX_SEARCH = 4000
@@ -119,26 +130,48 @@ def measure_sureness(answers: OutOfFold, labels: tuple[str, ...]) -> Sureness:
     """Temperature, thresholds and scores from out-of-fold answers."""
     temperature = fit_temperature(answers.logits, answers.y)
     probs = softmax(answers.logits / temperature)
-    thresholds: list[Threshold] = []
-    for max_error in ERRORS:
-        found = threshold_for(max_error, probs, answers.y, answers.groups)
-        if found and (not thresholds or found[0] != thresholds[-1].probability):
-            thresholds.append(Threshold(max_error, *found))
-    scores = score(answers.y, probs.argmax(1), labels, groups=answers.groups)
-    interval = scores.macro_f1_interval
     return Sureness(
         temperature,
-        tuple(thresholds),
-        {
-            "how": "out of fold within the training photos",
-            "images": scores.n,
-            "macro_f1": scores.macro_f1,
-            "interval": [interval.low, interval.high] if interval else None,
-            "accuracy": scores.accuracy,
-            "ece": expected_calibration_error(probs, answers.y),
-            "recall": {c.label: c.recall for c in scores.per_class},
-        },
+        promises(probs, answers.y, answers.groups),
+        measured(probs, answers.y, answers.groups, labels, how="out of fold within the training photos"),
     )
+
+
+def promises(probs: NDArray[np.float64], y: IntArray, groups: IntArray) -> tuple[Threshold, ...]:
+    """From which probability on answers are given so that few are wrong, from the smallest error up.
+
+    Args:
+        probs: (N, K) of photos that the answering models were not fitted to.
+        y: (N,) class indices.
+        groups: (N,) what belongs together.
+    """
+    thresholds: list[Threshold] = []
+    for max_error in ERRORS:
+        found = threshold_for(max_error, probs, y, groups)
+        if found and (not thresholds or found[0] != thresholds[-1].probability):
+            thresholds.append(Threshold(max_error, *found))
+    return tuple(thresholds)
+
+
+def measured(
+    probs: NDArray[np.float64], y: IntArray, groups: IntArray, labels: tuple[str, ...], *, how: str
+) -> dict[str, Any]:
+    """Scores for a contract; arguments as for ``promises``.
+
+    Args:
+        how: how these answers came about, in words.
+    """
+    scores = score(y, probs.argmax(1), labels, groups=groups)
+    interval = scores.macro_f1_interval
+    return {
+        "how": how,
+        "images": scores.n,
+        "macro_f1": scores.macro_f1,
+        "interval": [interval.low, interval.high] if interval else None,
+        "accuracy": scores.accuracy,
+        "ece": expected_calibration_error(probs, y),
+        "recall": {c.label: c.recall for c in scores.per_class},
+    }
 
 
 def out_of_fold(features: FloatArray, y: IntArray, folds: IntArray) -> FloatArray:

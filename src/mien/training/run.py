@@ -37,6 +37,7 @@ from mien.models.networks import (
 )
 from mien.models.seal import MAX_MODEL_BYTES
 from mien.progress import Advance, Progress
+from mien.recognizer import softmax
 from mien.settings.run import HeadRun, NetworkRun, RunConfig, read_run
 from mien.settings.toml import write_toml
 from mien.settings.training import HeadSettings
@@ -51,10 +52,13 @@ from mien.training.recipes import views_of
 from mien.version import __version__
 
 __all__ = [
+    "FittedHead",
     "LabelledPhotos",
     "Streams",
+    "backbones_of",
     "decided_run",
     "export_for",
+    "fit_head",
     "fresh_network",
     "run_streams",
     "train_run",
@@ -135,6 +139,36 @@ class Streams:
         """Both, joined: (N, D + D')."""
         return np.concatenate([self.whole, self.face], axis=1)
 
+    def part(self, chosen: NDArray[np.bool_]) -> Streams:
+        """Of some of the photos, (N,)."""
+        mirrored = None if self.mirrored is None else self.mirrored[chosen]
+        return replace(self, whole=self.whole[chosen], face=self.face[chosen], mirrored=mirrored)
+
+
+@dataclass(frozen=True)
+class FittedHead:
+    """A head without the networks before it.
+
+    Attributes:
+        run: with the penalty that was chosen.
+        heads: of both features; and, where the whole photo is a scene, of pictures that have none.
+        sureness: from out-of-fold answers within the training photos.
+    """
+
+    run: HeadRun
+    heads: list[Head]
+    sureness: Sureness
+
+    def probabilities(self, features: NDArray[np.float32], is_blank: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """What the model file of this head would answer, (N, K).
+
+        Args:
+            features: (N, D + D') of both streams.
+            is_blank: (N,) whether a picture has no scene, so that its face alone answers.
+        """
+        logits = [features @ weight.T + bias for weight, bias in self.heads]
+        return softmax(np.where(is_blank[:, None], logits[-1], logits[0]) / self.sureness.temperature)
+
 
 def run_streams(run: HeadRun, photos: LabelledPhotos, rows: pl.DataFrame, advance: Advance) -> Streams:
     """Run both backbones of a head on rows of the manifest; ``advance`` counts each photo and mirror image twice."""
@@ -155,6 +189,15 @@ def export_for(runs: Iterable[RunConfig], photos: LabelledPhotos, progress: Prog
         export_backbones(sized, photos.features, progress)
 
 
+def backbones_of(run: RunConfig) -> tuple[Backbone, ...]:
+    """The pretrained networks that a run is made of, each once."""
+    match run:
+        case HeadRun(head=head):
+            return tuple({each.sha256: each for each in _backbones(head)}.values())
+        case NetworkRun(train=train):
+            return (load_backbone(train.backbone),) if train.backbone else ()
+
+
 def _backbones(head: HeadSettings) -> tuple[Backbone, Backbone]:
     """What the whole photo and the face go through; one object where they are the same."""
     first = load_backbone(head.photo_backbone)
@@ -162,23 +205,34 @@ def _backbones(head: HeadSettings) -> tuple[Backbone, Backbone]:
 
 
 def _head_run(run: HeadRun, photos: LabelledPhotos, folder: Path, advance: Advance) -> HeadRun:
+    streams = run_streams(run, photos, photos.split("train"), advance)
+    fitted = fit_head(run, photos, streams)
+    run, heads, views = fitted.run, fitted.heads, views_of(run)
+    _check_promise(run, fitted.sureness)
+    write_toml(run, folder / "config.toml")
+    save_weights(TwoStreamNetwork(_joined(streams.backbones), *(_linear(*head) for head in heads)), folder)
+    contract = _contract(run, photos, streams.backbones, ["train"], fitted.sureness)
+    features = joined([onnx.load_from_string(read_file(path, MAX_MODEL_BYTES)) for path in streams.models], views)
+    save_model(with_linear_heads(features, *heads), contract, folder)
+    return run
+
+
+def fit_head(run: HeadRun, photos: LabelledPhotos, streams: Streams) -> FittedHead:
+    """Choose the penalty, fit the head, and measure how sure it is, all on the training photos.
+
+    Args:
+        streams: of the training photos, in the order of ``photos.split("train")``.
+    """
     train = photos.split("train")
-    y, groups, views = photos.indices(train), train["split_group"].to_numpy(), views_of(run)
-    streams = run_streams(run, photos, train, advance)
+    y, groups = photos.indices(train), train["split_group"].to_numpy()
     answers = cross_validate(run.head, streams.features, y, groups, run.seed, streams.mirrored)
     strength = answers.strength if answers else run.head.strengths[0]
     run = structs.replace(run, head=replace(run.head, strength=strength))
     sureness = measure_sureness(answers, run.labels) if answers else NOTHING_MEASURED
-    _check_promise(run, sureness)
-    write_toml(run, folder / "config.toml")
     heads = fit_heads([strength], streams.features, y, streams.mirrored)
-    if views[0].name == "scene":
+    if views_of(run)[0].name == "scene":
         heads.append(_face_head(run, strength, streams, y, groups=groups, temperature=sureness.temperature))
-    save_weights(TwoStreamNetwork(_joined(streams.backbones), *(_linear(*head) for head in heads)), folder)
-    contract = _contract(run, photos, streams.backbones, ["train"], sureness)
-    features = joined([onnx.load_from_string(read_file(path, MAX_MODEL_BYTES)) for path in streams.models], views)
-    save_model(with_linear_heads(features, *heads), contract, folder)
-    return run
+    return FittedHead(run, heads, sureness)
 
 
 def _face_head(
