@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 from numpy.typing import NDArray
 
+from mien.data.grouping.splits import with_split_group
 from mien.data.reading.pixels import Pixels
 from mien.data.sources.collection import Collection
 from mien.data.tables.counts import count_audit
@@ -18,6 +19,7 @@ from mien.errors import MissingExtraError
 from mien.labels import class_indices
 from mien.progress import Progress
 from mien.results.audit import DoubtfulLabel, DoubtfulLabels, ExaminedAudit, Leakage, Shortcuts
+from mien.settings.choices import SplitMethod
 
 __all__ = ["MOST_JUDGED", "Examined", "examine", "judges_labels"]
 
@@ -161,8 +163,20 @@ def _leakage(photos: pl.DataFrame, features: NDArray[np.float32], seed: int, pro
         "grouped": photos["near_group"].to_numpy(),
         "series": photos["series"].to_numpy(),
     }
+    by_person = photos["group"].drop_nulls().n_unique() > 1
+    people = photos.with_columns(_together(photos, "grouped"))
+    too_few_people = _too_few(people, "split_group") if by_person else None
+    if by_person and too_few_people is None:
+        groups["groups"] = people["split_group"].to_numpy()
     with progress.step("measure the leak premium", None, "folds"):
-        return leak_premium(features, y, groups, seed=seed)
+        found = leak_premium(features, y, groups, units=_together(photos, "series").to_numpy(), seed=seed)
+    return replace(found, groups_reason=too_few_people)
+
+
+def _together(photos: pl.DataFrame, method: SplitMethod) -> pl.Series:
+    """(N,) what a division by this method would keep together, as ``split_group``."""
+    named = with_split_group(photos.drop("split_group"), method).select("row", "split_group")
+    return photos.select("row").join(named, on="row", how="left", maintain_order="left")["split_group"]
 
 
 def _too_few(photos: pl.DataFrame, column: str) -> str | None:
@@ -170,5 +184,6 @@ def _too_few(photos: pl.DataFrame, column: str) -> str | None:
     from mien.auditing.doubts import FOLDS
 
     label, n = photos.group_by("label").agg(pl.col(column).n_unique()).sort(column, "label").row(0)
-    what = "series" if column == "series" else f"different picture{'s' * (n != 1)}"
+    several = "s" * (n != 1)
+    what = {"series": "series", "split_group": f"group{several}"}.get(column, f"different picture{several}")
     return f"class {label!r} has {n} {what}, too few for {FOLDS} folds" if n < FOLDS else None

@@ -1,8 +1,9 @@
 """How much a score flatters when copies, or photos of one shoot, stand on both sides of a split.
 
-The same probe is scored out of fold under three divisions: photo by photo (naive), copies together (grouped), and
-series together. The difference is the leak premium. Its interval is a bootstrap over series, paired, of scores that
-are averaged over repeated divisions: it speaks of other photos of the same kind.
+The same probe is scored out of fold under several divisions: photo by photo (naive), copies together (grouped), series
+together, and the user's groups, such as people, together. The difference is the leak premium. Its interval is a
+bootstrap over what is coarsest of these, paired, of scores that are averaged over repeated divisions: it speaks of
+other photos of the same kind.
 """
 
 from __future__ import annotations
@@ -25,19 +26,27 @@ REPEATS = 3
 IntArray = NDArray[np.int64]
 
 
-def leak_premium(features: NDArray[np.float32], y: IntArray, groups: Mapping[str, IntArray], *, seed: int) -> Leakage:
+def leak_premium(
+    features: NDArray[np.float32],
+    y: IntArray,
+    groups: Mapping[str, IntArray],
+    *,
+    units: IntArray | None = None,
+    seed: int,
+) -> Leakage:
     """Score a probe under every division.
 
     Args:
         features: (N, D).
         y: (N,) class indices 0..K-1.
-        groups: method → (N,) what stays together; ``naive`` among them, and the coarsest last.
+        groups: method → (N,) what stays together; ``naive`` among them.
+        units: (N,) what the bootstrap draws; the last of ``groups`` where None.
 
     Raises:
         SplitError: if a class has fewer groups than folds.
     """
     n_classes = int(y.max()) + 1
-    units = np.unique(list(groups.values())[-1], return_inverse=True)[1]
+    units = np.unique(list(groups.values())[-1] if units is None else units, return_inverse=True)[1]
     rng = np.random.default_rng(seed)
     weights = rng.multinomial(units.max() + 1, np.full(units.max() + 1, 1 / (units.max() + 1)), RESAMPLES)
     scores, resampled = {}, {}

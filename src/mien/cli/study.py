@@ -72,12 +72,17 @@ def study(
     )
     if dry_run:
         _outline(settings, json=json)
-        return
+    else:
+        _run(settings, folder, json=json)
+
+
+def _run(settings: StudySettings, folder: Folder, *, json: bool) -> None:
+    """Do the study, and say what came of it."""
     with extra("train", "training"):
         from mien.jobs.study import run_study
     from mien.telling.terminal.summaries import TerminalProgress, study_summary
 
-    place = output_folder(folder.out, data, "mien")
+    place = output_folder(folder.out, settings.data, "mien")
     finish(run_study(settings, place, resume=folder.resume, progress=TerminalProgress()), study_summary, json=json)
 
 

@@ -128,7 +128,7 @@ class Premium(Record):
     """Macro-F1 under the naive division less that under a stricter one."""
 
     value: Annotated[float, about("Positive where the naive division flatters.")]
-    interval: Annotated[Interval, about("95 % paired bootstrap over series.")]
+    interval: Annotated[Interval, about("95 % paired bootstrap over series, joined with the user's groups.")]
     verdict: Annotated[
         Literal["naive flatters", "naive scores lower", "cannot tell"],
         about("What the interval says; `cannot tell` where it holds 0."),
@@ -136,11 +136,15 @@ class Premium(Record):
 
 
 class Leakage(Record):
-    """What copies, and photos of one shoot, on both sides of a division add to a score."""
+    """What copies, photos of one shoot, and known people on both sides of a division add to a score."""
 
     reason: Annotated[str | None, about("Why it was not measured, or null.")] = None
+    groups_reason: Annotated[
+        str | None, about("Why the user's groups were not kept together as well; null where they were, or without any.")
+    ] = None
     macro_f1: Annotated[
-        dict[str, float], about("Of the same probe under the `naive`, `grouped` and `series` division.")
+        dict[str, float],
+        about("Of the same probe under the `naive`, `grouped` and `series` division, and that by the user's `groups`."),
     ] = msgspec.field(default_factory=dict)
     premium: Annotated[dict[str, Premium], about("Stricter division → what the naive one adds.")] = msgspec.field(
         default_factory=dict

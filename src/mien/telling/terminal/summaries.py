@@ -13,11 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from mien.progress import Advance
-from mien.results.audit import DoubtfulLabels, ExaminedAudit, Leakage, Shortcuts
+from mien.results.audit import DoubtfulLabels, ExaminedAudit, Leakage, Premium, Shortcuts
 from mien.results.commands import AuditResults, ExportResults
 from mien.results.scores import RunComparison
 from mien.results.study import StudyResults, TestedRun, TrainResults
 from mien.telling.terminal.target import data_line, score_text, target_lines
+from mien.telling.words.cross_validation import terminal_lines
 from mien.telling.words.numerals import interval, score, signed
 
 __all__ = [
@@ -82,6 +83,8 @@ def study_summary(results: StudyResults | TrainResults) -> RenderableType:
         parts += [Text(f"  {paragraph[0].rstrip(':')}") for paragraph in _paragraphs(results.data)]
     parts += [Text(), _runs_table(results)]
     parts += [Text(_comparison(c)) for c in results.comparisons]
+    if isinstance(results, StudyResults) and results.folds:
+        parts += [Text(), *(Text(line) for line in terminal_lines(results, results.folds))]
     if isinstance(results, StudyResults) and results.target:
         parts += [Text(), *target_lines(results.target, results.config.elsewhere.target)]
     paths = results.paths
@@ -232,11 +235,15 @@ def _premium(found: Leakage | None) -> list[str]:
         return []
     if found.reason:
         return [f"leak premium: {found.reason}"]
-    return [
-        f"leak premium, naive less {method} split: macro-F1 {signed(premium.value, 3)} "
-        f"({interval(premium.interval, 'signed', 3)})"
-        for method, premium in found.premium.items()
-    ]
+    ordered = sorted(found.premium, key=lambda method: method != "groups")  # what is known of people comes first
+    return [_premium_line(method, found.premium[method]) for method in ordered]
+
+
+def _premium_line(method: str, premium: Premium) -> str:
+    told = f"macro-F1 {signed(premium.value, 3)} ({interval(premium.interval, 'signed', 3)})"
+    if method == "groups":
+        return f"leak premium by group (person), groups parted less groups whole: {told}"
+    return f"leak premium, naive less {method} split: {told}"
 
 
 def _short(path: str) -> str:
@@ -276,7 +283,8 @@ def export_summary(results: ExportResults) -> RenderableType:
 
 def _runs_table(results: StudyResults | TrainResults) -> Table:
     table = Table(box=None, header_style="bold")
-    for title in ("  run (→ selected)", "val macro-F1", "test macro-F1", "accuracy"):
+    tested = "held-out macro-F1" if isinstance(results, StudyResults) and results.folds else "test macro-F1"
+    for title in ("  run (→ selected)", "val macro-F1", tested, "accuracy"):
         table.add_column(title, no_wrap=True)
     for name, run in results.runs.items():
         is_selected = name == results.selected

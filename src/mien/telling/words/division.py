@@ -8,6 +8,7 @@ from mien.metrics import Interval
 from mien.results.audit import Leakage, Premium
 from mien.results.study import StudyResults
 from mien.telling.report.tables import Dot, change_dots
+from mien.telling.words.cross_validation import folds_sentence
 from mien.telling.words.numerals import interval, plural, signed
 
 __all__ = [
@@ -28,6 +29,7 @@ DIVISIONS = {
     "naive": ("Photo by photo", "nothing kept together"),
     "grouped": ("Copies together", "copies of a picture"),
     "series": ("Series together", "copies, and photos that may be of one shoot"),
+    "groups": ("Groups together", "the groups given, such as people, and copies"),
 }
 """Division → its name, and what it keeps together, in words."""
 
@@ -63,8 +65,9 @@ def kept_together(results: StudyResults) -> str:
 def where_people_stand(results: StudyResults) -> str:
     """Whether the division tells new people from known ones."""
     if keeps_groups(results):
+        apart = "no group is both learnt from and answered" if results.folds else "no group stands in two parts"
         return (
-            f"The division is by the groups given ({_groups(results)}): no group stands in two parts. Where a group "
+            f"The division is by the groups given ({_groups(results)}): {apart}. Where a group "
             "is a person, the scores are for people that the model has never seen."
         )
     return "The division is by photo, not by person."
@@ -78,6 +81,8 @@ def _groups(results: StudyResults) -> str:
 def division_sentences(results: StudyResults) -> list[str]:
     """The method in words."""
     splits, config = results.splits, results.config
+    if results.folds:
+        return [folds_sentence(results, results.folds), where_people_stand(results)]
     together = {
         "naive": [],
         "grouped": ["Copies of a picture that were found stand together, so none is met again in another part."],
@@ -143,7 +148,9 @@ def premium_sentences(results: StudyResults) -> list[str]:
         return [f"{what}: {reason}." if reason else f"{what}; ask with --leak-premium."]
     if leakage.reason:
         return [f"{what}: {leakage.reason}."]
-    return [_premium(method, premium) for method, premium in leakage.premium.items()]
+    told = [_premium(method, premium) for method, premium in leakage.premium.items()]
+    few = leakage.groups_reason
+    return told + ([f"What groups on both sides would add was not measured: {few}."] if few else [])
 
 
 def _premium(method: str, premium: Premium) -> str:
