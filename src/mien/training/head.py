@@ -92,7 +92,9 @@ def cross_validate(
     seed: int,
     mirrored: FloatArray | None = None,
 ) -> OutOfFold | None:
-    """Answer every photo by a head fitted to the other folds; None where a class has too few photos for folds.
+    """Answer every photo by a head fitted to the other folds.
+
+    None where a class has too few photos for folds, or where all photos belong together.
 
     Args:
         settings: the strengths to choose from, or the one that was chosen.
@@ -105,7 +107,7 @@ def cross_validate(
     features, y, groups = features[sample], y[sample], groups[sample]
     mirrored = None if mirrored is None else mirrored[sample]
     n_classes = int(y.max()) + 1
-    folds = min(settings.folds, int(np.bincount(y).min()))
+    folds = min(settings.folds, int(np.bincount(y).min()), len(np.unique(groups)))
     if folds < 2:
         return None
     strengths = (settings.strength,) if settings.strength else settings.strengths
