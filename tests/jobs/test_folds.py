@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from msgspec import structs
 
+from mien.comparing.fold_runs import run_folds
 from mien.data.grouping.fold_plan import divided_for
-from mien.data.reading.pixels import Pixels
 from mien.data.tables.manifest import read_manifest
 from mien.demo import draw_face
 from mien.errors import ConfigError, MienError, WorkFailedError
@@ -32,11 +31,10 @@ from mien.results.reading import open_results
 from mien.results.study import StudyResults
 from mien.settings.by_name import made
 from mien.settings.columns import Columns
-from mien.settings.run import read_run
 from mien.settings.study import StudySettings
 from mien.settings.toml import read_toml
 from mien.stages import open_study
-from mien.training.run import LabelledPhotos, export_for, train_run
+from mien.training.run import LabelledPhotos, train_run
 from support.outcomes import Outcome, numbers, strict_json
 from support.pictures import class_files, write_files
 from support.processes import start, stop
@@ -146,21 +144,30 @@ def test_recipes_are_selected_inside_each_fold_by_its_validation_photos(folded: 
 
 
 @pytest.mark.heavy
-def test_a_head_answers_in_a_fold_as_its_model_file_would(folded: Folded, tmp_path: Path) -> None:
-    """Features are computed once for all folds, and no model is written; what it would answer must be the same."""
-    manifest, pixels = folded.manifest, Pixels(folded.folder / "pixels")
-    stored = read_run(folded.folder / "folds" / "002" / "probe" / "config.toml")
-    run = structs.replace(stored, head=replace(stored.head, strength=None))  # type: ignore[union-attr]
-    divided = divided_for(manifest, 2, run.seed)
-    photos = LabelledPhotos(("people",), divided, pixels, folded.results.labels, folded.folder / "features")
-    export_for([run], photos, Silent())
-    assert train_run(run, photos, tmp_path, advance=lambda n: None) == stored
-    held_out = divided.filter(pl.col("split") == "test")
-    expected = predict_rows(Recognizer(tmp_path), pixels, held_out, lambda n: None)
-    answered = folded.answers("folds", "002", "probe").filter(split="test")
-    assert answered["row"].to_list() == expected["row"].to_list()
-    one, other = (probabilities(rows, folded.results.labels) for rows in (answered, expected))
-    assert np.abs(one - other).max() < 1e-4
+def test_a_head_answers_in_a_fold_as_its_model_file_would(tmp_path: Path) -> None:
+    """No model is written for a fold; what it would answer must be the same, for photos and for face crops."""
+    for person in range(4):
+        for label in ("happy", "sad"):
+            folder = tmp_path / "set" / f"subject{person}" / label
+            folder.mkdir(parents=True)
+            for i, style in enumerate(("colour", "colour", "grey")):
+                draw_face(label, 10 * person + i, style=style, person=person).save(folder / f"{i}.png")
+    changes = {"recipes": ("two-stream",), "folds": 2, "size": None, "epochs": None, "precision": None}
+    settings = made(StudySettings, data=(str(tmp_path / "set"),), **SETTINGS | changes)
+    study = open_study(settings, tmp_path / "study", resume=False, progress=Silent())
+    (asked,), photos = study.runs, study.photos
+    done = run_folds(asked, photos, tmp_path / "folds", Silent())[1]
+    divided = divided_for(photos.manifest, 2, asked.seed)
+    assert train_run(asked, replace(photos, manifest=divided), tmp_path / "run", advance=lambda n: None) == done.config
+    model = Recognizer(tmp_path / "run")
+    assert model.contract.thresholds == done.thresholds
+    for split in ("train", "val", "test"):
+        rows = divided.filter(pl.col("split") == split)
+        assert set(rows["face_kind"]) > {"crop"}
+        expected = predict_rows(model, photos.pixels, rows, lambda n: None)
+        assert done.split(split)["row"].to_list() == expected["row"].to_list()
+        one, other = (probabilities(each, study.data.labels) for each in (done.split(split), expected))
+        assert np.abs(one - other).max() < 1e-4
 
 
 @pytest.mark.heavy
@@ -199,9 +206,9 @@ def test_killed_study_goes_on_and_fits_no_finished_fold_again(
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     fitted = []
 
-    def count(run: Any, photos: LabelledPhotos, *words: Any) -> Any:
+    def count(run: Any, photos: LabelledPhotos, *words: Any, **named: Any) -> Any:
         fitted.append(len(photos.split("test")))
-        return fit_head(run, photos, *words)
+        return fit_head(run, photos, *words, **named)
 
     from mien.training.run import fit_head
 
@@ -315,7 +322,8 @@ def test_folds_of_photos_that_came_divided_are_refused_and_the_advice_holds(tmp_
     assert "train and test" in told
     assert f"{data}::train" in told
     assert "--layout '*/LABEL/*'" in told
-    for i, changes in enumerate(({"data": (f"{data}::train",)}, {"layout": "*/LABEL/*"})):
+    ways: tuple[dict[str, Any], ...] = ({"data": (f"{data}::train",)}, {"layout": "*/LABEL/*"})
+    for i, changes in enumerate(ways):
         asked: dict[str, Any] = SETTINGS | {"data": (str(data),), "recipes": ("scratch",)} | changes
         settings = made(StudySettings, **asked)
         study = open_study(settings, tmp_path / str(i), resume=False, progress=Silent())

@@ -112,7 +112,8 @@ def _fit_heads(run: HeadRun, photos: LabelledPhotos, places: dict[int, Path], pr
         for fold, place in places.items():
             divided = _without(fold, photos, run.seed)
             rows = _placed(divided)
-            fitted = fit_head(lenient, divided, streams.part((rows["split"] == "train").to_numpy()))
+            learnt = streams.part((rows["split"] == "train").to_numpy())
+            fitted = fit_head(lenient, divided, learnt, for_crops=bool(is_blank.any()))
             predictions = as_predictions(rows, fitted.probabilities(streams.features, is_blank), photos.labels)
             config = msgspec.structs.replace(run, head=dataclasses.replace(run.head, strength=fitted.run.head.strength))
             _write(config, fitted.sureness.thresholds, predictions, place)

@@ -220,10 +220,11 @@ def fit_heads(
     are_few = len(standard) < standard.shape[1]
     # Where others use the machine too, two threads that wait for each other took nine times as long as one.
     with threadpool_limits(1 if are_few else None, "blas"):
-        basis = np.eye(standard.shape[1], dtype=np.float32)
         if are_few:
             directions, places = np.linalg.qr(standard.T)
             standard, basis = np.ascontiguousarray(places.T), directions.T
+        else:
+            basis = np.eye(standard.shape[1], dtype=np.float32)
         regressions = [
             LogisticRegression(C=strength, max_iter=MAX_ITERATIONS).fit(standard, y, sample_weight=weights)
             for strength in strengths

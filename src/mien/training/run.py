@@ -217,11 +217,12 @@ def _head_run(run: HeadRun, photos: LabelledPhotos, folder: Path, advance: Advan
     return run
 
 
-def fit_head(run: HeadRun, photos: LabelledPhotos, streams: Streams) -> FittedHead:
+def fit_head(run: HeadRun, photos: LabelledPhotos, streams: Streams, *, for_crops: bool = True) -> FittedHead:
     """Choose the penalty, fit the head, and measure how sure it is, all on the training photos.
 
     Args:
         streams: of the training photos, in the order of ``photos.split("train")``.
+        for_crops: whether pictures without a scene will be answered too, which takes a head of their own.
     """
     train = photos.split("train")
     y, groups = photos.indices(train), train["split_group"].to_numpy()
@@ -230,7 +231,7 @@ def fit_head(run: HeadRun, photos: LabelledPhotos, streams: Streams) -> FittedHe
     run = structs.replace(run, head=replace(run.head, strength=strength))
     sureness = measure_sureness(answers, run.labels) if answers else NOTHING_MEASURED
     heads = fit_heads([strength], streams.features, y, streams.mirrored)
-    if views_of(run)[0].name == "scene":
+    if views_of(run)[0].name == "scene" and for_crops:
         heads.append(_face_head(run, strength, streams, y, groups=groups, temperature=sureness.temperature))
     return FittedHead(run, heads, sureness)
 
