@@ -164,6 +164,30 @@ def test_series_too_few_for_folds_are_called_series(monkeypatch: pytest.MonkeyPa
     assert found.leakage.reason == "class 'sad' has 3 series, too few for 5 folds"
 
 
+def test_people_on_both_sides_are_worth_much_though_no_picture_recurs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each person shows one class and looks alike, so that only who it is can tell the class of noise."""
+    features, y, people = copied(30, 6)
+    rows = list(range(len(y)))
+    manifest = made_manifest([NAMES[i] for i in y], group=[f"p{i}" for i in people], near_group=rows, series=rows)
+    found = looked_at(monkeypatch, manifest, features, leak_premium=True).leakage
+    assert found is not None
+    assert found.groups_reason is None
+    assert list(found.premium) == ["grouped", "series", "groups"]
+    assert found.premium["series"].value == 0
+    assert found.premium["groups"].interval.low > 0.2
+    assert found.premium["groups"].verdict == "naive flatters"
+
+
+def test_too_few_people_leave_the_other_premiums(monkeypatch: pytest.MonkeyPatch) -> None:
+    features, y = clusters(10)
+    people = [f"p{i % 4}" for i in range(30)]
+    manifest = made_manifest([NAMES[i] for i in y], group=people, series=list(range(30)))
+    found = looked_at(monkeypatch, manifest, features, leak_premium=True).leakage
+    assert found is not None
+    assert list(found.premium) == ["grouped", "series"]
+    assert found.groups_reason == "class 'anger' has 4 groups, too few for 5 folds"
+
+
 def test_premium_of_too_few_pictures_is_refused() -> None:
     features, y = clusters(10)
     with pytest.raises(SplitError, match="2"):

@@ -43,7 +43,8 @@ class FoldRun:
         fold: that was held out, from 1.
         config: with what a rule or validation decided.
         thresholds: what its answers promise, from the photos outside the fold.
-        predictions: of all photos; those held out have the split ``test``.
+        predictions: of those held out, with the split ``test``, of those it validated on, and of a share of those it
+            learnt from: the photos of the next fold that it did, so that over all folds each counts about once.
         history: a row an epoch; none for a head.
     """
 
@@ -114,7 +115,8 @@ def _fit_heads(run: HeadRun, photos: LabelledPhotos, places: dict[int, Path], pr
             rows = _placed(divided)
             learnt = streams.part((rows["split"] == "train").to_numpy())
             fitted = fit_head(lenient, divided, learnt, for_crops=bool(is_blank.any()))
-            predictions = as_predictions(rows, fitted.probabilities(streams.features, is_blank), photos.labels)
+            probs, kept = fitted.probabilities(streams.features, is_blank), _kept(rows, fold)
+            predictions = as_predictions(rows.filter(kept), probs[kept.to_numpy()], photos.labels)
             config = msgspec.structs.replace(run, head=dataclasses.replace(run.head, strength=fitted.run.head.strength))
             _write(config, fitted.sureness.thresholds, predictions, place)
             advance(1)
@@ -123,6 +125,16 @@ def _fit_heads(run: HeadRun, photos: LabelledPhotos, places: dict[int, Path], pr
 def _placed(photos: LabelledPhotos) -> pl.DataFrame:
     """The rows that take part, in file order."""
     return photos.manifest.filter(pl.col("fold").is_not_null())
+
+
+def _kept(divided: pl.DataFrame, fold: int) -> pl.Series:
+    """(N,) whether an answer is kept: to what was not learnt from, and to the next fold of what was.
+
+    All would be as many as there are folds times photos.
+    """
+    learnt = sorted(divided.filter(pl.col("split") == "train")["fold"].unique())
+    following = next((each for each in learnt if each > fold), learnt[0])
+    return divided.select((pl.col("split") != "train") | (pl.col("fold") == following)).to_series()
 
 
 def _blank(view: View, pixels: Pixels, rows: pl.DataFrame) -> NDArray[np.bool_]:
@@ -142,6 +154,7 @@ def _train_networks(run: NetworkRun, photos: LabelledPhotos, places: dict[int, P
         with progress.step(f"train {run.name} without fold {fold}", total, unit) as advance:
             config = train_run(decided, divided, place, advance=advance)
         rows = _placed(divided)
+        rows = rows.filter(_kept(rows, fold))
         with progress.step(f"predict fold {fold}: {run.name}", len(rows), "photos") as advance:
             predictions = predict_rows(Recognizer(place), photos.pixels, rows, advance)
         _write(config, (), predictions, place)

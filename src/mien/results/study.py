@@ -78,9 +78,12 @@ class Run(Record):
     """One recipe."""
 
     train: Annotated[
-        Scores, about("On the training photos; with folds those of all folds, so that a photo counts several times.")
+        Scores, about("On the training photos; with folds on those of the next fold where a fold learnt from them.")
     ]
-    val: Annotated[Scores, about("On the validation photos, likewise.")]
+    val: Annotated[
+        Scores,
+        about("On the validation photos; with folds those of all, so that a photo can count several times."),
+    ]
     config: Annotated[
         RunConfig,
         about("Settings, as in the run's `config.toml`; with folds, of recipes not selected, as in the first fold."),
