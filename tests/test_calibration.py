@@ -142,6 +142,16 @@ def test_strength_with_the_best_out_of_fold_score_is_chosen() -> None:
     assert found.strength == 0.1
 
 
+def test_fewer_people_than_folds_are_cross_validated_person_by_person() -> None:
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 3
+    features = (np.eye(3)[y] + rng.normal(scale=0.1, size=(60, 3))).astype(np.float32)
+    found = cross_validate(HeadSettings(), features, y, np.arange(60) // 20, seed=0)
+    assert found is not None
+    assert len(found.y) == 60
+    assert cross_validate(HeadSettings(), features, y, np.zeros(60, np.int64), seed=0) is None
+
+
 def test_class_with_one_photo_leaves_nothing_to_cross_validate() -> None:
     features, y = photos_of(np.random.default_rng(9), 30)
     y[0] = 3

@@ -126,6 +126,18 @@ def test_intervals_held_in_the_simulation_with_few_people() -> None:
     assert min(row["told"] for row in told.values()) >= 0.5
 
 
+def test_leaving_out_each_person_costs_what_the_docs_say_and_at_most_three_studies() -> None:
+    stored, text = json.loads(document("docs/folds.json")), document("docs/FOLDS.md")
+    for name, title in (("one_split", "one split"), ("folds", "`--folds group`")):
+        study = stored[name]
+        row = [title, *(f"{study[key]:.0f}" for key in ("processor_seconds", "wall_seconds", "images"))]
+        assert f"| {' | '.join(row)} | {study['macro_f1']:.2f} [" in text
+    assert f"{stored['ratio']['processor_seconds']:.1f} times" in text
+    assert max(stored["ratio"].values()) <= 3
+    assert f"{stored['folds']['leak_premium_by_person']['value']:.3f}".replace("-", "−") in text
+    assert (stored["people"], stored["folds"]["images"]) == (25, 600)
+
+
 def test_every_make_target_the_readme_names_exists() -> None:
     makefile = document("Makefile")
     text = document("README.md") + document("CONTRIBUTING.md")
@@ -141,7 +153,16 @@ def test_ci_calls_the_readmes_test_command() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "docs/STUDY.md", "docs/BENCHMARKS.md", "docs/RESULTS.md", "docs/COMPARE.md", "docs/VIDEO.md"]
+    "name",
+    [
+        "README.md",
+        "docs/STUDY.md",
+        "docs/BENCHMARKS.md",
+        "docs/RESULTS.md",
+        "docs/COMPARE.md",
+        "docs/VIDEO.md",
+        "docs/FOLDS.md",
+    ],
 )
 def test_every_command_and_option_the_docs_name_exists(name: str) -> None:
     from mien.cli import app

@@ -9,11 +9,12 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 from msgspec.structs import asdict, replace
@@ -27,6 +28,7 @@ from mien.data.grouping.duplicates import (
     MAX_GROUP_SHARE,
     MIN_GROUP_CAP,
 )
+from mien.data.grouping.fold_plan import assign_folds, is_cross_validated
 from mien.data.grouping.splits import as_target, assign_splits, count_moved, parse_shares
 from mien.data.measuring.fingerprints import SIDE
 from mien.data.sources.collection import Collection, open_with_target
@@ -35,7 +37,7 @@ from mien.data.tables.corrections import Corrections, read_corrections
 from mien.data.tables.counts import count_audit
 from mien.data.tables.manifest import read_manifest, write_manifest
 from mien.data.tables.prepare import Prepared, prepare
-from mien.errors import MienError, OutputError
+from mien.errors import ConfigError, MienError, OutputError
 from mien.evaluation.attention import explained
 from mien.evaluation.compare import compare_runs, select
 from mien.evaluation.covered import score_covered
@@ -83,15 +85,22 @@ from mien.training.run import LabelledPhotos, decided_run, export_for, train_run
 __all__ = [
     "Clock",
     "OpenStudy",
+    "compared_pairs",
+    "count_splits",
     "examine_data",
+    "fit_to_all",
     "keep_exhibits",
     "open_study",
+    "procedure",
+    "promise_in",
     "refit_selected",
     "score_tested",
     "select_run",
     "train_runs",
 ]
 
+MOST_NETWORKS = 20
+"""Trainings of one network in as many folds; frozen features are computed once, and know no such limit."""
 BEFORE_SETTINGS = ("corrections.csv", "study.toml.partial")
 """What a study writes before its settings; one that was killed there has not begun."""
 
@@ -150,6 +159,8 @@ def open_study(
     if config.earlier.keep_splits is not None:
         _earlier(config.earlier.keep_splits)
     data, target = open_with_target(config.data, elsewhere, config.columns)
+    if config.crossing.folds is not None and data.is_divided:
+        _refuse_divided(data, config)
     runs = tuple(resolve_run(name, config, data.labels) for name in dict.fromkeys(config.training.recipes))
     choices = read_class_map(class_map) if class_map is not None else NOTHING_CHOSEN
     label_map = None
@@ -168,6 +179,7 @@ def open_study(
             prepared = prepare(sets, views, folder, corrections=corrections, progress=progress)
             refuse_seen(runs, prepared.of(data))
             prepared = _divide(prepared, data, config, folder)
+            _check_work(runs, prepared.manifest, config)
     except MienError:
         undo()
         raise
@@ -179,6 +191,11 @@ def _divide(prepared: Prepared, data: Collection, config: StudySettings, folder:
     """Place the photos of the data in splits, and all others in the split ``target``; once."""
     if prepared.manifest["split"].null_count() < len(prepared.manifest):
         return prepared
+    if config.crossing.folds is not None:
+        method, seed = config.division.split_method, config.randomness.seed
+        folded = assign_folds(prepared.manifest, config.crossing.folds, seed, method=method)
+        write_manifest(folded, folder / "manifest.parquet")
+        return dataclasses.replace(prepared, manifest=folded)
     earlier = _earlier(config.earlier.keep_splits) if config.earlier.keep_splits is not None else None
     divided = assign_splits(
         prepared.of(data),
@@ -194,10 +211,52 @@ def _divide(prepared: Prepared, data: Collection, config: StudySettings, folder:
     return dataclasses.replace(prepared, manifest=manifest)
 
 
+def _refuse_divided(data: Collection, config: StudySettings) -> None:
+    """Refuse folds of photos that came divided: their test part is someone's promise not to learn from it.
+
+    Raises:
+        ConfigError: always.
+    """
+    parts = {f.split for source in data.sources for f in source.files if f.split is not None}
+    named = " and ".join(part for part in ("train", "val", "test") if part in parts)
+    where = next(source for source in data.sources if source.is_divided).spec.partition("::")[0]
+    raise ConfigError(
+        f"--folds {config.crossing.folds}: {data.spec} came divided into {named}, which folds would mix; "
+        f"cross-validate one part, as in {where}::train, or read all as one: --split-column none for a table, "
+        "--layout '*/LABEL/*' for folders"
+    )
+
+
+def _check_work(runs: Sequence[RunConfig], manifest: pl.DataFrame, config: StudySettings) -> None:
+    """Refuse to train networks in more folds than anyone waits for.
+
+    Raises:
+        ConfigError: for the first network.
+    """
+    if config.crossing.folds is None:
+        return
+    folds = manifest["fold"].n_unique() - int(manifest["fold"].has_nulls())
+    for run in runs:
+        if isinstance(run, NetworkRun) and folds > MOST_NETWORKS:
+            raise ConfigError(
+                f"--folds {config.crossing.folds}: {run.name} would be trained {folds} times; give --folds 5, or only "
+                "recipes on frozen features, such as two-stream"
+            )
+
+
 def _earlier(study: str) -> pl.DataFrame:
-    """The manifest of an earlier study, whose splits are kept."""
+    """The manifest of an earlier study, whose splits are kept.
+
+    Raises:
+        ConfigError: if that one was cross-validated, and has none.
+    """
     path = user_path(study, "--keep-splits")
-    return read_manifest(path / "manifest.parquet" if path.is_dir() else path)
+    manifest = read_manifest(path / "manifest.parquet" if path.is_dir() else path)
+    if is_cross_validated(manifest):
+        raise ConfigError(
+            f"--keep-splits {study}: a study with folds, where every photo was held out once; it has none"
+        )
+    return manifest
 
 
 def _open_folder(
@@ -266,21 +325,28 @@ def select_run(study: OpenStudy) -> TrainResults:
         val[run.name] = predictions.filter(pl.col("split") == "val")
         runs[run.name] = _trained(study, run, predictions)
     selected = select({name: run.val.macro_f1 or 0.0 for name, run in runs.items()})
-    pairs = [(selected, name) for name in runs if name != selected]
-    pairs += [(name, plain) for name in runs if (plain := f"{name}-no-augmentation") in runs and name != selected]
     return TrainResults(
         config=study.config,
         data=count_audit(study.data, study.photos.manifest),
         labels=labels,
         corrections=study.corrections.record if study.corrections else None,
-        splits=_splits(study),
-        methods=_methods(),
+        splits=count_splits(study),
+        methods=procedure(),
         selected=selected,
         runs=runs,
-        comparisons=compare_runs(val, labels, pairs),
+        comparisons=compare_runs(val, labels, compared_pairs(selected, runs)),
         seconds=study.clock.seconds,
         paths=StudyPaths(run=str(study.folder), model=str(study.folder / "runs" / selected / "model.onnx")),
     )
+
+
+def compared_pairs(selected: str, names: Iterable[str]) -> list[tuple[str, str]]:
+    """The runs that are compared: the selected one with all others, and the others with themselves unaugmented."""
+    names = list(names)
+    pairs = [(selected, name) for name in names if name != selected]
+    return pairs + [
+        (name, plain) for name in names if (plain := f"{name}-no-augmentation") in names and name != selected
+    ]
 
 
 def _trained(study: OpenStudy, run: RunConfig, predictions: pl.DataFrame) -> Run:
@@ -301,7 +367,7 @@ def _trained(study: OpenStudy, run: RunConfig, predictions: pl.DataFrame) -> Run
     )
 
 
-def _methods() -> Methods:
+def procedure() -> Methods:
     """Numbers of the procedure, as they are today."""
     return Methods(
         copies=CopyThresholds(
@@ -357,27 +423,46 @@ def refit_selected(study: OpenStudy, selected: str) -> Path:
     """
     tested = study.folder / "runs" / selected
     run = replace(read_run(tested / "config.toml"), name=f"{selected}-refit")
-    if isinstance(run, HeadRun):  # it promises nothing of its own, so no promise may fail now
-        run = replace(run, head=dataclasses.replace(run.head, max_error=None))
     learnt = ["test"] if isinstance(run, NetworkRun) else ["test", "val"]
     split = pl.when(pl.col("split").is_in(learnt)).then(pl.lit("train")).otherwise("split").alias("split")
-    photos = dataclasses.replace(study.photos, manifest=study.photos.manifest.with_columns(split))
-    folder = study.run_folder(run)
-    total, unit = work_of(run, len(photos.split("train")))
-    with study.clock.stage("train"), study.progress.step(f"fit {selected} to all photos", total, unit) as advance:
-        train_run(run, photos, folder, advance=advance)
-    promised, made = (open_model(each / "model.onnx")[1] for each in (tested, folder))
-    measured = promised.measured and promised.measured | {"how": f"{promised.measured['how']}, by {selected}"}
-    contract = dataclasses.replace(
-        made,
+    folder = fit_to_all(study, run, study.photos.manifest.with_columns(split))
+    promised = open_model(tested / "model.onnx")[1]
+    promise_in(
+        folder,
         temperature=promised.temperature,
         max_error=promised.max_error,
         thresholds=promised.thresholds,
-        measured=measured,
+        measured=promised.measured and promised.measured | {"how": f"{promised.measured['how']}, by {selected}"},
     )
+    return folder / "model.onnx"
+
+
+def fit_to_all(study: OpenStudy, run: RunConfig, manifest: pl.DataFrame) -> Path:
+    """Fit a run to all photos, as the split of a manifest says; gives its folder.
+
+    It promises nothing of its own, so no promise may fail now; see ``promise_in``.
+    """
+    if isinstance(run, HeadRun):
+        run = replace(run, head=dataclasses.replace(run.head, max_error=None))
+    photos, folder = dataclasses.replace(study.photos, manifest=manifest), study.run_folder(run)
+    run = decided_run(run, folder)
+    total, unit = work_of(run, len(photos.split("train")))
+    title = f"fit {run.name.removesuffix('-refit')} to all photos"
+    with study.clock.stage("train"), study.progress.step(title, total, unit) as advance:
+        train_run(run, photos, folder, advance=advance)
+    return folder
+
+
+def promise_in(folder: Path, **promised: Any) -> None:  # type: ignore[explicit-any]  # as ``replace`` takes them
+    """Write into the model of a run what was measured of others that were made like it.
+
+    Args:
+        promised: fields of the contract.
+    """
+    made = open_model(folder / "model.onnx")[1]
+    contract = dataclasses.replace(made, **promised)
     if contract != made:
         write_model(whole_model(folder / "model.onnx"), contract, folder / "model.onnx")
-    return folder / "model.onnx"
 
 
 def keep_exhibits(study: OpenStudy, results: StudyResults, examined: Examined) -> Exhibits | None:
@@ -430,18 +515,21 @@ def _explained(study: OpenStudy, results: StudyResults, recognizer: Recognizer) 
 def examine_data(study: OpenStudy) -> Examined:
     """What needs a model to be found in the data, which the manifest then holds as well.
 
-    Nothing is chosen by it, so it may look at the test photos.
+    Nothing is chosen by it, so it may look at the test photos. With folds over the user's groups, what parting these
+    would add to the score is measured without being asked for.
 
     Raises:
         MissingExtraError: if labels are to be judged and cannot be.
     """
+    groups = study.photos.manifest["group"].drop_nulls().n_unique()
+    by_person = study.config.crossing.folds is not None and groups > 0
     with study.clock.stage("audit"):
         examined = examine(
             study.photos.manifest,
             study.prepared.pixels,
             study.photos.features,
             labels_unjudged=_unjudged(study.config, len(study.photos.manifest)),
-            leak_premium=study.config.checks.leak_premium,
+            leak_premium=study.config.checks.leak_premium or by_person,
             seed=study.config.randomness.seed,
             progress=study.progress,
         )
@@ -460,7 +548,7 @@ def _unjudged(config: StudySettings, n_photos: int) -> str | None:
     return judges_labels(config.checks.leak_premium or config.checks.check_labels, n_photos)
 
 
-def _splits(study: OpenStudy) -> Splits:
+def count_splits(study: OpenStudy) -> Splits:
     """Photos of each class in each split, and those left out with their reason."""
     manifest = study.photos.manifest
     counts = {

@@ -13,14 +13,15 @@ from PIL import Image, ImageChops, ImageFile, ImageStat
 
 from mien import demo
 from mien.demo.expressions import SOMETIMES, UNIT_NAMES, unit_amounts
+from mien.demo.people import known_person
 from mien.errors import ConfigError, LabelError, SourceError
 
 GOLDEN = {
-    "demo anger/anger-0001.bmp": "04e58ad21881e2d6357654b37a21a98430bea8a5584246e3a4d3e9a0d2dff0ea",
-    "demo disgust/disgust-0072.bmp": "ca1b71d604675076570fbcb211b8a294caa25e08876294dc2b2c753e5cc323c3",
-    "demo pain/pain-0088.bmp": "ae0cfa8cef40adf4654a07bfabec6464adaddb96371c9a1ea178669b052c4554",
-    "target happiness/happiness-0005.bmp": "20d5161eadc3cb0b074c61a01d420dcfecc92b0c0334d5d34b9a9a6f4a716002",
-    "target surprise/surprise-0028.bmp": "6c071813007211f3ccf09daac5f500513dc9e8f354eba0b5d5c98977ee968d1c",
+    "demo anger/anger-0001.bmp": "4faa7159c0afac8e3d5add5751d3fcc5991347f1d232bce21875bca01587d314",
+    "demo disgust/disgust-0072.bmp": "45f0c9dc53f2bfbf3236769305b09130e64780aa66739688f14cc173584d3e29",
+    "demo pain/pain-0088.bmp": "1b92d86c4d28a437f666e944a5d35cc4d4cd9f5374498f3e4fd54b6011273a0c",
+    "target happiness/happiness-0005.bmp": "f1f54019ad564a7e6dbba692142484982fd7ebd5139f82975dcef5d5fbef1e50",
+    "target surprise/surprise-0028.bmp": "68a6381409b6b35a0a929266bd0778c716db98dd877d1f6e50a9c62a2da06bf5",
 }
 """SHA-256 by part and file. To change one is to change every figure measured on the set."""
 
@@ -85,8 +86,47 @@ def test_iterator_gives_every_name_in_order_and_the_bytes_of_the_single_reader(p
 
 
 def test_single_file_is_the_face_of_its_label_and_number() -> None:
-    assert opened("demo", "sad/sad-0007.bmp").tobytes() == demo.draw_face("sad", 7).tobytes()
-    assert opened("target", "angry/angry-0007.bmp").tobytes() == demo.draw_face("anger", 7, style="grey").tobytes()
+    for part, path, label, style in (
+        ("demo", "sad/sad-0007.bmp", "sad", "colour"),
+        ("target", "angry/angry-0007.bmp", "anger", "grey"),
+    ):
+        person = int(demo.person_of(part, path).partition("-")[2])
+        assert opened(part, path).tobytes() == demo.draw_face(label, 7, style=style, person=person).tobytes()
+
+
+def test_people_take_turns_over_all_expressions() -> None:
+    shown: dict[str, Counter[str]] = {}
+    for name in demo.file_names("demo"):
+        shown.setdefault(demo.person_of("demo", name), Counter())[name.split("/")[0]] += 1
+    assert len(shown) == 60
+    assert all(8 <= counts.total() <= 12 for counts in shown.values())
+    assert all(len(counts) >= 5 for counts in shown.values())
+    others = {demo.person_of("target", name) for name in demo.file_names("target")}
+    assert len(others) == 40
+    assert not others & set(shown)
+
+
+def test_person_has_one_age_group_and_every_age_group_has_people() -> None:
+    ages: dict[str, set[str]] = {}
+    for part in ("demo", "target"):
+        for name in demo.file_names(part):
+            ages.setdefault(demo.person_of(part, name), set()).add(demo.age_group_of(part, name))
+    assert all(len(groups) == 1 for groups in ages.values())
+    assert {age for groups in ages.values() for age in groups} == set(demo.AGE_GROUPS)
+
+
+@pytest.mark.parametrize("style", ["colour", "grey"])
+def test_person_looks_the_same_in_every_picture_and_unlike_others(style: str) -> None:
+    looks = [known_person(style, number) for number in range(1, 30)]
+    assert known_person(style, 7) == looks[6]
+    assert len({(p.skin, p.hair, p.hair_style, p.width, p.glasses) for p in looks}) == len(looks)
+    assert gap(demo.draw_face("sad", 1, style=style, person=1), demo.draw_face("sad", 1, style=style, person=2)) > 1
+    assert demo.draw_face("sad", 1, style=style, person=1).size == demo.draw_face("sad", 1, style=style).size
+
+
+def test_planted_copy_shows_the_person_of_its_source() -> None:
+    for path, planted in demo.PLANTED.items():
+        assert demo.person_of("demo", path) == demo.person_of("demo", planted.source)
 
 
 def test_planted_defects_are_four_and_among_the_files() -> None:

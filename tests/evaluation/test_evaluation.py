@@ -24,7 +24,7 @@ from mien.evaluation.mistakes import confident_mistakes, error_rates
 from mien.evaluation.overfitting import GAP, LOW, fit_verdict, stopped_early
 from mien.evaluation.predictions import probabilities, score_rows, write_predictions
 from mien.evaluation.shift import known_collections, reference_for, score_target, seen_in_training
-from mien.evaluation.sureness import measure_sureness
+from mien.evaluation.sureness import measure_sureness, pooled_sureness
 from mien.metrics import LEAST_GROUPS
 from mien.models.artifact import Contract, Threshold
 from mien.progress import Silent
@@ -536,6 +536,25 @@ def test_sureness_counts_the_photos_of_the_shared_classes() -> None:
     assert (promise.max_error, promise.probability, promise.answered, promise.wrong) == (0.1, 0.8, 1, 0)
     assert promise.kept
     assert measure_sureness(contract(), rows.head(0)).promise is None
+
+
+def test_promise_of_folds_is_of_the_answers_that_each_gives_by_its_own_threshold() -> None:
+    right, wrong = table([("anger", "anger")] * 4, [0.9, 0.8, 0.7, 0.6]), table([("anger", "happy")] * 2, [0.7, 0.9])
+    labels = ("anger", "happy", "sad")
+
+    def promised(first: tuple[Threshold, ...], second: tuple[Threshold, ...], asked: float | None) -> tuple[float, ...]:
+        found = pooled_sureness([(first, right), (second, wrong)], labels, asked)
+        assert found.images == 6
+        assert found.promise is not None
+        return found.promise.max_error, found.promise.answered, found.promise.wrong
+
+    lax, strict = Threshold(0.1, 0.65, 0.5), Threshold(0.05, 0.85, 0.5)
+    assert promised((lax,), (strict,), 0.1) == (0.1, 4, 1)
+    assert promised((strict, lax), (strict,), 0.05) == (0.05, 2, 1)
+    assert promised((lax,), (strict,), 0.05) == (0.05, 1, 1)  # the first cannot promise that, and gives no answer
+    assert promised((lax,), (), None) == (0.1, 3, 0)
+    assert promised((Threshold(0.3, 0.75, 0.5),), (strict,), None) == (0.3, 3, 1)  # the least that both can promise
+    assert pooled_sureness([((), right), ((), wrong)], labels, None).promise is None
 
 
 @pytest.mark.parametrize(("wrong", "kept"), [(0, True), (3, True), (30, False), (60, False), (None, None)])

@@ -39,7 +39,7 @@ from mien.settings.budget import Budget
 from mien.settings.by_name import changed, made
 from mien.settings.study import StudySettings
 from mien.settings.toml import read_toml
-from mien.stages import _splits, open_study
+from mien.stages import count_splits, open_study
 from mien.training.history import read_history
 from support.drawn_sets import CLASSES, IGNORED, UNREADABLE
 from support.outcomes import Outcome, numbers, strict_json
@@ -257,7 +257,7 @@ def trained(data: tuple[str, ...], folder: Path, *, resume: bool = False, **chan
 def opened(data: str, folder: Path, **changes: Any) -> Splits:
     """How the photos of a study were divided, as its results tell; nothing is trained."""
     settings = made(StudySettings, data=(data,), recipes=("scratch",), size=32, device="cpu", **changes)
-    return _splits(open_study(settings, folder, resume=False, progress=Silent()))
+    return count_splits(open_study(settings, folder, resume=False, progress=Silent()))
 
 
 def divided(folder: Path) -> pl.DataFrame:

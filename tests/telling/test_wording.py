@@ -20,6 +20,7 @@ from mien.metrics import Interval
 from mien.results.adaptation import AdaptPaths, AdaptResults, LeftOut, SideScores, Way
 from mien.results.audit import Copies, CopiesFound, DoubtfulLabels, Leakage, Shortcuts
 from mien.results.commands import AuditedData, AuditPaths, AuditResults, EvaluateResults
+from mien.results.cross_validation import CrossValidated, Fold
 from mien.results.scores import Over
 from mien.results.study import StudyResults
 from mien.settings.adapt import AdaptSettings
@@ -118,6 +119,29 @@ def with_a_fine_tuned_run(made: Made) -> dict[str, Any]:
     return {"runs": made.results.runs | {"finetune": replace(scratch, config=config)}}
 
 
+def held_out(made: Made) -> dict[str, Any]:
+    """Three people, each held out once; of the last, whom the first knows as well, the other recipe answered."""
+    folds = tuple(
+        Fold(
+            fold=i + 1,
+            groups=1 + (i == 2),
+            group=f"subject{i + 1:02}" if i < 2 else None,
+            images=5 + i,
+            train=30 - i,
+            val=6,
+            selected="scratch" if i == 2 else "probe",
+            macro_f1=0.7 - i / 10,
+            accuracy=0.75 - i / 10,
+            recipes={"probe": 0.7 - i / 10, "scratch": 0.4},
+        )
+        for i in range(3)
+    )
+    found = CrossValidated(asked="group", folds=folds, pooled=made.results.run.test, joined=1)
+    split = {"counts": {"train": made.results.splits.counts["train"], "val": {}, "test": {}}}
+    known = {"folds": found, "covered": None, "robustness": None}
+    return by_person(made) | without_target(made) | changed(made, "splits", groups=4, **split) | known
+
+
 def without_target(made: Made) -> dict[str, Any]:
     return {"target": None, "runs": {name: replace(run, target=None) for name, run in made.results.runs.items()}}
 
@@ -129,6 +153,7 @@ VARIANTS: dict[str, Callable[[Made], dict[str, Any]]] = {
     "copies across the given division": across_the_given_division,
     "divided by person": by_person,
     "four people": few_people,
+    "every person held out once": held_out,
     "divided naively": lambda made: changed(made, "splits", method="naive"),
     "divided by series, as in an earlier study": lambda made: changed(made, "splits", method="series", moved=0),
     "divided as given, some moved": lambda made: changed(made, "splits", given=True, moved=3),
@@ -208,6 +233,7 @@ def evaluated(results: StudyResults) -> EvaluateResults:
 
 SAID: dict[str, Callable[[StudyResults], RenderableType]] = {
     "study": lambda results: study_summary(replace(results, seconds={"read": 1.0, "total": 61.0})),
+    "study with folds": lambda results: study_summary(replace(results, seconds={"read": 1.0, "total": 61.0})),
     "audit": lambda results: audit_summary(audited(results)),
     "evaluate": lambda results: evaluation_summary(evaluated(results)),
     "adapt": lambda results: adaptation_summary(adapted()),
@@ -216,7 +242,8 @@ SAID: dict[str, Callable[[StudyResults], RenderableType]] = {
 
 @pytest.mark.parametrize("command", SAID)
 def test_the_terminal_reads_as_stored(command: str, made: Made, as_stored: AsStored) -> None:
-    as_stored(f"terminal, {command}", printed(SAID[command](made.results)))
+    results = replace(made.results, **held_out(made)) if "folds" in command else made.results
+    as_stored(f"terminal, {command}", printed(SAID[command](results)))
 
 
 def test_the_page_of_an_adaptation_reads_as_stored(tmp_path: Path, as_stored: AsStored) -> None:

@@ -17,6 +17,7 @@ from mien.adapting.features import HeadModel, adapted_contract
 from mien.adapting.scoring import Side, judged, likeliest
 from mien.adapting.sides import Sides, Target, open_sides, read_target
 from mien.adapting.ways import FITTED_WAYS, ClassShares, FittedWay, Material, TaughtBlocks, drawn
+from mien.data.grouping.fold_plan import is_cross_validated
 from mien.data.sources.collection import Collection, open_collection
 from mien.data.tables.class_map import check_named, read_class_map
 from mien.data.tables.prepare import Prepared
@@ -101,6 +102,11 @@ def _study_of(model: str, path: Path) -> tuple[Prepared, RunConfig]:
     own = photos_of_study(path)
     if own is None:
         raise ModelError(f"{model}: lies in no study, whose photos adapting needs; give a study folder")
+    if is_cross_validated(own.manifest):
+        raise ModelError(
+            f"{model}: of a study with folds, whose model learnt from all photos, so that none is left to show what "
+            "adapting costs at home; give a study without --folds"
+        )
     return own, read_run(path.parent / "config.toml")
 
 

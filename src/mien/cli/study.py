@@ -13,7 +13,7 @@ from mien.settings.audit import LabelChecks
 from mien.settings.budget import Budget
 from mien.settings.columns import Columns
 from mien.settings.computing import Computing, Promise
-from mien.settings.division import Decisions, Division, Earlier, Randomness
+from mien.settings.division import CrossValidation, Decisions, Division, Earlier, Randomness
 from mien.settings.groups import TRAINING
 from mien.settings.recipes import COURSE_RECIPES, DEFAULT_RECIPES
 from mien.settings.study import Refitting, Report, StudySettings, Training
@@ -34,6 +34,7 @@ def study(
     budget: Budget = Budget(),
     computing: Computing = Computing(),
     division: Division = Division(),
+    crossing: CrossValidation = CrossValidation(),
     earlier: Earlier = Earlier(),
     randomness: Randomness = Randomness(),
     promise: Promise = Promise(),
@@ -52,7 +53,7 @@ def study(
             kaggle:OWNER/NAME, hf:OWNER/NAME, demo. PATH::part picks a part. Several make one set.
         course: Train the course notebook's network too: scratch and scratch-no-augmentation, which take minutes.
     """
-    if data == ("demo",) and elsewhere.target is None:
+    if data == ("demo",) and elsewhere.target is None and crossing.folds is None:
         elsewhere = Target(target="demo::target")
     recipes = (training.recipes or DEFAULT_RECIPES) + (COURSE_RECIPES if course else ())
     settings = StudySettings(
@@ -65,6 +66,7 @@ def study(
         budget=budget,
         computing=computing,
         division=division,
+        crossing=crossing,
         earlier=earlier,
         randomness=randomness,
         promise=promise,
@@ -74,12 +76,17 @@ def study(
     )
     if dry_run:
         _outline(settings, json=json)
-        return
+    else:
+        _run(settings, folder, json=json)
+
+
+def _run(settings: StudySettings, folder: Folder, *, json: bool) -> None:
+    """Do the study, and say what came of it."""
     with extra("train", "training"):
         from mien.jobs.study import run_study
     from mien.telling.terminal.summaries import TerminalProgress, study_summary
 
-    place = output_folder(folder.out, data, "mien")
+    place = output_folder(folder.out, settings.data, "mien")
     finish(run_study(settings, place, resume=folder.resume, progress=TerminalProgress()), study_summary, json=json)
 
 

@@ -10,6 +10,7 @@ from PIL import Image
 
 from mien.errors import SourceError
 
+from .people import age_group
 from .portrait import draw_face
 
 
@@ -46,16 +47,19 @@ class Part:
 
     Attributes:
         style: The hand it is drawn in, as ``draw_face`` takes it.
+        people: Numbers of the people in it, who take turns from file to file.
         folders: Folder name to the expression drawn in it and the number of its files.
     """
 
     style: str
+    people: range
     folders: Mapping[str, tuple[str, int]]
 
 
 PARTS: dict[str, Part] = {
     "demo": Part(
         "colour",
+        range(1, 61),
         {
             "anger": ("anger", 110),
             "disgust": ("disgust", 100),
@@ -67,6 +71,7 @@ PARTS: dict[str, Part] = {
     ),
     "target": Part(
         "grey",
+        range(61, 101),
         {
             "angry": ("anger", 30),
             "disgust": ("disgust", 26),
@@ -135,6 +140,36 @@ def read_file(part: str, path: str) -> bytes:
     return content
 
 
+def person_of(part: str, path: str) -> str:
+    """Name the person that a file shows, as ``person-07``; a planted copy shows whoever its source shows.
+
+    Raises:
+        SourceError: There is no such part, or no such file in it.
+    """
+    return f"person-{_person(part, _shown(part, path)):02d}"
+
+
+def age_group_of(part: str, path: str) -> str:
+    """Give the age group of the person that a file shows, one of ``AGE_GROUPS``.
+
+    Raises:
+        SourceError: There is no such part, or no such file in it.
+    """
+    return age_group(_part(part).style, _person(part, _shown(part, path)))
+
+
+def _shown(part: str, path: str) -> str:
+    """Name the file whose picture a file bears, which is another for planted copies."""
+    return PLANTED[path].source if part == "demo" and path in PLANTED else path
+
+
+def _person(part: str, path: str) -> int:
+    """Number the person of a picture: turns go on from folder to folder, so that everyone has about as many."""
+    known, (folder, number) = _part(part), _place(part, path)
+    before = [count for name, (_, count) in known.folders.items() if name < folder]
+    return known.people[(sum(before) + number) % len(known.people)]
+
+
 def _part(part: str) -> Part:
     """Look up a part by name."""
     if part not in PARTS:
@@ -147,16 +182,25 @@ def _name(folder: str, number: int) -> str:
     return f"{folder}/{folder}-{number:04d}.bmp"
 
 
-def _picture(part: str, path: str) -> Image.Image:
-    """Draw the picture that a file name stands for."""
-    known = _part(part)
+def _place(part: str, path: str) -> tuple[str, int]:
+    """Read folder and number, from 1, off a file name.
+
+    Raises:
+        SourceError: There is no such file.
+    """
     folder = path.partition("/")[0]
-    label, count = known.folders.get(folder, ("", 0))
+    _, count = _part(part).folders.get(folder, ("", 0))
     digits = path[-8:-4]
     number = int(digits) if digits.isascii() and digits.isdigit() else 0
     if not 1 <= number <= count or path != _name(folder, number):
         raise SourceError(f"no file {path!r} in part {part!r} of the drawn set; file_names({part!r}) lists them")
-    return draw_face(label, number, style=known.style)
+    return folder, number
+
+
+def _picture(part: str, path: str) -> Image.Image:
+    """Draw the picture that a file name stands for."""
+    known, (folder, number) = _part(part), _place(part, path)
+    return draw_face(known.folders[folder][0], number, style=known.style, person=_person(part, path))
 
 
 def _retouched(picture: Image.Image) -> Image.Image:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .pen import WHITE, Colour, Point, mix
 
@@ -17,11 +17,13 @@ HAIRS: tuple[Colour, ...] = (
     (188, 140, 80), (160, 76, 44), (150, 148, 150), (46, 40, 52),
 )  # fmt: skip
 IRISES: tuple[Colour, ...] = ((84, 56, 38), (60, 42, 34), (74, 104, 74), (70, 108, 150), (120, 92, 50))
+GREY_HAIR: Colour = (176, 174, 176)
 CLOTHES: tuple[Colour, ...] = (
     (66, 98, 140), (176, 72, 66), (84, 130, 104), (222, 190, 110),
     (96, 80, 128), (232, 228, 218), (58, 62, 72), (206, 128, 110),
 )  # fmt: skip
 HAIR_STYLES = ("short", "parted", "bob", "long", "curly", "bun", "bald", "short", "parted", "long")
+AGE_GROUPS = ("18-34", "35-59", "60+")
 
 
 @dataclass(frozen=True)
@@ -125,3 +127,14 @@ def draw_person(rng: random.Random, hand: Hand) -> Person:
         freckles=tone < 3 and rng.random() < 0.2,
         gaze=(rng.uniform(-0.03, 0.03), rng.uniform(-0.012, 0.012)),
     )
+
+
+def known_person(style: str, number: int) -> Person:
+    """Give one of the people of a hand, who look the same in every picture; those of 60 and more have grey hair."""
+    person = draw_person(random.Random(f"{style}/person/{number}"), HANDS[style])
+    return replace(person, hair=mix(person.hair, GREY_HAIR, 0.8)) if age_group(style, number) == "60+" else person
+
+
+def age_group(style: str, number: int) -> str:
+    """Give the age group of one of the people of a hand."""
+    return random.Random(f"{style}/age/{number}").choice(AGE_GROUPS)

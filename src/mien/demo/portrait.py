@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
@@ -12,7 +13,7 @@ from mien.errors import ConfigError, LabelError
 from .expressions import ACTION_UNITS, Units, unit_amounts
 from .features import draw_features
 from .pen import DARK, WHITE, Colour, Pen, Point, mirrored, mix
-from .people import HANDS, Hand, Person, draw_person
+from .people import HANDS, Hand, Person, draw_person, known_person
 
 WALLS: tuple[Colour, ...] = (
     (206, 220, 228), (236, 222, 200), (210, 226, 208), (228, 208, 212), (178, 196, 206), (240, 234, 224),
@@ -20,13 +21,15 @@ WALLS: tuple[Colour, ...] = (
 )  # fmt: skip
 
 
-def draw_face(label: str, seed: int, *, style: str = "colour") -> Image.Image:
+def draw_face(label: str, seed: int, *, style: str = "colour", person: int | None = None) -> Image.Image:
     """Draw one face.
 
     Args:
         label: An expression, one of ``ACTION_UNITS``.
-        seed: Any whole number; the same label, seed and style always give the same pixels.
+        seed: Any whole number; the same label, seed, style and person always give the same pixels.
         style: "colour" (RGB, 160 to 240 px wide and high) or "grey" (L, 48 x 48 px, in another hand).
+        person: Who is drawn, by number; the same person has the same skin, hair, face and glasses in every picture.
+            None draws someone new for each seed.
 
     Returns:
         The picture.
@@ -41,12 +44,14 @@ def draw_face(label: str, seed: int, *, style: str = "colour") -> Image.Image:
         raise ConfigError(f"style must be one of {', '.join(HANDS)}, got {style!r}")
     rng = random.Random(f"{style}/{label}/{seed}")  # a text seed is hashed, the same on every machine
     hand = HANDS[style]
-    person = draw_person(rng, hand)
+    looks = draw_person(rng, hand)  # also where a known person takes its place, so that the rest stays as it was
+    if person is not None:
+        looks = replace(known_person(style, person), gaze=looks.gaze)
     au = unit_amounts(label, hand.strength, rng)
     height = rng.randint(*hand.sides)
     width = min(hand.sides[1], max(hand.sides[0], round(height * rng.uniform(0.85, 1.08))))
     canvas = _background(rng, (width * hand.over, height * hand.over))
-    _head(_aimed(canvas, rng, hand), person, hand, au)
+    _head(_aimed(canvas, rng, hand), looks, hand, au)
     picture = _lit(canvas.reduce(hand.over), rng, hand)
     return picture.convert("L") if hand.ink else picture
 

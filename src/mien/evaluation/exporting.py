@@ -56,12 +56,12 @@ def export(model: str, out: Path, precision: StoredPrecision) -> ExportResults:
         precision=precision,
         bytes_before=path.stat().st_size,
         bytes=out.stat().st_size,
-        validation=_compared(recognizer, Recognizer(out), photos) if photos else None,
+        validation=_compared(recognizer, Recognizer(out), photos) if photos and _validation(photos).height else None,
     )
 
 
 def _compared(before: Recognizer, after: Recognizer, photos: Prepared) -> Lost:
-    labels, rows = list(before.labels), photos.manifest.filter(pl.col("split") == "val").sort("sha256")
+    labels, rows = list(before.labels), _validation(photos)
     y = class_indices(rows["label"], labels)
     logits, seconds = zip(*(_timed(each, rows, photos.pixels) for each in (before, after)), strict=True)
     scores = [float(macro_f1(confusion_matrix(y, each.argmax(1), len(labels)))) if len(y) else None for each in logits]
@@ -73,6 +73,11 @@ def _compared(before: Recognizer, after: Recognizer, photos: Prepared) -> Lost:
         largest_difference=float(np.abs(logits[0] - logits[1]).max()),
         speed=seconds[0] / seconds[1],
     )
+
+
+def _validation(photos: Prepared) -> pl.DataFrame:
+    """The photos that the model did not learn from; none in a study with folds, whose model learnt from all."""
+    return photos.manifest.filter(pl.col("split") == "val").sort("sha256")
 
 
 def _timed(recognizer: Recognizer, rows: pl.DataFrame, pixels: Pixels) -> tuple[NDArray[np.float32], float]:

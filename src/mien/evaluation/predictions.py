@@ -23,6 +23,7 @@ from mien.results.scores import ClassScores, GroupKind, Over, Scores
 from mien.system.files import regular, written_whole
 
 __all__ = [
+    "as_predictions",
     "as_results",
     "kind_of",
     "over",
@@ -67,11 +68,15 @@ def predict_rows(recognizer: Recognizer, pixels: Pixels, rows: pl.DataFrame, adv
     for batch, views in view_batches(recognizer, pixels, rows):
         parts.append(recognizer.probabilities(views))
         advance(len(batch))
-    probs = np.concatenate(parts)
+    return as_predictions(rows, np.concatenate(parts), recognizer.labels)
+
+
+def as_predictions(rows: pl.DataFrame, probs: NDArray[np.float64], labels: Sequence[str]) -> pl.DataFrame:
+    """Rows of a manifest with what was answered for them, (N, K), as a table of predictions."""
     groups = independent(rows)
     kept = rows.select("id", "path", "row", "split", "label", pl.Series("split_group", groups.of, pl.Int64))
     kept = kept.with_columns(pl.lit(groups.kind).alias("group_kind"))
-    return kept.with_columns(pl.Series(PREFIX + label, probs[:, k]) for k, label in enumerate(recognizer.labels))
+    return kept.with_columns(pl.Series(PREFIX + label, probs[:, k]) for k, label in enumerate(labels))
 
 
 def kind_of(predictions: pl.DataFrame) -> GroupKind:

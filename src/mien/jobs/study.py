@@ -6,12 +6,22 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from mien.auditing.examine import judges_labels
+from mien.auditing.examine import Examined, judges_labels
+from mien.fold_stages import answer_folds, fit_final, score_folds
 from mien.progress import Progress
 from mien.results.document import write_results
 from mien.results.study import StudyResults, TrainResults
 from mien.settings.study import StudySettings
-from mien.stages import examine_data, keep_exhibits, open_study, refit_selected, score_tested, select_run, train_runs
+from mien.stages import (
+    OpenStudy,
+    examine_data,
+    keep_exhibits,
+    open_study,
+    refit_selected,
+    score_tested,
+    select_run,
+    train_runs,
+)
 from mien.telling.report.page import write_report
 
 __all__ = ["run_study", "run_training"]
@@ -22,7 +32,7 @@ def run_study(config: StudySettings, folder: Path, *, resume: bool, progress: Pr
 
     Args:
         folder: gets ``study.toml``, ``manifest.parquet``, ``pixels/``, ``runs/``, ``thumbnails.msgpack``,
-            ``results.json``, ``report.html``.
+            ``results.json``, ``report.html``; with folds ``folds/`` and ``predictions.parquet`` too.
         resume: go on in a folder that exists.
 
     Returns:
@@ -30,18 +40,32 @@ def run_study(config: StudySettings, folder: Path, *, resume: bool, progress: Pr
     """
     judges_labels(config.checks.leak_premium or config.checks.check_labels, 0)  # refused now, not after the training
     study = open_study(config, folder, resume=resume, progress=progress, with_audit=True)
-    train_runs(study)
-    trained = select_run(study)
-    examined = examine_data(study)
-    results = score_tested(study, trained, examined.audit(study.data))
-    if config.refitting.refit:
-        refit = refit_selected(study, results.selected)
-        results = replace(results, paths=replace(results.paths, refit=str(refit)))
+    results, examined = _tested_once(study) if config.crossing.folds is None else _cross_validated(study)
     with study.clock.stage("report"):
         write_report(folder, results, keep_exhibits(study, results, examined))
     results = replace(results, seconds=study.clock.total())
     write_results(results, folder)
     return results
+
+
+def _tested_once(study: OpenStudy) -> tuple[StudyResults, Examined]:
+    """Learn, choose, and read the test split."""
+    train_runs(study)
+    trained = select_run(study)
+    examined = examine_data(study)
+    results = score_tested(study, trained, examined.audit(study.data))
+    if study.config.refitting.refit:
+        refit = refit_selected(study, results.selected)
+        results = replace(results, paths=replace(results.paths, refit=str(refit)))
+    return results, examined
+
+
+def _cross_validated(study: OpenStudy) -> tuple[StudyResults, Examined]:
+    """Hold out every photo once, and fit the model to use to all of them."""
+    held_out = answer_folds(study)
+    fit_final(study, held_out)
+    examined = examine_data(study)
+    return score_folds(study, held_out, examined.audit(study.data)), examined
 
 
 def run_training(config: StudySettings, folder: Path, *, resume: bool, progress: Progress) -> TrainResults:

@@ -137,7 +137,7 @@ class Premium(Record):
 
 
 class Leakage(Record):
-    """What copies, and photos of one shoot, on both sides of a division add to a score."""
+    """What copies, photos of one shoot, and known people on both sides of a division add to a score."""
 
     reason: Annotated[str | None, about("Why it was not measured, or null.")] = None
     macro_f1: Annotated[

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from mien.results.audit import Audit, CorrectionsRecord, ExaminedAudit
 from mien.results.behaviour import Covered, ErrorRates, Mistake, Robustness, Sureness
+from mien.results.cross_validation import CrossValidated
 from mien.results.document import Document
 from mien.results.record import Record, about
 from mien.results.scores import RunComparison, Scores
@@ -76,11 +77,22 @@ class Fit(Record):
 class Run(Record):
     """One recipe."""
 
-    train: Annotated[Scores, about("On the training photos.")]
-    val: Annotated[Scores, about("On the validation photos.")]
-    config: Annotated[RunConfig, about("Settings, as in the run's `config.toml`.")]
+    train: Annotated[
+        Scores, about("On the training photos; with folds on those of the next fold where a fold learnt from them.")
+    ]
+    val: Annotated[
+        Scores,
+        about("On the validation photos; with folds those of all, so that a photo can count several times."),
+    ]
+    config: Annotated[
+        RunConfig,
+        about("Settings, as in the run's `config.toml`; with folds, of recipes not selected, as in the first fold."),
+    ]
     fit: Annotated[Fit, about("Over- or underfitting.")]
-    history: Annotated[tuple[Epoch, ...], about("A row an epoch, of an ensemble of its first network.")]
+    history: Annotated[
+        tuple[Epoch, ...],
+        about("A row an epoch, of an ensemble of its first network; with folds, of the run that `config` is of."),
+    ]
     backbones: Annotated[tuple[Weights, ...], about("The pretrained weights it is made of.")]
 
 
@@ -89,14 +101,16 @@ class TestedRun(Run):
 
     __test__ = False  # pytest would take it for tests
 
-    test: Annotated[Scores, about("On the test photos.")]
+    test: Annotated[Scores, about("On the test photos; with folds on all photos, each while it was held out.")]
     target: Annotated[TargetScores | None, about("On photos from elsewhere; null without any.")] = None
 
 
 class Splits(Record):
     """How the photos were divided."""
 
-    counts: Annotated[dict[str, dict[str, int]], about("Split → class → photos.")]
+    counts: Annotated[
+        dict[str, dict[str, int]], about("Split → class → photos; with folds, all are in `train`, of the model to use.")
+    ]
     given: Annotated[bool, about("Whether the photos came divided.")]
     method: Annotated[str, about("What stays together: `grouped`, `series` or `naive`.")]
     groups: Annotated[int, about("The user's own groups.")]
@@ -159,14 +173,18 @@ class StudyResults(Document, tag="study"):
     data: Annotated[ExaminedAudit, about("What the photos hold.")]
     splits: Annotated[Splits, about("How they were divided.")]
     methods: Annotated[Methods, about("Numbers of the procedure.")]
-    selected: Annotated[str, about("The run with the highest validation macro-F1.")]
+    selected: Annotated[str, about("The run with the highest validation macro-F1, with folds over all of them.")]
     runs: Annotated[dict[str, TestedRun], about("Name → run.")]
     comparisons: Annotated[tuple[RunComparison, ...], about("The selected run against the others, on validation.")]
-    sureness: Annotated[Sureness, about("Of the selected run on the test photos.")]
-    covered: Annotated[Covered | None, about("Null where no face was found in any test photo.")]
-    robustness: Annotated[Robustness | None, about("Null with fewer than 20 test photos.")]
-    mistakes: Annotated[tuple[Mistake, ...], about("Of the selected run on the test photos, the most confident first.")]
-    error_rates: Annotated[tuple[ErrorRates, ...], about("Of the selected run, by property of the photo.")]
+    folds: Annotated[CrossValidated | None, about("The folds of a study with `--folds`; null without.")] = None
+    sureness: Annotated[
+        Sureness,
+        about("Of the selected run on the test photos; with folds, of what each fold selected, on all photos."),
+    ]
+    covered: Annotated[Covered | None, about("Null where no face was found in any test photo, and with folds.")]
+    robustness: Annotated[Robustness | None, about("Null with fewer than 20 test photos, and with folds.")]
+    mistakes: Annotated[tuple[Mistake, ...], about("On the photos of `sureness`, the most confident first.")]
+    error_rates: Annotated[tuple[ErrorRates, ...], about("On these photos, by property of the photo.")]
     target: Annotated[TargetResults | None, about("The selected run on photos from elsewhere; null without any.")]
     seconds: Annotated[dict[str, float], about("Stage → seconds; `total` is all of them.")]
     paths: Annotated[StudyPaths, about("Where things are.")]
@@ -178,5 +196,5 @@ class StudyResults(Document, tag="study"):
 
     @property
     def test(self) -> Scores:
-        """Scores of the selected run on the test photos."""
-        return self.run.test
+        """Scores of the selected run on the test photos; with folds, of what each fold selected, on all photos."""
+        return self.folds.pooled if self.folds else self.run.test

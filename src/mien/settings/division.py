@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, get_args
+from typing import Annotated, Literal, TypeAlias, get_args
 
-from cyclopts import Parameter
+from cyclopts import Parameter, Token
 
 from mien.errors import ConfigError
-from mien.settings.choices import SplitMethod, check_choice
-from mien.settings.groups import DATA, RARE
+from mien.settings.choices import SplitMethod, check_choice, check_range
+from mien.settings.groups import DATA, RARE, TRUST
 
-__all__ = ["Decisions", "Division", "Earlier", "Randomness"]
+__all__ = ["CrossValidation", "Decisions", "Division", "Earlier", "Folds", "Randomness"]
+
+Folds: TypeAlias = int | Literal["group"]
+"""How photos are held out in turn: in so many parts, or one group of the user's at a time."""
+MOST_FOLDS = 50
 
 
 @Parameter(name="*", group=DATA)
@@ -42,6 +47,36 @@ class Division:
 
     def __post_init__(self) -> None:
         check_choice("split-method", self.split_method, get_args(SplitMethod))
+
+
+def _read_folds(_: object, tokens: Sequence[Token]) -> Folds:
+    """A word of the command line; the parser's own way would take 2.5 for 2."""
+    word = tokens[0].value
+    if word == "group":
+        return "group"
+    if not (word.isascii() and word.isdigit()):
+        raise ConfigError(f"--folds {word}: must be a number of folds, as in 5, or group")
+    return int(word)
+
+
+@Parameter(name="*", group=TRUST)
+@dataclass(frozen=True, kw_only=True)
+class CrossValidation:
+    """Whether every photo is held out once, in place of one test split.
+
+    Attributes:
+        folds: Cross-validate, in place of one test split: a number of folds, or group to leave out each group (person)
+            once. Every photo is answered once, by a model that never saw its group; the model to use is then fitted to
+            all photos, and carries these scores.
+    """
+
+    folds: Annotated[Folds | None, Parameter(converter=_read_folds)] = None
+
+    def __post_init__(self) -> None:
+        if self.folds not in (None, "group"):
+            if not isinstance(self.folds, int):
+                raise ConfigError(f"--folds {self.folds}: must be a number of folds, as in 5, or group")
+            check_range("--folds", self.folds, 2, MOST_FOLDS)
 
 
 @Parameter(name="*", group=RARE)

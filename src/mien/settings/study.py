@@ -13,7 +13,7 @@ from mien.settings.budget import Budget
 from mien.settings.choices import augmentation_parts, check_choice, check_range
 from mien.settings.columns import Columns
 from mien.settings.computing import Computing, Promise
-from mien.settings.division import Decisions, Division, Earlier, Randomness
+from mien.settings.division import CrossValidation, Decisions, Division, Earlier, Randomness
 from mien.settings.groups import OUTPUT, RARE, TRAINING
 from mien.settings.recipes import DEFAULT_RECIPES, RECIPES
 from mien.settings.target import ClassMap, Target
@@ -94,6 +94,7 @@ class StudySettings:
         columns: how tables are read.
         decisions: what a person decided about single photos.
         division: how photos are divided.
+        crossing: whether every photo is held out once.
         earlier: what an earlier study decided.
         randomness: of the split and of every run.
         training: what is trained.
@@ -111,6 +112,7 @@ class StudySettings:
     columns: Columns = Columns()
     decisions: Decisions = Decisions()
     division: Division = Division()
+    crossing: CrossValidation = CrossValidation()
     earlier: Earlier = Earlier()
     randomness: Randomness = Randomness()
     training: Training = Training(recipes=DEFAULT_RECIPES)
@@ -130,3 +132,39 @@ class StudySettings:
             raise ConfigError(f"--recipe: give one or more of {', '.join(RECIPES)}")
         if self.classes.class_map and not self.elsewhere.target:
             raise ConfigError("--class-map is for the classes of photos from elsewhere; give them with --target")
+        if self.crossing.folds is not None:
+            self._check_folds()
+
+    def _check_folds(self) -> None:
+        """Refuse what does not go together with folds.
+
+        Raises:
+            ConfigError: for the first such option.
+        """
+        asked = f"--folds {self.crossing.folds}"
+        unfit = {
+            f"--split {self.division.split}": (
+                self.division.split != Division.split,
+                "every photo is held out once, so there are no shares to give",
+            ),
+            f"--split-method {self.division.split_method}": (
+                self.division.split_method == "naive",
+                "folds keep groups whole; --leak-premium tells what parting them would add to the score",
+            ),
+            "--keep-splits": (
+                self.earlier.keep_splits is not None,
+                "every photo is held out once, so there are no splits to keep",
+            ),
+            "--refit": (self.refitting.refit, "the model is fitted to all photos in the end anyhow"),
+            "--explain-mistakes": (
+                self.report.explain_mistakes,
+                "the models that were wrong are not kept; ask for it in a study without folds",
+            ),
+            "--target": (
+                self.elsewhere.target is not None,
+                "score photos from elsewhere when the study is done: mien evaluate STUDY OTHER_PHOTOS",
+            ),
+        }
+        for option, (is_given, reason) in unfit.items():
+            if is_given:
+                raise ConfigError(f"{option} does not go with {asked}: {reason}")

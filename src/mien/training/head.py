@@ -26,7 +26,16 @@ from mien.settings.training import HeadSettings
 from mien.training.linear import Head, floored
 from mien.training.soft_head import fit_soft_head
 
-__all__ = ["OutOfFold", "Sureness", "cross_validate", "fit_heads", "measure_sureness", "out_of_fold"]
+__all__ = [
+    "OutOfFold",
+    "Sureness",
+    "cross_validate",
+    "fit_heads",
+    "measure_sureness",
+    "measured",
+    "out_of_fold",
+    "promises",
+]
 
 MAX_ITERATIONS = 500
 MAX_SEARCH = 4000
@@ -78,7 +87,9 @@ def cross_validate(
     shares: FloatArray | None = None,
     prior: Head | None = None,
 ) -> OutOfFold | None:
-    """Answer every photo by a head fitted to the other folds; None where a class has too few photos for folds.
+    """Answer every photo by a head fitted to the other folds.
+
+    None where a class has too few photos for folds, or where all photos belong together.
 
     Args:
         settings: the strengths to choose from, or the one that was chosen.
@@ -123,27 +134,50 @@ def measure_sureness(answers: OutOfFold, labels: tuple[str, ...], kind: GroupKin
     """
     temperature = fit_temperature(answers.logits, answers.y)
     probs = softmax(answers.logits / temperature)
-    thresholds: list[Threshold] = []
-    for max_error in ERRORS:
-        found = threshold_for(max_error, probs, answers.y, answers.groups)
-        if found and (not thresholds or found[0] != thresholds[-1].probability):
-            thresholds.append(Threshold(max_error, *found))
-    scores = score(answers.y, probs.argmax(1), labels, groups=answers.groups)
-    interval = scores.macro_f1_interval
     return Sureness(
         temperature,
-        tuple(thresholds),
-        {
-            "how": "out of fold within the training photos",
-            "images": scores.n,
-            "macro_f1": scores.macro_f1,
-            "interval": [interval.low, interval.high] if interval else None,
-            "over": {"number": scores.groups, "kind": kind},
-            "accuracy": scores.accuracy,
-            "ece": expected_calibration_error(probs, answers.y),
-            "recall": {c.label: c.recall for c in scores.per_class},
-        },
+        promises(probs, answers.y, answers.groups),
+        measured(probs, answers.y, answers.groups, labels, kind=kind, how="out of fold within the training photos"),
     )
+
+
+def promises(probs: NDArray[np.float64], y: IntArray, groups: IntArray) -> tuple[Threshold, ...]:
+    """From which probability on answers are given so that few are wrong, from the smallest error up.
+
+    Args:
+        probs: (N, K) of photos that the answering models were not fitted to.
+        y: (N,) class indices.
+        groups: (N,) what belongs together.
+    """
+    thresholds: list[Threshold] = []
+    for max_error in ERRORS:
+        found = threshold_for(max_error, probs, y, groups)
+        if found and (not thresholds or found[0] != thresholds[-1].probability):
+            thresholds.append(Threshold(max_error, *found))
+    return tuple(thresholds)
+
+
+def measured(
+    probs: NDArray[np.float64], y: IntArray, groups: IntArray, labels: tuple[str, ...], *, kind: GroupKind, how: str
+) -> dict[str, Any]:
+    """Scores for a contract; arguments as for ``promises``.
+
+    Args:
+        kind: what the groups are.
+        how: how these answers came about, in words.
+    """
+    scores = score(y, probs.argmax(1), labels, groups=groups)
+    interval = scores.macro_f1_interval
+    return {
+        "how": how,
+        "images": scores.n,
+        "macro_f1": scores.macro_f1,
+        "interval": [interval.low, interval.high] if interval else None,
+        "over": {"number": scores.groups, "kind": kind},
+        "accuracy": scores.accuracy,
+        "ece": expected_calibration_error(probs, y),
+        "recall": {c.label: c.recall for c in scores.per_class},
+    }
 
 
 def out_of_fold(features: FloatArray, y: IntArray, folds: IntArray) -> FloatArray:
@@ -199,10 +233,11 @@ def fit_heads(
     are_few = len(standard) < standard.shape[1]
     # Where others use the machine too, two threads that wait for each other took nine times as long as one.
     with threadpool_limits(1 if are_few else None, "blas"):
-        basis = np.eye(standard.shape[1], dtype=np.float32)
         if are_few:
             directions, places = np.linalg.qr(standard.T)
             standard, basis = np.ascontiguousarray(places.T), directions.T
+        else:
+            basis = np.eye(standard.shape[1], dtype=np.float32)
         if shares is not None:  # a photo as one of each class it has, with its share for a weight, has the same loss
             photo, y = np.nonzero(shares)
             counts = 1.0 if weights is None else weights[photo]

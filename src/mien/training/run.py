@@ -39,6 +39,7 @@ from mien.models.networks import (
 )
 from mien.models.seal import MAX_MODEL_BYTES
 from mien.progress import Advance, Progress
+from mien.recognizer import softmax
 from mien.settings.choices import VotesAs
 from mien.settings.run import HeadRun, NetworkRun, RunConfig, read_run
 from mien.settings.toml import write_toml
@@ -56,10 +57,13 @@ from mien.training.recipes import views_of
 from mien.version import __version__
 
 __all__ = [
+    "FittedHead",
     "LabelledPhotos",
     "Streams",
+    "backbones_of",
     "decided_run",
     "export_for",
+    "fit_head",
     "fresh_network",
     "run_streams",
     "train_run",
@@ -151,6 +155,38 @@ class Streams:
         """Both, joined: (N, D + D')."""
         return np.concatenate([self.whole, self.face], axis=1)
 
+    def part(self, chosen: NDArray[np.bool_]) -> Streams:
+        """Of some of the photos, (N,)."""
+        mirrored = None if self.mirrored is None else self.mirrored[chosen]
+        return replace(self, whole=self.whole[chosen], face=self.face[chosen], mirrored=mirrored)
+
+
+@dataclass(frozen=True)
+class FittedHead:
+    """A head without the networks before it.
+
+    Attributes:
+        run: with the penalty that was chosen.
+        heads: of both features; and, where the whole photo is a scene, of pictures that have none.
+        sureness: from out-of-fold answers within the training photos.
+        prior: what it started from; None where it started from nothing.
+    """
+
+    run: HeadRun
+    heads: list[Head]
+    sureness: Sureness
+    prior: Prior | None
+
+    def probabilities(self, features: NDArray[np.float32], is_blank: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """What the model file of this head would answer, (N, K).
+
+        Args:
+            features: (N, D + D') of both streams.
+            is_blank: (N,) whether a picture has no scene, so that its face alone answers.
+        """
+        logits = [features @ weight.T + bias for weight, bias in self.heads]
+        return softmax(np.where(is_blank[:, None], logits[-1], logits[0]) / self.sureness.temperature)
+
 
 def run_streams(run: HeadRun, photos: LabelledPhotos, rows: pl.DataFrame, advance: Advance) -> Streams:
     """Run both backbones of a head on rows of the manifest; ``advance`` counts each photo and mirror image twice."""
@@ -171,6 +207,15 @@ def export_for(runs: Iterable[RunConfig], photos: LabelledPhotos, progress: Prog
         export_backbones(sized, photos.features, progress)
 
 
+def backbones_of(run: RunConfig) -> tuple[Backbone, ...]:
+    """The pretrained networks that a run is made of, each once."""
+    match run:
+        case HeadRun(head=head):
+            return tuple({each.sha256: each for each in _backbones(head)}.values())
+        case NetworkRun(train=train):
+            return (load_backbone(train.backbone),) if train.backbone else ()
+
+
 def _backbones(head: HeadSettings) -> tuple[Backbone, Backbone]:
     """What the whole photo and the face go through; one object where they are the same."""
     first = load_backbone(head.photo_backbone)
@@ -178,26 +223,38 @@ def _backbones(head: HeadSettings) -> tuple[Backbone, Backbone]:
 
 
 def _head_run(run: HeadRun, photos: LabelledPhotos, folder: Path, advance: Advance) -> HeadRun:
+    streams = run_streams(run, photos, photos.split("train"), advance)
+    fitted = fit_head(run, photos, streams)
+    run, heads, views = fitted.run, fitted.heads, views_of(run)
+    _check_promise(run, fitted.sureness)
+    write_toml(run, folder / "config.toml")
+    save_weights(TwoStreamNetwork(_joined(streams.backbones), *(_linear(*head) for head in heads)), folder)
+    contract = _contract(run, photos, streams.backbones, ["train"], fitted.sureness, fitted.prior)
+    features = joined([onnx.load_from_string(read_file(path, MAX_MODEL_BYTES)) for path in streams.models], views)
+    save_model(with_linear_heads(features, *heads), contract, folder)
+    return run
+
+
+def fit_head(run: HeadRun, photos: LabelledPhotos, streams: Streams, *, for_crops: bool = True) -> FittedHead:
+    """Choose the penalty, fit the head, and measure how sure it is, all on the training photos.
+
+    Args:
+        streams: of the training photos, in the order of ``photos.split("train")``.
+        for_crops: whether pictures without a scene will be answered too, which takes a head of their own.
+    """
     train = photos.split("train")
-    y, units, views = photos.indices(train), independent(train), views_of(run)
-    streams = run_streams(run, photos, train, advance)
-    shares, prior = photos.shares(train, run.votes), prior_of(run)
+    units, y = independent(train), photos.indices(train)
+    prior, shares = prior_of(run), photos.shares(train, run.votes)
     learnt = Learnt(shares=shares, prior=prior.head if prior else None)
     answers = cross_validate(run.head, streams.features, y, units.of, run.seed, streams.mirrored, **learnt)
     strength = answers.strength if answers else run.head.strengths[0]
     run = structs.replace(run, head=replace(run.head, strength=strength))
     sureness = measure_sureness(answers, run.labels, units.kind) if answers else NOTHING_MEASURED
-    _check_promise(run, sureness)
-    write_toml(run, folder / "config.toml")
     heads = fit_heads([strength], streams.features, y, streams.mirrored, **learnt)
-    if views[0].name == "scene":
+    if views_of(run)[0].name == "scene" and for_crops:
         of_face = Learnt(shares=shares, prior=prior.of_face(streams.whole.shape[1]) if prior else None)
         heads.append(_face_head(run, streams, y, of_face, groups=units.of, temperature=sureness.temperature))
-    save_weights(TwoStreamNetwork(_joined(streams.backbones), *(_linear(*head) for head in heads)), folder)
-    contract = _contract(run, photos, streams.backbones, ["train"], sureness, prior)
-    features = joined([onnx.load_from_string(read_file(path, MAX_MODEL_BYTES)) for path in streams.models], views)
-    save_model(with_linear_heads(features, *heads), contract, folder)
-    return run
+    return FittedHead(run, heads, sureness, prior)
 
 
 def _face_head(

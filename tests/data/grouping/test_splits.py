@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,45 +9,16 @@ import polars as pl
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from mien.data.grouping.components import connected_components
 from mien.data.grouping.folds import kfold, repeated_kfold
 from mien.data.grouping.splits import SPLITS, SplitShares, assign_splits, count_moved, parse_shares
-from mien.data.tables.manifest import SCHEMA
 from mien.errors import ConfigError, SplitError
 from mien.settings.choices import SplitMethod
+from support.manifests import content, manifest, people
 
 SHARES = SplitShares()
 WRITTEN = ["split", "split_reason", "split_group"]
-
-
-def content(*what: object) -> str:
-    return hashlib.sha256(repr(what).encode()).hexdigest()
-
-
-def manifest(
-    labels: Sequence[str | None],
-    near: Sequence[int] | None = None,
-    splits: Sequence[str | None] | None = None,
-    **columns: Sequence[Any],
-) -> pl.DataFrame:
-    """A table of readable photos; ``near`` names groups as it likes, columns that are not given are plain."""
-    n = len(labels)
-    near = list(range(n)) if near is None else near
-    first: dict[int, int] = {}
-    plain: dict[str, Sequence[Any]] = {name: [None] * n for name in SCHEMA} | {
-        "row": range(n),
-        "path": [f"{i}.png" for i in range(n)],
-        "source": ["set"] * n,
-        "sha256": [content(i) for i in range(n)],
-        "label": labels,
-        "near_group": [first.setdefault(group, i) for i, group in enumerate(near)],
-        "status": ["ok"] * n,
-        "given_split": splits or [None] * n,
-        "split": [None] * n,
-    }
-    return pl.DataFrame(plain | columns, schema=SCHEMA)
 
 
 def photos(n: int, classes: int = 6, *, name: object = "") -> pl.DataFrame:
@@ -57,12 +26,6 @@ def photos(n: int, classes: int = 6, *, name: object = "") -> pl.DataFrame:
     rng = np.random.default_rng(7)
     labels = ["abcdefgh"[i] for i in rng.integers(0, classes, n)]
     return manifest(labels, sha256=[content(name, i) for i in range(n)])
-
-
-def people(counts: NDArray[np.int64]) -> pl.DataFrame:
-    """Different pictures of people, from their counts (people, classes)."""
-    who = [(person, label) for person, row in enumerate(counts) for label, n in enumerate(row) for _ in range(n)]
-    return manifest(["abcdef"[label] for _, label in who], group=[f"person {person}" for person, _ in who])
 
 
 def shown(table: pl.DataFrame, by: str = "label") -> dict[str, tuple[int, ...]]:

@@ -280,6 +280,21 @@ def test_demo_and_its_parts() -> None:
         open_source("demo::train")
 
 
+def test_demo_has_people_and_their_age_groups_as_a_table_would() -> None:
+    demo = open_source("demo")
+    assert demo.groups == 60
+    assert demo.own is not None
+    assert demo.own.columns == ["own.age_group"]
+    assert open_source("demo", Columns(group_column="age_group")).groups == 3
+    without = open_source("demo", Columns(group_column="none"))
+    assert without.groups == 0
+    assert without.own is not None
+    assert without.own.columns == ["own.person", "own.age_group"]
+    for wrong in (Columns(group_column="subject"), Columns(label_column="person")):
+        with pytest.raises(SourceError, match="person, age_group"):
+            open_source("demo", wrong)
+
+
 def test_loop_of_links_ends(tmp_path: Path) -> None:
     root = write_files(tmp_path / "photos", TWO)
     (root / "sad" / "loop").symlink_to(root, target_is_directory=True)

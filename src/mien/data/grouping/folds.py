@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mien.errors import ConfigError, SplitError
 
-__all__ = ["Groups", "dense", "kfold", "place_groups", "repeated_kfold"]
+__all__ = ["Groups", "check_folds", "dense", "kfold", "place_groups", "repeated_kfold"]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -104,7 +104,7 @@ def kfold(
         raise ConfigError(f"folds: expected a whole number from 2 on, got {k}")
     label_names = pl.Series(labels, dtype=pl.String)
     label, group = dense(label_names), dense(pl.Series(groups))
-    _check_folds(label_names, label, group, k)
+    check_folds(label_names, label, group, k)
     first = np.unique(group, return_index=True)[1]
     source = dense(pl.Series(sources, dtype=pl.String))[first] if sources is not None else np.zeros_like(first)
     draw = np.random.default_rng(seed).random(len(first))
@@ -167,8 +167,16 @@ def place_groups(groups: Groups, shares: Floats, standing: Ints) -> Ints:
     return part
 
 
-def _check_folds(names: pl.Series, label: Ints, group: Ints, k: int) -> None:
-    """Refuse classes that stand in fewer groups than there are folds."""
+def check_folds(names: pl.Series, label: Ints, group: Ints, k: int) -> None:
+    """Refuse classes that stand in fewer groups than there are folds.
+
+    Args:
+        names: (N,) classes.
+        label, group: (N,) both numbered from 0.
+
+    Raises:
+        SplitError: for the first such class.
+    """
     pairs = pl.DataFrame({"label": label, "group": group}).unique()
     n_groups = np.bincount(pairs["label"].to_numpy())
     for c in np.flatnonzero(n_groups < k):

@@ -16,7 +16,17 @@ from mien.data.tables.manifest import usable
 from mien.errors import ConfigError, SplitError
 from mien.settings.choices import SplitMethod
 
-__all__ = ["SPLITS", "SplitShares", "as_target", "assign_splits", "count_moved", "parse_shares"]
+__all__ = [
+    "READ",
+    "SPLITS",
+    "SplitShares",
+    "as_target",
+    "assign_splits",
+    "content_groups",
+    "count_moved",
+    "parse_shares",
+    "with_split_group",
+]
 
 SPLITS = ("train", "val", "test")
 TRAIN = 0
@@ -192,28 +202,32 @@ def _place(rows: pl.DataFrame, chosen: pl.Expr, parts: list[int], shares: SplitS
     stands = rows.filter(chosen & pl.col("place").is_not_null())
     np.add.at(standing, (stands["place"].to_numpy(), stands["label_index"].to_numpy()), 1)
     weights = np.array(shares.values)[parts]
-    groups = _groups(photos, seed)
+    groups = content_groups(photos, str(seed))
     part = place_groups(groups, weights / weights.sum(), standing[parts])[groups.group]
     placed = photos.select("row", pl.Series("drawn", np.array(parts)[part]))
     joined = rows.join(placed, on="row", how="left", maintain_order="left")
     return joined.with_columns(pl.coalesce("place", "drawn").alias("place")).drop("drawn", "label_index", "is_open")
 
 
-def _groups(photos: pl.DataFrame, seed: int) -> Groups:
-    """The split groups, each ranked by a hash of the seed and its smallest content hash, and of that photo's source."""
+def content_groups(photos: pl.DataFrame, key: str) -> Groups:
+    """The split groups, each ranked by a hash of the key and its smallest content hash, and of that photo's source.
+
+    Args:
+        photos: with ``split_group``, ``sha256``, ``source`` and ``label_index``.
+        key: such as the seed; another gives another ranking.
+    """
     first = photos.sort("sha256", "source").unique("split_group", keep="first", maintain_order=True).sort("split_group")
     return Groups(
         label=photos["label_index"].to_numpy(),
         group=dense(photos["split_group"]),
-        draw=_draws(first["sha256"], seed),
+        draw=_draws(first["sha256"], key),
         source=dense(first["source"]),
     )
 
 
-def _draws(contents: pl.Series, seed: int) -> NDArray[np.float64]:
+def _draws(contents: pl.Series, key: str) -> NDArray[np.float64]:
     """A number in [0, 1) for each content hash, the same on every machine; (G,)."""
-    key = str(seed).encode()
-    digests = (hashlib.blake2b(content.encode(), key=key, digest_size=8).digest() for content in contents)
+    digests = (hashlib.blake2b(content.encode(), key=key.encode(), digest_size=8).digest() for content in contents)
     bits = np.frombuffer(b"".join(digests), "<u8")
     return np.asarray((bits >> np.uint64(11)) * 2.0**-53, np.float64)
 

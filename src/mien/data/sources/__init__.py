@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from mien.data.sources import remote
 from mien.data.sources.archive import is_tar, is_zip, list_tar, list_zip
+from mien.data.sources.drawn import list_drawn, with_people
 from mien.data.sources.files import Source, SourceFile, Tables, check_is_here, existing_path, is_parquet
 from mien.data.sources.folder import (
     ARCHIVE_SUFFIXES,
@@ -84,7 +85,8 @@ def open_source(
         from mien.data.sources.table import open_tables  # here, for it brings a library that folders do not need
 
         return _with_labels(open_tables(found, columns, is_known=is_known), least_labels, "has no row with a label")
-    given = [*columns.named, *(option for option in (columns.root, columns.ending) if option)]
+    is_demo = spec.partition("::")[0] == "demo"
+    given = [*(() if is_demo else columns.named), *(option for option in (columns.root, columns.ending) if option)]
     if given:
         raise MissingColumnError(
             f"{spec}: the column or place {', '.join(given)} was asked for, but this is no table; "
@@ -92,7 +94,8 @@ def open_source(
             tuple(role for role in ROLES if columns.of(role)),
         )
     missing = "no class folders with files; expected one folder per class, as in photos/happy/1.jpg"
-    return _with_labels(assign_labels(found, columns, is_known=is_known), least_labels, missing, _table_hint(found))
+    labelled = _with_labels(assign_labels(found, columns, is_known=is_known), least_labels, missing, _table_hint(found))
+    return with_people(labelled, columns) if is_demo else labelled
 
 
 def _metadata(source: Source, columns: Columns) -> Tables | None:
@@ -163,7 +166,7 @@ def _locate(spec: str) -> Source | Tables:
     """What a spec names: files without labels yet, or tables that have not been read."""
     path, _, part = spec.partition("::")
     if path == "demo":
-        return _demo(spec, part or "demo")
+        return list_drawn(spec)
     if remote.is_remote(path):
         fetched = remote.download(path)
         return _in_folder(Place(fetched.folder, fetched.name, spec, part, confined=True))
@@ -176,13 +179,6 @@ def _locate(spec: str) -> Source | Tables:
     if where.is_dir():
         return _in_folder(Place(where, where.resolve().name, spec, part))
     return _in_file(Place(where, "", spec, part))
-
-
-def _demo(spec: str, part: str) -> Source:
-    from mien import demo  # here, for photos need no pen
-
-    files = tuple(SourceFile(name, name) for name in demo.file_names(part))
-    return Source(spec.replace("::", "-"), spec, files, lambda f: demo.read_file(part, f.location))
 
 
 def _in_folder(place: Place) -> Source | Tables:

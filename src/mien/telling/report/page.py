@@ -20,7 +20,7 @@ from mien.system.files import write_text
 from mien.telling.report import causes, drift, figures, robustness, tables
 from mien.telling.report.figures import kept_epoch, learning_curves
 from mien.telling.words import answers as wording
-from mien.telling.words import concerns, division, elsewhere, numerals
+from mien.telling.words import concerns, cross_validation, division, elsewhere, numerals
 from mien.telling.words.advice import advise
 from mien.telling.words.methods import methods, sources
 from mien.telling.words.over import over, span
@@ -74,6 +74,8 @@ def render_report(results: StudyResults, exhibits: Exhibits | None) -> str:
             data=results.data,
             target=results.target,
             selected=results.selected,
+            evidence=cross_validation.evidence(results),
+            folds=_folds(results),
             test=results.test,
             photos=exhibits,
             most_names=MOST_NAMES,
@@ -160,9 +162,26 @@ def _division(results: StudyResults) -> dict[str, object]:
     }
 
 
+def _folds(results: StudyResults) -> dict[str, object] | None:
+    """How each fold was answered; None in a study with one test split."""
+    found = results.folds
+    if found is None:
+        return None
+    rows = [(cross_validation.fold_name(fold), fold) for fold in found.folds]
+    return {
+        "rows": rows,
+        "told": [*cross_validation.fold_sentences(found), cross_validation.final_sentence(results)],
+        "dots": [
+            tables.share_dot(name, numerals.plural(fold.images, "photo"), fold.accuracy, results.test.accuracy)
+            for name, fold in rows
+        ],
+    }
+
+
 def _answer_dots(results: StudyResults) -> list[tables.Dot]:
     test = results.test
-    dots = [tables.score_dot("Test photos", numerals.plural(test.images, "photo"), test, "test")]
+    title = f"{cross_validation.evidence(results).capitalize()}s"
+    dots = [tables.score_dot(title, numerals.plural(test.images, "photo"), test, "test")]
     if results.target is None:
         return dots
     shared = results.target.shared
@@ -217,7 +236,7 @@ def _run_dots(results: StudyResults) -> list[tables.Dot]:
     for name, run in results.runs.items():
         dots.append(tables.heading(name))
         dots.append(tables.score_dot("validation", "", run.val, "val"))
-        dots.append(tables.score_dot("test", "", run.test, "test"))
+        dots.append(tables.score_dot("held out" if results.folds else "test", "", run.test, "test"))
         if run.target:
             dots.append(tables.score_dot("elsewhere", "", run.target.shared, "target"))
     return dots
@@ -225,7 +244,7 @@ def _run_dots(results: StudyResults) -> list[tables.Dot]:
 
 def _mistakes(results: StudyResults) -> list[dict[str, object]]:
     """What went wrong on the test photos and, where there are any, on those from elsewhere."""
-    told = [_mistakes_of("test", "Test photos", results.test, results)]
+    told = [_mistakes_of("test", f"{cross_validation.evidence(results).capitalize()}s", results.test, results)]
     if results.target:
         told.append(_mistakes_of("target", "Photos from elsewhere", results.target.shared, results.target))
     return told

@@ -106,6 +106,11 @@ def error_dot(entry: ErrorRate, overall: float | None) -> Dot:
     return _dot(entry.bin, numerals.plural(entry.images, "photo"), text, "error", (rate, ends, overall))
 
 
+def share_dot(label: str, note: str, value: float, overall: float | None) -> Dot:
+    """A share on a line from 0 to 1, with the overall one as the mark."""
+    return _dot(label, note, numerals.percent(value), "test", (value, None, overall))
+
+
 def heading(label: str) -> Dot:
     """A row that only names the rows after it."""
     return Dot(label, "", "", "head", None)

@@ -18,6 +18,7 @@ from mien.results.commands import AuditResults, ExportResults
 from mien.results.scores import Over, RunComparison
 from mien.results.study import Run, StudyResults, TestedRun, TrainResults
 from mien.telling.terminal.target import data_line, score_text, target_lines
+from mien.telling.words.cross_validation import terminal_lines
 from mien.telling.words.numerals import score, signed
 from mien.telling.words.over import over_each, span
 
@@ -85,6 +86,8 @@ def study_summary(results: StudyResults | TrainResults) -> RenderableType:
     if told := over_each(_sides(results.runs[results.selected])):
         parts.append(Text(told))
     parts += [Text(_comparison(c)) for c in results.comparisons]
+    if isinstance(results, StudyResults) and results.folds:
+        parts += [Text(), *(Text(line) for line in terminal_lines(results, results.folds))]
     if isinstance(results, StudyResults) and results.target:
         parts += [Text(), *target_lines(results.target, results.config.elsewhere.target)]
     paths = results.paths
@@ -279,7 +282,8 @@ def export_summary(results: ExportResults) -> RenderableType:
 
 def _runs_table(results: StudyResults | TrainResults) -> Table:
     table = Table(box=None, header_style="bold")
-    for title in ("  run (→ selected)", "val macro-F1", "test macro-F1", "accuracy"):
+    tested = "held-out macro-F1" if isinstance(results, StudyResults) and results.folds else "test macro-F1"
+    for title in ("  run (→ selected)", "val macro-F1", tested, "accuracy"):
         table.add_column(title, no_wrap=True)
     for name, run in results.runs.items():
         is_selected = name == results.selected

@@ -13,6 +13,7 @@ from mien.settings.run import HeadRun
 from mien.telling.report.tables import frequent_confusions
 from mien.telling.words.answers import error_sentences
 from mien.telling.words.concerns import culprit_words
+from mien.telling.words.cross_validation import evidence
 from mien.telling.words.numerals import count, interval, percent, plural, score, signed
 from mien.telling.words.over import counted, four_times
 
@@ -55,7 +56,7 @@ def _not_above_chance(results: StudyResults) -> Advice | None:
         )
     return Advice(
         "Do not use this model yet.",
-        f"Its interval on the test photos, {interval(test.interval)}, reaches down to chance "
+        f"Its interval on the {evidence(results)}s, {interval(test.interval)}, reaches down to chance "
         f"({score(test.chance_macro_f1)}).",
     )
 
@@ -208,7 +209,7 @@ def _weakest_class(results: StudyResults) -> Advice | None:
     pairs = [pair for pair in frequent_confusions(test, most=len(known) ** 2) if pair[0] == label]
     if not pairs:
         return None
-    told = f"{percent(entry.recall)} of its {plural(entry.support, 'test photo')} are recognised, the least of all"
+    told = f"{percent(entry.recall)} of its {plural(entry.support, evidence(results))} are recognised, the least of all"
     return Advice(
         f"Look at “{label}” first, beside “{pairs[0][1]}”.",
         f"{told}; {count(pairs[0][2])} are taken for “{pairs[0][1]}”. Check the labels of both and add "
@@ -253,8 +254,11 @@ def _sample_size(results: StudyResults) -> Advice | None:
     if test.margin is None or test.margin <= WIDE:
         return None
     few, many = four_times(test)
+    step = (
+        "Add photos of more people" if results.folds else f"Test on more {'people' if _by_person(test) else 'photos'}"
+    )
     return Advice(
-        f"Test on more {'people' if _by_person(test) else 'photos'}, if you need a sharper answer.",
+        f"{step}, if you need a sharper answer.",
         f"With {few} the interval is about ±{score(test.margin)}. Halving it takes about {many}.",
     )
 
@@ -267,9 +271,10 @@ def _by_person(scores: Scores) -> bool:
 def _target_missing(results: StudyResults) -> Advice | None:
     if results.target:
         return None
+    how = "mien evaluate STUDY OTHER" if results.folds else "mien study DATA --target OTHER"
     return Advice(
         "Test on photos from elsewhere before relying on it.",
-        "Give a second labelled set, of other people and cameras: mien study DATA --target OTHER.",
+        f"Give a second labelled set, of other people and cameras: {how}.",
     )
 
 

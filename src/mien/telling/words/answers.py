@@ -8,6 +8,7 @@ from mien.results.behaviour import Covered, ErrorRates, Promise
 from mien.results.scores import RunComparison, Scores
 from mien.results.study import Fit, StudyResults
 from mien.results.target import TargetResults
+from mien.telling.words.cross_validation import evidence, final_sentence, fold_sentences, unit
 from mien.telling.words.division import division_warning
 from mien.telling.words.numerals import count, interval, number_word, percent, plural, score, signed
 from mien.telling.words.over import cannot_tell, counted, over, span
@@ -51,15 +52,22 @@ def headline(results: StudyResults) -> str:
 
 def overall_answer(results: StudyResults) -> list[str]:
     """How good, how sure, and against what: on the test photos."""
-    selected, test = results.selected, results.test
-    return [
-        f"On {plural(test.images, 'test photo')} that took no part in training or in any choice, the "
-        f"selected recipe, {selected}, reaches a macro-F1 of {score(test.macro_f1)} "
+    selected, test, of = results.selected, results.test, evidence(results)
+    how = (
+        f"On {plural(test.images, of)}, each answered by a model that never saw its {unit(results)} "
+        f"({plural(len(results.folds.folds), 'fold')}), the procedure reaches"
+        if results.folds
+        else f"On {plural(test.images, of)} that took no part in training or in any choice, the "
+        f"selected recipe, {selected}, reaches"
+    )
+    told = [
+        f"{how} a macro-F1 of {score(test.macro_f1)} "
         f"({_with_interval(test)}). In plain words: of 100 new photos "
         "of this kind it names the expression shown as the label does for about "
-        f"{count(None if test.accuracy is None else 100 * test.accuracy)}{_plausible(test)}.",
+        f"{count(None if test.accuracy is None else 100 * test.accuracy)}{_plausible(test, of)}.",
         _against_chance(test),
     ]
+    return [*told, " ".join([*fold_sentences(results.folds), final_sentence(results)])] if results.folds else told
 
 
 def _with_interval(scores: Scores) -> str:
@@ -69,11 +77,11 @@ def _with_interval(scores: Scores) -> str:
     return f"95\N{NO-BREAK SPACE}% interval {interval(scores.interval)}{over(scores.over)}"
 
 
-def _plausible(scores: Scores) -> str:
+def _plausible(scores: Scores, of: str) -> str:
     if scores.accuracy_interval is None:
         return ""
     ends = interval(scores.accuracy_interval, "percent").replace("\N{NO-BREAK SPACE}%", "")
-    return f"; with the test photos at hand, anything from {ends} is plausible"
+    return f"; with the {of}s at hand, anything from {ends} is plausible"
 
 
 def _against_chance(test: Scores) -> str:
@@ -109,9 +117,10 @@ def target_answer(results: StudyResults) -> list[str]:
     """How it holds on photos from elsewhere."""
     target = results.target
     if target is None:
+        how = "scored with mien evaluate" if results.folds else "given as --target"
         return [
             "How it holds on photos from elsewhere was not measured. On other people, cameras and "
-            "collections it can do much worse; a second set of labelled photos, given as --target, would "
+            f"collections it can do much worse; a second set of labelled photos, {how}, would "
             "tell."
         ]
     shared, change = target.shared, target.macro_f1_change
@@ -210,7 +219,7 @@ def met_before(target: TargetResults) -> str:
 
 def sureness_sentences(results: StudyResults) -> list[str]:
     """How far the probabilities can be believed, here and elsewhere."""
-    sets = [("test photos", results.sureness)]
+    sets = [(f"{evidence(results)}s", results.sureness)]
     if results.target:
         sets.append(("photos from elsewhere", results.target.sureness))
     told = []
@@ -221,7 +230,9 @@ def sureness_sentences(results: StudyResults) -> list[str]:
                 f"{percent(found.ece)} on average (expected calibration error, {plural(found.images, 'photo')})."
             )
         if promise := found.promise:
-            told.append(_promise(where, promise, found.images))
+            told.append(
+                _promise(where, promise, found.images, by_fold=found is results.sureness and bool(results.folds))
+            )
     if results.sureness.promise is None:
         told.append(
             "Nothing is promised of the error: that takes out-of-fold answers on enough training photos, which only "
@@ -247,8 +258,9 @@ def covered_sentence(found: Covered | None) -> str | None:
     return told + "."
 
 
-def _promise(where: str, promise: Promise, images: int) -> str:
-    asked = f"Answers of at least {score(promise.probability)}, which are to be wrong at most " + (
+def _promise(where: str, promise: Promise, images: int, *, by_fold: bool) -> str:
+    each = " (a middle value: each fold has its own)" if by_fold else ""
+    asked = f"Answers of at least {score(promise.probability)}{each}, which are to be wrong at most " + (
         f"{percent(promise.max_error)} of the time,"
     )
     if not promise.answered:

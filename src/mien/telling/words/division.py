@@ -9,6 +9,7 @@ from mien.results.audit import Leakage, Premium
 from mien.results.scores import Over
 from mien.results.study import StudyResults
 from mien.telling.report.tables import Dot, change_dots
+from mien.telling.words.cross_validation import folds_sentence
 from mien.telling.words.numerals import plural, signed
 from mien.telling.words.over import cannot_tell, span
 
@@ -66,8 +67,9 @@ def kept_together(results: StudyResults) -> str:
 def where_people_stand(results: StudyResults) -> str:
     """Whether the division tells new people from known ones."""
     if keeps_groups(results):
+        apart = "no group is both learnt from and answered" if results.folds else "no group stands in two parts"
         return (
-            f"The division is by the groups given ({_groups(results)}): no group stands in two parts. Where a group "
+            f"The division is by the groups given ({_groups(results)}): {apart}. Where a group "
             "is a person, the scores are for people that the model has never seen."
         )
     return "The division is by photo, not by person."
@@ -81,6 +83,8 @@ def _groups(results: StudyResults) -> str:
 def division_sentences(results: StudyResults) -> list[str]:
     """The method in words."""
     splits, config = results.splits, results.config
+    if results.folds:
+        return [folds_sentence(results, results.folds), where_people_stand(results)]
     together = {
         "naive": [],
         "grouped": ["Copies of a picture that were found stand together, so none is met again in another part."],

@@ -14,6 +14,7 @@ from mien.settings.choices import augmentation_parts
 from mien.settings.run import HeadRun, NetworkRun
 from mien.settings.training import HeadSettings, TrainSettings
 from mien.telling.report.figures import kept_epoch
+from mien.telling.words.cross_validation import final_sentence, fold_sentences, folds_sentence
 from mien.telling.words.division import keeps_groups, kept_together, where_people_stand
 from mien.telling.words.numerals import count, percent, plural, score
 from mien.telling.words.over import counted
@@ -100,6 +101,9 @@ def _corrections(results: StudyResults) -> list[str]:
 
 def _split(results: StudyResults) -> str:
     splits, seed = results.splits, results.config.randomness.seed
+    if results.folds:
+        drawn = f" Folds and validation photos follow from a hash of their content and the seed ({seed})."
+        return " ".join([folds_sentence(results, results.folds) + drawn, where_people_stand(results)])
     counts = {name: sum(part.values()) for name, part in splits.counts.items()}
     sizes = (
         f"{count(counts['train'])} training, {count(counts['val'])} validation and {count(counts['test'])} test photos"
@@ -158,13 +162,19 @@ def _leakage(results: StudyResults) -> list[str]:
 def _recipes(results: StudyResults) -> list[str]:
     together = kept_together(results)
     told = [_recipe(run, together) for run in results.runs.values()]
+    kept = (
+        f"{fold_sentences(results.folds)[-1]} {final_sentence(results)}"
+        if results.folds
+        else "The test photos were read once, after the selection."
+    )
+    several = "of each fold was selected in it, and of all folds for the model to use"
+    where = several if results.folds else "was selected"
     return [
         "Recipes. " + " ".join(told),
-        "The recipe with the highest macro-F1 on the validation photos was selected: "
+        f"The recipe with the highest macro-F1 on the validation photos {where}: "
         f"{results.selected}. Recipes were compared by the difference of macro-F1 on the validation "
         f"photos with a paired jackknife over {_units(results.run.val, together)}; one "
-        "training seed each, so the comparison does not speak of other seeds. The test photos were read "
-        "once, after the selection.",
+        f"training seed each, so the comparison does not speak of other seeds. {kept}",
     ]
 
 

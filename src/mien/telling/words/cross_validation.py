@@ -1,0 +1,86 @@
+"""What a study with folds says: how every photo was held out once, and whose scores the model to use carries."""
+
+from __future__ import annotations
+
+from mien.results.cross_validation import CrossValidated, Fold
+from mien.results.study import StudyResults
+from mien.telling.words.numerals import count, interval, percent, plural, score
+
+__all__ = [
+    "evidence",
+    "final_sentence",
+    "fold_name",
+    "fold_sentences",
+    "folds_sentence",
+    "terminal_lines",
+    "unit",
+]
+
+
+def evidence(results: StudyResults) -> str:
+    """What the scores are of: test photos, or photos held out in turn; in the singular."""
+    return "held-out photo" if results.folds else "test photo"
+
+
+def unit(results: StudyResults) -> str:
+    """What a fold keeps whole, in the singular."""
+    return "group" if results.splits.groups else "picture"
+
+
+def fold_name(fold: Fold) -> str:
+    """A fold by its group, or by its number."""
+    return fold.group if fold.group is not None else f"fold {fold.fold}"
+
+
+def folds_sentence(results: StudyResults, found: CrossValidated) -> str:
+    """How the photos were held out."""
+    n = len(found.folds)
+    if found.asked == "group":
+        told = f"Each of {plural(n, 'group')} was held out once"
+        joined = found.joined
+        if joined:
+            told += f"; copies join {plural(joined, 'further group')} to one of these, and they were held out together"
+    else:
+        together = "groups and copies" if results.splits.groups else "copies of a picture"
+        told = f"Each of {n} folds was held out once, with {together} whole"
+    return (
+        f"{told}. Recipes were fitted, calibrated and selected without the photos held out; about a sixth of the "
+        "others served to select. So every photo was answered once, by a model that never saw "
+        f"{'its group' if results.splits.groups else 'it or a copy of it'}."
+    )
+
+
+def fold_sentences(found: CrossValidated) -> list[str]:
+    """How far the folds differ, and what they chose."""
+    worst, best = found.worst, found.best
+    told = [
+        f"By fold, between {percent(worst.accuracy)} ({fold_name(worst)}) and {percent(best.accuracy)} "
+        f"({fold_name(best)}) of the answers are right."
+    ]
+    if len(found.selected) > 1:
+        parts = ", ".join(f"{name} in {count(n)}" for name, n in found.selected.items())
+        told.append(f"The folds did not all choose the same recipe: {parts}. Their answers are scored as chosen.")
+    return told
+
+
+def final_sentence(results: StudyResults) -> str:
+    """Whose scores the model to use carries."""
+    return (
+        f"The model to use, {results.selected}, was fitted to all photos afterwards. It was not tested itself: the "
+        "scores and promises that it carries are those of the same procedure on photos that it had not seen."
+    )
+
+
+def terminal_lines(results: StudyResults, found: CrossValidated) -> list[str]:
+    """The same for a terminal, a short line each."""
+    pooled, worst, best = found.pooled, found.worst, found.best
+    how = f"each of {plural(len(found.folds), 'group')}" if found.asked == "group" else f"{len(found.folds)} folds"
+    ends = f" [{interval(pooled.interval).replace(' to ', ', ')}]" if pooled.interval else ""
+    lines = [
+        f"held out once: {how}; {plural(pooled.images, 'photo')}, each answered without its {unit(results)}",
+        f"what the folds chose: macro-F1 {score(pooled.macro_f1)}{ends}, accuracy {score(pooled.accuracy)}",
+        f"accuracy by fold: {score(worst.accuracy)} ({fold_name(worst)}) to {score(best.accuracy)} ({fold_name(best)})",
+    ]
+    if len(found.selected) > 1:
+        lines.append("chosen: " + ", ".join(f"{name} in {plural(n, 'fold')}" for name, n in found.selected.items()))
+    return [*lines, "the model is fitted to all photos and carries these scores; it was not tested itself"]
