@@ -219,7 +219,8 @@ def told_apart(drawn: Population, people: int, draws: int, seed: int) -> float |
     for _ in range(draws):
         some = rng.choice(POPULATION, people, replace=False, shuffle=False)
         place, groups = drawn.of(some), np.repeat(some, sizes[some])
-        found = paired_difference(drawn.y[place], *drawn.answers[:, place], CLASSES, groups=groups)
+        first, second = drawn.answers[:, place]
+        found = paired_difference(drawn.y[place], first, second, CLASSES, groups=groups)
         told.append(float(found.verdict != "cannot tell"))
     return mean(told)
 
