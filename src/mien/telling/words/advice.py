@@ -222,8 +222,14 @@ def _fit(results: StudyResults) -> Advice | None:
     fit = run.fit
     scores = f"Macro-F1 {score(fit.train_macro_f1)} on training photos, {score(fit.val_macro_f1)} on validation."
     more, other = _more_room(run), _other_augmentation(run)
-    others = "people" if _by_person(test) else "photos"
-    step = "Add photos of more people" if results.folds else f"Test on more {others}"
+    step = {
+        "overfits": f"Add more varied photos{other}: the selected recipe overfits.",
+        "underfits": f"Give the model more room: {more}.",
+        "both": f"Add photos, and give the model more room: {more}. The selected recipe learns even its own poorly.",
+    }.get(fit.verdict)
+    if fit.still_rising:
+        scores += " Validation was still rising when training ended, so a larger budget may help."
+        step = step or "Train longer."
     return Advice(step, scores) if step else None
 
 
