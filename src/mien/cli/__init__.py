@@ -13,6 +13,7 @@ from mien.cli.examples import epilogue
 from mien.cli.exits import plain_ending
 from mien.cli.renamed import with_new_names
 from mien.system.signals import ended_by_signals, keep_ctrl_c_from_polars
+from mien.system.streams import open_safely
 from mien.version import __version__
 
 __all__ = ["COMMANDS", "app", "main"]
@@ -84,6 +85,7 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # Pictures that are too large become rows with this reason; Pillow's warning beside it would say it twice.
     warnings.filterwarnings("ignore", module="PIL")
+    open_safely()
     with ended_by_signals(), plain_ending():
         if not {"--help", "-h", "--version"} & set(sys.argv):  # which need not wait for it
             keep_ctrl_c_from_polars()

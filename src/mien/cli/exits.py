@@ -6,7 +6,6 @@ user can mend; 128 and the signal's number where one ended it: 130 Ctrl-C, 143 S
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from mien.errors import MienError, MissingExtraError
 from mien.system.signals import interrupted, one_line
+from mien.system.streams import as_data, draws_bars
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -45,7 +45,6 @@ def plain_ending() -> Iterator[None]:
     except KeyboardInterrupt:
         _fail(interrupted(signal.SIGINT), 128 + signal.SIGINT)
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered goes nowhere
         sys.exit(1)
 
 
@@ -67,11 +66,15 @@ def finish(results: D, summary: Callable[[D], RenderableType], *, json: bool) ->
     if json:
         from mien.results.document import encode
 
-        print(encode(results))
+        print(as_data(encode(results)))
         return
     from rich.console import Console
 
-    Console().print(summary(results))
+    from mien.results.document import printable
+
+    # In a notebook stdout is said to be a terminal, and rich would mark what is bold for one.
+    as_terminal = None if draws_bars(sys.stdout) or not sys.stdout.isatty() else False
+    Console(force_terminal=as_terminal).print(summary(printable(results)))
 
 
 def _fail(message: str, code: int) -> NoReturn:

@@ -14,6 +14,7 @@ from mien.errors import ConfigError
 from mien.settings.computing import Promise
 from mien.settings.groups import OUTPUT
 from mien.settings.predict import Answering, Looking
+from mien.system.streams import as_data
 
 __all__ = ["predict"]
 
@@ -49,11 +50,11 @@ def predict(
     kind: Literal["table", "jsonl", "csv"] = "jsonl" if jsonl else "csv" if csv else "table"
     text = prediction_text(kind, recognizer.labels, is_smoothed=looking.smooth > 0)
     if csv:
-        print(prediction_header(recognizer.labels, is_smoothed=looking.smooth > 0))
+        print(as_data(prediction_header(recognizer.labels, is_smoothed=looking.smooth > 0)))
     answers = recognizer.predict_pictures(pictures, every_face=looking.faces == "all")
     counts: dict[str, int] = {}
     for prediction in smoothed(answers, looking.smooth) if looking.smooth else answers:
-        print(text(prediction), flush=True)
+        print(as_data(text(prediction)), flush=True)
         counts[prediction.status] = counts.get(prediction.status, 0) + 1
         films.add(prediction)
     for line in (*films.told(recognizer.labels), prediction_summary(counts)):

@@ -10,5 +10,6 @@ def schema() -> None:
     import json
 
     from mien.results.reference import json_schema
+    from mien.system.streams import as_data
 
-    print(json.dumps(json_schema(), ensure_ascii=False))
+    print(as_data(json.dumps(json_schema(), ensure_ascii=False)))

@@ -7,13 +7,14 @@ then refuses wherever a number must be.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
 from mien.results.exhibits import Exhibits
 from mien.results.record import Record, about
 from mien.system.files import read_file, write_text, written_whole
+from mien.system.streams import escaped
 from mien.version import __version__
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Document",
     "decode",
     "encode",
+    "printable",
     "read_exhibits",
     "write_exhibits",
     "write_results",
@@ -52,9 +54,27 @@ def encode(document: Document) -> str:
         TypeError: if it holds what is no plain data, such as a NumPy scalar.
         msgspec.ValidationError: if a value is not of the type of its field.
     """
-    content = msgspec.json.encode(document)
+    try:
+        content = msgspec.json.encode(document)
+    except UnicodeEncodeError:  # a name that is not UTF-8, which JSON cannot hold
+        content = msgspec.json.encode(printable(document))
     msgspec.json.decode(content, type=type(document))
     return content.decode()
+
+
+def printable(document: D) -> D:
+    """A document whose texts, such as names of files and classes, hold nothing that acts on a terminal or ends a line."""
+    plain = msgspec.to_builtins(document)
+    shown = _printable(plain)
+    return document if shown == plain else msgspec.convert(shown, type(document))
+
+
+def _printable(value: Any) -> Any:  # type: ignore[explicit-any]  # JSON has no types
+    if isinstance(value, str):
+        return escaped(value)
+    if isinstance(value, dict):
+        return {_printable(name): _printable(each) for name, each in value.items()}
+    return [_printable(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def decode(kind: type[D], content: str | bytes) -> D:

@@ -34,10 +34,21 @@ def as_builtins(settings: object) -> dict[str, Any]:  # type: ignore[explicit-an
 
 
 def write_toml(settings: object, path: Path) -> None:
-    """Write settings, whole or not at all."""
+    """Write settings, whole or not at all.
+
+    Raises:
+        ConfigError: if a name in them is not UTF-8.
+    """
     values = {WRITER: __version__} | _without_none(as_builtins(settings))
+    try:
+        content = tomli_w.dumps(values).encode()
+    except UnicodeEncodeError as error:
+        name = error.object[max(0, error.start - 20) : error.end + 20]
+        raise ConfigError(
+            f"{name!r}: a name that is not UTF-8, which {path.name} cannot hold; rename it, or give a link to it"
+        ) from error
     with written_whole(path) as partial:
-        partial.write_text(tomli_w.dumps(values), encoding="utf-8")
+        partial.write_bytes(content)
 
 
 def read_toml(kind: type[T], path: Path) -> T:

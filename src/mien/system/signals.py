@@ -25,6 +25,7 @@ from types import FrameType, ModuleType
 from typing import Any
 
 from mien.system.leftovers import SIGNALS, undo_all
+from mien.system.streams import escaped
 
 __all__ = ["ended_by_signals", "interrupted", "keep_ctrl_c_from_polars", "one_line", "signals_left_to_python"]
 
@@ -132,7 +133,7 @@ def interrupted(number: int) -> str:
 
 def one_line(message: str) -> str:
     """A message as the line that is written of it, with its end."""
-    return "mien: " + " ".join(message.split()) + "\n"
+    return "mien: " + escaped(" ".join(message.split())) + "\n"
 
 
 def _handled() -> dict[signal.Signals, Any]:

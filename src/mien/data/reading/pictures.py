@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import glob
 import io
-import sys
+import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,7 @@ from mien.data.sources.files import check_is_here, existing_path
 from mien.errors import SourceError
 from mien.system.files import irregular, open_regular, read_file
 from mien.system.paths import why_no_file
+from mien.system.streams import listed_lines
 
 __all__ = ["FRAMES_PER_SECOND", "Film", "Picture", "open_film", "open_pictures"]
 
@@ -74,14 +76,14 @@ def open_pictures(spec: str, *, frames_per_second: float = FRAMES_PER_SECOND) ->
 
     Args:
         spec: an image, a folder at any depth, a pattern such as ``photos/*.jpg``, a zip, a tar, a table with a column
-            of paths, a video, or ``-`` for one path a line on standard input.
+            of paths, a video, or ``-`` for one path a line on standard input, in UTF-8, in Latin-1, or in UTF-16 with its mark.
         frames_per_second: of videos: at most so many frames are taken.
 
     Raises:
         SourceError: if there is no such thing.
     """
     if spec == "-":
-        return _listed(sys.stdin, frames_per_second)
+        return _listed(listed_lines(), frames_per_second)
     check_is_here(spec)
     if glob.has_magic(spec) and existing_path(spec) is None:
         paths = sorted(glob.glob(str(Path(spec).expanduser()), recursive=True))  # noqa: PTH207 (absolute patterns)
@@ -226,11 +228,22 @@ def _listed(lines: TextIO, frames_per_second: float) -> Iterator[Picture]:
             raise SourceError(f"standard input: a line of more than {MAX_LINE:,} characters; give one path a line")
         path = line.rstrip("\r\n")
         if path.strip():
-            where, why = existing_path(path), why_no_file(path)
+            where, why = existing_path(path) or _by_older_name(path), why_no_file(path)
             if why and where is None:
                 yield Picture(path, _refuse(why))
             else:
                 yield Picture(path, _path_loader(where or Path(path), path, frames_per_second))
+
+
+def _by_older_name(path: str) -> Path | None:
+    """Where a path of a list leads that was written in Latin-1 or Windows' form of it, by a program that knows no UTF-8."""
+    if path.isprintable():
+        return None
+    with suppress(UnicodeError):
+        return existing_path(os.fsencode(path).decode("cp1252"))
+    with suppress(UnicodeError):
+        return existing_path(os.fsencode(path).decode("latin-1"))
+    return None
 
 
 def _refuse(reason: str) -> Callable[[], Image.Image]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 from mien.errors import SourceError
 from mien.system.files import open_regular
 from mien.system.paths import shown, why_no_file
+from mien.system.streams import escaped
 
 if TYPE_CHECKING:
     import polars as pl
@@ -146,8 +147,7 @@ def check_is_here(spec: str) -> None:
 
 def printable(name: bytes) -> str:
     """A file's name for people: bytes that are not UTF-8, and characters that would act on a terminal, are escaped."""
-    text = name.decode("utf-8", "backslashreplace")
-    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return escaped(name.decode("utf-8", "backslashreplace"))
 
 
 def is_parquet(path: Path) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import Literal
 
 from mien.results.prediction import Prediction
+from mien.system.streams import escaped
 
 __all__ = ["prediction_header", "prediction_line", "prediction_summary", "prediction_text"]
 
@@ -37,7 +38,7 @@ def prediction_header(labels: Sequence[str], *, is_smoothed: bool = False) -> st
 
 def _csv_line(values: Sequence[object]) -> str:
     text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(values)
+    csv.writer(text, lineterminator="").writerow([escaped(v) if isinstance(v, str) else v for v in values])
     return text.getvalue()
 
 
@@ -68,14 +69,18 @@ def prediction_line(prediction: Prediction) -> str:
     """One photo as a line: path, label, probabilities, and what else holds or ``ok``; an average comes last."""
     path = prediction.path if prediction.time is None else f"{prediction.path} at {prediction.time:.2f} s"
     if prediction.probabilities is None:
-        return f"{path}\tunreadable: {prediction.reason}"
+        return _line(path, f"unreadable: {prediction.reason}")
     path += "" if prediction.face_id is None else f", face {prediction.face_id}"
     probs = "  ".join(f"{label} {p:.2f}" for label, p in prediction.probabilities.items())
     told = ", ".join(flag.replace("_", " ") for flag in prediction.flags) or "ok"
-    line = f"{path}\t{prediction.label}\t{probs}\t{told}"
-    if prediction.smoothed is None or prediction.smoothed_label is None:
-        return line
-    return f"{line}\tsmoothed: {prediction.smoothed_label} {prediction.smoothed[prediction.smoothed_label]:.2f}"
+    parts = [path, prediction.label or "", probs, told]
+    if prediction.smoothed is not None and prediction.smoothed_label is not None:
+        parts.append(f"smoothed: {prediction.smoothed_label} {prediction.smoothed[prediction.smoothed_label]:.2f}")
+    return _line(*parts)
+
+
+def _line(*parts: str) -> str:
+    return "\t".join(map(escaped, parts))
 
 
 def prediction_summary(counts: Mapping[str, int]) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from rich.console import Console, Group, RenderableType
@@ -17,6 +19,7 @@ from mien.results.audit import DoubtfulLabels, ExaminedAudit, Leakage, Shortcuts
 from mien.results.commands import AuditResults, ExportResults
 from mien.results.scores import Over, RunComparison
 from mien.results.study import Run, StudyResults, TestedRun, TrainResults
+from mien.system.streams import draws_bars, escaped
 from mien.telling.terminal.target import data_line, score_text, target_lines
 from mien.telling.words.cross_validation import terminal_lines
 from mien.telling.words.numerals import score, signed
@@ -30,6 +33,8 @@ __all__ = [
 ]
 
 MOST_LISTED = 10
+SECONDS_BETWEEN_LINES = 30
+"""Of one step, where progress is lines."""
 MOST_SHOWN, MOST_COPIES, MOST_DRAWN = 3, 2, 6
 LONGEST_NAME = 34
 
@@ -50,19 +55,29 @@ class _Done(MofNCompleteColumn):
 
 
 class TerminalProgress:
-    """Draws a bar with rate and remaining time for each step; one line a step where stderr is no terminal."""
+    """Draws a bar with rate and remaining time for each step.
+
+    Where stderr is no terminal, or the output of a notebook's cell, a step is one line when it ends, and one now and
+    then before.
+    """
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True)
+        self._draws = draws_bars(sys.stderr)
+        self._console = Console(stderr=True, force_terminal=None if self._draws else False)
 
     def tell(self, line: str) -> None:
         """Print a line, with what would act on a terminal escaped."""
-        shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
-        self._console.print(Text(shown), soft_wrap=True)
+        self._console.print(Text(escaped(line)), soft_wrap=True)
 
     @contextmanager
     def step(self, title: str, total: int | None, unit: str) -> Iterator[Advance]:
-        """Draw a bar until the step ends."""
+        """Draw a bar until the step ends, or say now and then how far it is."""
+        title = escaped(title)
+        if not self._draws:
+            lines = _Lines(self.tell, title, total, unit)
+            yield lines.advance
+            lines.end()
+            return
         columns = (
             TextColumn("{task.description}"),
             BarColumn(bar_width=16),
@@ -75,6 +90,36 @@ class TerminalProgress:
             yield lambda n: bars.advance(task, n)
             if total is not None:  # early stopping leaves a budget unspent, and the step is done all the same
                 bars.update(task, total=bars.tasks[0].completed)
+
+
+class _Lines:
+    """Says how far a step is, in a line every half minute and one at its end."""
+
+    def __init__(self, tell: Callable[[str], None], title: str, total: int | None, unit: str) -> None:
+        self._tell, self._title, self._total, self._unit = tell, title, total, unit
+        self._done, self._began = 0, time.monotonic()
+        self._said = self._began
+
+    def advance(self, n: int) -> None:
+        """Note that so many units more are done."""
+        self._done += n
+        now = time.monotonic()
+        if now - self._said >= SECONDS_BETWEEN_LINES:
+            self._said = now
+            self._tell(f"{self._title}: {self._count()} after {now - self._began:.0f} s{self._left(now)}")
+
+    def end(self) -> None:
+        """Say that the step is done."""
+        done = f"{self._done} {self._unit}, " if self._done else ""
+        self._tell(f"{self._title}: {done}{time.monotonic() - self._began:.0f} s")
+
+    def _count(self) -> str:
+        return f"{self._done} of {self._total} {self._unit}" if self._total else f"{self._done} {self._unit}"
+
+    def _left(self, now: float) -> str:
+        if not self._total or not 0 < self._done < self._total:
+            return ""
+        return f", about {(now - self._began) * (self._total - self._done) / self._done:.0f} s left"
 
 
 def study_summary(results: StudyResults | TrainResults) -> RenderableType:
