@@ -63,7 +63,7 @@ def encode(document: Document) -> str:
 
 
 def printable(document: D) -> D:
-    """A document whose texts, such as names of files and classes, hold nothing that acts on a terminal or ends a line."""
+    """A document whose texts, such as names of files, hold nothing that acts on a terminal or ends a line."""
     plain = msgspec.to_builtins(document)
     shown = _printable(plain)
     return document if shown == plain else msgspec.convert(shown, type(document))

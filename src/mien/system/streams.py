@@ -12,7 +12,7 @@ import io
 import os
 import sys
 from contextlib import suppress
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 from mien.errors import OutputError, SourceError
 
@@ -43,9 +43,9 @@ def open_safely() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=FOR_PEOPLE)
     if not isinstance(sys.stdout, _Told):
-        sys.stdout = _Told(sys.stdout)  # type: ignore[assignment]  # all that is used of a stream
+        sys.stdout = cast(TextIO, _Told(sys.stdout))  # all that is used of a stream
     if not isinstance(sys.stderr, _Unheard):
-        sys.stderr = _Unheard(sys.stderr)  # type: ignore[assignment]
+        sys.stderr = cast(TextIO, _Unheard(sys.stderr))
 
 
 def as_data(text: str) -> str:
@@ -58,7 +58,7 @@ def as_data(text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """A text with what would act on a terminal, or end a line, as it is written in Python; bytes of no text likewise."""
+    """A text with what would act on a terminal or end a line, and bytes that are no text, as Python writes them."""
     return text if text.isprintable() else "".join(c if c.isprintable() else _in_python(c) for c in text)
 
 
@@ -132,7 +132,7 @@ class _Stream:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
-    def __getattr__(self, name: str) -> Any:  # type: ignore[explicit-any]  # whatever a stream has
+    def __getattr__(self, name: str) -> Any:  # whatever a stream has
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
@@ -166,7 +166,7 @@ class _Told(_Stream):
         if error.errno == errno.EPIPE:  # the reader has what it wants
             raise BrokenPipeError(error.errno, error.strerror) from error
         raise OutputError(
-            f"standard output: {error.strerror}; what follows could not be printed, and files that were written are whole"
+            f"standard output: {error.strerror}; what follows could not be printed; files are written whole"
         ) from error
 
 

@@ -76,7 +76,8 @@ def open_pictures(spec: str, *, frames_per_second: float = FRAMES_PER_SECOND) ->
 
     Args:
         spec: an image, a folder at any depth, a pattern such as ``photos/*.jpg``, a zip, a tar, a table with a column
-            of paths, a video, or ``-`` for one path a line on standard input, in UTF-8, in Latin-1, or in UTF-16 with its mark.
+            of paths, a video, or ``-`` for one path a line on standard input (UTF-8, Latin-1, or UTF-16 with
+            its mark).
         frames_per_second: of videos: at most so many frames are taken.
 
     Raises:
@@ -236,7 +237,7 @@ def _listed(lines: TextIO, frames_per_second: float) -> Iterator[Picture]:
 
 
 def _by_older_name(path: str) -> Path | None:
-    """Where a path of a list leads that was written in Latin-1 or Windows' form of it, by a program that knows no UTF-8."""
+    """Where a path of a list leads that was written in Latin-1, or in Windows' form of it."""
     if path.isprintable():
         return None
     with suppress(UnicodeError):
