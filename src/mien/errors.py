@@ -11,6 +11,7 @@
     ├── ModelError            a file that is no mien model, or one that cannot be used here
     ├── ResultsError          results that cannot be read back
     ├── OutputError           a run folder that exists, or a place that cannot be written
+    │   └── DiskError         a file that could not be written whole, as on a full disk
     ├── MissingExtraError     a part of mien that was not installed (``pip install 'mien[train]'``)
     └── WorkFailedError       the work itself failed, for instance a loss that is no number; exit 1
 
@@ -24,6 +25,7 @@ from collections.abc import Mapping
 __all__ = [
     "ConfigError",
     "CorrectionsError",
+    "DiskError",
     "LabelError",
     "MienError",
     "MissingColumnError",
@@ -100,6 +102,17 @@ class ResultsError(MienError):
 
 class OutputError(MienError):
     """A run folder exists already, or a place cannot be written."""
+
+
+class DiskError(OutputError, OSError):
+    """A file could not be written whole: the disk is full, the folder is gone, or a limit is reached."""
+
+    def __init__(self, message: str, errno: int | None = None) -> None:
+        super().__init__(message)
+        self.errno, self.strerror = errno, message
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class MissingExtraError(MienError):

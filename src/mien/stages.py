@@ -45,7 +45,7 @@ from mien.evaluation.elsewhere import describe_target
 from mien.evaluation.exhibits import exhibits
 from mien.evaluation.mistakes import confident_mistakes, error_rates
 from mien.evaluation.overfitting import fit_verdict, stopped_early
-from mien.evaluation.predictions import predict_rows, score_rows, write_predictions
+from mien.evaluation.predictions import predict_rows, read_predictions, score_rows, write_predictions
 from mien.evaluation.robustness import measure_robustness
 from mien.evaluation.shift import score_target
 from mien.evaluation.sureness import measure_sureness
@@ -72,11 +72,11 @@ from mien.results.study import (
 from mien.results.target import TargetResults
 from mien.settings.run import HeadRun, NetworkRun, RunConfig, read_run
 from mien.settings.study import StudySettings
-from mien.settings.toml import read_toml, write_toml
+from mien.settings.toml import check_writer, read_toml, write_toml
 from mien.settings.unread import refuse_unread
-from mien.system.files import regular
 from mien.system.leftovers import is_free, made_by, remove_partials, take_back, undone_if_stopped
 from mien.system.paths import user_path
+from mien.system.sums import check_kept
 from mien.training.history import read_history
 from mien.training.prior import refuse_seen
 from mien.training.recipes import resolve_run, views_of, work_of
@@ -269,6 +269,7 @@ def _open_folder(
             raise OutputError(f"{folder}: exists already; go on with --resume, or give another --out")
         if not stored.exists():
             raise OutputError(f"{folder}: holds no study to resume; give another --out")
+        check_writer(stored)
         before = read_toml(StudySettings, stored)  # what is done after the scores may change
         if dataclasses.replace(before, report=config.report, refitting=config.refitting) != config:
             raise OutputError(f"{folder}: holds a study with other settings; see its study.toml, or give another --out")
@@ -304,7 +305,7 @@ def train_runs(study: OpenStudy) -> None:
 def _predict(study: OpenStudy, run: RunConfig, splits: Sequence[str], manifest: pl.DataFrame) -> pl.DataFrame:
     """Predict the given splits with a run's model, and add them to its table of predictions."""
     path = study.run_folder(run) / "predictions.parquet"
-    earlier = pl.read_parquet(regular(path), glob=False) if path.exists() else None
+    earlier = read_predictions(path) if path.exists() else None
     if earlier is not None and set(splits) <= set(earlier["split"]):
         return earlier.filter(pl.col("split").is_in(list(splits)))
     rows = manifest.filter(pl.col("split").is_in(list(splits)))
@@ -356,6 +357,7 @@ def _trained(study: OpenStudy, run: RunConfig, predictions: pl.DataFrame) -> Run
         score_rows(predictions.filter(pl.col("split") == split), study.data.labels) for split in ("train", "val")
     )
     config = read_run(folder / "config.toml")
+    check_kept(folder / "history.csv", f"remove {folder}, and --resume trains this run again")
     history = tuple(Epoch(**row) for row in read_history(folder / "history.csv"))
     return Run(
         train=train,

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from msgspec.structs import asdict, replace
@@ -266,7 +266,7 @@ def test_lists_are_read_in_whatever_encoding_they_come(
     for picture in pictures:
         if picture.path != "new":
             assert picture.load().size
-    sys.stdin.detach()
+    monkeypatch.undo()
 
 
 def test_a_closed_standard_input_is_told(mien: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -314,7 +314,7 @@ def test_progress_that_nobody_hears_ends_no_work(monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(tmp_path)
     written = ExportResults(model="m", out="x", precision="fp16", bytes=1, bytes_before=2, validation=None)
     put_work(monkeypatch, "export", after_progress(lambda: written))
-    full = io.TextIOWrapper(Full(), encoding="utf-8", write_through=True)
+    full: Any = io.TextIOWrapper(cast(Any, Full()), encoding="utf-8", write_through=True)
     done = ended(monkeypatch, "utf-8", "export", "default", err=full)
     assert done.code == 0
     assert "x: fp16" in done.out

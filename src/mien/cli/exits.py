@@ -6,6 +6,8 @@ user can mend; 128 and the signal's number where one ended it: 130 Ctrl-C, 143 S
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -22,6 +24,15 @@ if TYPE_CHECKING:
     from mien.results.document import Document
 
 __all__ = ["extra", "finish", "plain_ending"]
+
+MENDED_BY = {
+    errno.ENOSPC: "; make room, and go on with --resume where the command has it",
+    errno.EFBIG: "; this shell limits the size of files (ulimit -f): raise that",
+    errno.EMFILE: "; this shell limits the number of open files (ulimit -n): raise that",
+    errno.ENFILE: "; the machine has no file handle left: close other programs",
+    errno.ENOENT: "; was it removed or renamed while the command worked?",
+}
+"""What to do about errors of the system that nothing nearer to them has told."""
 
 D = TypeVar("D", bound="Document")
 
@@ -44,8 +55,19 @@ def plain_ending() -> Iterator[None]:
         _fail(complaint(error), 2)
     except KeyboardInterrupt:
         _fail(interrupted(signal.SIGINT), 128 + signal.SIGINT)
+    except MemoryError:
+        _fail("memory is short; close other programs, or give fewer photos or --jobs", 1)
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
         sys.exit(1)
+    except OSError as error:
+        _fail(_of_system(error), 2)
+
+
+def _of_system(error: OSError) -> str:
+    """What the system refused, and to do about it."""
+    names = [os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, str | bytes)]
+    what = f"{' → '.join(names)}: " if names else ""
+    return f"{what}{error.strerror or error}{MENDED_BY.get(error.errno or 0, '')}"
 
 
 @contextmanager

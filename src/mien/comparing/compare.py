@@ -27,7 +27,7 @@ from mien.results.document import write_results
 from mien.settings.budget import Budget
 from mien.settings.compare import CompareSettings
 from mien.settings.run import RunConfig
-from mien.settings.toml import read_toml, write_toml
+from mien.settings.toml import check_writer, read_toml, write_toml
 from mien.settings.unread import refuse_unread
 from mien.significance import fewest_pairs
 from mien.system.leftovers import is_free, made_by, remove_partials, take_back, undone_if_stopped
@@ -151,6 +151,7 @@ def _open_folder(config: CompareSettings, folder: Path, *, resume: bool) -> None
             raise OutputError(f"{folder}: exists already; go on with --resume, or give another --out")
         if not stored.exists():
             raise OutputError(f"{folder}: holds no comparison to resume; give another --out")
+        check_writer(stored)
         earlier = read_toml(CompareSettings, stored)
         if any(getattr(earlier, name) != getattr(config, name) for name in SAME):
             raise OutputError(

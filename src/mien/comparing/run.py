@@ -19,13 +19,15 @@ from numpy.typing import NDArray
 from mien.comparing.plan import PairPlan
 from mien.data.reading.pixels import Pixels
 from mien.data.reading.preprocess import View
-from mien.data.reading.processes import processes
+from mien.data.reading.processes import NoProcessesError, processes
 from mien.data.reading.read_ahead import in_order
+from mien.errors import OutputError
 from mien.evaluation.predictions import predict_rows, probabilities, write_predictions
 from mien.recognizer import Recognizer
 from mien.settings.run import NetworkRun, RunConfig
 from mien.settings.toml import as_builtins
-from mien.system.files import read_text, regular, write_text
+from mien.system.files import read_text, regular
+from mien.system.sums import check_kept, kept_whole
 from mien.training.history import read_history
 from mien.training.run import LabelledPhotos, train_run
 from mien.version import __version__
@@ -88,6 +90,15 @@ def run_all(
         yield from (run_once(run, plan, photos, folder) for run, plan in wanted)
         return
     keys = [_key(run, plan) for run, plan in wanted]
+    try:
+        yield from _side_by_side(wanted, keys, photos, folder, jobs)
+    except NoProcessesError:  # which comes before the first run
+        yield from (run_once(run, plan, photos, folder) for run, plan in wanted)
+
+
+def _side_by_side(
+    wanted: Sequence[tuple[RunConfig, PairPlan]], keys: Sequence[str], photos: LabelledPhotos, folder: Path, jobs: int
+) -> Iterator[Finished]:
     first, done = {key: keys.index(key) for key in keys}, dict[str, Finished]()
     with processes(jobs, "Go on with --resume and fewer --jobs") as pool:
         finished = in_order(pool, partial(_run_apart, photos, folder), [wanted[i] for i in first.values()], 2 * jobs)
@@ -113,9 +124,15 @@ def run_once(run: RunConfig, plan: PairPlan, photos: LabelledPhotos, folder: Pat
     place = folder / key
     if not (place / "cost.json").exists():
         _train(run, plan, photos, place)
-    cost = json.loads(read_text(place / "cost.json"))
-    predictions = pl.read_parquet(regular(place / "predictions.parquet"), glob=False)
-    return Finished(key, predictions, read_history(place / "history.csv"), cost)
+    mend = f"remove {place}, and --resume does this run again"
+    for name in ("cost.json", "predictions.parquet", "history.csv"):
+        check_kept(place / name, mend)
+    try:
+        cost = json.loads(read_text(place / "cost.json"))
+        predictions = pl.read_parquet(regular(place / "predictions.parquet"), glob=False)
+        return Finished(key, predictions, read_history(place / "history.csv"), cost)
+    except (OSError, ValueError, pl.exceptions.PolarsError) as error:
+        raise OutputError(f"{place}: a run that cannot be read ({error}); {mend}") from error
 
 
 def _train(run: RunConfig, plan: PairPlan, photos: LabelledPhotos, place: Path) -> None:
@@ -131,7 +148,8 @@ def _train(run: RunConfig, plan: PairPlan, photos: LabelledPhotos, place: Path) 
         shutil.rmtree(place / leftover, ignore_errors=True)
     for model in ("model.onnx", "model.onnx.data", "model.safetensors"):
         (place / model).unlink(missing_ok=True)
-    write_text(json.dumps(cost, indent=1), place / "cost.json")
+    with kept_whole(place / "cost.json") as partial:
+        partial.write_text(json.dumps(cost, indent=1), encoding="utf-8")
 
 
 def _cost(run: RunConfig, history: list[Row], n: int, seconds: float, waiting: float) -> dict[str, float]:

@@ -15,12 +15,14 @@ from mien.data.grouping.independence import independent
 from mien.data.reading.pixels import Pixels
 from mien.data.tables.manifest import read_manifest
 from mien.data.tables.prepare import Prepared
+from mien.errors import OutputError
 from mien.labels import class_indices
 from mien.metrics import score
 from mien.progress import Advance
 from mien.recognizer import BATCH, Recognizer
 from mien.results.scores import ClassScores, GroupKind, Over, Scores
-from mien.system.files import regular, written_whole
+from mien.system.files import regular
+from mien.system.sums import check_kept, kept_whole
 
 __all__ = [
     "as_predictions",
@@ -30,6 +32,7 @@ __all__ = [
     "photos_of_study",
     "predict_rows",
     "probabilities",
+    "read_predictions",
     "score_rows",
     "test_predictions",
     "view_batches",
@@ -37,6 +40,7 @@ __all__ = [
 ]
 
 PREFIX = "prob_"
+MADE_AGAIN = "remove it, and a study makes it again with --resume"
 
 
 def photos_of_study(model: Path) -> Prepared | None:
@@ -53,7 +57,7 @@ def test_predictions(model: Path) -> pl.DataFrame | None:
     path = model.parent / "predictions.parquet"
     if not path.exists():
         return None
-    test = pl.read_parquet(regular(path), glob=False).filter(pl.col("split") == "test")
+    test = read_predictions(path).filter(pl.col("split") == "test")
     return None if test.is_empty() else test
 
 
@@ -100,8 +104,20 @@ def view_batches(
 
 def write_predictions(predictions: pl.DataFrame, path: Path) -> None:
     """Write the table as Parquet, whole or not at all."""
-    with written_whole(path) as partial:
+    with kept_whole(path) as partial:
         predictions.write_parquet(partial)
+
+
+def read_predictions(path: Path) -> pl.DataFrame:
+    """The table that ``write_predictions`` wrote.
+
+    Raises:
+        OutputError: if it is damaged.
+    """
+    try:
+        return pl.read_parquet(regular(check_kept(path, MADE_AGAIN)), glob=False)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise OutputError(f"{path}: no table of predictions that can be read ({error}); {MADE_AGAIN}") from error
 
 
 def probabilities(predictions: pl.DataFrame, labels: Sequence[str]) -> NDArray[np.float64]:

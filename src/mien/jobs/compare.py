@@ -8,6 +8,7 @@ from mien.comparing.compare import compare_arms
 from mien.progress import Progress
 from mien.results.comparison import CompareResults
 from mien.settings.compare import CompareSettings
+from mien.system.in_use import in_use
 from mien.telling.report.comparison_page import write_page
 
 __all__ = ["run_comparison"]
@@ -19,4 +20,5 @@ def run_comparison(config: CompareSettings, folder: Path, *, resume: bool, progr
     def tell(results: CompareResults) -> None:
         write_page(results, folder / "compare.html")
 
-    return compare_arms(config, folder, resume=resume, progress=progress, tell=tell)
+    with in_use(folder, progress.tell, resume=resume):
+        return compare_arms(config, folder, resume=resume, progress=progress, tell=tell)

@@ -22,6 +22,7 @@ from mien.stages import (
     select_run,
     train_runs,
 )
+from mien.system.in_use import in_use
 from mien.telling.report.page import write_report
 
 __all__ = ["run_study", "run_training"]
@@ -39,13 +40,14 @@ def run_study(config: StudySettings, folder: Path, *, resume: bool, progress: Pr
         What stands in ``results.json``.
     """
     judges_labels(config.checks.leak_premium or config.checks.check_labels, 0)  # refused now, not after the training
-    study = open_study(config, folder, resume=resume, progress=progress, with_audit=True)
-    results, examined = _tested_once(study) if config.crossing.folds is None else _cross_validated(study)
-    with study.clock.stage("report"):
-        write_report(folder, results, keep_exhibits(study, results, examined))
-    results = replace(results, seconds=study.clock.total())
-    write_results(results, folder)
-    return results
+    with in_use(folder, progress.tell, resume=resume):
+        study = open_study(config, folder, resume=resume, progress=progress, with_audit=True)
+        results, examined = _tested_once(study) if config.crossing.folds is None else _cross_validated(study)
+        with study.clock.stage("report"):
+            write_report(folder, results, keep_exhibits(study, results, examined))
+        results = replace(results, seconds=study.clock.total())
+        write_results(results, folder)
+        return results
 
 
 def _tested_once(study: OpenStudy) -> tuple[StudyResults, Examined]:
@@ -70,8 +72,9 @@ def _cross_validated(study: OpenStudy) -> tuple[StudyResults, Examined]:
 
 def run_training(config: StudySettings, folder: Path, *, resume: bool, progress: Progress) -> TrainResults:
     """Train and validate the recipes; the test split stays unread."""
-    study = open_study(config, folder, resume=resume, progress=progress)
-    train_runs(study)
-    results = replace(select_run(study), seconds=study.clock.total())
-    write_results(results, folder)
-    return results
+    with in_use(folder, progress.tell, resume=resume):
+        study = open_study(config, folder, resume=resume, progress=progress)
+        train_runs(study)
+        results = replace(select_run(study), seconds=study.clock.total())
+        write_results(results, folder)
+        return results

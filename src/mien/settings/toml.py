@@ -20,7 +20,7 @@ from mien.errors import ConfigError
 from mien.system.files import read_text, written_whole
 from mien.version import __version__
 
-__all__ = ["as_builtins", "read_toml", "read_union", "write_toml"]
+__all__ = ["as_builtins", "check_writer", "read_toml", "read_union", "write_toml"]
 
 T = TypeVar("T")
 WRITER = "mien"
@@ -81,6 +81,32 @@ def read_union(kind: Any, path: Path, upgrade: Callable[[dict[str, Any]], dict[s
         raise ConfigError(f"{path}: {error}{_written_by(writer)}") from error
     except msgspec.ValidationError as error:
         raise ConfigError(f"{path}: {_said(error)}{_written_by(writer)}") from error
+
+
+def check_writer(path: Path) -> None:
+    """Refuse to go on with what another version began, unless the two differ in their last number alone.
+
+    Such versions give the same numbers; others may not, and a study whose parts were made by two of them is neither's.
+
+    Raises:
+        ConfigError: that names the version to go on with.
+    """
+    try:
+        writer = tomllib.loads(read_text(path)).get(WRITER)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return  # reading it says what is wrong
+    if writer == __version__ or (isinstance(writer, str) and _series(writer) == _series(__version__)):
+        return
+    by = f"mien {writer}" if writer else "an earlier version of mien"
+    raise ConfigError(
+        f"{path}: begun with {by}, and this is {__version__}, whose numbers may differ; go on with that version, or "
+        "give another --out"
+    )
+
+
+def _series(version: str) -> tuple[str, ...]:
+    """A version without its last number."""
+    return tuple(version.split(".")[:2])
 
 
 def _refuse_unknown(values: Any, kind: inspect.Type, where: str) -> None:  # type: ignore[explicit-any]  # TOML has no types

@@ -7,6 +7,7 @@ back anything; what it leaves is locked by no living process, which tells it fro
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -15,12 +16,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
+from mien.errors import DiskError, MienError
+
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 __all__ = [
+    "IN_USE",
     "SIGNALS",
     "Lock",
     "is_free",
@@ -30,11 +34,21 @@ __all__ = [
     "take_back",
     "undo_all",
     "undone_if_stopped",
+    "unwritten",
+    "why_unwritten",
     "written_whole",
 ]
 
 SIGNALS = tuple(signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 """Those that ask a command to end; Windows lacks the last."""
+
+IN_USE = "in-use.lock"
+"""The file by which a process holds the folder that it works in (``in_use.py``)."""
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) if hasattr(errno, "EDQUOT") else (errno.ENOSPC, errno.EFBIG)
+"""What a system says where a file has no room: of the disk, of a quota, of a limit on the size of files."""
+PROBED = 2**20
+"""Bytes that are tried to be written, to learn what the system has against it."""
 
 _noted: list[Callable[[], object]] = []
 
@@ -79,9 +93,57 @@ def written_whole(path: Path, *, by_several: bool = False) -> Iterator[Path]:
         try:
             yield partial
             os.replace(partial, path)
+        except Exception as error:
+            kept = why_unwritten(error, partial)
+            size = _size(partial)
+            remove()
+            if kept is None:
+                raise
+            raise unwritten(path, kept, max(size, _size(path))) from error
         except BaseException:
             remove()
             raise
+
+
+def why_unwritten(error: Exception, path: Path) -> OSError | None:
+    """What the system has against writing a file; None where the error is of another kind.
+
+    Libraries that write files do not all raise the system's error, so what it says is asked of it once more.
+    """
+    if isinstance(error, MienError):
+        return None
+    if isinstance(error, OSError):
+        return error
+    try:
+        with open(path, "ab") as file:  # noqa: PTH123 - to write, and at the end
+            file.write(bytes(PROBED))
+            file.flush()
+    except OSError as found:
+        return found
+    return None
+
+
+def unwritten(path: Path, error: OSError, size: int = 0) -> DiskError:
+    """What is said of a file that could not be written.
+
+    Args:
+        size: bytes that it needs at least, as far as is known.
+    """
+    why = error.strerror or str(error)
+    if error.errno in FULL:
+        with suppress(OSError):
+            free = shutil.disk_usage(path.parent).free
+            needed = f"it needs at least {max(size, 1) / 2**20:.1f} MB, and {free / 2**20:.1f} MB are free"
+            why = f"{why}: {needed}; make room, and go on with --resume where the command has it"
+    elif not path.parent.is_dir():
+        why = "its folder is gone, removed or renamed since the command began"
+    return DiskError(f"{path}: cannot be written ({why})", error.errno)
+
+
+def _size(path: Path) -> int:
+    with suppress(OSError):
+        return path.stat().st_size
+    return 0
 
 
 def remove_partials(folder: Path) -> None:
@@ -91,10 +153,11 @@ def remove_partials(folder: Path) -> None:
 
 
 def is_free(folder: Path, leftovers: Sequence[str] = ()) -> bool:
-    """Whether a folder can be made or used: it is not there, or holds nothing but files of these names."""
+    """Whether a folder can be made or used: it is not there, or holds nothing but its lock and files of these names."""
     if not folder.exists():
         return not folder.is_symlink()
-    return folder.is_dir() and all(path.name in leftovers and path.is_file() for path in folder.iterdir())
+    known = (*leftovers, IN_USE)
+    return folder.is_dir() and all(path.name in known and path.is_file() for path in folder.iterdir())
 
 
 def made_by(folder: Path) -> list[Path]:
@@ -108,6 +171,8 @@ def take_back(folder: Path, made: Sequence[Path]) -> None:
         shutil.rmtree(made[-1], ignore_errors=True)
         return
     for path in folder.iterdir():
+        if path.name == IN_USE:  # its holder removes it
+            continue
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 

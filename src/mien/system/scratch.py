@@ -15,12 +15,12 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from functools import partial
 from pathlib import Path
 
-from mien.system.leftovers import Lock, locked_anew, undone_if_stopped
+from mien.system.leftovers import IN_USE, Lock, locked_anew, undone_if_stopped
 
 __all__ = ["MEMORY", "remove_dead", "work_folder"]
 
 NAME = re.compile(r"mien-\d+-[0-9a-f]{16}")
-LOCK = "in-use.lock"
+LOCK = IN_USE
 MEMORY = Path("/dev/shm")
 """Where files lie in memory, on systems that have such a place."""
 VARIABLES, USUAL = ("TMPDIR", "TEMP", "TMP"), ("/tmp", "/var/tmp")

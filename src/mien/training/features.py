@@ -21,7 +21,8 @@ from mien.models.backbones import Backbone
 from mien.models.exports import exported
 from mien.models.seal import MAX_MODEL_BYTES
 from mien.progress import Advance
-from mien.system.files import open_regular, read_file, written_whole
+from mien.system.files import open_regular, read_file
+from mien.system.sums import damage, kept_whole
 
 __all__ = ["FeatureCache"]
 
@@ -89,6 +90,8 @@ class FeatureCache:
 
 def _read(path: Path) -> dict[str, Features]:
     """Features that are there; none of a damaged file, which are computed again."""
+    if damage(path):
+        return {}
     try:
         with open_regular(path) as file, np.load(file) as stored:
             return dict(zip(stored["sha256"].tolist(), stored["features"], strict=True))
@@ -98,5 +101,5 @@ def _read(path: Path) -> dict[str, Features]:
 
 def _write(known: dict[str, Features], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with written_whole(path, by_several=True) as partial, partial.open("wb") as file:
+    with kept_whole(path, by_several=True) as partial, partial.open("wb") as file:
         np.savez(file, sha256=np.array(list(known)), features=np.stack(list(known.values())))

@@ -26,12 +26,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
-from mien.errors import WorkFailedError
+from mien.errors import OutputError, WorkFailedError
 from mien.metrics import confusion_matrix, macro_f1
 from mien.progress import Advance
 from mien.settings.budget import Budget
 from mien.settings.training import TrainSettings
 from mien.system.files import regular
+from mien.system.sums import check_kept
 from mien.training.augment import augmentation
 from mien.training.batches import EpochOrder, PhotoBatches, TrainingSet, class_weights
 from mien.training.finetune import parameter_groups
@@ -277,7 +278,7 @@ def fit(
         trainer = _trainer(settings, device, folder, order.per_epoch, advance)
         last = checkpoints / "last.ckpt"
         if last.exists():  # Lightning draws the first order before it tells the epoch
-            order.set_epoch(torch.load(regular(last), map_location="cpu", weights_only=True)["epoch"] + 1)
+            order.set_epoch(_checkpoint(last)["epoch"] + 1)
         before = signal_handlers()
         try:
             trainer.fit(
@@ -295,9 +296,24 @@ def fit(
             raise KeyboardInterrupt from None
         finally:
             restore_handlers(before)
-    best = torch.load(regular(checkpoints / "best.ckpt"), map_location="cpu", weights_only=True)["state_dict"]
-    module.load_state_dict(best)
+    module.load_state_dict(_checkpoint(checkpoints / "best.ckpt")["state_dict"])
     return module.network.cpu().eval()
+
+
+def _checkpoint(path: Path) -> dict[str, Any]:
+    """What a checkpoint holds.
+
+    Raises:
+        OutputError: if it is damaged.
+    """
+    mend = f"remove {path.parent}, and --resume trains this run again"
+    try:
+        state: dict[str, Any] = torch.load(regular(check_kept(path, mend)), map_location="cpu", weights_only=True)
+    except OutputError:
+        raise
+    except Exception as error:  # whatever a pickle that is cut or changed leads to
+        raise OutputError(f"{path}: a checkpoint that cannot be read ({type(error).__name__}); {mend}") from error
+    return state
 
 
 def _trainer(settings: TrainSettings, device: str, folder: Path, per_epoch: int, advance: Advance) -> pl.Trainer:

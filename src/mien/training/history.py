@@ -7,7 +7,9 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mien.system.files import MAX_FILE_BYTES, read_text, written_whole
+from mien.errors import OutputError
+from mien.system.files import MAX_FILE_BYTES, read_text
+from mien.system.sums import kept_whole
 
 __all__ = ["COLUMNS", "History", "read_history"]
 
@@ -70,15 +72,24 @@ class History:
 
     def write(self, path: Path) -> None:
         """Write the table, whole or not at all."""
-        with written_whole(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        with kept_whole(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
             writer.writerows(self.rows)
 
 
 def read_history(path: Path) -> list[dict[str, float]]:
-    """Rows of a ``history.csv``; none if there is no such file."""
+    """Rows of a ``history.csv``; none if there is no such file.
+
+    Raises:
+        OutputError: if it holds no such rows.
+    """
     if not path.exists():
         return []
-    rows = csv.DictReader(io.StringIO(read_text(path, MAX_FILE_BYTES)))
-    return [{name: float(value) for name, value in row.items()} for row in rows]
+    try:
+        rows = csv.DictReader(io.StringIO(read_text(path, MAX_FILE_BYTES)))
+        return [{name: float(row[name]) for name in COLUMNS} for row in rows]
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        raise OutputError(
+            f"{path}: no history that can be read ({error}); remove {path.parent}, and --resume trains this run again"
+        ) from error

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from mien.system.files import written_whole
+from mien.system.sums import kept_whole
 
 __all__ = ["WholeCheckpoints", "restore_handlers", "signal_handlers"]
 
@@ -26,7 +26,7 @@ class WholeCheckpoints(TorchCheckpointIO):
         """Write all of a checkpoint, or nothing."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with written_whole(path) as partial:
+        with kept_whole(path) as partial:
             torch.save(checkpoint, partial)
 
 

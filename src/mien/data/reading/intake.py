@@ -19,7 +19,7 @@ from mien.data.measuring.faces import FaceDetector
 from mien.data.measuring.inspection import Content, Inspected, inspect, inspect_apart
 from mien.data.reading.pixels import PixelWriter
 from mien.data.reading.preprocess import View
-from mien.data.reading.processes import processes
+from mien.data.reading.processes import NoProcessesError, processes
 from mien.data.reading.read_ahead import SAMPLE, TOGETHER, in_order, read_ahead
 from mien.data.sources import Source, SourceFile
 from mien.data.tables.manifest import SCHEMA
@@ -86,12 +86,28 @@ def inspect_files(
     source: Source, files: Sequence[SourceFile], views: Sequence[View], detector: FaceDetector | None
 ) -> Iterator[Inspected]:
     """Inspect files, yielding in their order."""
+    if len(files) >= MANY and _cores() > 1 and all(_is_small(_read(source, file)) for file in files[:SAMPLE]):
+        return _apart_if_possible(source, files, views, detector)
+    return _in_threads(source, files, views, detector)
 
+
+def _apart_if_possible(
+    source: Source, files: Sequence[SourceFile], views: Sequence[View], detector: FaceDetector | None
+) -> Iterator[Inspected]:
+    """Inspect files in processes, or in threads where no process can be started."""
+    try:
+        contents = (_read(source, file) for file in files)
+        yield from _in_processes(contents, views, finds_faces=detector is not None)
+    except NoProcessesError:  # which comes before the first result
+        yield from _in_threads(source, files, views, detector)
+
+
+def _in_threads(
+    source: Source, files: Sequence[SourceFile], views: Sequence[View], detector: FaceDetector | None
+) -> Iterator[Inspected]:
     def work(some: Sequence[SourceFile]) -> list[Inspected]:
         return inspect_together(source, some, views, detector)
 
-    if len(files) >= MANY and _cores() > 1 and all(_is_small(_read(source, file)) for file in files[:SAMPLE]):
-        return _in_processes((_read(source, file) for file in files), views, finds_faces=detector is not None)
     # Of a large set as many as leave every core enough chunks for all to end together.
     share = AT_ONCE if views or detector else len(files) // (8 * _cores())
     at_once = min(MOST_AT_ONCE, max(AT_ONCE, share))

@@ -2,33 +2,36 @@
 
 A study keeps them in its folder. Where they are of no use after the command, their files have no name.
 
-Arrays are memory-mapped and the maps are let go again, so a training reads what a batch needs and memory does not
-grow with the set.
+Arrays are memory-mapped for reading, and the maps are let go again, so a training reads what a batch needs and memory
+does not grow with the set. They are written as files are: a disk that is full is an error then, and not the end of the
+process, as it is where a page of a map finds no room.
 """
 
 from __future__ import annotations
 
+import errno
 import math
 import mmap
 import os
+import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Literal
+from typing import IO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.data.measuring.fingerprints import SIDE
 from mien.data.reading.preprocess import View
-from mien.errors import OutputError
+from mien.errors import DiskError, OutputError
+from mien.system.sums import damage, keep
 
-__all__ = ["Nameless", "PixelWriter", "Pixels"]
+__all__ = ["Nameless", "PixelWriter", "Pixels", "pixels_are_whole"]
 
 FINGERPRINTS = "fingerprints"
-ROWS_MAPPED = 512
-"""Rows after which the writer's maps are renewed: pages that were written through a map count as memory in use."""
 
 
 class PixelWriter:
@@ -42,13 +45,14 @@ class PixelWriter:
         """
         shapes: dict[str, tuple[int, ...]] = {view.key: (n_rows, view.size, view.size, 3) for view in views}
         shapes[FINGERPRINTS] = (n_rows, SIDE, SIDE)
-        self._place: Path | Nameless = folder or Nameless(shapes)
-        if folder:
-            folder.mkdir(parents=True, exist_ok=True)
+        self._folder, self._rows = folder, n_rows
+        self._needed = sum(math.prod(shape) for key, shape in shapes.items() if not key.startswith("scene-"))
+        self._arrays: dict[str, _Rows] = {}
+        with self._room_told():
+            self._place: Path | Nameless = folder or Nameless(shapes)
+            self._check_room()
             for key, shape in shapes.items():
-                np.lib.format.open_memmap(_array_path(folder, key), "w+", np.uint8, shape)
-        self._keys, self._written = list(shapes), 0
-        self._arrays = self._mapped()
+                self._arrays[key] = _Rows(self._made(key, shape), shape, is_named=folder is not None)
 
     @property
     def pixels(self) -> Pixels:
@@ -61,23 +65,77 @@ class PixelWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for array in self._arrays.values():
-            if isinstance(array, np.memmap):
-                array.flush()
+        with self._room_told() if error is None else suppress(OSError):
+            for key, array in self._arrays.items():
+                array.close()
+                if self._folder and error is None:
+                    keep(_array_path(self._folder, key))
         self._arrays.clear()
 
     def put(self, row: int, views: Mapping[str, NDArray[np.uint8]], fingerprint: NDArray[np.uint8]) -> None:
         """Store the views and the fingerprint of one photo."""
-        self._written += 1
-        if self._written % ROWS_MAPPED == 0:
-            self._arrays = self._mapped()
-        for key, array in self._arrays.items():
-            content = fingerprint if key == FINGERPRINTS else views[key]
-            if content.any():  # black is there already, and takes no room on the disk until something is written
-                array[row] = content
+        with self._room_told():
+            for key, array in self._arrays.items():
+                content = fingerprint if key == FINGERPRINTS else views[key]
+                if content.any():  # black is there already, and takes no room on the disk until something is written
+                    array.write(row, content)
 
-    def _mapped(self) -> dict[str, NDArray[np.uint8]]:
-        return {key: _open(self._place, key, writable=True) for key in self._keys}
+    def _made(self, key: str, shape: tuple[int, ...]) -> IO[bytes]:
+        """The file of an array of zeros, which takes no room yet, open at its first row."""
+        if isinstance(self._place, Nameless):
+            return self._place.file(key)
+        self._place.mkdir(parents=True, exist_ok=True)
+        file = _array_path(self._place, key).open("wb", buffering=0)
+        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        os.truncate(file.fileno(), file.tell() + math.prod(shape))
+        return file
+
+    def _check_room(self) -> None:
+        """Refuse to begin what cannot end; pictures of scenes may be black, and are not counted."""
+        where = self._folder or Path(tempfile.gettempdir())
+        while not where.exists():
+            where = where.parent
+        if shutil.disk_usage(where).free < self._needed:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    @contextmanager
+    def _room_told(self) -> Iterator[None]:
+        """Say of an error of the system what was being written, where, and how much that is."""
+        try:
+            yield
+        except OSError as error:
+            place = self._folder or Path(tempfile.gettempdir())
+            free = "an unknown amount is"
+            with suppress(OSError):
+                free = f"{shutil.disk_usage(place if place.exists() else place.parent).free / 2**20:.0f} MB are"
+            mend = "go on with --resume" if self._folder else "name another place with TMPDIR"
+            raise DiskError(
+                f"{place}: the decoded photos cannot be written ({error.strerror}): {self._rows:,} need some "
+                f"{self._needed / 2**20:.0f} MB, and {free} free; make room, or {mend}",
+                error.errno,
+            ) from error
+
+
+class _Rows:
+    """Writes the rows of an array into its file."""
+
+    def __init__(self, file: IO[bytes], shape: tuple[int, ...], *, is_named: bool) -> None:
+        self._is_named = is_named
+        self._file, self._start, self._bytes = file, file.tell(), math.prod(shape[1:])
+
+    def write(self, row: int, content: NDArray[np.uint8]) -> None:
+        """Write one row, all of it."""
+        left = np.ascontiguousarray(content).data.cast("B")
+        self._file.seek(self._start + row * self._bytes)
+        while left:
+            left = left[self._file.write(left) :]
+
+    def close(self) -> None:
+        """Have the system write what it has taken, whose errors may come only now, and let go of a file with a name."""
+        os.fsync(self._file.fileno())
+        if self._is_named:
+            self._file.close()
 
 
 class Nameless:
@@ -90,7 +148,7 @@ class Nameless:
             shapes: by key.
         """
         self._shapes = dict(shapes)
-        self._files = {key: tempfile.TemporaryFile(prefix="mien-") for key in shapes}  # noqa: SIM115 - open while read
+        self._files = {key: tempfile.TemporaryFile(prefix="mien-", buffering=0) for key in shapes}  # noqa: SIM115
         for key, shape in shapes.items():
             os.truncate(self._files[key].fileno(), max(1, math.prod(shape)))
 
@@ -99,10 +157,14 @@ class Nameless:
         """The names of the arrays."""
         return list(self._shapes)
 
-    def open(self, key: str, *, writable: bool) -> NDArray[np.uint8]:
+    def file(self, key: str) -> IO[bytes]:
+        """The file of one of them, to be written."""
+        return self._files[key]
+
+    def open(self, key: str) -> NDArray[np.uint8]:
         """One of them, memory-mapped."""
-        shape, access = self._shapes[key], mmap.ACCESS_WRITE if writable else mmap.ACCESS_READ
-        mapped = mmap.mmap(self._files[key].fileno(), max(1, math.prod(shape)), access=access)
+        shape = self._shapes[key]
+        mapped = mmap.mmap(self._files[key].fileno(), max(1, math.prod(shape)), access=mmap.ACCESS_READ)
         return np.frombuffer(mapped, np.uint8, math.prod(shape)).reshape(shape)
 
 
@@ -128,16 +190,33 @@ class Pixels:
         return self._read(FINGERPRINTS, rows)
 
     def _read(self, key: str, rows: NDArray[np.integer] | Sequence[int]) -> NDArray[np.uint8]:
-        return np.ascontiguousarray(_open(self._place, key, writable=False)[np.asarray(rows, dtype=np.int64)])
+        return np.ascontiguousarray(_open(self._place, key)[np.asarray(rows, dtype=np.int64)])
 
 
-def _open(place: Path | Nameless, key: str, *, writable: bool) -> NDArray[np.uint8]:
+def pixels_are_whole(folder: Path, views: Sequence[View], n_rows: int) -> bool:
+    """Whether a folder holds the views and fingerprints of so many photos, as they were written."""
+    shapes: dict[str, tuple[int, ...]] = {view.key: (n_rows, view.size, view.size, 3) for view in views}
+    for key, shape in (shapes | {FINGERPRINTS: (n_rows, SIDE, SIDE)}).items():
+        path = _array_path(folder, key)
+        try:
+            if not path.exists() or damage(path) or np.lib.format.open_memmap(path, "r").shape != shape:
+                return False
+        except (OSError, ValueError):
+            return False
+    return True
+
+
+def _open(place: Path | Nameless, key: str) -> NDArray[np.uint8]:
     if isinstance(place, Nameless):
-        return place.open(key, writable=writable)
+        return place.open(key)
     path = _array_path(place, key)
-    if not path.exists():
-        raise OutputError(f"{path}: the decoded pixels are missing; run again without --resume")
-    return np.lib.format.open_memmap(path, "r+" if writable else "r")
+    try:
+        return np.lib.format.open_memmap(path, "r")
+    except (OSError, ValueError) as error:
+        why = "they are gone" if not path.exists() else f"{error}"
+        raise OutputError(
+            f"{path}: the decoded photos cannot be read ({why}); a study makes them again with --resume"
+        ) from error
 
 
 def _array_path(folder: Path, key: str) -> Path:

@@ -17,10 +17,14 @@ from multiprocessing.connection import wait
 from mien.errors import WorkFailedError
 from mien.system.leftovers import SIGNALS, undone_if_stopped
 
-__all__ = ["processes"]
+__all__ = ["NoProcessesError", "processes"]
 
 SECONDS_TO_END = 5
 SECONDS_BETWEEN_LOOKS = 0.2
+
+
+class NoProcessesError(WorkFailedError):
+    """This system starts no processes now; the work can be done without."""
 
 
 @contextmanager
@@ -34,6 +38,7 @@ def processes(count: int, advice: str) -> Iterator[Executor]:
 
     Raises:
         WorkFailedError: where that happens.
+        NoProcessesError: where none can be started, as without shared memory or free file handles.
     """
     from loky import ProcessPoolExecutor  # here, for nothing else needs it
     from loky.process_executor import TerminatedWorkerError
@@ -42,14 +47,18 @@ def processes(count: int, advice: str) -> Iterator[Executor]:
     warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
     share = str(max(1, (os.cpu_count() or 1) // count))
     cores = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", share), "OMP_WAIT_POLICY": "PASSIVE"}
-    _start_trackers()
-    pool = ProcessPoolExecutor(count, env=cores, initializer=_end_with, initargs=(os.getpid(),))
+    try:
+        _start_trackers()
+        pool = ProcessPoolExecutor(count, env=cores, initializer=_end_with, initargs=(os.getpid(),))
+    except OSError as error:
+        raise NoProcessesError(f"no processes can be started here ({error.strerror})") from error
     try:
         with undone_if_stopped(_kill_children):
-            with _blocked(SIGNALS):
-                pool.submit(
-                    os.getpid
-                )  # starts them all, deaf to the signals that end a command, which ends them itself
+            try:
+                with _blocked(SIGNALS):  # deaf to the signals that end a command, which ends them itself
+                    pool.submit(os.getpid)  # starts them all
+            except OSError as error:
+                raise NoProcessesError(f"no processes can be started here ({error.strerror})") from error
             yield pool
             pool.shutdown()
     except TerminatedWorkerError as error:

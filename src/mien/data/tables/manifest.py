@@ -8,7 +8,8 @@ import polars as pl
 
 from mien.data.sources.files import OWN, VOTES
 from mien.errors import SourceError
-from mien.system.files import regular, written_whole
+from mien.system.files import regular
+from mien.system.sums import check_kept, kept_whole
 
 __all__ = ["SCHEMA", "own_columns", "read_manifest", "usable", "vote_columns", "write_manifest"]
 
@@ -66,7 +67,7 @@ SCHEMA: dict[str, pl.DataType] = {
 
 def write_manifest(manifest: pl.DataFrame, path: Path) -> None:
     """Write the table as Parquet, whole or not at all."""
-    with written_whole(path) as partial:
+    with kept_whole(path) as partial:
         manifest.write_parquet(partial)
 
 
@@ -74,10 +75,11 @@ def read_manifest(path: Path) -> pl.DataFrame:
     """Read a table that mien wrote.
 
     Raises:
-        SourceError: if the file is missing or lacks columns.
+        OutputError: if it is not as mien wrote it.
+        SourceError: if the file is missing, lacks columns or has them of other types.
     """
     try:
-        manifest = pl.read_parquet(regular(path), glob=False)  # a name may hold brackets
+        manifest = pl.read_parquet(regular(check_kept(path)), glob=False)  # a name may hold brackets
     except (OSError, pl.exceptions.PolarsError) as error:
         raise SourceError(f"{path}: not a manifest that can be read ({error}); run the study again") from error
     if "group_kind" not in manifest.columns and "group" in manifest.columns:  # of before
@@ -86,6 +88,11 @@ def read_manifest(path: Path) -> pl.DataFrame:
     missing = [name for name in SCHEMA if name not in manifest.columns]
     if missing:
         raise SourceError(f"{path}: a manifest of another version, without {', '.join(missing)}; run the study again")
+    other = [name for name, kind in SCHEMA.items() if manifest.schema[name] not in (kind, pl.Null())]
+    if other:
+        raise SourceError(
+            f"{path}: not a manifest as mien writes it, {', '.join(other)} of another type; run the study again"
+        )
     return manifest
 
 

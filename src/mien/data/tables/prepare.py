@@ -12,11 +12,12 @@ import polars as pl
 from mien.data.grouping.duplicates import assign_groups
 from mien.data.measuring.faces import FaceDetector
 from mien.data.reading.intake import take_in
-from mien.data.reading.pixels import Pixels, PixelWriter
+from mien.data.reading.pixels import Pixels, PixelWriter, pixels_are_whole
 from mien.data.reading.preprocess import View
 from mien.data.sources.collection import Collection
 from mien.data.tables.corrections import Corrections, apply_corrections
 from mien.data.tables.manifest import read_manifest, usable, write_manifest
+from mien.data.tables.unchanged import refuse_changed
 from mien.errors import SourceError
 from mien.progress import Progress
 
@@ -60,14 +61,20 @@ def prepare(
         find_faces: without, every photo is taken to show none.
 
     Raises:
-        SourceError: if a collection, or a class of one, holds no image that can be read.
+        SourceError: if a collection, or a class of one, holds no image that can be read; if the photos are not those
+            that the folder's manifest was made of.
+        OutputError: if that manifest is damaged, or the disk is full.
     """
     path, pixels = (folder / "manifest.parquet", folder / "pixels") if folder else (None, None)
+    distinct = sorted({view.key: view for view in views}.values(), key=lambda v: v.key)
     if path and pixels and path.exists():
-        return Prepared(read_manifest(path), Pixels(pixels))
+        manifest = read_manifest(path)
+        refuse_changed(collections, manifest, progress)
+        if not pixels_are_whole(pixels, distinct, len(manifest)):
+            _read_again(collections, distinct, pixels, find_faces=find_faces, progress=progress)
+        return Prepared(manifest, Pixels(pixels))
     for line in dict.fromkeys(note for collection in collections for note in collection.notes):
         progress.tell(line)
-    distinct = sorted({view.key: view for view in views}.values(), key=lambda v: v.key)
     if pixels:
         shutil.rmtree(pixels, ignore_errors=True)  # of a reading that was interrupted
     n_files = sum(len(source.files) for collection in collections for source in collection.sources)
@@ -90,6 +97,20 @@ def prepare(
     if path:
         write_manifest(manifest, path)
     return Prepared(manifest, writer.pixels)
+
+
+def _read_again(
+    collections: Sequence[Collection], views: Sequence[View], pixels: Path, *, find_faces: bool, progress: Progress
+) -> None:
+    """Decode photos once more, whose pixels are damaged or gone; what is known of them stays as it is."""
+    shutil.rmtree(pixels, ignore_errors=True)
+    sources = [source for collection in collections for source in collection.sources]
+    detector, first_row = FaceDetector() if find_faces else None, 0
+    with PixelWriter(pixels, views, sum(len(source.files) for source in sources)) as writer:
+        for source in sources:
+            with progress.step(f"read {source.name} again", len(source.files), "files") as advance:
+                take_in(source, views, writer, detector, first_row=first_row, advance=advance)
+            first_row += len(source.files)
 
 
 def _check_readable(collection: Collection, table: pl.DataFrame, corrections: Corrections | None) -> None:

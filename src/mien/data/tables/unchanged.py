@@ -1,0 +1,68 @@
+"""Whether the photos of a study that is resumed are those it began with."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+
+import polars as pl
+
+from mien.data.reading.read_ahead import read_ahead
+from mien.data.sources import Source, SourceFile
+from mien.data.sources.collection import Collection
+from mien.errors import SourceError
+from mien.progress import Progress
+from mien.system.paths import shown
+
+__all__ = ["refuse_changed"]
+
+MOST_NAMED = 3
+
+
+def refuse_changed(collections: Sequence[Collection], manifest: pl.DataFrame, progress: Progress) -> None:
+    """Refuse photos that were changed, removed or added since the manifest was made, which knows the earlier ones.
+
+    Raises:
+        SourceError: that names the first of each kind.
+    """
+    known: dict[str, str | None] = dict(manifest.select("id", "sha256").iter_rows())
+    sources = [source for collection in collections for source in collection.sources]
+    ids = {f"{source.name}/{file.path}" for source in sources for file in source.files}
+    changed: list[str] = []
+    with progress.step("check photos", len(ids), "files") as advance:
+        for source in sources:
+            for file, sha256 in _hashes(source):
+                name = f"{source.name}/{file.path}"
+                if name in known and known[name] != sha256:
+                    changed.append(name)
+                advance(1)
+    kinds = {"changed": changed, "removed": [each for each in known if each not in ids]}
+    kinds["added"] = [each for each in ids if each not in known]
+    told = [f"{what}: {_named(sorted(names))}" for what, names in kinds.items() if names]
+    if told:
+        raise SourceError(
+            f"photos are not as they were when this began ({'; '.join(told)}); put them back, or give another --out"
+        )
+
+
+def _hashes(source: Source) -> Iterator[tuple[SourceFile, str | None]]:
+    """Each file with the hash of its bytes; None where they take no part or are not to be had."""
+
+    def work(files: Sequence[SourceFile]) -> list[tuple[SourceFile, str | None]]:
+        return [(file, _hash(source, file)) for file in files]
+
+    return read_ahead(work, source.files, lambda result: False, at_once=8)
+
+
+def _hash(source: Source, file: SourceFile) -> str | None:
+    if file.ignored is not None:
+        return None
+    try:
+        return hashlib.sha256(source.read(file)).hexdigest()
+    except OSError:
+        return None
+
+
+def _named(names: Sequence[str]) -> str:
+    more = len(names) - MOST_NAMED
+    return ", ".join(map(shown, names[:MOST_NAMED])) + (f" and {more} more" if more > 0 else "")
