@@ -196,7 +196,7 @@ def _changed(content: bytes) -> bytes:
 
 def damages(finished: Path, work: Path, whole: Any) -> list[tuple[str, str, str]]:
     """Each file in each way, resumed in this process."""
-    rows = []
+    rows, config = [], read_toml(StudySettings, finished / "study.toml")
     for name, removed in FILES.items():
         for way, harm in WAYS.items():
             out = Path(shutil.copytree(finished, work / "damaged"))
@@ -205,15 +205,14 @@ def damages(finished: Path, work: Path, whole: Any) -> list[tuple[str, str, str]
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
             for path in out.glob(name):
                 harm(path)
-            rows.append((name, way, resumed(out, whole)))
+            rows.append((name, way, resumed(config, out, whole)))
             print(f"  {name}, {way}: {rows[-1][2]}", flush=True)
             shutil.rmtree(out)
     return rows
 
 
-def resumed(out: Path, whole: Any) -> str:
+def resumed(config: StudySettings, out: Path, whole: Any) -> str:
     try:
-        config = read_toml(StudySettings, out / "study.toml")
         run_study(config, out, resume=True, progress=Silent())
     except MienError as error:
         return f"refused: {str(error).replace(str(out), 'STUDY')}"

@@ -76,7 +76,7 @@ from mien.settings.toml import check_writer, read_toml, write_toml
 from mien.settings.unread import refuse_unread
 from mien.system.leftovers import is_free, made_by, remove_partials, take_back, undone_if_stopped
 from mien.system.paths import user_path
-from mien.system.sums import check_kept
+from mien.system.sums import check_kept, forget, keep
 from mien.training.history import read_history
 from mien.training.prior import refuse_seen
 from mien.training.recipes import resolve_run, views_of, work_of
@@ -269,6 +269,7 @@ def _open_folder(
             raise OutputError(f"{folder}: exists already; go on with --resume, or give another --out")
         if not stored.exists():
             raise OutputError(f"{folder}: holds no study to resume; give another --out")
+        check_kept(stored)
         check_writer(stored)
         before = read_toml(StudySettings, stored)  # what is done after the scores may change
         if dataclasses.replace(before, report=config.report, refitting=config.refitting) != config:
@@ -284,6 +285,7 @@ def _open_folder(
             if corrections:
                 shutil.copyfile(corrections.file, decisions)
             write_toml(config, stored)
+            keep(stored)
         except OSError as error:
             raise OutputError(f"{folder}: cannot be written ({error.strerror}); give another --out") from error
     return undo
@@ -464,7 +466,9 @@ def promise_in(folder: Path, **promised: Any) -> None:  # type: ignore[explicit-
     made = open_model(folder / "model.onnx")[1]
     contract = dataclasses.replace(made, **promised)
     if contract != made:
+        forget(folder / "model.onnx")
         write_model(whole_model(folder / "model.onnx"), contract, folder / "model.onnx")
+        keep(folder / "model.onnx")
 
 
 def keep_exhibits(study: OpenStudy, results: StudyResults, examined: Examined) -> Exhibits | None:

@@ -31,6 +31,7 @@ from mien.settings.toml import check_writer, read_toml, write_toml
 from mien.settings.unread import refuse_unread
 from mien.significance import fewest_pairs
 from mien.system.leftovers import is_free, made_by, remove_partials, take_back, undone_if_stopped
+from mien.system.sums import check_kept, keep
 from mien.training.prior import refuse_seen
 from mien.training.recipes import views_of
 from mien.training.run import LabelledPhotos, export_for, with_precision
@@ -151,6 +152,7 @@ def _open_folder(config: CompareSettings, folder: Path, *, resume: bool) -> None
             raise OutputError(f"{folder}: exists already; go on with --resume, or give another --out")
         if not stored.exists():
             raise OutputError(f"{folder}: holds no comparison to resume; give another --out")
+        check_kept(stored)
         check_writer(stored)
         earlier = read_toml(CompareSettings, stored)
         if any(getattr(earlier, name) != getattr(config, name) for name in SAME):
@@ -163,6 +165,7 @@ def _open_folder(config: CompareSettings, folder: Path, *, resume: bool) -> None
         try:
             folder.mkdir(parents=True, exist_ok=True)
             write_toml(config, stored)
+            keep(stored)
         except OSError as error:
             raise OutputError(f"{folder}: cannot be written ({error.strerror}); give another --out") from error
 

@@ -81,16 +81,25 @@ def run_folds(run: RunConfig, photos: LabelledPhotos, folder: Path, progress: Pr
 
 
 def _read(fold: int, place: Path) -> FoldRun:
-    predictions = pl.read_parquet(regular(place / "predictions.parquet"), glob=False)
-    thresholds = msgspec.json.decode(read_text(place / "thresholds.json"), type=tuple[Threshold, ...])
+    mend = f"remove {place}, and --resume does this fold again"
+    for name in ("config.toml", "thresholds.json", "predictions.parquet", "history.csv"):
+        check_kept(place / name, mend)
+    try:
+        predictions = pl.read_parquet(regular(place / "predictions.parquet"), glob=False)
+        thresholds = msgspec.json.decode(read_text(place / "thresholds.json"), type=tuple[Threshold, ...])
+    except (OSError, ValueError, msgspec.MsgspecError, pl.exceptions.PolarsError) as error:
+        raise OutputError(f"{place}: a fold that cannot be read ({error}); {mend}") from error
     return FoldRun(fold, read_run(place / "config.toml"), thresholds, predictions, read_history(place / "history.csv"))
 
 
 def _write(run: RunConfig, thresholds: tuple[Threshold, ...], predictions: pl.DataFrame, place: Path) -> None:
     """Keep what a fold gave; the answers last, for they say that it is done."""
     place.mkdir(parents=True, exist_ok=True)
+    forget(place / "config.toml")
     write_toml(run, place / "config.toml")
-    write_text(msgspec.json.encode(thresholds).decode(), place / "thresholds.json")
+    keep(place / "config.toml")
+    with kept_whole(place / "thresholds.json") as partial:
+        partial.write_bytes(msgspec.json.encode(thresholds))
     write_predictions(predictions, place / "predictions.parquet")
 
 

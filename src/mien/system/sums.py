@@ -17,7 +17,7 @@ from typing import NamedTuple
 from mien.errors import OutputError
 from mien.system.files import SUMS, open_regular, read_text, write_text, written_whole
 
-__all__ = ["check_kept", "damage", "keep", "kept_whole"]
+__all__ = ["check_kept", "damage", "forget", "keep", "kept_whole"]
 
 LINE = re.compile(r"# (\d+) bytes\n([0-9a-f]{64})  (.+)\n")
 RESTORE = "restore it from a copy, or begin again with another --out"
@@ -47,6 +47,13 @@ def kept_whole(path: Path, *, by_several: bool = False) -> Iterator[Path]:
 def keep(path: Path) -> None:
     """Write the sum of a file that stands already."""
     _write_sums(_sums(path.parent) | {path.name: [_sum(path)]}, path.parent)
+
+
+def forget(path: Path) -> None:
+    """Remove the sum of a file that is to be written anew by what knows of no sums."""
+    sums = _sums(path.parent)
+    if sums.pop(path.name, None):
+        _write_sums(sums, path.parent)
 
 
 def damage(path: Path) -> str | None:

@@ -24,7 +24,6 @@ from mien.recognizer import softmax
 from mien.results.scores import GroupKind
 from mien.settings.training import HeadSettings
 from mien.training.linear import Head, floored
-from mien.training.soft_head import fit_soft_head
 
 __all__ = [
     "OutOfFold",
@@ -226,6 +225,8 @@ def fit_heads(
         features, y = np.concatenate([features, mirrored]), np.concatenate([y, y])
         shares = None if shares is None else np.concatenate([shares, shares])
     if prior is not None:
+        from mien.training.soft_head import fit_soft_head  # here, for it needs PyTorch, and an audit does not
+
         named = np.eye(len(prior[1]), dtype=np.float32)[y] if shares is None else shares
         return [fit_soft_head(features, named, strength, weights=weights, prior=prior) for strength in strengths]
     mean, scale = features.mean(0), floored(features.std(0))

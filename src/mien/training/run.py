@@ -45,6 +45,7 @@ from mien.settings.run import HeadRun, NetworkRun, RunConfig, read_run
 from mien.settings.toml import write_toml
 from mien.settings.training import HeadSettings
 from mien.system.files import read_file
+from mien.system.sums import check_kept, keep
 from mien.training.batches import TrainingSet
 from mien.training.features import FeatureCache
 from mien.training.finetune import FineTuned
@@ -70,6 +71,7 @@ __all__ = [
     "with_precision",
 ]
 
+MODEL_FILES = ("model.onnx", "model.safetensors")
 NOTHING_MEASURED = Sureness(1.0, (), None)
 
 
@@ -112,17 +114,28 @@ def train_run(run: RunConfig, photos: LabelledPhotos, folder: Path, *, advance: 
 
     Raises:
         ConfigError: if the folder holds a run with other settings.
+        OutputError: if a file of it is damaged.
     """
     run = decided_run(run, folder)
     if (folder / "model.onnx").exists():
+        for name in MODEL_FILES:
+            check_kept(folder / name, _done_again(folder))
         return run
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(run.seed)
     match run:
         case HeadRun():
-            return _head_run(run, photos, folder, advance)
+            run = _head_run(run, photos, folder, advance)
         case NetworkRun():
-            return _network_run(run, photos, folder, advance)
+            run = _network_run(run, photos, folder, advance)
+    for name in MODEL_FILES:
+        keep(folder / name)
+    return run
+
+
+def _done_again(folder: Path) -> str:
+    """What to do about a damaged file of a run."""
+    return f"remove {folder}, and --resume trains this run again"
 
 
 class Learnt(TypedDict):
@@ -228,6 +241,7 @@ def _head_run(run: HeadRun, photos: LabelledPhotos, folder: Path, advance: Advan
     run, heads, views = fitted.run, fitted.heads, views_of(run)
     _check_promise(run, fitted.sureness)
     write_toml(run, folder / "config.toml")
+    keep(folder / "config.toml")
     save_weights(TwoStreamNetwork(_joined(streams.backbones), *(_linear(*head) for head in heads)), folder)
     contract = _contract(run, photos, streams.backbones, ["train"], fitted.sureness, fitted.prior)
     features = joined([onnx.load_from_string(read_file(path, MAX_MODEL_BYTES)) for path in streams.models], views)
@@ -298,6 +312,7 @@ def _linear(weight: NDArray[np.float32], bias: NDArray[np.float32]) -> nn.Linear
 
 def _network_run(run: NetworkRun, photos: LabelledPhotos, folder: Path, advance: Advance) -> NetworkRun:
     write_toml(run, folder / "config.toml")
+    keep(folder / "config.toml")
     (view,) = views_of(run)
     train, val = (
         TrainingSet(photos.pixels, view, rows["row"].to_numpy(), photos.indices(rows), photos.shares(rows, run.votes))
@@ -390,7 +405,7 @@ def decided_run(run: RunConfig, folder: Path) -> RunConfig:
     Raises:
         ConfigError: if the folder holds a run with other settings.
     """
-    path = folder / "config.toml"
+    path = check_kept(folder / "config.toml", _done_again(folder))
     if not path.exists():
         return with_precision(run)
     stored = read_run(path)
