@@ -26,7 +26,8 @@ from mien.system.sums import damage, kept_whole
 
 __all__ = ["FeatureCache"]
 
-BATCH = 32
+BATCH = 8
+"""Photos at a time: 32 take 300 MB more, no less time, and give the same numbers bit for bit."""
 Features = NDArray[np.float32]
 
 
