@@ -184,6 +184,13 @@ def test_evaluating_and_auditing_need_no_training_library() -> None:
     assert not loaded & {"torch", "torchvision", "sklearn", "lightning", "cv2", "timm", "kornia", "matplotlib"}
 
 
+def test_judging_labels_loads_no_torch() -> None:
+    """It would take most of the memory of an audit, whose backbone is exported once for all."""
+    loaded = loaded_after("import mien.auditing.doubts, mien.auditing.features, mien.training.features")
+    assert "sklearn" in loaded
+    assert not loaded & {"torch", "timm", "lightning"}
+
+
 def test_a_process_that_inspects_files_carries_neither_tables_nor_networks() -> None:
     loaded = loaded_after("import mien.data.measuring.inspection")
     assert not loaded & {"polars", "onnxruntime", "torch", "sklearn", "scipy"}

@@ -353,3 +353,21 @@ def test_a_long_step_says_now_and_then_how_far_it_is(monkeypatch: pytest.MonkeyP
     assert 4 <= len(lines) <= 7
     assert "of 10 updates" in lines[0]
     assert "left" in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("number", "told"), [(24, "ulimit -n"), (28, "make room"), (27, "ulimit -f"), (2, "removed or renamed")]
+)
+def test_what_the_system_refuses_is_one_line(
+    number: int, told: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fail() -> None:
+        raise OSError(number, os.strerror(number), "photos\n\x1b[31m.npy")
+
+    monkeypatch.chdir(tmp_path)
+    put_work(monkeypatch, "export", after_progress(fail))
+    done = ended(monkeypatch, "utf-8", "export", "default")
+    assert done.code == 2
+    check_plain(done.err)
+    assert done.err.splitlines()[-1].startswith("mien: photos")
+    assert told in done.err

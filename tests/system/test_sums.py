@@ -146,18 +146,28 @@ def test_a_file_system_without_locks_is_told(tmp_path: Path, monkeypatch: pytest
 
 def test_a_folder_that_was_removed_is_told(tmp_path: Path) -> None:
     (tmp_path / "study").mkdir()
-    with pytest.raises(DiskError, match="gone") as refused, kept_whole(tmp_path / "study" / "a") as partial:
-        (tmp_path / "study").rmdir()
-        partial.write_bytes(b"content")
+
+    def write() -> None:
+        with kept_whole(tmp_path / "study" / "a") as partial:
+            (tmp_path / "study").rmdir()
+            partial.write_bytes(b"content")
+
+    with pytest.raises(DiskError, match="gone") as refused:
+        write()
     assert isinstance(refused.value, OSError)
 
 
 def test_the_error_of_a_library_is_that_of_the_system(tmp_path: Path) -> None:
     """Some libraries raise what says nothing of the disk; an error that is not the disk's stays what it is."""
     (tmp_path / "study").mkdir()
-    with pytest.raises(DiskError), kept_whole(tmp_path / "study" / "a"):
-        (tmp_path / "study").rmdir()
-        raise RuntimeError("file write failed")
+
+    def fail() -> None:
+        with kept_whole(tmp_path / "study" / "a"):
+            (tmp_path / "study").rmdir()
+            raise RuntimeError("file write failed")
+
+    with pytest.raises(DiskError):
+        fail()
     with pytest.raises(RuntimeError, match="of another kind"), kept_whole(tmp_path / "a"):
         raise RuntimeError("of another kind")
     assert list(tmp_path.iterdir()) == []

@@ -13,7 +13,8 @@ from typing import IO, Protocol
 
 __all__ = ["Metered", "read_member", "unpacked"]
 
-CHUNK = 2**16
+CHUNK, PART = 2**16, 2**20
+"""Bytes that are read, and unpacked, at a time; the content is there once and no more."""
 MAX_UNPACKER_BYTES = 256 * 2**20
 """What an xz file may make its unpacker hold; ``xz -9`` takes 65 MB. It is told in the file, and may be 4 GB."""
 
@@ -118,15 +119,14 @@ def _unpack(stream: IO[bytes], member: zipfile.ZipInfo) -> bytes:
     most = member.file_size + 1
     if member.compress_type == zipfile.ZIP_STORED:
         return stream.read(most)
-    unpacker, parts, length = _unpacker(stream, member), [], 0
-    while length < most and not unpacker.eof:
+    unpacker, content = _unpacker(stream, member), io.BytesIO()
+    while content.tell() < most and not unpacker.eof:
         chunk = stream.read(CHUNK) if unpacker.needs_input else b""
-        part = unpacker.decompress(chunk, most - length)
+        part = unpacker.decompress(chunk, min(most - content.tell(), PART))
         if not part and not chunk and unpacker.needs_input:
             break
-        parts.append(part)
-        length += len(part)
-    return b"".join(parts)
+        content.write(part)
+    return content.getvalue()  # which copies nothing
 
 
 def _unpacker(stream: IO[bytes], member: zipfile.ZipInfo) -> _Unpacker:
