@@ -127,9 +127,13 @@ def small_disk(place: Path, size: int) -> Iterator[Callable[[], None]]:
     place.mkdir(exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", place], check=True, capture_output=True)
     try:
-        yield lambda: subprocess.run(["mount", "-o", "remount,size=1g", place], check=True) and None
+        yield lambda: enlarge(place)
     finally:
         subprocess.run(["umount", "-l", place], check=True)
+
+
+def enlarge(place: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,size=1g", place], check=True)
 
 
 @contextlib.contextmanager

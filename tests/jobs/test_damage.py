@@ -53,7 +53,7 @@ OPENED_AGAIN = {
 """File → what has to go for it to be opened."""
 
 
-@pytest.mark.parametrize("with_sums", [True, False])
+@pytest.mark.parametrize("with_sums", [True, pytest.param(False, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("name", "harm"),
     [

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from mien.errors import MienError, MissingExtraError
+from mien.system.leftovers import system_error
 from mien.system.signals import interrupted, one_line
 from mien.system.streams import as_data, draws_bars
 
@@ -59,8 +60,11 @@ def plain_ending() -> Iterator[None]:
         _fail("memory is short; close other programs, or give fewer photos or --jobs", 1)
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
         sys.exit(1)
-    except OSError as error:
-        _fail(_of_system(error), 2)
+    except Exception as error:
+        found = system_error(error)
+        if found is None:
+            raise
+        _fail(_of_system(found), 2)
 
 
 def _of_system(error: OSError) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import signal
 import stat
@@ -31,6 +32,7 @@ __all__ = [
     "locked_anew",
     "made_by",
     "remove_partials",
+    "system_error",
     "take_back",
     "undo_all",
     "undone_if_stopped",
@@ -47,6 +49,7 @@ IN_USE = "in-use.lock"
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) if hasattr(errno, "EDQUOT") else (errno.ENOSPC, errno.EFBIG)
 """What a system says where a file has no room: of the disk, of a quota, of a limit on the size of files."""
+OS_ERROR = re.compile(r"\(os error (\d+)\)")
 PROBED = 2**20
 """Bytes that are tried to be written, to learn what the system has against it."""
 
@@ -112,8 +115,8 @@ def why_unwritten(error: Exception, path: Path) -> OSError | None:
     """
     if isinstance(error, MienError):
         return None
-    if isinstance(error, OSError):
-        return error
+    if found := system_error(error):
+        return found
     try:
         with open(path, "ab") as file:  # noqa: PTH123 - to write, and at the end
             file.write(bytes(PROBED))
@@ -121,6 +124,16 @@ def why_unwritten(error: Exception, path: Path) -> OSError | None:
     except OSError as found:
         return found
     return None
+
+
+def system_error(error: Exception) -> OSError | None:
+    """The system's error that an exception is or tells of, as those of libraries written in Rust do; else None."""
+    if isinstance(error, OSError):
+        return error
+    if told := OS_ERROR.search(str(error)):
+        number = int(told[1])
+        return OSError(number, os.strerror(number))
+    return next((OSError(each, os.strerror(each)) for each in FULL if os.strerror(each) in str(error)), None)
 
 
 def unwritten(path: Path, error: OSError, size: int = 0) -> DiskError:
@@ -133,7 +146,7 @@ def unwritten(path: Path, error: OSError, size: int = 0) -> DiskError:
     if error.errno in FULL:
         with suppress(OSError):
             free = shutil.disk_usage(path.parent).free
-            needed = f"it needs at least {max(size, 1) / 2**20:.1f} MB, and {free / 2**20:.1f} MB are free"
+            needed = f"it needs more than {max(size, 1) / 2**20:.1f} MB, and {free / 2**20:.1f} MB are free"
             why = f"{why}: {needed}; make room, and go on with --resume where the command has it"
     elif not path.parent.is_dir():
         why = "its folder is gone, removed or renamed since the command began"

@@ -49,7 +49,7 @@ def test_pixels_without_room_are_one_line_and_no_bus_error(named: bool, tmp_path
 
 
 def test_room_is_asked_for_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**9, 10**9, 10**6))  # type: ignore[attr-defined]
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**9, 10**9, 10**6))
     with pytest.raises(DiskError, match="1,000 need some 145 MB"):
         PixelWriter(tmp_path / "pixels", [View("photo", 224)], 1000)
     assert list(tmp_path.iterdir()) == []
