@@ -18,13 +18,15 @@ from numpy.typing import NDArray
 from mien.data.grouping.fold_plan import divided_for
 from mien.data.reading.pixels import Pixels
 from mien.data.reading.preprocess import View
+from mien.errors import OutputError
 from mien.evaluation.predictions import as_predictions, predict_rows, write_predictions
 from mien.models.artifact import Threshold
 from mien.progress import Progress
 from mien.recognizer import BATCH, Recognizer
 from mien.settings.run import HeadRun, NetworkRun, RunConfig, read_run
 from mien.settings.toml import write_toml
-from mien.system.files import read_text, regular, write_text
+from mien.system.files import read_text, regular
+from mien.system.sums import check_kept, forget, keep, kept_whole
 from mien.training.history import read_history
 from mien.training.recipes import views_of, work_of
 from mien.training.run import LabelledPhotos, decided_run, fit_head, run_streams, train_run
