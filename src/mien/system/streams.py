@@ -123,7 +123,7 @@ def _open_closed() -> None:
                 os.dup2(opened, number)
                 os.close(opened)
         if number and getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - as long as the process
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
 
 
 class _Stream:
