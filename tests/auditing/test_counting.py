@@ -209,7 +209,7 @@ def test_manifest_survives_the_file(table_of: Table, tmp_path: Path) -> None:
     folder.mkdir()
     write_manifest(table, folder / "manifest.parquet")
     assert read_manifest(folder / "manifest.parquet").equals(table)
-    assert [p.name for p in folder.iterdir()] == ["manifest.parquet"]
+    assert {p.name for p in folder.iterdir()} == {"manifest.parquet", "SHA256SUMS"}
 
 
 def test_file_that_is_no_manifest_is_an_error_in_one_line(tmp_path: Path) -> None:

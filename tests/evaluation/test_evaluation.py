@@ -222,7 +222,7 @@ def test_predictions_survive_the_file(tmp_path: Path) -> None:
     predictions = table([("sad", "sad"), ("angry", "happy")])
     write_predictions(predictions, tmp_path / "predictions.parquet")
     assert pl.read_parquet(tmp_path / "predictions.parquet").equals(predictions)
-    assert len(list(tmp_path.iterdir())) == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"predictions.parquet", "SHA256SUMS"}
 
 
 def test_copies_of_a_photo_widen_the_interval() -> None:

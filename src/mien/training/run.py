@@ -119,7 +119,8 @@ def train_run(run: RunConfig, photos: LabelledPhotos, folder: Path, *, advance: 
     run = decided_run(run, folder)
     if (folder / "model.onnx").exists():
         for name in MODEL_FILES:
-            check_kept(folder / name, _done_again(folder))
+            if (folder / name).exists():  # who needs room may remove the weights, which only adapting reads again
+                check_kept(folder / name, _done_again(folder))
         return run
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(run.seed)

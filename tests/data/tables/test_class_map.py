@@ -18,6 +18,7 @@ from mien.settings.by_name import changed
 from mien.settings.computing import Computing
 from mien.settings.study import StudySettings
 from mien.settings.toml import read_toml, write_toml
+from mien.system.sums import keep
 from support.outcomes import Outcome, snapshot
 from support.pictures import BLUE, GREEN, RED, colour_model, encoded, write_files
 from support.studies import Study
@@ -256,6 +257,7 @@ def test_a_study_obeys_it_and_its_report_says_so(
     config = changed(config, class_map=str(path), recipes=("probe",), explain_mistakes=False)
     config = replace(config, budget=Budget(), computing=Computing(device="cpu"))  # a probe reads no more of them
     write_toml(config, study_copy / "study.toml")
+    keep(study_copy / "study.toml")
     words = ("study", small_study.data, "--target", small_study.target, "--recipe", "probe", "--device", "cpu")
     outcome = mien(*words, "--class-map", path, "--out", study_copy, "--resume", "--json")
     labels = outcome.json["target"]["labels"]
