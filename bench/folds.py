@@ -50,7 +50,7 @@ def found(folder: Path) -> dict[str, object]:
     results = open_results(folder)
     assert isinstance(results, StudyResults)
     test, leakage = results.test, results.data.leakage
-    premium = leakage.premium.get("groups") if leakage else None
+    premium = leakage.premium.get("people") if leakage else None
     return {
         "images": test.images,
         "macro_f1": test.macro_f1,

@@ -131,7 +131,8 @@ def test_leaving_out_each_person_costs_what_the_docs_say_and_at_most_three_studi
     for name, title in (("one_split", "one split"), ("folds", "`--folds group`")):
         study = stored[name]
         row = [title, *(f"{study[key]:.0f}" for key in ("processor_seconds", "wall_seconds", "images"))]
-        assert f"| {' | '.join(row)} | {study['macro_f1']:.2f} [" in text
+        ends = study["interval"] and f" [{study['interval'][0]:.2f}, {study['interval'][1]:.2f}]"
+        assert f"| {' | '.join(row)} | {study['macro_f1']:.2f}{ends or ''} |" in text
     assert f"{stored['ratio']['processor_seconds']:.1f} times" in text
     assert max(stored["ratio"].values()) <= 3
     assert f"{stored['folds']['leak_premium_by_person']['value']:.3f}".replace("-", "−") in text

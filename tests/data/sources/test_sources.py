@@ -285,7 +285,9 @@ def test_demo_has_people_and_their_age_groups_as_a_table_would() -> None:
     assert demo.groups == 60
     assert demo.own is not None
     assert demo.own.columns == ["own.age_group"]
-    assert open_source("demo", Columns(group_column="age_group")).groups == 3
+    assert demo.group_kind == "people"
+    ages = open_source("demo", Columns(group_column="subject,age_group"))
+    assert (ages.groups, ages.group_kind) == (3, "groups")
     without = open_source("demo", Columns(group_column="none"))
     assert without.groups == 0
     assert without.own is not None

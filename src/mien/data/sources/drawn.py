@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 from mien.data.sources.files import OWN, Source, SourceFile
-from mien.errors import SourceError
+from mien.errors import MissingColumnError
 from mien.settings.columns import NO_COLUMN, Columns
 
 __all__ = ["COLUMNS", "list_drawn", "with_people"]
@@ -31,16 +32,20 @@ def with_people(source: Source, asked: Columns) -> Source:
     """The labelled demo with its groups, and its other columns beside.
 
     Raises:
-        SourceError: if another column is asked for.
+        MissingColumnError: if another column is asked for.
     """
     import polars as pl
 
     from mien import demo
 
-    chosen = asked.group_column or COLUMNS[0]
-    if asked.path_column or asked.label_column or asked.split_column or chosen not in (*COLUMNS, NO_COLUMN):
+    names = [name.strip() for name in (asked.group_column or COLUMNS[0]).split(",")]
+    chosen = next((name for name in names if name in COLUMNS), names[0])
+    roles = tuple(role for role in ("path", "label", "split") if asked.of(role))
+    lacking = roles if chosen in (*COLUMNS, NO_COLUMN) else (*roles, "group")
+    if lacking:
         columns = ", ".join(COLUMNS)
-        raise SourceError(f"{source.spec}: its columns are {columns}; give --group-column one of them, or none")
+        message = f"{source.spec}: its columns are {columns}; give --group-column one of them, or none"
+        raise MissingColumnError(message, lacking)
     part = _part(source.spec)
     values = {
         "person": [demo.person_of(part, f.path) for f in source.files],
@@ -50,7 +55,8 @@ def with_people(source: Source, asked: Columns) -> Source:
     files = tuple(replace(f, group=group) for f, group in zip(source.files, groups, strict=True))
     own = pl.DataFrame({OWN + name: column for name, column in values.items()})
     note = f"{len(set(groups))} groups by the column {chosen}" if chosen != NO_COLUMN else "no groups, as asked"
-    return replace(source, files=files, own=own, notes=(*source.notes, note))
+    kind: Literal["people", "groups"] = "people" if chosen == COLUMNS[0] else "groups"
+    return replace(source, files=files, own=own, notes=(*source.notes, note), group_kind=kind)
 
 
 def _part(spec: str) -> str:

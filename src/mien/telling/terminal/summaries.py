@@ -128,7 +128,8 @@ def study_summary(results: StudyResults | TrainResults) -> RenderableType:
     if isinstance(results, StudyResults):
         parts += [Text(f"  {paragraph[0].rstrip(':')}") for paragraph in _paragraphs(results.data)]
     parts += [Text(), _runs_table(results)]
-    if told := over_each(_sides(results.runs[results.selected])):
+    tested = "held out" if isinstance(results, StudyResults) and results.folds else "test"
+    if told := over_each(_sides(results.runs[results.selected], tested)):
         parts.append(Text(told))
     parts += [Text(_comparison(c)) for c in results.comparisons]
     if isinstance(results, StudyResults) and results.folds:
@@ -342,9 +343,9 @@ def _runs_table(results: StudyResults | TrainResults) -> Table:
     return table
 
 
-def _sides(run: Run) -> list[tuple[str, Over | None]]:
-    """What the intervals of each split are over."""
-    return [("validation", run.val.over), *([("test", run.test.over)] if isinstance(run, TestedRun) else [])]
+def _sides(run: Run, tested: str) -> list[tuple[str, Over | None]]:
+    """What the intervals of each split are over; ``tested`` names the last."""
+    return [("validation", run.val.over), *([(tested, run.test.over)] if isinstance(run, TestedRun) else [])]
 
 
 def _comparison(entry: RunComparison) -> str:

@@ -8,7 +8,7 @@ from mien.results.behaviour import Covered, ErrorRates, Promise
 from mien.results.scores import RunComparison, Scores
 from mien.results.study import Fit, StudyResults
 from mien.results.target import TargetResults
-from mien.telling.words.cross_validation import evidence, final_sentence, fold_sentences, unit
+from mien.telling.words.cross_validation import evidence, final_sentence, fold_sentences, unseen
 from mien.telling.words.division import division_warning
 from mien.telling.words.numerals import count, interval, number_word, percent, plural, score, signed
 from mien.telling.words.over import cannot_tell, counted, over, span
@@ -54,7 +54,7 @@ def overall_answer(results: StudyResults) -> list[str]:
     """How good, how sure, and against what: on the test photos."""
     selected, test, of = results.selected, results.test, evidence(results)
     how = (
-        f"On {plural(test.images, of)}, each answered by a model that never saw its {unit(results)} "
+        f"On {plural(test.images, of)}, each answered by a model that never saw {unseen(results)} "
         f"({plural(len(results.folds.folds), 'fold')}), the procedure reaches"
         if results.folds
         else f"On {plural(test.images, of)} that took no part in training or in any choice, the "

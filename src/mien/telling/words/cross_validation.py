@@ -13,7 +13,7 @@ __all__ = [
     "fold_sentences",
     "folds_sentence",
     "terminal_lines",
-    "unit",
+    "unseen",
 ]
 
 
@@ -22,9 +22,20 @@ def evidence(results: StudyResults) -> str:
     return "held-out photo" if results.folds else "test photo"
 
 
-def unit(results: StudyResults) -> str:
-    """What a fold keeps whole, in the singular."""
-    return "group" if results.splits.groups else "picture"
+def unseen(results: StudyResults) -> str:
+    """What a model never saw that answered a photo."""
+    if _are_people(results):
+        return "the person"
+    return "its group" if results.splits.groups else "it or a copy of it"
+
+
+def _are_people(results: StudyResults) -> bool:
+    """Whether the groups are people."""
+    return results.test.over is not None and results.test.over.kind == "people"
+
+
+def _groups(results: StudyResults, n: int) -> str:
+    return plural(n, "person", "people") if _are_people(results) else plural(n, "group")
 
 
 def fold_name(fold: Fold) -> str:
@@ -36,17 +47,16 @@ def folds_sentence(results: StudyResults, found: CrossValidated) -> str:
     """How the photos were held out."""
     n = len(found.folds)
     if found.asked == "group":
-        told = f"Each of {plural(n, 'group')} was held out once"
-        joined = found.joined
-        if joined:
-            told += f"; copies join {plural(joined, 'further group')} to one of these, and they were held out together"
+        told = f"Each of {_groups(results, n)} was held out once"
+        if found.joined:
+            further = plural(found.joined, "further group")
+            told += f"; copies join {further} to one of these, and they were held out together"
     else:
         together = "groups and copies" if results.splits.groups else "copies of a picture"
         told = f"Each of {n} folds was held out once, with {together} whole"
     return (
         f"{told}. Recipes were fitted, calibrated and selected without the photos held out; about a sixth of the "
-        "others served to select. So every photo was answered once, by a model that never saw "
-        f"{'its group' if results.splits.groups else 'it or a copy of it'}."
+        f"others served to select. So every photo was answered once, by a model that never saw {unseen(results)}."
     )
 
 
@@ -74,10 +84,12 @@ def final_sentence(results: StudyResults) -> str:
 def terminal_lines(results: StudyResults, found: CrossValidated) -> list[str]:
     """The same for a terminal, a short line each."""
     pooled, worst, best = found.pooled, found.worst, found.best
-    how = f"each of {plural(len(found.folds), 'group')}" if found.asked == "group" else f"{len(found.folds)} folds"
+    n = len(found.folds)
+    how = f"each of {_groups(results, n)}" if found.asked == "group" else f"{n} folds"
     ends = f" [{interval(pooled.interval).replace(' to ', ', ')}]" if pooled.interval else ""
+    photos = plural(pooled.images, "photo")
     lines = [
-        f"held out once: {how}; {plural(pooled.images, 'photo')}, each answered without its {unit(results)}",
+        f"held out once: {how}; {photos}, each answered by a model that never saw {unseen(results)}",
         f"what the folds chose: macro-F1 {score(pooled.macro_f1)}{ends}, accuracy {score(pooled.accuracy)}",
         f"accuracy by fold: {score(worst.accuracy)} ({fold_name(worst)}) to {score(best.accuracy)} ({fold_name(best)})",
     ]
