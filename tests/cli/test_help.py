@@ -68,3 +68,24 @@ def test_an_option_that_begins_so_is_suggested_first(typed: str, meant: str, mie
     outcome = mien("study", "photos", typed, "x")
     assert outcome.code == 2
     assert f"Did you mean {meant}?" in outcome.complaint
+
+
+WHOLE = [
+    (command, argument.name)
+    for command in COMMANDS
+    for argument in app[command].assemble_argument_collection()
+    if argument.hint in (int, int | None) and argument.name.startswith("--")
+]
+
+
+@pytest.mark.parametrize("word", ["2.5", "1e1", "two"])
+@pytest.mark.parametrize(("command", "option"), WHOLE)
+def test_a_whole_number_is_never_rounded_from_another(command: str, option: str, word: str, mien: Mien) -> None:
+    given = {"adapt": ("model", "photos"), "app": ()}.get(command, ("photos",))
+    outcome = mien(command, *given, option, word)
+    assert outcome.code == 2
+    assert f"{option} {word}" in outcome.complaint
+
+
+def test_there_are_whole_numbers_to_ask_for() -> None:
+    assert {"--members", "--epochs", "--seed", "--jobs", "--draws", "--port"} <= {option for _, option in WHOLE}

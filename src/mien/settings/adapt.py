@@ -14,6 +14,7 @@ from mien.settings.division import Randomness
 from mien.settings.groups import OUTPUT, RARE, TRAINING
 from mien.settings.target import ClassMap
 from mien.settings.ways import WAYS_TO_ADAPT, WayToAdapt, way_called
+from mien.settings.whole import WHOLE
 
 __all__ = ["AdaptSettings", "Adaptation"]
 
@@ -43,7 +44,7 @@ class Adaptation:
         tuple[int, ...],
         Parameter(converter=_whole_numbers, n_tokens=1, show_default=lambda shots: ",".join(map(str, shots))),
     ] = (0, 1, 2, 5, 10, 20)
-    draws: Annotated[int, Parameter(group=RARE)] = 5
+    draws: Annotated[int, WHOLE, Parameter(group=RARE)] = 5
     save: Annotated[str | None, Parameter(group=OUTPUT)] = None
 
     def __post_init__(self) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from mien.errors import ConfigError
 from mien.settings.groups import BUDGET
+from mien.settings.whole import WHOLE
 
 __all__ = ["Budget"]
 
@@ -25,8 +27,8 @@ class Budget:
         seconds: Wall-clock seconds of each network, validation included; the one setting that is not reproducible.
     """
 
-    epochs: int | None = None
-    updates: int | None = None
+    epochs: Annotated[int | None, WHOLE] = None
+    updates: Annotated[int | None, WHOLE] = None
     seconds: float | None = None
 
     def __post_init__(self) -> None:

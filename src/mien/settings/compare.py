@@ -15,6 +15,7 @@ from mien.settings.computing import Computing
 from mien.settings.division import Decisions, Division, Randomness
 from mien.settings.groups import BUDGET, RARE, TRAINING
 from mien.settings.recipes import RECIPES
+from mien.settings.whole import WHOLE
 
 __all__ = ["CompareSettings", "Comparison"]
 
@@ -50,11 +51,11 @@ class Comparison:
     arms: Annotated[tuple[str, ...], Parameter(name="--arm", consume_multiple=False, show_default=False)] = ()
     leave_one_out: str | None = None
     recipe: str = "scratch"
-    pairs: Annotated[int | None, Parameter(group=BUDGET)] = None
-    folds: Annotated[int, Parameter(group=RARE)] = 6
+    pairs: Annotated[int | None, WHOLE, Parameter(group=BUDGET)] = None
+    folds: Annotated[int, WHOLE, Parameter(group=RARE)] = 6
     primary: Annotated[str | None, Parameter(group=RARE)] = None
     sizes: Annotated[tuple[float, ...], Parameter(converter=_shares, n_tokens=1, show_default=False)] = ()
-    jobs: Annotated[int | None, Parameter(group=BUDGET)] = None
+    jobs: Annotated[int | None, WHOLE, Parameter(group=BUDGET)] = None
 
     def __post_init__(self) -> None:
         if self.pairs is not None and self.pairs < 2:

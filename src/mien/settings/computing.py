@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from mien.settings.choices import Device, Precision, check_choice, check_share
 from mien.settings.groups import BUDGET, RARE, TRUST
+from mien.settings.whole import WHOLE
 
 __all__ = ["Computing", "Promise"]
 
@@ -27,7 +28,7 @@ class Computing:
 
     device: Annotated[Device, Parameter(group=BUDGET)] = "auto"
     precision: Precision | None = None
-    size: int | None = None
+    size: Annotated[int | None, WHOLE] = None
 
     def __post_init__(self) -> None:
         check_choice("device", self.device, get_args(Device))

@@ -11,6 +11,7 @@ from cyclopts import Parameter, Token
 from mien.errors import ConfigError
 from mien.settings.choices import SplitMethod, check_choice, check_range
 from mien.settings.groups import DATA, RARE, TRUST
+from mien.settings.whole import WHOLE, whole_number
 
 __all__ = ["CrossValidation", "Decisions", "Division", "Earlier", "Folds", "Randomness"]
 
@@ -50,13 +51,8 @@ class Division:
 
 
 def _read_folds(_: object, tokens: Sequence[Token]) -> Folds:
-    """A word of the command line; the parser's own way would take 2.5 for 2."""
     word = tokens[0].value
-    if word == "group":
-        return "group"
-    if not (word.isascii() and word.isdigit()):
-        raise ConfigError(f"--folds {word}: must be a number of folds, as in 5, or group")
-    return int(word)
+    return "group" if word == "group" else whole_number(word, "--folds")
 
 
 @Parameter(name="*", group=TRUST)
@@ -100,7 +96,7 @@ class Randomness:
         seed: Seed of everything that is drawn at random: splits, folds, runs and permutations.
     """
 
-    seed: int = 42
+    seed: Annotated[int, WHOLE] = 42
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**32:

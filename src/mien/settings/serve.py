@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from mien.settings.groups import SERVICE
+from mien.settings.whole import WHOLE
 
 __all__ = ["Serving"]
 
@@ -24,6 +26,6 @@ class Serving:
     """
 
     host: str = "127.0.0.1"
-    port: int = 7860
+    port: Annotated[int, WHOLE] = 7860
     token: str | None = None
     api_only: bool = False

@@ -17,6 +17,7 @@ from mien.settings.division import CrossValidation, Decisions, Division, Earlier
 from mien.settings.groups import OUTPUT, RARE, TRAINING
 from mien.settings.recipes import DEFAULT_RECIPES, RECIPES
 from mien.settings.target import ClassMap, Target
+from mien.settings.whole import WHOLE
 
 __all__ = ["Refitting", "Report", "StudySettings", "Training"]
 
@@ -43,7 +44,7 @@ class Training:
     recipes: Annotated[tuple[str, ...], Parameter(name="--recipe", consume_multiple=False, show_default=False)] = ()
     augment: str | None = None
     backbone: Annotated[str | None, Parameter(group=RARE)] = None
-    members: Annotated[int, Parameter(group=RARE)] = 1
+    members: Annotated[int, WHOLE, Parameter(group=RARE)] = 1
 
     def __post_init__(self) -> None:
         for name in self.recipes:
