@@ -24,41 +24,37 @@ def document(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
 
-def test_the_layer_table_is_the_networks_own() -> None:
-    spec = importlib.util.spec_from_file_location("emotioncnn_table", ROOT / "docs/emotioncnn_table.py")
+def script(name: str) -> Any:
+    """A script of the project as a module."""
+    path = ROOT / name
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module  # where its dataclasses look for themselves
     spec.loader.exec_module(module)
+    return module
+
+
+def test_the_layer_table_is_the_networks_own() -> None:
+    module = script("docs/emotioncnn_table.py")
     assert module.table() in document("docs/EMOTIONCNN.md")
 
 
 def test_the_model_cards_say_what_was_measured() -> None:
-    spec = importlib.util.spec_from_file_location("write_cards", ROOT / "pretraining/write_cards.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = script("pretraining/write_cards.py")
     assert document("docs/MODEL_CARDS.md") == module.cards()
 
 
 def test_the_tables_of_the_comparison_are_made_from_what_is_stored() -> None:
-    spec = importlib.util.spec_from_file_location("compare_tables", ROOT / "docs/compare_tables.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = script("docs/compare_tables.py")
     text = document("docs/COMPARE.md")
     assert module.page(text) == text
     assert all(table in text for table in module.tables().values())
 
 
 def test_the_readmes_table_is_made_from_what_is_stored() -> None:
-    spec = importlib.util.spec_from_file_location("readme_table", ROOT / "docs/readme_table.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = script("docs/readme_table.py")
     text = document("README.md")
     assert module.table() in text
     assert module.page(text) == text
@@ -91,13 +87,7 @@ def test_the_speed_of_videos_is_what_was_measured() -> None:
 
 @pytest.fixture(scope="module")
 def few_people() -> Any:
-    spec = importlib.util.spec_from_file_location("few_people", ROOT / "bench/few_people.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["few_people"] = module  # where its dataclasses look for themselves
-    spec.loader.exec_module(module)
-    return module
+    return script("bench/few_people.py")
 
 
 def test_the_tables_of_intervals_are_made_from_what_is_stored(few_people: Any) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.container.core import Flags
 from PIL import Image
 
 __all__ = ["RATE", "animation", "drawn_frames", "film", "silence", "with_matrix"]
@@ -50,6 +51,7 @@ def film(
     suffix = path.suffix.lower() if kind is None else kind
     codec = codec or CODECS.get(suffix, "mpeg2video" if kind == "mpegts" or suffix in (".ts", ".mpg") else "mpeg4")
     with av.open(str(path), "w", format=kind, options=options or {}) as container:
+        container.flags = int(container.flags) | int(Flags.bitexact)  # no random ids: the same bytes each time
         if title:
             container.metadata["title"] = title
         stream: Any = container.add_stream(codec, rate=rate)

@@ -290,9 +290,7 @@ def test_cut_video_whose_index_is_gone_is_one_line(name: str, tmp_path: Path) ->
     assert fault([frame]).startswith("cut short")
 
 
-@pytest.mark.parametrize(
-    "name", ["a.avi", "first.mp4", "a.mpg"]
-)  # Matroska draws ids, so damage falls elsewhere each time
+@pytest.mark.parametrize("name", ["a.avi", "a.mkv", "first.mp4", "a.mpg"])
 def test_damage_inside_is_told_and_reading_goes_on_at_a_key_frame(name: str, tmp_path: Path) -> None:
     path = made(tmp_path, name, 60)
     content = bytearray(path.read_bytes())
@@ -305,8 +303,9 @@ def test_damage_inside_is_told_and_reading_goes_on_at_a_key_frame(name: str, tmp
     numbers = [frame.frame for frame in frames[:-1] if frame.frame is not None]
     assert 15 < len(numbers) < 60
     assert sum(not frame.follows for frame in frames[:-1]) >= 1
-    assert max(numbers) > 40
-    assert [frame for frame in frames[1:-1] if not frame.follows]
+    if name != "a.mkv":  # whose parts are found by what stands before them
+        assert max(numbers) > 40
+        assert [frame for frame in frames[1:-1] if not frame.follows]
 
 
 def test_video_without_frames_or_without_video_is_one_line(tmp_path: Path) -> None:
