@@ -87,6 +87,14 @@ def test_labels_of_the_target_are_learnt_from_and_those_of_the_source_not_forgot
     assert accuracy(taught, known.features, known.y) > 0.9
 
 
+def test_a_head_that_was_drawn_to_another_is_adapted_so(known: Known) -> None:
+    features, y = blobs(30, 7)
+    prior = (3 * np.eye(LABELS, 6)).astype(np.float32), np.zeros(LABELS, np.float32)
+    strong = Known(known.features, known.y, 1e-7, prior=prior)  # so strong a penalty changes nothing of it
+    for head in (new_head(strong, features, y), self_trained(strong, features)):
+        assert np.allclose(head[0], prior[0], atol=1e-3)
+
+
 def test_one_photo_weighs_no_more_than_the_limit(known: Known) -> None:
     features, y = blobs(3, 6)
     weights = np.r_[np.ones(300), np.full(3, MOST_WEIGHT)]

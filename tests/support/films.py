@@ -7,7 +7,7 @@ import struct
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import av
 import numpy as np
@@ -51,7 +51,7 @@ def film(
     suffix = path.suffix.lower() if kind is None else kind
     codec = codec or CODECS.get(suffix, "mpeg2video" if kind == "mpegts" or suffix in (".ts", ".mpg") else "mpeg4")
     with av.open(str(path), "w", format=kind, options=options or {}) as container:
-        container.flags = int(container.flags) | int(Flags.bitexact)  # no random ids: the same bytes each time
+        container.flags |= cast(int, Flags.bitexact.value)  # no random ids: the same bytes each time
         if title:
             container.metadata["title"] = title
         stream: Any = container.add_stream(codec, rate=rate)

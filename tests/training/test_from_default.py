@@ -15,8 +15,12 @@ from mien.settings.run import HeadRun
 from mien.settings.study import StudySettings
 from mien.training.head import fit_heads
 from mien.training.linear import Head
-from mien.training.prior import prior_of, refuse_seen
+from mien.training.prior import Prior, prior_of, refuse_seen
 from mien.training.recipes import resolve_run
+
+
+def prior_for(*labels: str) -> Prior | None:
+    return prior_of(run_for(*labels).head, labels)
 
 
 def run_for(*labels: str) -> HeadRun:
@@ -26,10 +30,10 @@ def run_for(*labels: str) -> HeadRun:
 
 
 def test_classes_that_both_have_start_from_the_shipped_weights_and_others_from_nothing() -> None:
-    prior = prior_of(run_for("Angry", "boredom", "happiness"))
+    prior = prior_for("Angry", "boredom", "happiness")
     assert prior is not None
     labels = prior.contract.labels
-    shipped = prior_of(run_for(*labels))
+    shipped = prior_for(*labels)
     assert shipped is not None
     for own, theirs in ((prior.head, shipped.head), (prior.face_head, shipped.face_head)):
         assert np.array_equal(own[0][[0, 2]], theirs[0][[labels.index("anger"), labels.index("happy")]])
@@ -41,7 +45,7 @@ def test_classes_that_both_have_start_from_the_shipped_weights_and_others_from_n
 
 def test_classes_that_it_does_not_know_are_refused() -> None:
     with pytest.raises(ConfigError, match="two-stream"):
-        prior_of(run_for("boredom", "interest"))
+        prior_for("boredom", "interest")
 
 
 def test_photos_that_it_learnt_from_are_refused() -> None:

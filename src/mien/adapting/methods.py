@@ -55,12 +55,14 @@ class Known:
         y: (N,) class indices.
         strength: inverse penalty C of the head.
         shares: (N, K) of the classes in what raters said, where the head learnt them in place of ``y``; None elsewhere.
+        prior: the layer that the head was drawn towards; None where there was none.
     """
 
     features: FloatArray
     y: IntArray
     strength: float
     shares: FloatArray | None = None
+    prior: Head | None = None
 
 
 def shares_shift(logits: FloatArray, had: NDArray[np.float64], classes: IntArray, prior: float) -> FloatArray:
@@ -113,7 +115,7 @@ def self_trained(known: Known, target: FloatArray) -> Head:
     Args:
         target: (M, D) of unlabelled target photos.
     """
-    ((weight, bias),) = fit_heads([known.strength], known.features, known.y, shares=known.shares)
+    ((weight, bias),) = fit_heads([known.strength], known.features, known.y, shares=known.shares, prior=known.prior)
     probs = softmax(target @ weight.T + bias)
     is_believed = believed(probs)
     return new_head(known, target[is_believed], probs.argmax(1)[is_believed].astype(np.int64))
@@ -152,5 +154,5 @@ def new_head(known: Known, target: FloatArray, y: IntArray) -> Head:
     features, labels, shares = np.concatenate([known.features, target]), np.concatenate([known.y, y]), known.shares
     if shares is not None:
         shares = np.concatenate([shares, np.eye(shares.shape[1], dtype=np.float32)[y]])
-    (head,) = fit_heads([known.strength], features, labels, weights=weights, shares=shares)
+    (head,) = fit_heads([known.strength], features, labels, weights=weights, shares=shares, prior=known.prior)
     return head

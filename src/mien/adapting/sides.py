@@ -37,6 +37,7 @@ from mien.recognizer import Recognizer
 from mien.results.scores import GroupKind
 from mien.settings.choices import VotesAs
 from mien.settings.training import HeadSettings
+from mien.training.prior import prior_of
 
 __all__ = ["Sides", "Target", "open_sides", "read_target"]
 
@@ -182,8 +183,10 @@ def open_sides(
         whole = Side(_features(model, there, False, advance), target.y, target.rows["split_group"].to_numpy())
         times = len(made) // len(y)
         raters = None if shares is None else np.tile(shares, (times, 1))
+        prior = prior_of(head, recognizer.labels)
+        drawn_to = None if prior is None else prior.face_head if target.are_crops else prior.head
         return Sides(
-            Known(made, np.tile(y, times), head.strength, raters),
+            Known(made, np.tile(y, times), head.strength, raters, drawn_to),
             _features(model, plain, False, advance),
             Side(_features(model, home, False, advance), y_val, units.of),
             whole.part(~target.is_scored),

@@ -13,6 +13,7 @@ from mien.labels import meanings
 from mien.models.artifact import HASH_LENGTH, Contract, model_path, open_model, whole_model
 from mien.models.export import linear_heads
 from mien.settings.run import HeadRun, RunConfig
+from mien.settings.training import HeadSettings
 from mien.training.linear import Head
 
 __all__ = ["Prior", "prior_of", "refuse_seen"]
@@ -38,20 +39,20 @@ class Prior:
         return weight[:, width:], bias
 
 
-def prior_of(run: HeadRun) -> Prior | None:
-    """What a run starts from; None where it starts from nothing.
+def prior_of(head: HeadSettings, labels: Sequence[str]) -> Prior | None:
+    """What a head for these classes starts from; None where it starts from nothing.
 
     Raises:
-        ConfigError: if the recogniser has none of the run's classes.
+        ConfigError: if the recogniser has none of the classes.
     """
-    if run.head.prior is None:
+    if head.prior is None:
         return None
-    path = model_path(run.head.prior)
+    path = model_path(head.prior)
     contract, heads = open_model(path)[1], linear_heads(whole_model(path))
-    places = _places(run.labels, contract.labels)
+    places = _places(labels, contract.labels)
     if all(place is None for place in places):
         raise ConfigError(
-            f"--recipe {run.recipe}: {run.head.prior} has none of the classes {', '.join(run.labels)}; give two-stream"
+            f"--recipe from-default: {head.prior} has none of the classes {', '.join(labels)}; give two-stream"
         )
     return Prior(contract, _chosen(heads["head"], places), _chosen(heads["face_head"], places))
 

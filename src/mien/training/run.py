@@ -259,7 +259,7 @@ def fit_head(run: HeadRun, photos: LabelledPhotos, streams: Streams, *, for_crop
     """
     train = photos.split("train")
     units, y = independent(train), photos.indices(train)
-    prior, shares = prior_of(run), photos.shares(train, run.votes)
+    prior, shares = prior_of(run.head, run.labels), photos.shares(train, run.votes)
     learnt = Learnt(shares=shares, prior=prior.head if prior else None)
     answers = cross_validate(run.head, streams.features, y, units.of, run.seed, streams.mirrored, **learnt)
     strength = answers.strength if answers else run.head.strengths[0]
