@@ -193,5 +193,5 @@ def test_a_limit_on_the_size_of_files_is_one_line(tmp_path: Path) -> None:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     words = [sys.executable, "-c", LIMITED, str(tmp_path / "a")]
     done = subprocess.run(words, capture_output=True, text=True, env=environment, check=True)
-    assert done.stdout.startswith(f"{tmp_path / 'a'}: cannot be written (File too large: it needs more than")
+    assert done.stdout.startswith(f"{tmp_path / 'a'}: cannot be written (File too large): it needs more than")
     assert list(tmp_path.iterdir()) == []

@@ -143,14 +143,15 @@ def unwritten(path: Path, error: OSError, size: int = 0) -> DiskError:
         size: bytes that it needs at least, as far as is known.
     """
     why = error.strerror or str(error)
-    if error.errno in FULL:
-        with suppress(OSError):
-            free = shutil.disk_usage(path.parent).free
-            needed = f"it needs more than {max(size, 1) / 2**20:.1f} MB, and {free / 2**20:.1f} MB are free"
-            why = f"{why}: {needed}; make room, and go on with --resume where the command has it"
-    elif not path.parent.is_dir():
-        why = "its folder is gone, removed or renamed since the command began"
-    return DiskError(f"{path}: cannot be written ({why})", error.errno)
+    if error.errno not in FULL:
+        gone = "its folder is gone, removed or renamed since the command began"
+        return DiskError(f"{path}: cannot be written ({why if path.parent.is_dir() else gone})", error.errno)
+    line = f"{path}: cannot be written ({why})"
+    with suppress(OSError):
+        free = shutil.disk_usage(path.parent).free
+        least = size if error.errno == errno.EFBIG else max(size, free)  # under a limit on files there may be room
+        line += f": it needs more than {least / 2**20:.1f} MB, and {free / 2**20:.1f} MB are free"
+    return DiskError(f"{line}; make room, then run the command again", error.errno)
 
 
 def _size(path: Path) -> int:
