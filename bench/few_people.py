@@ -180,7 +180,7 @@ def holds(interval: tuple[float, float] | None, truth: float) -> float:
 
 
 def row(setting: Setting, drawn: Population, people: int, draws: int, seed: int) -> dict[str, Any]:
-    """How often intervals hold, and equal recognisers are told apart, with so many people."""
+    """Coverage of the intervals, and how often equal recognisers are told apart, for one number of people."""
     rng = np.random.default_rng(seed)
     whole = counts(drawn.y, drawn.answers[0])
     truth = {"macro_f1": float(macro_f1(whole)), "accuracy": float(np.trace(whole) / whole.sum())}

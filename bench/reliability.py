@@ -123,7 +123,7 @@ def kills(n: int, photos: Path, work: Path, whole: Any, seconds: float, rng: ran
 
 @contextlib.contextmanager
 def small_disk(place: Path, size: int) -> Iterator[Callable[[], None]]:
-    """A file system in memory of so many bytes; gives what makes room on it."""
+    """Mount a file system in memory of a given size; yields a function that enlarges it."""
     place.mkdir(exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", place], check=True, capture_output=True)
     try:

@@ -14,7 +14,7 @@ GroupKind = Literal["people", "groups", "series", "pictures"]
 
 
 class Over(Record):
-    """What intervals and tests are over: groups that are independent of one another, not single images."""
+    """The independent groups that intervals and tests are computed over, rather than single images."""
 
     number: Annotated[int, about("How many groups there are.")]
     kind: Annotated[
@@ -24,8 +24,8 @@ class Over(Record):
             "`pictures`, each with its copies."
         ),
     ]
-    least: Annotated[int, about("From how many on an interval is given.")]
-    enough: Annotated[bool, about("Whether there are so many; if not, there is no interval and nothing can be told.")]
+    least: Annotated[int, about("The fewest groups for which an interval is given.")]
+    enough: Annotated[bool, about("Whether there are enough groups; if not, there is no interval and no verdict.")]
 
     @classmethod
     def counted(cls, number: int, kind: GroupKind) -> Over:
