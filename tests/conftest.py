@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 pytest.register_assert_rewrite("support")
 
@@ -19,6 +20,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Exports of backbones are kept for all tests, their processes and later runs: in the checkout, and never in the
 # user's own cache.
 os.environ["MIEN_CACHE"] = str(Path(__file__).parents[1] / ".test-cache")
+
+# The same examples each time: what one run says of a change, the next says too. `--hypothesis-profile=default` draws
+# others.
+settings.register_profile("fixed", derandomize=True, deadline=None)
+settings.load_profile("fixed")
 
 from support.drawn_sets import CLASSES, PER_CLASS, draw_set, plant_defects
 from support.outcomes import Outcome, strict_json

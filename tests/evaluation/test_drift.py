@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from msgspec.structs import replace
 from PIL import Image, ImageOps
 
@@ -146,19 +144,18 @@ def test_a_change_that_chance_may_bring_is_called_so() -> None:
     assert confusion_sentence(known(confusion_changes=None)) is None
 
 
-@settings(deadline=None, max_examples=30)
-@given(st.integers(2, 6), st.integers(0, 10**6))
-def test_intervals_hold_for_all_pairs_where_nothing_changed(k: int, seed: int) -> None:
-    """At most one in twenty sets of pairs holds an interval without 0; of 30 drawn, never nearly all."""
-    rng = np.random.default_rng(seed)
+@pytest.mark.parametrize("k", [2, 4, 6])
+def test_intervals_hold_for_all_pairs_where_nothing_changed(k: int) -> None:
+    """About one in twenty sets of pairs holds an interval without 0; of 100, the error of the count is 2.2."""
     labels = [f"c{i}" for i in range(k)]
-    shares = rng.dirichlet(np.ones(k), k)
     clear = 0
-    for _ in range(20):
+    for seed in range(100):
+        rng = np.random.default_rng((k, seed))
+        shares = rng.dirichlet(np.ones(k), k)
         test, target = (answered(labels, [rng.multinomial(n, row).tolist() for row in shares]) for n in (25, 400))
         found = confusion_changes(test, target, labels, {label: label for label in labels})
         clear += any(change.is_clear for change in found)
-    assert clear <= 6
+    assert clear <= 10
 
 
 # -- is it new at all -------------------------------------------------------------------------------------------------

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import mien as package
 from mien.errors import ConfigError
 from mien.system.paths import user_path, why_no_file, why_no_path
+from support.outcomes import Outcome
 
 ADDRESSES = {
     "https://example.org/a.jpg": "web address",
@@ -61,3 +64,30 @@ def test_home_is_put_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
 def test_a_home_that_this_machine_does_not_know_is_refused() -> None:
     with pytest.raises(ConfigError, match="no such user"):
         user_path("~no-such-user-of-this-machine/a")
+
+
+DOORS = {"system/paths.py", "models/exports.py"}
+"""Where ``~`` is put out: the door for what users give, and that for the variable MIEN_CACHE, which falls back."""
+
+
+def test_a_home_folder_is_put_out_by_the_door_alone() -> None:
+    root = Path(package.__file__).parent
+    past = {
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*.py")
+        if ".expanduser(" in path.read_text(encoding="utf-8")
+    }
+    assert past == DOORS
+
+
+@pytest.mark.parametrize("words", [("~nobodyx/*.jpg",), ("~nobodyx/a.mp4",), ("photo.jpg", "--out", "~nobodyx/o")])
+def test_a_user_that_is_not_known_is_one_line(words: tuple[str, ...], mien: Callable[..., Outcome]) -> None:
+    outcome = mien("predict", *words)
+    assert outcome.code == 2
+    assert "~nobodyx" in outcome.complaint
+
+
+def test_an_address_is_no_folder_for_plots(mien: Callable[..., Outcome]) -> None:
+    outcome = mien("predict", "photo.jpg", "--out", "s3://bucket/folder")
+    assert (outcome.code, "s3" in outcome.complaint) == (2, True)
+    assert not Path("s3:").exists()

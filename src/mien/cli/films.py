@@ -9,6 +9,7 @@ from mien.errors import OutputError
 from mien.results.face_times import FaceTimes
 from mien.results.prediction import Prediction
 from mien.system.files import why, write_text
+from mien.system.paths import user_path
 
 __all__ = ["Films", "new_folder"]
 
@@ -17,9 +18,10 @@ def new_folder(given: str) -> Path:
     """A folder that can be made.
 
     Raises:
+        ConfigError: if there can be no such folder.
         OutputError: if it exists, or if there is no folder to make it in.
     """
-    folder = Path(given).expanduser()
+    folder = user_path(given, "--out")
     if folder.exists():
         raise OutputError(f"{folder}: exists already; give another --out")
     if not folder.absolute().parent.is_dir():

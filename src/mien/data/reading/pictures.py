@@ -27,7 +27,7 @@ from mien.data.sources import Source, SourceFile, open_images
 from mien.data.sources.files import check_is_here, existing_path
 from mien.errors import SourceError
 from mien.system.files import irregular, open_regular, read_file
-from mien.system.paths import why_no_file
+from mien.system.paths import user_path, why_no_file
 from mien.system.streams import listed_lines
 
 __all__ = ["FRAMES_PER_SECOND", "Film", "Picture", "open_film", "open_pictures"]
@@ -87,7 +87,7 @@ def open_pictures(spec: str, *, frames_per_second: float = FRAMES_PER_SECOND) ->
         return _listed(listed_lines(), frames_per_second)
     check_is_here(spec)
     if glob.has_magic(spec) and existing_path(spec) is None:
-        paths = sorted(glob.glob(str(Path(spec).expanduser()), recursive=True))  # noqa: PTH207 (absolute patterns)
+        paths = sorted(glob.glob(str(user_path(spec)), recursive=True))  # noqa: PTH207 (absolute patterns)
         if not paths:
             raise SourceError(f"{spec}: no file has a name like this; give a file, a folder or another pattern")
         return _matching(paths, frames_per_second)
@@ -127,7 +127,8 @@ def open_film(path: str | Path, *, frames_per_second: float = FRAMES_PER_SECOND)
 
 def _as_given(spec: str, path: str) -> str:
     """The path of a photo as the user can find it: behind the folder or archive it is in."""
-    if "::" in spec or Path(spec).expanduser().is_dir():
+    found = existing_path(spec)
+    if "::" in spec or (found is not None and found.is_dir()):
         return f"{spec.rstrip('/')}/{path}"
     return spec if Path(spec).name == path else f"{spec}::{path}"
 

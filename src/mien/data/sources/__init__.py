@@ -147,7 +147,8 @@ def _table_hint(source: Source) -> str:
     if not tables:
         return ""
     path = source.spec.partition("::")[0]
-    is_archive = not remote.is_remote(path) and Path(path).expanduser().is_file()
+    found = None if remote.is_remote(path) else existing_path(path)
+    is_archive = found is not None and found.is_file()
     how = "unpack the archive and give the table" if is_archive else f"give that, as in {path}::{tables[0]}"
     return f"; if the table {tables[0]} says what the photos show, {how}"
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
-from mien.errors import SourceError
+from mien.errors import ConfigError, SourceError
 from mien.system.files import open_regular
-from mien.system.paths import shown, why_no_file
+from mien.system.paths import shown, user_path, why_no_file
 from mien.system.streams import escaped
 
 if TYPE_CHECKING:
@@ -122,12 +122,10 @@ def existing_path(given: str | Path) -> Path | None:
 
     An empty name is none, though ``Path`` takes it for the current folder.
     """
-    if not str(given).strip():
-        return None
     try:
-        path = Path(given).expanduser()
+        path = user_path(given)
         return path if path.exists() else None
-    except (OSError, RuntimeError, ValueError):  # a name too long, an unknown ~user, a null byte
+    except (OSError, ValueError, ConfigError):  # a name too long, or none that a file could have
         return None
 
 
