@@ -179,9 +179,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         photos, study = draw_photos(work / "photos"), work / "study"
-        first = run(
-            [sys.executable, "-m", "mien", "study", str(photos), "--recipe", "probe", *OPTIONS, "--out", str(study)]
-        )
+        first = run([sys.executable, "-m", "mien", "study", str(photos), "--recipe", "probe", "--out", str(study)])
         if first.code:
             sys.exit(first.said)
         for name, command in commands(photos, study).items():
