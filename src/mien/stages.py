@@ -74,6 +74,7 @@ from mien.settings.run import HeadRun, NetworkRun, RunConfig, read_run
 from mien.settings.study import StudySettings
 from mien.settings.toml import check_writer, read_toml, write_toml
 from mien.settings.unread import refuse_unread
+from mien.system.files import not_written
 from mien.system.leftovers import is_free, made_by, remove_partials, take_back, undone_if_stopped
 from mien.system.paths import user_path
 from mien.system.sums import check_kept, forget, keep
@@ -287,7 +288,7 @@ def _open_folder(
             write_toml(config, stored)
             keep(stored)
         except OSError as error:
-            raise OutputError(f"{folder}: cannot be written ({error.strerror}); give another --out") from error
+            raise not_written(folder, error) from error
     return undo
 
 

@@ -36,6 +36,7 @@ from mien.settings.adapt import AdaptSettings
 from mien.settings.run import HeadRun, NetworkRun, RunConfig, read_run
 from mien.settings.training import HeadSettings
 from mien.settings.ways import WayToAdapt
+from mien.system.files import not_written
 from mien.system.leftovers import Lock, is_free, locked_anew, made_by, take_back, undone_if_stopped
 
 __all__ = ["adapt_model"]
@@ -143,7 +144,7 @@ def _new_folder(folder: Path) -> Iterator[None]:
             take_back(folder, ())
             lock = locked_anew(unfinished)
         except OSError as error:
-            raise OutputError(f"{folder}: cannot be written ({error.strerror}); give another --out") from error
+            raise not_written(folder, error) from error
         try:
             with lock:
                 yield

@@ -53,18 +53,8 @@ def evaluate(
 
 
 def _score(settings: EvaluateSettings, *, json: bool) -> None:
-    from mien.data.tables.class_map import read_class_map
-    from mien.data.tables.corrections import read_corrections
-    from mien.evaluation.evaluate import Evaluation, evaluate
-    from mien.labels import NOTHING_CHOSEN
+    from mien.jobs.evaluate import run_evaluation
     from mien.telling.terminal.summaries import TerminalProgress
     from mien.telling.terminal.target import evaluation_summary
 
-    corrections, class_map = settings.decisions.corrections, settings.classes.class_map
-    options = Evaluation(
-        settings.columns,
-        read_corrections(corrections) if corrections is not None else None,
-        read_class_map(class_map) if class_map is not None else NOTHING_CHOSEN,
-    )
-    results = evaluate(settings.model, settings.data, None, options=options, progress=TerminalProgress())
-    finish(results, evaluation_summary, json=json)
+    finish(run_evaluation(settings, progress=TerminalProgress()), evaluation_summary, json=json)

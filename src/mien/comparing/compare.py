@@ -30,6 +30,7 @@ from mien.settings.run import RunConfig
 from mien.settings.toml import check_writer, read_toml, write_toml
 from mien.settings.unread import refuse_unread
 from mien.significance import fewest_pairs
+from mien.system.files import not_written
 from mien.system.leftovers import is_free, made_by, remove_partials, take_back, undone_if_stopped
 from mien.system.sums import check_kept, keep
 from mien.training.prior import refuse_seen
@@ -167,7 +168,7 @@ def _open_folder(config: CompareSettings, folder: Path, *, resume: bool) -> None
             write_toml(config, stored)
             keep(stored)
         except OSError as error:
-            raise OutputError(f"{folder}: cannot be written ({error.strerror}); give another --out") from error
+            raise not_written(folder, error) from error
 
 
 def _photos(asked: _Comparison, folder: Path, progress: Progress) -> tuple[LabelledPhotos, Pool]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -19,7 +19,7 @@ from mien.settings.recipes import DEFAULT_RECIPES, RECIPES
 from mien.settings.target import ClassMap, Target
 from mien.settings.whole import WHOLE
 
-__all__ = ["Refitting", "Report", "StudySettings", "Training"]
+__all__ = ["Refitting", "Report", "StudySettings", "Training", "with_demo_target"]
 
 
 @Parameter(name="*", group=TRAINING)
@@ -169,3 +169,10 @@ class StudySettings:
         for option, (is_given, reason) in unfit.items():
             if is_given:
                 raise ConfigError(f"{option} does not go with {asked}: {reason}")
+
+
+def with_demo_target(settings: StudySettings) -> StudySettings:
+    """The settings, where the data are the demo's alone with its photos from elsewhere as target, unless one is set."""
+    if settings.data != ("demo",) or settings.elsewhere.target is not None or settings.crossing.folds is not None:
+        return settings
+    return replace(settings, elsewhere=Target(target="demo::target"))
