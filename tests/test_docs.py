@@ -7,10 +7,12 @@ import importlib.util
 import json
 import re
 import statistics
+import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -190,6 +192,23 @@ def test_the_reference_of_results_is_printed_from_the_types() -> None:
     from mien.results.reference import reference
 
     assert document("docs/RESULTS.md") == reference()
+
+
+def test_the_reference_of_commands_is_printed_from_their_help() -> None:
+    assert document("docs/COMMANDS.md") == script("docs/write_commands.py").reference()
+
+
+@pytest.mark.slow
+def test_the_site_is_built_without_a_warning_and_fetches_nothing(tmp_path: Path) -> None:
+    options = ["-q", "-W", "--keep-going", "-E", "-b", "html", str(ROOT / "docs"), str(tmp_path)]
+    done = subprocess.run([sys.executable, "-m", "sphinx", *options], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    pages = list(tmp_path.glob("*.html"))
+    assert {page.stem for page in (ROOT / "docs").glob("*.md")} - {"compare-simulated"} <= {page.stem for page in pages}
+    fetched = re.compile(r"""<(?:script|img|iframe|source)[^>]+src="(?:https?:)?//|<link[^>]+href="(?:https?:)?//""")
+    assert not [page.name for page in pages if fetched.search(page.read_text(encoding="utf-8"))]
+    links = {link for page in pages for link in re.findall(r'href="([\w.-]+\.html)', page.read_text(encoding="utf-8"))}
+    assert not [link for link in links if not (tmp_path / link).exists()]
 
 
 def test_the_error_tree_in_the_docstring_is_the_real_one() -> None:

@@ -82,18 +82,18 @@ class Study(_Handle[StudyResults]):
 
     @cached_property
     def predictions(self) -> pl.DataFrame:
-        """A row a photo that was answered by the selected recipe: path, split, label, a probability per class."""
+        """One row per photo that the selected recipe answered, with path, split, label and a probability per class."""
         place = self.folder if self.results.folds else self.folder / "runs" / self.results.selected
         return read_predictions(place / "predictions.parquet")
 
     @property
     def per_class(self) -> pl.DataFrame:
-        """A row a class: precision, recall and its interval, F1, support; on the test photos."""
+        """One row per class, on the test photos, with precision, recall and its interval, F1 and support."""
         return _per_class(self.scores)
 
     @property
     def confusion(self) -> pl.DataFrame:
-        """A row a true class, a column an answer, in photos; on the test photos."""
+        """One row per true class and one column per answer, in test photos."""
         return _confusion(self.scores)
 
     @property
@@ -123,7 +123,7 @@ class Audit(_Handle[AuditResults]):
 
     @property
     def classes(self) -> pl.DataFrame:
-        """A row a class with its photos."""
+        """One row per class, with its photos."""
         counts = self.results.data.classes
         return pl.DataFrame({"class": list(counts), "photos": list(counts.values())})
 
@@ -174,7 +174,7 @@ class Comparison(_Handle[CompareResults]):
 
     @property
     def verdicts(self) -> pl.DataFrame:
-        """A row a contrast: both arms, the difference of macro-F1, its interval, and the verdict."""
+        """One row per contrast, with both arms, the difference of macro-F1, its interval and the verdict."""
         rows = [
             {
                 "first": each.first,

@@ -130,7 +130,9 @@ def _words(hint: Any) -> str:  # type: ignore[explicit-any]  # types are looked 
         return " or ".join(f"`{each}`" for each in inside)
     if hint in PLAIN:
         return PLAIN[hint]
-    return "object, as in the settings" if is_dataclass(hint) else f"[{hint.__name__}](#{hint.__name__.lower()})"
+    if is_dataclass(hint) or not issubclass(hint, Record):
+        return "object, as in the settings"
+    return f"[{hint.__name__}](#{hint.__name__.lower()})"
 
 
 def _records() -> set[type[Record]]:
