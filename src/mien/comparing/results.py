@@ -13,11 +13,12 @@ from mien.comparing.arms import Arm
 from mien.comparing.growth import extrapolated
 from mien.comparing.plan import PairPlan
 from mien.comparing.run import Finished
+from mien.family import holm
 from mien.labels import class_indices
 from mien.metrics import confusion_matrix, macro_f1
 from mien.results.comparison import ArmScores, Axis, ClassChange, Contrast, Curve, Curves, SizeCurve, SizePoint
 from mien.results.scores import GroupKind, Over
-from mien.significance import Estimate, Pair, estimate, holm, needed, paired, verdict
+from mien.significance import Estimate, Pair, estimate, needed, paired, verdict
 
 __all__ = ["Pairing", "Runs", "arm_scores", "contrast_results", "curves", "size_curves"]
 
