@@ -17,7 +17,7 @@ from mien.results.study import StudyResults
 from mien.results.target import TargetResults
 from mien.settings.run import NetworkRun
 from mien.system.files import write_text
-from mien.telling.report import causes, drift, figures, robustness, tables
+from mien.telling.report import causes, drift, figures, robustness, slices, tables
 from mien.telling.report.figures import kept_epoch, learning_curves
 from mien.telling.words import answers as wording
 from mien.telling.words import concerns, cross_validation, division, elsewhere, numerals
@@ -33,6 +33,7 @@ SECTIONS = {
     "split": "Split",
     "curves": "Learning curves",
     "scores": "Scores",
+    "slices": "By column",
     "comparison": "Comparison",
     "target": "Photos from elsewhere",
     "mistakes": "Mistakes",
@@ -69,7 +70,7 @@ def render_report(results: StudyResults, exhibits: Exhibits | None) -> str:
         _environment()
         .get_template("report.html.j2")
         .render(
-            sections=SECTIONS,
+            sections={id: title for id, title in SECTIONS.items() if id != "slices" or slices.asked(results)},
             results=results,
             data=results.data,
             target=results.target,
@@ -93,6 +94,7 @@ def render_report(results: StudyResults, exhibits: Exhibits | None) -> str:
             comparisons=wording.comparison_sentences(results.comparisons),
             class_rows=tables.class_rows(results.test, results.labels),
             confusion=tables.confusion_table(results.test, results.labels),
+            slices=slices.parts(results),
             mistakes=_mistakes(results),
             elsewhere=_elsewhere(results),
             advice=advise(results),
