@@ -35,7 +35,9 @@ def answered(
         group=[f"p{i}" for i in person],
         group_kind=["people"] * len(person),
         split=["test"] * len(person),
-    ).with_columns(pl.Series(f"own.{name}", [values[i] for i in person], pl.String) for name, values in columns.items())
+    ).with_columns(
+        pl.Series(f"own.{name}", [values[i] for i in person.tolist()], pl.String) for name, values in columns.items()
+    )
     probs = np.full((len(truth), len(LABELS)), 0.1)
     probs[np.arange(len(truth)), answers] = 0.8
     return as_predictions(rows, probs, LABELS), rows

@@ -16,12 +16,11 @@ from support.pictures import png, write_files
 def table(folder: Path, columns: Mapping[str, Sequence[object]], n: int = 24) -> str:
     """A CSV of photos of two classes, with further columns."""
     write_files(folder, {f"{i}.png": png(i) for i in range(n)})
-    names = ["path", "label", *columns]
-    rows = [
-        [f"{i}.png", ("happy", "sad")[i % 2], *(values[i % len(values)] for values in columns.values())]
-        for i in range(n)
-    ]
-    (folder / "photos.csv").write_text("\n".join(",".join(map(str, row)) for row in [names, *rows]), encoding="utf-8")
+    lines = [",".join(["path", "label", *columns])]
+    for i in range(n):
+        further = [str(values[i % len(values)]) for values in columns.values()]
+        lines.append(",".join([f"{i}.png", ("happy", "sad")[i % 2], *further]))
+    (folder / "photos.csv").write_text("\n".join(lines), encoding="utf-8")
     return str(folder / "photos.csv")
 
 

@@ -51,7 +51,12 @@ def _worst(found: Slices) -> str:
         return "No value could be compared with the others of its column."
     name, each = worst
     if each.verdict == "worse":
-        return f"Worst: {named(name, each)}, {_difference(each)} after correction for {_comparisons(found)}."
+        assert each.difference is not None
+        less, ends = score(-each.difference.value), interval(each.difference.interval, "signed")
+        return (
+            f"Worst: {named(name, each)}. Its photos are answered rightly {less} less often than photos of the same "
+            f"classes with other values ({ends}, p {p_text(each)} after correction for {_comparisons(found)})."
+        )
     kind = "is worse than" if found.different else "differs from"
     return (
         f"No value {kind} the others of its column by more than chance, after correction for {_comparisons(found)}. "
@@ -72,8 +77,9 @@ def _others(found: Slices) -> list[tuple[str, Slice]]:
 
 def in_short(found: Slices) -> str:
     """How the numbers are read, in two lines of a terminal."""
-    told = "difference: right answers less those on photos of the same classes with other values"
-    return f"{told}; verdicts after correction for {_comparisons(found)}" if found.comparisons else told
+    told = "difference: share of right answers, less that on photos of the same classes with other values"
+    told += f"; verdicts after correction for {_comparisons(found)}" if found.comparisons else ""
+    return told + ("; * over fewer classes" if any(missing_classes(each, found) for _, each in found.named) else "")
 
 
 def more_people(results: StudyResults) -> list[str]:
