@@ -33,7 +33,6 @@ SECTIONS = {
     "split": "Split",
     "curves": "Learning curves",
     "scores": "Scores",
-    "slices": "By column",
     "comparison": "Comparison",
     "target": "Photos from elsewhere",
     "mistakes": "Mistakes",
@@ -70,7 +69,7 @@ def render_report(results: StudyResults, exhibits: Exhibits | None) -> str:
         _environment()
         .get_template("report.html.j2")
         .render(
-            sections={id: title for id, title in SECTIONS.items() if id != "slices" or slices.asked(results)},
+            sections=_sections(results),
             results=results,
             data=results.data,
             target=results.target,
@@ -105,6 +104,15 @@ def render_report(results: StudyResults, exhibits: Exhibits | None) -> str:
             flagged=FLAGGED,
         )
     )
+
+
+def _sections(results: StudyResults) -> dict[str, str]:
+    """The sections of the page, with that of slices behind the scores where they were asked for."""
+    sections = dict(SECTIONS)
+    if not slices.asked(results):
+        return sections
+    place = list(sections).index("scores") + 1
+    return dict([*list(sections.items())[:place], ("slices", "Scores by column"), *list(sections.items())[place:]])
 
 
 def _environment() -> jinja2.Environment:

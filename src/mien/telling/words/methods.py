@@ -67,8 +67,8 @@ def _slices(results: StudyResults) -> list[str]:
     return [
         f"Scores were also computed for each value of {columns}. A value was compared with the others of its column by "
         "the difference of accuracy within classes (Mantel and Haenszel, 1959), with errors of its log-odds by a "
-        "delete-one-group jackknife and Student's t (degrees of freedom after Welch), and with Holm's (1979) correction "
-        f"for {plural(found.comparisons, 'comparison')} at a level of {found.level:g}."
+        "delete-one-group jackknife and Student's t (degrees of freedom after Welch), and with Holm's (1979) "
+        f"correction for {plural(found.comparisons, 'comparison')} at a level of {found.level:g}."
     ]
 
 
