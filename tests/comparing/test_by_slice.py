@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from PIL import Image
+from rich.console import Console
 
+import mien.comparing.run as running
 from mien.comparing.by_slice import Compared, compare_slices
 from mien.comparing.plan import PairPlan
 from mien.comparing.results import Pairing
 from mien.comparing.run import Finished
+from mien.jobs.compare import run_comparison
 from mien.metrics import confusion_matrix, macro_f1
+from mien.progress import Silent
 from mien.results.comparison import Axis, ComparedSlices
+from mien.results.reading import open_results
+from mien.telling.terminal.comparison import comparison_summary
 from support.intervals import present
+from support.made_comparison import asked, made_up
+from support.pictures import encoded, write_files
 
 LABELS = ("anger", "happy", "sad")
 PAIRS, FOLDS, FRAMES = 12, 6, 12
@@ -85,6 +96,27 @@ def test_few_people_and_photos_without_a_value_are_compared_with_none() -> None:
     assert (rare.contrasts[0].verdict, rare.contrasts[0].interval, rare.contrasts[0].p_holm) == ("too few", None, None)
     assert (missing.contrasts, missing.over.number) == ((), 12)
     assert result.comparisons == 1
+
+
+def test_a_comparison_tells_of_each_value_on_terminal_and_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng, rows, files = np.random.default_rng(0), [], {}
+    for i in range(180):
+        files[f"{i}.png"] = encoded(Image.fromarray(rng.integers(0, 255, (40, 50, 3), np.uint8)))
+        rows.append({"path": f"{i}.png", "label": LABELS[i % 3], "subject": f"p{i // 6}", "sex": "fm"[i // 6 % 2]})
+    write_files(tmp_path / "set", files)
+    pl.DataFrame(rows).write_csv(tmp_path / "set" / "photos.csv")
+    monkeypatch.setattr(running, "_train", made_up([]))
+    config = asked(tmp_path / "set" / "photos.csv", slices=("sex",))
+    results = run_comparison(config, tmp_path / "out", resume=False, progress=Silent())
+    assert open_results(tmp_path / "out") == results
+    values = present(results.slices).values
+    assert {each.value for each in values} == {"f", "m"}
+    assert sum(each.images for each in values) == results.data.compared
+    terminal = io.StringIO()
+    Console(file=terminal, width=120).print(comparison_summary(results))
+    page = (tmp_path / "out" / "compare.html").read_text(encoding="utf-8")
+    for told in (terminal.getvalue(), page):
+        assert all(f"sex = {value}" in told for value in "fm")
 
 
 def test_nothing_asked_for_gives_nothing() -> None:

@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
+import mien as package
 from mien.demo import draw_face
 from mien.errors import ConfigError
 from mien.jobs.study import run_study
@@ -159,7 +160,7 @@ def test_names_are_given_with_commas_or_one_by_one(mien: Mien, tmp_path: Path) -
     model = str(colour_model(tmp_path / "model.onnx"))
     for asked in (("--slice", "age, camera"), ("--slice", "age", "--slice", "camera"), ("--slice=age,camera",)):
         assert "no column 'age'" in mien("evaluate", model, photos, *asked).complaint
-    assert Slicing(slices=("age", "camera")).slices == ("age", "camera")
+    assert Slicing(slices=("age", "camera")) == Slicing(slices=("age,camera",)) == Slicing(slices=(" age", "camera "))
     with pytest.raises(ConfigError):
         Slicing(slices=("age", " "))
 
@@ -168,3 +169,15 @@ def test_a_class_map_is_written_without_slices(mien: Mien, tmp_path: Path) -> No
     photos, model = coloured(tmp_path / "set"), str(colour_model(tmp_path / "model.onnx"))
     outcome = mien("evaluate", model, photos, "--slice", "camera", "--write-class-map", str(tmp_path / "map.toml"))
     assert (outcome.code, (tmp_path / "map.toml").exists()) == (2, False)
+
+
+def test_slices_in_python_are_a_row_a_value(tmp_path: Path) -> None:
+    model, photos = str(colour_model(tmp_path / "model.onnx")), coloured(tmp_path / "set", lambda i: "xyz"[i % 4 % 3])
+    found = package.evaluate(model, photos, slice="camera", progress=False)
+    assert found.slices.columns[:4] == ["column", "value", "photos", "groups"]
+    assert dict(found.slices.select("value", "photos").iter_rows()) == {"x": 45, "y": 23, "z": 22}
+    assert found.slices["verdict"].to_list() == [each.verdict for _, each in present(found.target.slices).named]
+    assert found.slices["difference"].to_list() == [
+        each.difference and each.difference.value for _, each in present(found.target.slices).named
+    ]
+    assert package.evaluate(model, photos, progress=False).slices.is_empty()

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from cyclopts import Parameter, Token
+from cyclopts import Parameter
 
 from mien.errors import ConfigError
 from mien.settings.groups import TRUST
 
 __all__ = ["Slicing"]
-
-
-def _names(_: object, tokens: Sequence[Token]) -> tuple[str, ...]:
-    """Names that are given as ``age,sex``, or one by one."""
-    return tuple(name.strip() for token in tokens for name in token.value.split(","))
 
 
 @Parameter(name="*", group=TRUST)
@@ -29,12 +23,12 @@ class Slicing:
             difference from the other values and whether it is more than chance. Nothing is guessed from faces.
     """
 
-    slices: Annotated[tuple[str, ...], Parameter(name="--slice", converter=_names, n_tokens=1, show_default=False)] = ()
+    slices: Annotated[tuple[str, ...], Parameter(name="--slice", consume_multiple=False, show_default=False)] = ()
 
     def __post_init__(self) -> None:
-        if not all(name.strip() for name in self.slices):
-            raise ConfigError(
-                f"--slice {','.join(self.slices)}: one of the names is empty; give columns, as in age,sex"
-            )
-        if len(set(self.slices)) < len(self.slices):
-            raise ConfigError(f"--slice {','.join(self.slices)}: names a column twice")
+        names = tuple(name.strip() for given in self.slices for name in given.split(","))
+        if not all(names):
+            raise ConfigError(f"--slice {','.join(names)}: one of the names is empty; give columns, as in age,sex")
+        if len(set(names)) < len(names):
+            raise ConfigError(f"--slice {','.join(names)}: names a column twice")
+        object.__setattr__(self, "slices", names)  # given with commas or one by one, they are the same settings
