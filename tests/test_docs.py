@@ -118,6 +118,39 @@ def test_intervals_held_in_the_simulation_with_few_people() -> None:
     assert min(row["told"] for row in told.values()) >= 0.5
 
 
+@pytest.fixture(scope="module")
+def slices() -> Any:
+    return script("bench/slices.py")
+
+
+def test_the_table_of_slices_is_made_from_what_is_stored(slices: Any) -> None:
+    text = document("docs/SLICES.md")
+    assert slices.page(text, json.loads(document("bench/slices.json"))) == text
+
+
+def test_slices_are_called_different_where_they_are_and_not_where_they_are_not(slices: Any) -> None:
+    stored = json.loads(document("bench/slices.json"))
+    assert (stored["slices"], stored["people"], stored["level"]) == (20, 60, 0.05)
+    assert stored["least_groups"] == LEAST_GROUPS
+    assert [row["setting"] for row in stored["rows"]] == [vars(setting) for setting in slices.SETTINGS]
+    for row in stored["rows"]:
+        assert row["audits"] == 500
+        assert row["wrongly_called"]["class_by_class"] <= 35
+        if row["setting"]["mix"] == "different":
+            others = [row["wrongly_called"][score] for score in ("accuracy", "macro_f1", "recall")]
+            assert row["wrongly_called"]["class_by_class"] < min(others)
+            assert max(others) > 35, "no other score mistook a mix of classes for a difference"
+        else:
+            assert row["holds"] >= 0.92
+    even = [row for row in stored["rows"] if row["setting"]["photos"] == "even" and row["setting"]["mix"] == "same"]
+    found = {(row["setting"]["accuracy"], row["setting"]["icc"]): row for row in even}
+    assert set(found) == set(product((0.6, 0.9), (0.1, 0.3)))
+    assert min(row["found_among_few"]["class_by_class"] / row["audits"] for row in found.values()) >= 0.6
+    most = {key: row["found"]["class_by_class"] / row["audits"] for key, row in found.items()}
+    assert most.pop((0.6, 0.3)) >= 0.5  # the limit of 60 people, as the page says
+    assert min(most.values()) >= 0.6
+
+
 def test_leaving_out_each_person_costs_what_the_docs_say_and_at_most_three_studies() -> None:
     stored, text = json.loads(document("docs/folds.json")), document("docs/FOLDS.md")
     for name, title in (("one_split", "one split"), ("folds", "`--folds group`")):

@@ -6,7 +6,7 @@ import math
 from functools import lru_cache
 from statistics import NormalDist
 
-__all__ = ["t_quantile", "z_quantile"]
+__all__ = ["t_quantile", "two_sided", "z_quantile"]
 
 MANY = 1000.0
 """Degrees of freedom above which the expansion about the normal distribution is exact to nine digits."""
@@ -31,6 +31,11 @@ def t_quantile(df: float, p: float) -> float:
         if step <= 1e-12 * t:
             break
     return t
+
+
+def two_sided(t: float, df: float) -> float:
+    """The probability that Student's t with ``df`` > 0 degrees of freedom lies at least as far from 0 as ``t`` >= 0."""
+    return min(1.0, 2 * _above(t, df))
 
 
 def _above(t: float, df: float) -> float:

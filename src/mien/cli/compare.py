@@ -10,6 +10,7 @@ from mien.settings.columns import Columns
 from mien.settings.compare import CompareSettings, Comparison
 from mien.settings.computing import Computing
 from mien.settings.division import Decisions, Division, Randomness
+from mien.settings.slicing import Slicing
 
 __all__ = ["compare"]
 
@@ -22,6 +23,7 @@ def compare(
     budget: Budget = Budget(),
     computing: Computing = Computing(),
     division: Division = Division(),
+    slicing: Slicing = Slicing(),
     randomness: Randomness = Randomness(),
     decisions: Decisions = Decisions(),
     columns: ColumnOptions = Columns(),
@@ -42,6 +44,7 @@ def compare(
         randomness=randomness,
         decisions=decisions,
         columns=columns,
+        slicing=slicing,
     )
     with extra("train", "training"):
         from mien.jobs.compare import run_comparison

@@ -13,6 +13,7 @@ from mien.settings.columns import Columns
 from mien.settings.division import Decisions
 from mien.settings.evaluate import EvaluateSettings
 from mien.settings.groups import OUTPUT
+from mien.settings.slicing import Slicing
 from mien.settings.target import ClassMap
 from mien.system.paths import user_path
 
@@ -25,6 +26,7 @@ def evaluate(
     /,
     *,
     classes: ClassMap = ClassMap(),
+    slicing: Slicing = Slicing(),
     write_class_map: Annotated[str | None, Parameter(group=OUTPUT)] = None,
     decisions: Decisions = Decisions(),
     columns: ColumnOptions = Columns(),
@@ -38,12 +40,16 @@ def evaluate(
         write_class_map: TOML file to write how classes are matched to, for you to edit and give as --class-map; nothing
             is scored then.
     """
-    settings = EvaluateSettings(model=model, data=data, columns=columns, decisions=decisions, classes=classes)
+    settings = EvaluateSettings(
+        model=model, data=data, columns=columns, decisions=decisions, classes=classes, slicing=slicing
+    )
     if write_class_map is None:
         _score(settings, json=json)
         return
-    if classes.class_map or decisions.corrections:
-        raise ConfigError("evaluate: --write-class-map scores nothing; give it without --class-map and --corrections")
+    if classes.class_map or decisions.corrections or slicing.slices:
+        raise ConfigError(
+            "evaluate: --write-class-map scores nothing; give it without --class-map, --corrections and --slice"
+        )
     from mien.evaluation.evaluate import write_mapping
     from mien.telling.terminal.target import mapping_summary
 

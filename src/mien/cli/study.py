@@ -17,6 +17,7 @@ from mien.settings.computing import Computing, Promise
 from mien.settings.division import CrossValidation, Decisions, Division, Earlier, Randomness
 from mien.settings.groups import TRAINING
 from mien.settings.recipes import COURSE_RECIPES, DEFAULT_RECIPES
+from mien.settings.slicing import Slicing
 from mien.settings.study import Refitting, Report, StudySettings, Training, with_demo_target
 from mien.settings.target import ClassMap, Target
 
@@ -38,6 +39,7 @@ def study(
     crossing: CrossValidation = CrossValidation(),
     earlier: Earlier = Earlier(),
     randomness: Randomness = Randomness(),
+    slicing: Slicing = Slicing(),
     promise: Promise = Promise(),
     decisions: Decisions = Decisions(),
     columns: ColumnOptions = Columns(),
@@ -68,6 +70,7 @@ def study(
         crossing=crossing,
         earlier=earlier,
         randomness=randomness,
+        slicing=slicing,
         promise=promise,
         decisions=decisions,
         columns=columns,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 import polars as pl
 
@@ -14,6 +16,7 @@ from mien.evaluation.causes import find_causes
 from mien.evaluation.drift import confusion_changes, measure_drift
 from mien.evaluation.mistakes import confident_mistakes, error_rates
 from mien.evaluation.shift import known_collections, seen_in_training
+from mien.evaluation.slices import measure_slices
 from mien.evaluation.sureness import measure_sureness
 from mien.recognizer import Recognizer
 from mien.results.target import TargetResults, TargetScores
@@ -31,6 +34,7 @@ def describe_target(
     target: Prepared,
     own: Prepared | None,
     recurring_groups: int = 0,
+    slices: Sequence[str] = (),
 ) -> TargetResults:
     """Add to a target's scores what they rest on, and why they are what they are.
 
@@ -41,6 +45,7 @@ def describe_target(
         target: every file of it.
         own: the photos of the study that the model was made in; None where they are not at hand.
         recurring_groups: pictures that stand in data and target.
+        slices: columns by which scores are looked at apart.
     """
     names = scored.labels.matched
     rows = usable(target.manifest).filter(~pl.col("label").is_in(scored.labels.dropped))
@@ -62,6 +67,7 @@ def describe_target(
         confusion_changes=confusion_changes(test, predictions, labels, names) if test is not None else None,
         mistakes=confident_mistakes(predictions, labels, names),
         error_rates=error_rates(predictions, target.manifest, labels, names),
+        slices=measure_slices(predictions, target.manifest, labels, slices, names),
     )
 
 

@@ -10,6 +10,7 @@ import polars as pl
 
 from mien.data.grouping.splits import as_target
 from mien.data.sources.collection import Collection, open_each
+from mien.data.sources.sliced import check_sliced
 from mien.data.tables.class_map import check_named, write_class_map
 from mien.data.tables.corrections import Corrections
 from mien.data.tables.manifest import usable
@@ -35,11 +36,13 @@ class Evaluation:
         columns: which columns of tables say what.
         corrections: of the one source there is.
         choices: what a person decided of the targets' classes.
+        slices: columns by which scores are looked at apart; each must be in one of the sources.
     """
 
     columns: Columns
     corrections: Corrections | None = None
     choices: LabelChoices = NOTHING_CHOSEN
+    slices: tuple[str, ...] = ()
 
 
 def write_mapping(model: str, specs: Sequence[str], path: Path, columns: Columns) -> ClassMapResults:
@@ -72,12 +75,14 @@ def evaluate(
     Raises:
         ModelError: if the model is none.
         LabelError: if a source shares no class with it.
+        SourceError: if a column to slice by is nowhere, or cannot be.
     """
     path = model_path(model)
     recognizer, own = Recognizer(path), photos_of_study(path)
     answered = test_predictions(path)
     test = None if answered is None else score_rows(answered, recognizer.labels)
     sources = open_each(specs, options.columns)
+    check_sliced([source.sources for source in sources], options.slices)
     check_named(options.choices, _labels(sources))
     label_maps = [match_labels(recognizer.labels, source.labels, options.choices) for source in sources]
     targets = {}
@@ -86,7 +91,14 @@ def evaluate(
         predictions = _predict(recognizer, target, source.name, progress)
         scored = score_target(predictions, recognizer.labels, test, label_map)
         targets[source.spec] = describe_target(
-            scored, recognizer, predictions, test=answered, collection=source, target=target, own=own
+            scored,
+            recognizer,
+            predictions,
+            test=answered,
+            collection=source,
+            target=target,
+            own=own,
+            slices=options.slices,
         )
     return EvaluateResults(
         model=model,

@@ -20,5 +20,6 @@ def run_evaluation(settings: EvaluateSettings, *, progress: Progress) -> Evaluat
         settings.columns,
         read_corrections(corrections) if corrections is not None else None,
         read_class_map(class_map) if class_map is not None else NOTHING_CHOSEN,
+        settings.slicing.slices,
     )
     return evaluate(settings.model, settings.data, None, options=options, progress=progress)

@@ -17,6 +17,7 @@ from mien.results.comparison import CompareResults
 from mien.results.document import Document
 from mien.results.reading import open_results
 from mien.results.scores import Scores
+from mien.results.slices import Slices
 from mien.results.study import StudyResults
 from mien.results.target import TargetResults
 from mien.system.paths import user_path
@@ -97,6 +98,11 @@ class Study(_Handle[StudyResults]):
         return _confusion(self.scores)
 
     @property
+    def slices(self) -> pl.DataFrame:
+        """A row for each value of the columns of ``slice``; empty where none were asked for."""
+        return _slices(self.results.slices)
+
+    @property
     def report(self) -> Path:
         """The page."""
         return self.folder / "report.html"
@@ -156,6 +162,11 @@ class Evaluation(_Handle[EvaluateResults]):
     def confusion(self) -> pl.DataFrame:
         """As of ``Study``; classes that the model does not know are rows without answers of their own."""
         return _confusion(self.target.all)
+
+    @property
+    def slices(self) -> pl.DataFrame:
+        """As of ``Study``."""
+        return _slices(self.target.slices)
 
     @property
     def next_steps(self) -> list[str]:
@@ -234,6 +245,20 @@ def _per_class(scores: Scores) -> pl.DataFrame:
     names = ("class", "precision", "recall", "recall_low", "recall_high", "f1", "support")
     kinds = (pl.String, *[pl.Float64] * 5, pl.Int64)
     return pl.DataFrame(rows, schema=dict(zip(names, kinds, strict=True)), orient="row")
+
+
+def _slices(found: Slices | None) -> pl.DataFrame:
+    rows = []
+    for column, each in found.named if found else ():
+        apart = each.difference
+        low, high = apart.interval if apart else (None, None)
+        told = (apart.value, low, high, apart.p_holm) if apart else (None,) * 4
+        rows.append(
+            (column, each.value, each.images, each.over.number, each.macro_f1, each.accuracy, *told, each.verdict)
+        )
+    kinds = {"column": pl.String, "value": pl.String, "photos": pl.Int64, "groups": pl.Int64}
+    kinds |= dict.fromkeys(("macro_f1", "accuracy", "difference", "low", "high", "p_holm"), pl.Float64)
+    return pl.DataFrame(rows, schema=kinds | {"verdict": pl.String}, orient="row")
 
 
 def _confusion(scores: Scores) -> pl.DataFrame:

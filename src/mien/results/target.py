@@ -9,6 +9,7 @@ from mien.results.audit import Audit
 from mien.results.behaviour import ErrorRates, Mistake, Sureness
 from mien.results.record import Record, about
 from mien.results.scores import Over, Scores
+from mien.results.slices import Slices
 
 __all__ = [
     "Causes",
@@ -199,3 +200,6 @@ class TargetResults(TargetScores):
     sureness: Annotated[Sureness, about("On the shared classes.")]
     mistakes: Annotated[tuple[Mistake, ...], about("The most confident first.")]
     error_rates: Annotated[tuple[ErrorRates, ...], about("By property of the photo.")]
+    slices: Annotated[
+        Slices | None, about("By values of columns, on the shared classes, any answer allowed; null unless asked for.")
+    ] = None

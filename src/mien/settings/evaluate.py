@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from mien.errors import ConfigError
 from mien.settings.columns import Columns
 from mien.settings.division import Decisions
+from mien.settings.slicing import Slicing
 from mien.settings.target import ClassMap
 
 __all__ = ["EvaluateSettings"]
@@ -22,6 +23,7 @@ class EvaluateSettings:
         columns: how tables are read.
         decisions: what a person decided about single photos, of the one source there is.
         classes: which class of the photos is which of the model.
+        slicing: by which columns scores are looked at apart.
     """
 
     model: str
@@ -29,6 +31,7 @@ class EvaluateSettings:
     columns: Columns = Columns()
     decisions: Decisions = Decisions()
     classes: ClassMap = ClassMap()
+    slicing: Slicing = Slicing()
 
     def __post_init__(self) -> None:
         if not self.data:

@@ -16,6 +16,7 @@ from mien.settings.computing import Computing, Promise
 from mien.settings.division import CrossValidation, Decisions, Division, Earlier, Randomness
 from mien.settings.groups import OUTPUT, RARE, TRAINING
 from mien.settings.recipes import DEFAULT_RECIPES, RECIPES
+from mien.settings.slicing import Slicing
 from mien.settings.target import ClassMap, Target
 from mien.settings.whole import WHOLE
 
@@ -105,6 +106,7 @@ class StudySettings:
         checks: what is asked of a model about the photos.
         elsewhere: photos from elsewhere.
         classes: which of their classes is which of ``data``.
+        slicing: by which columns scores are looked at apart.
         report: what the report shows.
         refitting: whether the selected recipe learns from all photos in the end.
     """
@@ -123,6 +125,7 @@ class StudySettings:
     checks: LabelChecks = LabelChecks()
     elsewhere: Target = Target()
     classes: ClassMap = ClassMap()
+    slicing: Slicing = Slicing()
     report: Report = Report()
     refitting: Refitting = Refitting()
 

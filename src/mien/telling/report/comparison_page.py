@@ -26,6 +26,8 @@ def write_page(results: CompareResults, path: Path) -> None:
         *plain_page.paragraphs(["Differences are of macro-F1 on the outer folds; p is Holm's over all rows."]),
         plain_page.table(wording.class_rows(results)),
         *plain_page.paragraphs([wording.class_note(results), *wording.doubt_lines(results)]),
+        *([plain_page.table(wording.slice_rows(results))] if results.slices else []),
+        *plain_page.paragraphs(wording.slice_notes(results)),
         _curves([curve for curve in results.curves if curve.arms]),
         *plain_page.paragraphs(
             ["Curves: macro-F1 on validation, mean over the pairs; the band is one standard deviation."]

@@ -17,7 +17,7 @@ from mien.results.study import StudyResults
 from mien.results.target import TargetResults
 from mien.settings.run import NetworkRun
 from mien.system.files import write_text
-from mien.telling.report import causes, drift, figures, robustness, tables
+from mien.telling.report import causes, drift, figures, robustness, slices, tables
 from mien.telling.report.figures import kept_epoch, learning_curves
 from mien.telling.words import answers as wording
 from mien.telling.words import concerns, cross_validation, division, elsewhere, numerals
@@ -69,7 +69,7 @@ def render_report(results: StudyResults, exhibits: Exhibits | None) -> str:
         _environment()
         .get_template("report.html.j2")
         .render(
-            sections=SECTIONS,
+            sections=_sections(results),
             results=results,
             data=results.data,
             target=results.target,
@@ -93,6 +93,7 @@ def render_report(results: StudyResults, exhibits: Exhibits | None) -> str:
             comparisons=wording.comparison_sentences(results.comparisons),
             class_rows=tables.class_rows(results.test, results.labels),
             confusion=tables.confusion_table(results.test, results.labels),
+            slices=slices.parts(results),
             mistakes=_mistakes(results),
             elsewhere=_elsewhere(results),
             advice=advise(results),
@@ -103,6 +104,15 @@ def render_report(results: StudyResults, exhibits: Exhibits | None) -> str:
             flagged=FLAGGED,
         )
     )
+
+
+def _sections(results: StudyResults) -> dict[str, str]:
+    """The sections of the page, with that of slices behind the scores where they were asked for."""
+    sections = dict(SECTIONS)
+    if not slices.asked(results):
+        return sections
+    place = list(sections).index("scores") + 1
+    return dict([*list(sections.items())[:place], ("slices", "Scores by column"), *list(sections.items())[place:]])
 
 
 def _environment() -> jinja2.Environment:

@@ -20,10 +20,12 @@ from mien.results.commands import AuditResults, ExportResults
 from mien.results.scores import Over, RunComparison
 from mien.results.study import Run, StudyResults, TestedRun, TrainResults
 from mien.system.streams import draws_bars, escaped
+from mien.telling.terminal.slices import slice_lines
 from mien.telling.terminal.target import data_line, score_text, target_lines
 from mien.telling.words.cross_validation import terminal_lines
 from mien.telling.words.numerals import score, signed
 from mien.telling.words.over import over_each, span
+from mien.telling.words.slices import more_people
 
 __all__ = [
     "TerminalProgress",
@@ -134,6 +136,8 @@ def study_summary(results: StudyResults | TrainResults) -> RenderableType:
     parts += [Text(_comparison(c)) for c in results.comparisons]
     if isinstance(results, StudyResults) and results.folds:
         parts += [Text(), *(Text(line) for line in terminal_lines(results, results.folds))]
+    if isinstance(results, StudyResults):
+        parts += slice_lines(results.slices, more_people(results))
     if isinstance(results, StudyResults) and results.target:
         parts += [Text(), *target_lines(results.target, results.config.elsewhere.target)]
     paths = results.paths

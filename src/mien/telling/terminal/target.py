@@ -14,6 +14,7 @@ from mien.results.audit import Audit
 from mien.results.commands import ClassMapResults, EvaluateResults
 from mien.results.target import Causes, Effect, TargetResults
 from mien.telling.report.causes import TITLES, TOGETHER
+from mien.telling.terminal.slices import slice_lines
 from mien.telling.words.answers import met_before
 from mien.telling.words.elsewhere import confusion_sentence, next_steps
 from mien.telling.words.numerals import NONE, score, signed
@@ -66,7 +67,7 @@ def target_lines(target: TargetResults, spec: str | None) -> list[RenderableType
         known = f"accuracy {reference.accuracy}, macro-F1 {reference.macro_f1}"
         lines.append(Text(f"{reached}; {known} had {reference.what}"))
     lines += [_class_table(_class_rows(target)), *_cause_lines(target.causes)]
-    return [*lines, *_confusion_lines(target), *_next_lines(target)]
+    return [*lines, *_confusion_lines(target), *slice_lines(target.slices), *_next_lines(target)]
 
 
 def _overlap_lines(target: TargetResults) -> list[RenderableType]:
