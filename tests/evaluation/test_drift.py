@@ -23,8 +23,9 @@ from mien.progress import Silent
 from mien.results.study import StudyResults
 from mien.results.target import Change, Counted, Drift, LabelShare, TargetResults
 from mien.telling.report.drift import TITLES, drift_panels, drift_sentence
-from mien.telling.words.answers import met_before, warnings
+from mien.telling.words.answers import warnings
 from mien.telling.words.elsewhere import confusion_sentence, in_short, next_steps, novelty_sentences
+from mien.telling.words.novelty import met_before
 from support.made_study import effect, made_scores, make_manifest, make_results, moved, with_target
 from support.pictures import encoded, pattern, write_files
 from support.studies import Study
@@ -207,7 +208,7 @@ def known(**changes: Any) -> TargetResults:
 def test_what_is_not_new_is_said() -> None:
     assert novelty_sentences(known())[0].startswith("As far as can be told it is new")
     copies = known(near_copies=3, seen_in_training=2, is_new=False)
-    assert "3 of 30 photos from elsewhere are copies" in novelty_sentences(copies)[0]
+    assert "3 of these 30 photos, or on copies" in novelty_sentences(copies)[0]
     seen = novelty_sentences(known(near_copies=None, seen_in_training=1, is_new=False))[0]
     assert "the model or its backbone was trained on 1 of these 30 photos" in seen.replace("The model", "the model")
     collection = known(known_collections=("fer2013",), is_new=False)

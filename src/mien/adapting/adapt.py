@@ -20,10 +20,11 @@ from mien.adapting.ways import FITTED_WAYS, ClassShares, FittedWay, Material, Ta
 from mien.data.grouping.fold_plan import is_cross_validated
 from mien.data.sources.collection import Collection, open_collection
 from mien.data.tables.class_map import check_named, read_class_map
+from mien.data.tables.observed_traits import traits_of
 from mien.data.tables.prepare import Prepared
 from mien.errors import ConfigError, ModelError, OutputError, WorkFailedError
+from mien.evaluation.familiar import familiar_collections, is_known
 from mien.evaluation.predictions import photos_of_study
-from mien.evaluation.shift import known_collections
 from mien.labels import NOTHING_CHOSEN, LabelMap, match_labels
 from mien.models.artifact import model_path
 from mien.models.export import export_model
@@ -32,6 +33,7 @@ from mien.recognizer import Recognizer
 from mien.results.adaptation import AdaptPaths, AdaptResults, LeftOut, Way
 from mien.results.document import write_results
 from mien.results.scores import GroupKind, Over
+from mien.results.target import CollectionMatch
 from mien.settings.adapt import AdaptSettings
 from mien.settings.run import HeadRun, NetworkRun, RunConfig, read_run
 from mien.settings.training import HeadSettings
@@ -267,7 +269,7 @@ class _Adaptation:
             labels=labels,
             recipe=self.recognizer.contract.recipe,
             target=target.name,
-            known_collections=tuple(known_collections(self.recognizer.contract, (target.name,))),
+            known_collections=tuple(each.name for each in self._familiar() if is_known(each)),
             shared=tuple(labels[i] for i in np.unique(target.y)),
             pool=pool,
             scored=scored,
@@ -280,6 +282,10 @@ class _Adaptation:
             ways=measured,
             paths=paths,
         )
+
+    def _familiar(self) -> tuple[CollectionMatch, ...]:
+        target = self.target
+        return familiar_collections(self.recognizer.contract, target.rows, target.prepared.pixels, (target.name,))
 
     @staticmethod
     def _over(side: Side, kind: GroupKind) -> Over:
@@ -295,7 +301,8 @@ class _Adaptation:
             ends = (", last blocks" * way.in_blocks, ", class shares" * (way.moves is not None))
             told = f"{shots} labelled photos a class{''.join(ends)}"
         before = self.recognizer.contract
-        contract = adapted_contract(before, told, self.target.name, seen)
+        traits = traits_of(self.target.name, self.target.rows, self.target.prepared.pixels)
+        contract = adapted_contract(before, told, traits, seen)
         fitted = next(each for each in FITTED_WAYS if each.way == way).fit(self._material, shots, 0)
         if isinstance(fitted, TaughtBlocks):
             export_model(fitted.networks, contract, folder)

@@ -14,8 +14,8 @@ from mien.results.audit import Audit
 from mien.results.commands import ClassMapResults, EvaluateResults
 from mien.results.target import Causes, Effect, TargetResults
 from mien.telling.report.causes import TITLES, TOGETHER
-from mien.telling.words.answers import met_before
 from mien.telling.words.elsewhere import confusion_sentence, next_steps
+from mien.telling.words.novelty import collection_sentences, collection_warnings, met_before
 from mien.telling.words.numerals import NONE, score, signed
 from mien.telling.words.over import over_each, span
 
@@ -73,9 +73,9 @@ def _overlap_lines(target: TargetResults) -> list[RenderableType]:
     """Is it new at all? As far as it can be told."""
     lines: list[RenderableType] = []
     if met := met_before(target):
-        lines.append(Text(f"{met} The scores are too high.", style="red"))
-    if names := target.known_collections:
-        lines.append(Text(f"trained on other photos of {', '.join(names)}: this is no new domain", style="red"))
+        lines.append(Text(met, style="red"))
+    known = collection_warnings(target)
+    lines += [Text(told, style="red" if told in known else "") for told in collection_sentences(target)]
     if target.near_copies is None:
         lines.append(Text("not looked for copies of training photos: the model lies in no study"))
     return lines

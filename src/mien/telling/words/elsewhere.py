@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from mien.results.target import Causes, Counted, TargetResults
 from mien.telling.report.causes import TITLES
 from mien.telling.words.advice import DROP, Advice, take_out
-from mien.telling.words.answers import met_before, one_sided
+from mien.telling.words.answers import one_sided
+from mien.telling.words.novelty import collection_sentences, met_before
 from mien.telling.words.numerals import count, interval, percent, score, signed
 from mien.telling.words.over import counted, four_times, span
 
@@ -23,21 +24,16 @@ LIMITING_HELPS = 0.03
 
 def novelty_sentences(target: TargetResults) -> list[str]:
     """Is it new at all? As far as it can be told."""
-    told = []
-    if met := met_before(target):
-        told.append(f"Not all of it is new. {met} The score is too high.")
-    if names := target.known_collections:
-        told.append(
-            f"It is no new domain: the model or its backbone was trained on other photos of {' and '.join(names)}. The "
-            "score says little of photos from elsewhere."
-        )
-    if told:
+    met, collections = met_before(target), collection_sentences(target)
+    told = ([met] if met else []) + collections
+    if not target.is_new:
         return told
     if target.near_copies is None:
-        return ["Whether it holds copies of training photos was not looked for: the model lies in no study."]
+        return [*told, "Whether it holds copies of training photos was not looked for: the model lies in no study."]
     return [
+        *told,
         "As far as can be told it is new: none of its photos is a copy of one that the model was trained or selected "
-        "on, and no collection that the model or its backbone was trained on has its name."
+        "on, and nothing shows that they are from a collection that the model or its backbone was trained on.",
     ]
 
 
