@@ -31,10 +31,10 @@ from mien.settings.run import NetworkRun
 from mien.settings.ways import WAYS_TO_ADAPT
 from mien.telling.report.adaptation_page import write_page
 from mien.telling.terminal.adaptation import adaptation_summary
+from mien.telling.terminal.evaluation import evaluation_summary
 from mien.telling.terminal.summaries import audit_summary, study_summary
-from mien.telling.terminal.target import evaluation_summary
 from support.made_report import changed, lines_of, make_study, without_photos, written
-from support.made_study import Made, leakage
+from support.made_study import Made, evaluated_target, leakage
 from support.snapshots import difference
 
 AsStored = Callable[[str, str], None]
@@ -225,9 +225,10 @@ def audited(results: StudyResults) -> AuditResults:
 
 def evaluated(results: StudyResults) -> EvaluateResults:
     assert results.target is not None
-    targets = {"other": results.target, "again": results.target}
+    target = evaluated_target(results.target)
+    targets = {"other": target, "again": target}
     return EvaluateResults(
-        mien="0.0.test", model="run", labels=results.labels, corrections=None, target=results.target, targets=targets
+        mien="0.0.test", model="run", labels=results.labels, corrections=None, target=target, targets=targets
     )
 
 

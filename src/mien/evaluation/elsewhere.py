@@ -12,6 +12,7 @@ from mien.data.tables.manifest import usable
 from mien.data.tables.prepare import Prepared
 from mien.evaluation.causes import find_causes
 from mien.evaluation.drift import confusion_changes, measure_drift
+from mien.evaluation.enough import good_enough
 from mien.evaluation.familiar import familiar_collections, is_known
 from mien.evaluation.mistakes import confident_mistakes, error_rates
 from mien.evaluation.shift import seen_in_training
@@ -50,6 +51,7 @@ def describe_target(
     copies = _near_copies(rows, target, own) if own else None
     collections = familiar_collections(recognizer.contract, rows, target.pixels, collection.names)
     known = tuple(each.name for each in collections if is_known(each))
+    is_new = not (copies or seen or known)
     return TargetResults(
         **msgspec.structs.asdict(scored),
         data=count_audit(collection, target.manifest),
@@ -58,7 +60,8 @@ def describe_target(
         known_collections=known,
         collections=collections,
         recurring_groups=recurring_groups,
-        is_new=not (copies or seen or known),
+        is_new=is_new,
+        good_enough=good_enough(scored.shared, is_new=is_new),
         sureness=measure_sureness(recognizer.contract, predictions, names),
         causes=find_causes(recognizer, own.pixels, _test(own), rows, scored) if own else None,
         drift=measure_drift(_divided(own), rows, names) if own else None,

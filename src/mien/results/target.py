@@ -18,9 +18,11 @@ __all__ = [
     "Counted",
     "Drift",
     "Effect",
+    "GoodEnough",
     "JpegQuality",
     "LabelMatching",
     "LabelShare",
+    "Level",
     "Move",
     "PropertyDrift",
     "Reference",
@@ -31,6 +33,8 @@ __all__ = [
 ]
 
 
+Level = Literal["not new", "cannot tell", "no better than guessing", "poor", "fair", "good", "very good"]
+"""Of how good a model is for photos; see ``GoodEnough``."""
 Sure = Literal["certain", "likely", "possible"]
 
 
@@ -200,6 +204,23 @@ class CollectionMatch(Record):
     same_folder: Annotated[bool, about("Whether the target is called as it, or as a part of it.")]
 
 
+class GoodEnough(Record):
+    """Whether the model is good enough for photos like these."""
+
+    level: Annotated[
+        Level,
+        about(
+            "`not new` where `is_new` is false: the score is too high then; `cannot tell` for too few groups; `no "
+            "better than guessing` where `beats_chance` of `shared` is false; else the highest of `bounds` that "
+            "`reached` is not below."
+        ),
+    ]
+    reached: Annotated[
+        float | None, about("Lower end of the interval of macro-F1 over the shared classes; null for too few groups.")
+    ]
+    bounds: Annotated[dict[str, float], about("Level → the least value of `reached` for it.")]
+
+
 class TargetResults(TargetScores):
     """Everything that is known of the selected run on the target."""
 
@@ -223,6 +244,7 @@ class TargetResults(TargetScores):
             "surest first; empty in results of before, which went by the folder's name."
         ),
     ] = ()
+    good_enough: Annotated[GoodEnough | None, about("Null in results of before.")] = None
     recurring_groups: Annotated[
         int, about("Pictures that stand in data and target, perhaps re-encoded; 0 of `mien evaluate`.")
     ] = 0

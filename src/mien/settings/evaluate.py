@@ -4,12 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cyclopts import Parameter
+
 from mien.errors import ConfigError
 from mien.settings.columns import Columns
 from mien.settings.division import Decisions
+from mien.settings.groups import DATA
 from mien.settings.target import ClassMap
 
-__all__ = ["EvaluateSettings"]
+__all__ = ["EvaluateSettings", "Rivals"]
+
+
+@Parameter(name="*", group=DATA)
+@dataclass(frozen=True, kw_only=True)
+class Rivals:
+    """Which other models answer the same photos.
+
+    Attributes:
+        against: Another model to compare with, photo by photo: a study folder, a model.onnx, default or six. May be
+            repeated.
+    """
+
+    against: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +38,7 @@ class EvaluateSettings:
         columns: how tables are read.
         decisions: what a person decided about single photos, of the one source there is.
         classes: which class of the photos is which of the model.
+        rivals: other models that answer the same photos.
     """
 
     model: str
@@ -29,6 +46,7 @@ class EvaluateSettings:
     columns: Columns = Columns()
     decisions: Decisions = Decisions()
     classes: ClassMap = ClassMap()
+    rivals: Rivals = Rivals()
 
     def __post_init__(self) -> None:
         if not self.data:
