@@ -36,6 +36,7 @@ from mien.results.audit import Premium, Shortcuts
 from mien.results.behaviour import CorruptionLevel, Covered, Promise
 from mien.results.commands import EvaluateResults
 from mien.results.document import SCHEMA_VERSION, Document, decode, encode, read_exhibits
+from mien.results.evaluation import GroupScores, PairedModel
 from mien.results.reading import DOCUMENTS
 from mien.results.record import Record
 from mien.results.scores import Over, RunComparison, Scores
@@ -343,6 +344,10 @@ def judgements(record: Record) -> Iterator[tuple[str, Any, Any]]:
         case TargetResults():
             known = record.near_copies or record.seen_in_training or record.known_collections
             yield "is_new", record.is_new, not known
+            if judged := record.good_enough:
+                yield "level", judged.level, level_of(record)
+        case GroupScores():
+            yield "differ", record.differ, record.p < 0.05
         case Shortcuts(p=p, level=level):
             tells = p is not None and level is not None and p <= level
             yield "tells_classes", record.tells_classes, tells
@@ -358,8 +363,23 @@ def judgements(record: Record) -> Iterator[tuple[str, Any, Any]]:
                 yield "still_rising", record.still_rising, False
         case Premium(interval=interval):
             yield "premium", record.verdict, side_of_zero(interval, "naive flatters", "naive scores lower")
-        case RunComparison(interval=interval):
+        case RunComparison(interval=interval) | PairedModel(interval=interval):
             yield "comparison", record.verdict, side_of_zero(interval, "better", "worse")
+
+
+def level_of(target: TargetResults) -> str:
+    shared, judged = target.shared, target.good_enough
+    assert judged is not None
+    if not target.is_new or shared.interval is None or not shared.beats_chance:
+        return (
+            "cannot tell"
+            if target.is_new and shared.interval is None
+            else "not new"
+            if not target.is_new
+            else ("no better than guessing")
+        )
+    assert judged.reached == shared.interval.low
+    return max((bound, level) for level, bound in judged.bounds.items() if judged.reached >= bound)[1]
 
 
 def side_of_zero(interval: Interval | None, above: str, below: str) -> str:

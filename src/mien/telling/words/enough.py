@@ -19,7 +19,12 @@ MOST_ANSWERS = 3
 
 def verdict(target: TargetResults) -> str:
     """Whether the model is good enough, in one sentence at the level that it reaches; empty in results of before."""
-    return _VERDICTS[target.good_enough.level](target.shared) if target.good_enough else ""
+    judged, shared = target.good_enough, target.shared
+    if judged is None:
+        return ""
+    if judged.level in ("poor", "fair") and (shared.macro_f1 or 0) >= judged.bounds["good"]:
+        return f"Not shown to be good enough: {_wrong(shared)}, but so few tell little ({_reached(shared)})."
+    return _VERDICTS[judged.level](shared)
 
 
 def _reached(shared: Scores) -> str:
