@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
 from PIL import Image
 
+from mien.data.sources.collection import open_collection
+from mien.data.tables.manifest import usable, write_manifest
+from mien.data.tables.prepare import prepare
+from mien.evaluation.predictions import predict_rows, write_predictions
+from mien.progress import Silent
+from mien.recognizer import Recognizer
 from mien.results.commands import EvaluateResults
 from mien.results.reading import open_results
 from support.outcomes import Outcome
@@ -68,6 +75,42 @@ def test_another_model_answers_the_same_photos(mien: Mien, lab: Path, tmp_path: 
     assert paired["over"]["kind"] == "people"
     twice = mien("evaluate", good, lab, "--against", poor, "--against", "six", "--json").json["target"]["against"]
     assert [each["model"] for each in twice] == [str(poor), "six"]
+
+
+def study(root: Path, photos: Path, labels: tuple[str, str, str], *, left_out: str = "nothing") -> Path:
+    """The folder of a study, as far as its test is read again."""
+    (root / "runs" / "made").mkdir(parents=True)
+    model = colour_model(root / "runs" / "made" / "model.onnx", labels)
+    recognizer = Recognizer(model)
+    read = prepare([open_collection([str(photos)])], recognizer.contract.views, root, progress=Silent())
+    tested = pl.col("path").str.contains(left_out).not_()
+    manifest = read.manifest.with_columns(
+        pl.when(tested).then(pl.lit("test")).otherwise(pl.lit("train")).alias("split")
+    )
+    write_manifest(manifest, root / "manifest.parquet")
+    rows = usable(manifest).filter(pl.col("split") == "test", pl.col("label").is_in(labels))
+    write_predictions(predict_rows(recognizer, read.pixels, rows, lambda _: None), model.parent / "predictions.parquet")
+    return model.parent
+
+
+def test_without_photos_two_studies_are_compared_on_those_that_both_tested(
+    mien: Mien, lab: Path, tmp_path: Path
+) -> None:
+    first = study(tmp_path / "first", lab, ("anger", "fear", "sad"), left_out="person-0")
+    second = study(tmp_path / "second", lab, ("fear", "anger", "sad"), left_out="person-7")
+    outcome = mien("evaluate", first, "--against", second, "--json")
+    assert outcome.code == 0, outcome.err
+    (paired,) = outcome.json["against"]
+    assert (paired["images"], paired["over"]["number"], paired["over"]["kind"]) == (36, 6, "people")
+    assert (paired["macro_f1"], paired["verdict"]) == (1.0, "better")
+    assert paired["macro_f1_other"] == pytest.approx(1 / 3)
+    assert "better" in mien("evaluate", first, "--against", second).out
+    for refused in (["six"], [second, "--out", tmp_path / "out"]):
+        outcome = mien("evaluate", first, "--against", *refused)
+        assert outcome.code == 2
+        assert not (tmp_path / "out").exists()
+    apart = study(tmp_path / "apart", lab, ("anger", "fear", "sad"), left_out="person-[1-7]")
+    assert "no photo" in mien("evaluate", first, "--against", apart).complaint
 
 
 @pytest.mark.parametrize("other", ["itself", "of other classes", "missing"])

@@ -22,7 +22,7 @@ __all__ = ["evaluate"]
 
 def evaluate(
     model: str,
-    data: Sources,
+    data: Annotated[Sources, Parameter(show_default=False)] = (),
     /,
     *,
     classes: ClassMap = ClassMap(),
@@ -33,11 +33,12 @@ def evaluate(
     out: Annotated[str | None, Parameter(group=OUTPUT)] = None,
     json: Json = False,
 ) -> None:
-    """Say whether a model is good enough for other photos, or write how their classes are matched.
+    """Say whether a model is good enough for labelled photos, or better than another.
 
     Args:
         model: Study folder, run folder, model.onnx, or one that comes with mien: default, six.
-        data: Labelled photos, as for 'mien study', each scored by itself; with --corrections a single one.
+        data: Labelled photos, as for 'mien study', each scored by itself; with --corrections a single one. May be left
+            out with --against.
         write_class_map: TOML file to write how classes are matched to, for you to edit and give as --class-map; nothing
             is scored then.
         out: Folder to write, with a page and results.json. Default: none is written.
@@ -45,6 +46,9 @@ def evaluate(
     settings = EvaluateSettings(
         model=model, data=data, columns=columns, decisions=decisions, classes=classes, rivals=rivals
     )
+    if write_class_map is None and not data:
+        _compare_tests(settings, out, json=json)
+        return
     if write_class_map is None:
         _score(settings, out, json=json)
         return
@@ -58,6 +62,15 @@ def evaluate(
     finish(
         write_mapping(model, data, user_path(write_class_map, "--write-class-map"), columns), mapping_summary, json=json
     )
+
+
+def _compare_tests(settings: EvaluateSettings, out: str | None, *, json: bool) -> None:
+    if settings.classes.class_map or settings.decisions.corrections or out is not None:
+        raise ConfigError("evaluate: without photos the stored tests are compared; give photos, or --against alone")
+    from mien.evaluation.against import compare_tests
+    from mien.telling.terminal.evaluation import paired_summary
+
+    finish(compare_tests(settings.model, settings.rivals.against), paired_summary, json=json)
 
 
 def _score(settings: EvaluateSettings, out: str | None, *, json: bool) -> None:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from mien.data.grouping.components import connected_components
+from mien.errors import ModelError, WorkFailedError
 from mien.evaluation.familiar import is_known
-from mien.evaluation.predictions import over, probabilities
+from mien.evaluation.predictions import over, photos_of_study, probabilities, test_predictions
+from mien.labels import match_labels
 from mien.metrics import paired_difference, score
+from mien.models.artifact import model_path, open_model
+from mien.results.commands import PairedResults
 from mien.results.evaluation import PairedModel
 from mien.results.target import CollectionMatch
 
-__all__ = ["Answered", "paired_with"]
+__all__ = ["Answered", "compare_tests", "paired_with"]
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,64 @@ def paired_with(model: Answered, other: Answered, family: int = 1) -> PairedMode
         other_known_collections=known,
         other_is_new=not (other.seen or known),
     )
+
+
+def compare_tests(model: str, others: Sequence[str]) -> PairedResults:
+    """Compare models of studies on the photos that both tested on, as they were answered then.
+
+    Args:
+        model: study or run folder.
+        others: likewise.
+
+    Raises:
+        ModelError: if one lies in no study.
+        LabelError: if two share no class.
+        WorkFailedError: if two tested no photo of a class that both have.
+    """
+    first = _tested(model)
+    return PairedResults(
+        model=model,
+        labels=first.labels,
+        against=tuple(_both_tested(first, _tested(name), len(others)) for name in others),
+    )
+
+
+def _both_tested(model: Answered, other: Answered, family: int) -> PairedModel:
+    """Two models on photos of the same content that both tested, under labels that mean the same."""
+    names = match_labels(other.labels, model.labels).matched
+    theirs = other.predictions.select("sha256", pl.col("label").alias("their_label"), pl.exclude("sha256", *_KEPT))
+    own = model.predictions.join(theirs.select("sha256", "their_label"), on="sha256", maintain_order="left")
+    meant = pl.col("label").replace_strict(names, default=None, return_dtype=pl.String)
+    agreed = own.filter(meant == pl.col("their_label"))
+    answers = agreed.select("sha256", *_KEPT).join(theirs.drop("their_label"), on="sha256", maintain_order="left")
+    first = replace(model, names={label: label for label in names}, predictions=agreed)
+    found = paired_with(first, replace(other, names=names, predictions=answers), family)
+    if found is None:
+        raise WorkFailedError(
+            f"--against {other.name}: no photo was tested by both studies under the same class; give photos for both "
+            f"to answer: mien evaluate {model.name} PHOTOS --against {other.name}"
+        )
+    return found
+
+
+_KEPT = ("label", "split_group", "group_kind")
+"""Columns of a table of predictions, beside the probabilities, that a comparison reads."""
+
+
+def _tested(name: str) -> Answered:
+    """What a study's model answered of its test photos, each content once."""
+    path = model_path(name)
+    own, tested = photos_of_study(path), test_predictions(path)
+    if own is None or tested is None:
+        raise ModelError(
+            f"{name}: lies in no study with a test; give a study folder, or photos for both models to answer"
+        )
+    labels = open_model(path)[1].labels
+    known = own.manifest.select("id", "sha256")
+    rows = tested.join(known, on="id", maintain_order="left").unique("sha256", keep="first", maintain_order=True)
+    if "group_kind" not in rows.columns:
+        rows = rows.with_columns(pl.lit("groups").alias("group_kind"))
+    return Answered(name, labels, {label: label for label in labels}, rows)
 
 
 def _joined(shared: Sequence[str], first: Mapping[str, str], second: Mapping[str, str]) -> dict[str, int]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from mien.results.audit import CorrectionsRecord, ExaminedAudit
 from mien.results.document import Document
-from mien.results.evaluation import EvaluatedTarget
+from mien.results.evaluation import EvaluatedTarget, PairedModel
 from mien.results.record import Record, about
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "EvaluateResults",
     "ExportResults",
     "Lost",
+    "PairedResults",
 ]
 
 
@@ -58,6 +59,14 @@ class EvaluateResults(Document, tag="evaluate"):
     target: Annotated[EvaluatedTarget, about("The first of `targets`.")]
     targets: Annotated[dict[str, EvaluatedTarget], about("What was given → its results.")]
     paths: Annotated[EvaluatePaths, about("Where things are.")] = EvaluatePaths()
+
+
+class PairedResults(Document, tag="paired"):
+    """What `mien evaluate --against` found without photos: two models on the photos that both studies tested on."""
+
+    model: Annotated[str, about("What was given.")]
+    labels: Annotated[tuple[str, ...], about("The classes in the model's order.")]
+    against: Annotated[tuple[PairedModel, ...], about("One entry for each `--against`.")]
 
 
 class ClassMap(Record):

@@ -22,6 +22,7 @@ COMMANDS = {
     "AdaptResults": "mien adapt",
     "AuditResults": "mien audit",
     "EvaluateResults": "mien evaluate",
+    "PairedResults": "mien evaluate --against",
     "ClassMapResults": "mien evaluate --write-class-map",
     "ExportResults": "mien export",
     "OutlineResults": "mien audit --dry-run",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from cyclopts import Parameter
 
@@ -21,11 +22,11 @@ class Rivals:
     """Which other models answer the same photos.
 
     Attributes:
-        against: Another model to compare with, photo by photo: a study folder, a model.onnx, default or six. May be
-            repeated.
+        against: Another model to compare with, photo by photo: a study folder, a model.onnx, default or six; without
+            photos a study folder, on the photos that both studies tested on. May be repeated.
     """
 
-    against: tuple[str, ...] = ()
+    against: Annotated[tuple[str, ...], Parameter(consume_multiple=False, show_default=False)] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +50,7 @@ class EvaluateSettings:
     rivals: Rivals = Rivals()
 
     def __post_init__(self) -> None:
-        if not self.data:
+        if not self.data and not self.rivals.against:
             raise ConfigError("evaluate: give labelled photos behind the model, as in: mien evaluate RUN PHOTOS")
         if self.decisions.corrections and len(self.data) > 1:
             raise ConfigError("evaluate: --corrections is for one set of photos; evaluate the others by themselves")

@@ -47,7 +47,7 @@ def _target(spec: str, target: EvaluatedTarget) -> list[Markup]:
         *_section("What is taken for what", plain_page.table(_confusion_rows(target))),
         *_told("Sure and unsure answers", promise_sentences(target)),
         *_told("By person or group", group_sentences(target.groups)),
-        *_told("Against other models", against_sentences(target)),
+        *_told("Against other models", against_sentences(target.against, is_new=target.is_new)),
         *_told("Next", [_step(advice) for advice in next_steps(target)]),
     ]
 

@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from mien.results.commands import EvaluateResults
+from mien.results.commands import EvaluateResults, PairedResults
 from mien.results.evaluation import EvaluatedTarget
 from mien.telling.terminal.target import cause_lines, data_line, score_lines
 from mien.telling.words.enough import (
@@ -18,7 +18,7 @@ from mien.telling.words.enough import (
     unknown_sentences,
 )
 
-__all__ = ["evaluation_summary"]
+__all__ = ["evaluation_summary", "paired_summary"]
 
 
 def evaluation_summary(results: EvaluateResults) -> RenderableType:
@@ -33,12 +33,17 @@ def evaluation_summary(results: EvaluateResults) -> RenderableType:
     return Group(*parts[:-1])
 
 
+def paired_summary(results: PairedResults) -> RenderableType:
+    """The model against others on photos that both studies tested on."""
+    return Group(*(Text(line) for line in against_sentences(results.against)))
+
+
 def _sentences(target: EvaluatedTarget) -> list[str]:
     return [
         *unknown_sentences(target),
         *promise_sentences(target),
         *group_sentences(target.groups),
-        *against_sentences(target),
+        *against_sentences(target.against, is_new=target.is_new),
     ]
 
 

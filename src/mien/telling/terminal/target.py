@@ -83,7 +83,8 @@ def _overlap_lines(target: TargetResults) -> list[RenderableType]:
     known = collection_warnings(target)
     lines += [Text(told, style="red" if told in known else "") for told in collection_sentences(target)]
     if target.near_copies is None:
-        lines.append(Text("not looked for copies of training photos: the model lies in no study"))
+        how = "Copies of training photos were looked for by their bytes alone: the model lies in no study."
+        lines.append(Text(how))
     return lines
 
 

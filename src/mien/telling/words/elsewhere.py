@@ -30,7 +30,7 @@ def novelty_sentences(target: TargetResults) -> list[str]:
     if not target.is_new:
         return told
     if target.near_copies is None:
-        return [*told, "Whether it holds copies of training photos was not looked for: the model lies in no study."]
+        return [*told, "Copies of training photos were looked for by their bytes alone: the model lies in no study."]
     return [
         *told,
         "As far as can be told it is new: none of its photos is a copy of one that the model was trained or selected "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from mien.results.behaviour import Promise
 from mien.results.evaluation import EvaluatedTarget, GroupScore, GroupScores, PairedModel, UnknownClass
@@ -44,8 +44,8 @@ def _few(shared: Scores) -> str:
 
 _VERDICTS: Mapping[Level, Callable[[Scores], str]] = {
     "not new": lambda shared: (
-        "Whether the model is good enough cannot be told from these photos: it, or what it is built on, met their "
-        f"collection in training (macro-F1 {score(shared.macro_f1)})."
+        "Whether the model is good enough cannot be told from these photos: it, or what it is built on, met them or "
+        f"others of their collection in training (macro-F1 {score(shared.macro_f1)})."
     ),
     "cannot tell": _few,
     "no better than guessing": lambda shared: (
@@ -160,12 +160,16 @@ def _group(each: GroupScore) -> str:
     return f"{each.group}, {count(each.right)} of {count(each.images)} right{ends}"
 
 
-def against_sentences(target: EvaluatedTarget) -> list[str]:
-    """How the model does against others on the same photos, a sentence for each, and what makes that unfair."""
-    return [line for each in target.against for line in _against(each, target)]
+def against_sentences(against: Sequence[PairedModel], *, is_new: bool = True) -> list[str]:
+    """How the model does against others on the same photos, a sentence for each, and what makes that unfair.
+
+    Args:
+        is_new: whether the photos are new to the model.
+    """
+    return [line for each in against for line in _against(each, is_new)]
 
 
-def _against(found: PairedModel, target: EvaluatedTarget) -> list[str]:
+def _against(found: PairedModel, is_new: bool) -> list[str]:
     where = f"Against {found.model}, on {plural(found.images, 'photo')} of {', '.join(found.classes)}"
     both = f"macro-F1 {score(found.macro_f1)} against {score(found.macro_f1_other)}"
     by = signed(found.difference)
@@ -173,8 +177,8 @@ def _against(found: PairedModel, target: EvaluatedTarget) -> list[str]:
         return [f"{where}: cannot tell, with only {counted(found.over)}. {both[0].upper()}{both[1:]} ({by})."]
     ends = f"{by}, {interval(found.interval, 'signed')}{over(found.over)}"
     unfair = []
-    if target.is_new and not found.other_is_new:
+    if is_new and not found.other_is_new:
         unfair = [f"{found.model} learnt from these photos or their collection, so its score is too high."]
-    if found.other_is_new and not target.is_new:
+    if found.other_is_new and not is_new:
         unfair = [f"These photos are new to {found.model}, and not to the model."]
     return [f"{where}: {found.verdict}. {both[0].upper()}{both[1:]} ({ends}).", *unfair]

@@ -41,7 +41,7 @@ def collection_warnings(target: TargetResults) -> list[str]:
     return [text for text, match in zip(told, target.collections, strict=True) if match.name in known]
 
 
-_FOLLOWS = "the model or its backbone learnt from that collection, so the score says little about photos from elsewhere"
+_FOLLOWS = "The model or its backbone learnt from that collection, so the score says little about photos from elsewhere"
 _OLD = "The model or its backbone was trained on other photos of {name}, so the score says little about other photos."
 
 
@@ -52,13 +52,13 @@ def _certain(match: CollectionMatch) -> str:
     else:
         which = f"{count(copies.count)} of {count(copies.of)} pictures"
     whole = f"These photos are from {match.name}" if match.is_whole else f"Some of these photos are from {match.name}"
-    return f"{whole}: {_small(which)} are among its own. And {_FOLLOWS}."
+    return f"{whole}: {_small(which)} are among its own. {_FOLLOWS}."
 
 
 def _likely(match: CollectionMatch) -> str:
     named = "their names follow its pattern" if _named_alike(match) else "their folder has its name"
     why = f"the files have its size and colours, and {named}"
-    return f"These photos are probably from {match.name}: {why}. And {_FOLLOWS}."
+    return f"These photos are probably from {match.name}: {why}. {_FOLLOWS}."
 
 
 def _possible(match: CollectionMatch) -> str:
