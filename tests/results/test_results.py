@@ -24,6 +24,7 @@ from mien.auditing.run import run_audit
 from mien.data.sources.collection import open_collection
 from mien.data.tables.outline import outline
 from mien.errors import ResultsError
+from mien.evaluation.against import compare_tests
 from mien.evaluation.evaluate import Evaluation, evaluate, write_mapping
 from mien.evaluation.exporting import export
 from mien.evaluation.predictions import score_rows
@@ -113,6 +114,10 @@ def of_dry_run(study: Study, folder: Path) -> Document:
     return outline(open_collection([str(study.data)]), open_collection([str(study.target)], least_labels=1))
 
 
+def of_two_tests(study: Study, folder: Path) -> Document:
+    return compare_tests(str(study.folder / "runs" / "probe"), [str(study.folder / "runs" / "scratch")])
+
+
 MAKERS: dict[str, Callable[[Study, Path], Document]] = {
     "adapt": of_adaptation,
     "audit": of_audit,
@@ -121,6 +126,7 @@ MAKERS: dict[str, Callable[[Study, Path], Document]] = {
     "dry run": of_dry_run,
     "evaluate": of_evaluation,
     "export": of_export,
+    "paired": of_two_tests,
     "study": of_study,
     "train": of_training,
 }

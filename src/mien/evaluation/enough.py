@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.special import chdtrc
 
 from mien.data.grouping.independence import independent
 from mien.evaluation.predictions import probabilities
@@ -15,6 +14,7 @@ from mien.evaluation.sureness import promise_of
 from mien.labels import class_indices
 from mien.metrics import share_interval
 from mien.models.artifact import Contract
+from mien.quantiles import chi_squared_tail
 from mien.results.behaviour import Promise
 from mien.results.evaluation import GroupScore, GroupScores, UnknownClass
 from mien.results.scores import Scores
@@ -142,7 +142,7 @@ def _p_of_no_difference(images: NDArray[np.float64], hits: NDArray[np.float64]) 
     if share in (0, 1):
         return 1.0
     statistic = ((hits - images * share) ** 2 / (images * share * (1 - share))).sum()
-    return float(chdtrc(len(images) - 1, statistic))
+    return chi_squared_tail(float(statistic), len(images) - 1)
 
 
 def _spread(images: NDArray[np.float64], shares: NDArray[np.float64]) -> float:

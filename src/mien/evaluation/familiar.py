@@ -14,7 +14,6 @@ import msgspec
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.special import bdtrc
 
 from mien.data.reading.pixels import Pixels
 from mien.data.sources.split_words import as_split
@@ -22,6 +21,7 @@ from mien.data.tables.observed_traits import LOOKS, Named, kinds_of, names_of, p
 from mien.data.tables.traits import CollectionTraits
 from mien.models.artifact import Contract
 from mien.models.known_traits import known_traits
+from mien.quantiles import binomial_tail
 from mien.results.target import CollectionMatch, Counted, Sure
 
 __all__ = ["familiar_collections", "is_known"]
@@ -127,7 +127,7 @@ def _with(match: CollectionMatch, sure: Sure) -> CollectionMatch:
 def _sure(match: CollectionMatch) -> Sure | None:
     """How sure it is that photos are of a collection; None where nothing says so."""
     copies = match.copies
-    if copies.count and bdtrc(copies.count - 1, copies.of, CHANCE) < LEVEL:
+    if copies.count and binomial_tail(copies.count, copies.of, CHANCE) < LEVEL:
         return "certain"
     is_kind = match.same_kind is not None and match.same_kind >= MOST
     is_other_kind = match.same_kind is not None and not is_kind
