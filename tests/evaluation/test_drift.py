@@ -222,7 +222,9 @@ def test_what_was_trained_on_is_told_in_the_same_words_wherever_it_is_told() -> 
         target = known(**changes, is_new=False)
         results = replace(made_results(), target=target)
         told = met_before(target)
-        assert told in warnings(results)[0]
+        assert warnings(results)[0] == met_before(target, beside_test=True)
+        assert met_before(target, beside_test=True).split(" of ")[0] == told.split(" of ")[0]
+        assert "photos from elsewhere" in warnings(results)[0]
         assert told in novelty_sentences(target)[0]
     assert met_before(known()) == ""
 

@@ -30,6 +30,7 @@ from mien.settings.recipes import FINETUNE
 from mien.settings.run import NetworkRun
 from mien.settings.ways import WAYS_TO_ADAPT
 from mien.telling.report.adaptation_page import write_page
+from mien.telling.report.evaluation_page import write_page as write_evaluation
 from mien.telling.terminal.adaptation import adaptation_summary
 from mien.telling.terminal.evaluation import evaluation_summary
 from mien.telling.terminal.summaries import audit_summary, study_summary
@@ -250,3 +251,9 @@ def test_the_terminal_reads_as_stored(command: str, made: Made, as_stored: AsSto
 def test_the_page_of_an_adaptation_reads_as_stored(tmp_path: Path, as_stored: AsStored) -> None:
     write_page(adapted(), tmp_path / "adapt.html")
     as_stored("page of adapt", lines_of((tmp_path / "adapt.html").read_text(encoding="utf-8")))
+
+
+def test_the_page_of_an_evaluation_reads_as_stored(made: Made, tmp_path: Path, as_stored: AsStored) -> None:
+    results = evaluated(made.results)
+    write_evaluation(replace(results, targets={"other": results.target}), tmp_path / "evaluate.html")
+    as_stored("page of evaluate", lines_of((tmp_path / "evaluate.html").read_text(encoding="utf-8")))

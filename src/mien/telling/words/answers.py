@@ -179,8 +179,8 @@ def warnings(results: StudyResults) -> list[str]:
 
 def _overlap_warnings(target: TargetResults) -> list[str]:
     """What of the target the model has met before."""
-    met = met_before(target)
-    found = ([met] if met else []) + collection_warnings(target)
+    met = met_before(target, beside_test=True)
+    found = ([met] if met else []) + collection_warnings(target, beside_test=True)
     if not target.near_copies and (recurring := target.recurring_groups):
         found.append(
             f"{plural(recurring, 'picture')} {'stands' if recurring == 1 else 'stand'} both in the data and among the "
