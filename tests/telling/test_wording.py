@@ -31,11 +31,12 @@ from mien.settings.recipes import FINETUNE
 from mien.settings.run import NetworkRun
 from mien.settings.ways import WAYS_TO_ADAPT
 from mien.telling.report.adaptation_page import write_page
+from mien.telling.report.evaluation_page import write_page as write_evaluation
 from mien.telling.terminal.adaptation import adaptation_summary
+from mien.telling.terminal.evaluation import evaluation_summary
 from mien.telling.terminal.summaries import audit_summary, study_summary
-from mien.telling.terminal.target import evaluation_summary
 from support.made_report import changed, lines_of, make_study, without_photos, written
-from support.made_study import Made, leakage
+from support.made_study import Made, evaluated_target, leakage
 from support.snapshots import difference
 
 AsStored = Callable[[str, str], None]
@@ -274,9 +275,10 @@ def audited(results: StudyResults) -> AuditResults:
 
 def evaluated(results: StudyResults) -> EvaluateResults:
     assert results.target is not None
-    targets = {"other": results.target, "again": results.target}
+    target = evaluated_target(results.target)
+    targets = {"other": target, "again": target}
     return EvaluateResults(
-        mien="0.0.test", model="run", labels=results.labels, corrections=None, target=results.target, targets=targets
+        mien="0.0.test", model="run", labels=results.labels, corrections=None, target=target, targets=targets
     )
 
 
@@ -300,3 +302,9 @@ def test_the_terminal_reads_as_stored(command: str, made: Made, as_stored: AsSto
 def test_the_page_of_an_adaptation_reads_as_stored(tmp_path: Path, as_stored: AsStored) -> None:
     write_page(adapted(), tmp_path / "adapt.html")
     as_stored("page of adapt", lines_of((tmp_path / "adapt.html").read_text(encoding="utf-8")))
+
+
+def test_the_page_of_an_evaluation_reads_as_stored(made: Made, tmp_path: Path, as_stored: AsStored) -> None:
+    results = evaluated(made.results)
+    write_evaluation(replace(results, targets={"other": results.target}), tmp_path / "evaluate.html")
+    as_stored("page of evaluate", lines_of((tmp_path / "evaluate.html").read_text(encoding="utf-8")))

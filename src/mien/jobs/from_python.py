@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -132,6 +133,7 @@ def evaluate(
     labels: Iterable[object] | None = None,
     groups: Iterable[object] | None = None,
     *,
+    out: str | Path | None = None,
     progress: bool = True,
     **settings: object,
 ) -> Evaluation:
@@ -142,6 +144,7 @@ def evaluate(
         data: as for ``study``.
         labels: as for ``study``.
         groups: as for ``study``.
+        out: folder to write, with a page and ``results.json``; none by default.
         progress: as for ``study``.
         **settings: those of ``mien evaluate``.
     """
@@ -150,7 +153,9 @@ def evaluate(
         sources = given.sources_at(folder / TABLE)
         config = made(EvaluateSettings, model=_model(model), data=sources, **_rooted(given, asked))
         given.write(folder / TABLE)
-        return Evaluation(run_evaluation(config, progress=_progress(progress)))
+        place = None if out is None else user_path(out, "out")
+        with extra("report", "a page of mien.evaluate") if place else nullcontext():
+            return Evaluation(run_evaluation(config, place, progress=_progress(progress)), place)
 
 
 @_with_settings(CompareSettings, "data")

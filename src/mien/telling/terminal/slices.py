@@ -9,9 +9,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from mien.results.slices import Slice, SlicedColumn, Slices
+from mien.results.slices import SlicedColumn, Slices
 from mien.telling.words import slices as wording
-from mien.telling.words.numerals import score
 
 __all__ = ["slice_lines"]
 
@@ -34,22 +33,11 @@ def slice_lines(found: Slices | None, more: Sequence[str] = ()) -> list[Renderab
 
 def _table(column: SlicedColumn, found: Slices) -> Table:
     """A row for each value; short enough for 80 columns where values are short."""
+    head, *rows = wording.column_rows(column, found)
     table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0))
-    table.add_column(escape(column.column), overflow="fold", min_width=8)
-    for title in (f"photos,\n{wording.groups_noun(found)}", "macro-F1", "accuracy", "difference", ""):
-        table.add_column(title, no_wrap=True)
-    for each in column.values:
-        table.add_row(*map(escape, _cells(each, found)))
+    table.add_column(escape(head[0]), overflow="fold", min_width=8)
+    for title in head[1:]:
+        table.add_column(title.replace(", ", ",\n"), no_wrap=True)
+    for row in rows:
+        table.add_row(*map(escape, row))
     return table
-
-
-def _cells(each: Slice, found: Slices) -> list[str]:
-    mark = "*" if wording.missing_classes(each, found) else ""
-    return [
-        wording.value_name(each),
-        f"{each.images}, {each.over.number}",
-        wording.macro_f1_text(each) + mark,
-        score(each.accuracy),
-        wording.difference_text(each, brackets=True),
-        wording.verdict_text(each),
-    ]

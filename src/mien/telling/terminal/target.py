@@ -11,26 +11,19 @@ from rich.text import Text
 
 from mien.metrics import Interval
 from mien.results.audit import Audit
-from mien.results.commands import ClassMapResults, EvaluateResults
+from mien.results.commands import ClassMapResults
 from mien.results.target import Causes, Effect, TargetResults
 from mien.telling.report.causes import TITLES, TOGETHER
 from mien.telling.terminal.slices import slice_lines
-from mien.telling.words.answers import met_before
 from mien.telling.words.elsewhere import confusion_sentence, next_steps
+from mien.telling.words.enough import verdict
+from mien.telling.words.novelty import collection_sentences, collection_warnings, met_before
 from mien.telling.words.numerals import NONE, score, signed
 from mien.telling.words.over import over_each, span
 
-__all__ = ["data_line", "evaluation_summary", "mapping_summary", "score_text", "target_lines"]
+__all__ = ["cause_lines", "data_line", "mapping_summary", "score_lines", "score_text", "target_lines"]
 
 MATCHED_BY = {"exact": "the same name", "synonym": "synonym", "given": "your file", "merged": "merged with another"}
-
-
-def evaluation_summary(results: EvaluateResults) -> RenderableType:
-    """Scores of each target."""
-    parts: list[RenderableType] = []
-    for spec, target in results.targets.items():
-        parts += [data_line(target.data), *target_lines(target, spec), Text()]
-    return Group(*parts[:-1])
 
 
 def mapping_summary(results: ClassMapResults) -> RenderableType:
@@ -58,7 +51,15 @@ def data_line(data: Audit) -> Text:
 
 def target_lines(target: TargetResults, spec: str | None) -> list[RenderableType]:
     """Whether it is new at all, its scores, how its classes were matched, and why the scores are what they are."""
-    lines: list[RenderableType] = [Text(f"target {spec}", style="bold"), *_overlap_lines(target), _score_table(target)]
+    return [*score_lines(target, spec), *cause_lines(target)]
+
+
+def score_lines(target: TargetResults, spec: str | None) -> list[RenderableType]:
+    """Whether it is new at all, whether the model is good enough for it, and the scores."""
+    lines: list[RenderableType] = [Text(f"target {spec}", style="bold")]
+    if judged := verdict(target):
+        lines.append(Text(judged, style="bold"))
+    lines += [*_overlap_lines(target), _score_table(target)]
     if told := over_each([("all images", target.all.over), ("shared classes", target.shared.over)]):
         lines.append(Text(told))
     if reference := target.reference:
@@ -66,7 +67,12 @@ def target_lines(target: TargetResults, spec: str | None) -> list[RenderableType
         reached = f"shared classes: accuracy {score(shared.accuracy, 3)}, macro-F1 {score(shared.macro_f1, 3)}"
         known = f"accuracy {reference.accuracy}, macro-F1 {reference.macro_f1}"
         lines.append(Text(f"{reached}; {known} had {reference.what}"))
-    lines += [_class_table(_class_rows(target)), *_cause_lines(target.causes)]
+    return lines
+
+
+def cause_lines(target: TargetResults) -> list[RenderableType]:
+    """How classes were matched, why the scores are what they are, and what to do next."""
+    lines = [_class_table(_class_rows(target)), *_cause_lines(target.causes)]
     return [*lines, *_confusion_lines(target), *slice_lines(target.slices), *_next_lines(target)]
 
 
@@ -74,11 +80,12 @@ def _overlap_lines(target: TargetResults) -> list[RenderableType]:
     """Is it new at all? As far as it can be told."""
     lines: list[RenderableType] = []
     if met := met_before(target):
-        lines.append(Text(f"{met} The scores are too high.", style="red"))
-    if names := target.known_collections:
-        lines.append(Text(f"trained on other photos of {', '.join(names)}: this is no new domain", style="red"))
+        lines.append(Text(met, style="red"))
+    known = collection_warnings(target)
+    lines += [Text(told, style="red" if told in known else "") for told in collection_sentences(target)]
     if target.near_copies is None:
-        lines.append(Text("not looked for copies of training photos: the model lies in no study"))
+        how = "Copies of training photos were looked for by their bytes alone: the model lies in no study."
+        lines.append(Text(how))
     return lines
 
 
@@ -98,7 +105,7 @@ def _score_table(target: TargetResults) -> Table:
 
 
 def _class_rows(target: TargetResults) -> list[tuple[str, str, str, str]]:
-    """Class there, class of the model, how they were matched, images; a dash where there is none."""
+    """Their class, the model's class, how they were matched, images; a dash where there is none."""
     labels, counts = target.labels, target.data.classes
     rows = [
         (there, here, MATCHED_BY[labels.kinds[there]], str(counts.get(there, 0)))
@@ -106,12 +113,12 @@ def _class_rows(target: TargetResults) -> list[tuple[str, str, str, str]]:
     ]
     rows += [(there, NONE, "unknown to the model", str(counts.get(there, 0))) for there in labels.extra]
     rows += [(there, NONE, "left out by your file", str(counts.get(there, 0))) for there in labels.dropped]
-    return rows + [(NONE, here, "missing there: no score", NONE) for here in labels.missing]
+    return rows + [(NONE, here, "none in these photos", NONE) for here in labels.missing]
 
 
 def _class_table(rows: Sequence[Sequence[str]]) -> Table:
     table = Table(box=None, header_style="bold")
-    for title in ("class there", "of the model", "matched by", "images")[: len(rows[0])]:
+    for title in ("their class", "the model's class", "matched by", "images")[: len(rows[0])]:
         table.add_column(title, no_wrap=title != "matched by", justify="right" if title == "images" else "left")
     for row in rows:
         table.add_row(*map(escape, row))

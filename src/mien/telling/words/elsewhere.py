@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from mien.results.scores import Scores
 from mien.results.target import Causes, Counted, TargetResults
 from mien.telling.report.causes import TITLES
 from mien.telling.words.advice import DROP, Advice, take_out
-from mien.telling.words.answers import met_before, one_sided
+from mien.telling.words.answers import one_sided
+from mien.telling.words.novelty import collection_sentences, met_before
 from mien.telling.words.numerals import count, interval, percent, score, signed
 from mien.telling.words.over import counted, four_times, span
 
@@ -23,21 +25,16 @@ LIMITING_HELPS = 0.03
 
 def novelty_sentences(target: TargetResults) -> list[str]:
     """Is it new at all? As far as it can be told."""
-    told = []
-    if met := met_before(target):
-        told.append(f"Not all of it is new. {met} The score is too high.")
-    if names := target.known_collections:
-        told.append(
-            f"It is no new domain: the model or its backbone was trained on other photos of {' and '.join(names)}. The "
-            "score says little of photos from elsewhere."
-        )
-    if told:
+    met, collections = met_before(target), collection_sentences(target)
+    told = ([met] if met else []) + collections
+    if not target.is_new:
         return told
     if target.near_copies is None:
-        return ["Whether it holds copies of training photos was not looked for: the model lies in no study."]
+        return [*told, "Copies of training photos were looked for by their bytes alone: the model lies in no study."]
     return [
+        *told,
         "As far as can be told it is new: none of its photos is a copy of one that the model was trained or selected "
-        "on, and no collection that the model or its backbone was trained on has its name."
+        "on, and nothing shows that they are from a collection that the model or its backbone was trained on.",
     ]
 
 
@@ -56,10 +53,16 @@ def in_short(target: TargetResults) -> list[str]:
 
 def _explained(causes: Causes) -> str:
     fall, made = causes.reached - causes.macro_f1, causes.together.change
-    return (
-        f"Of this difference, {signed(fall)}, {signed(made)} comes with how the pictures are made; "
-        f"{signed(causes.unexplained)} does not: other people, or other ways to show or to label an expression."
-    )
+    if made >= 0:
+        return f"The score falls by {score(-fall)}, which image quality does not explain: {_REST}."
+    if causes.unexplained >= 0:
+        return f"The score falls by {score(-fall)}. Image quality explains all of it ({signed(made)})."
+    rest = f"the rest comes from {_PEOPLE}"
+    return f"The score falls by {score(-fall)}. Image quality explains about {score(-made)}; {rest}."
+
+
+_PEOPLE = "the people, how they show an expression, or how it was labelled"
+_REST = f"it comes from {_PEOPLE}"
 
 
 def confusion_sentence(target: TargetResults) -> str | None:
@@ -87,51 +90,69 @@ def next_steps(target: TargetResults) -> list[Advice]:
     steps = [step for step in found if step is not None][:MOST_STEPS]
     if steps:
         return steps
-    return [Advice("Go on.", "On these photos nothing was found that calls for a step.")]
+    return [_nothing_to_mend(target)]
 
 
-def _other_photos(target: TargetResults) -> Advice | None:
-    if not target.known_collections:
-        return None
+def _nothing_to_mend(target: TargetResults) -> Advice:
+    """What remains where no rule finds anything: use it, or ask what labels of these photos would gain."""
+    level = target.good_enough.level if target.good_enough else None
+    if level in ("good", "very good"):
+        return Advice("Use it on photos like these: mien predict PHOTOS --model MODEL.", "Nothing was found to mend.")
+    if target.near_copies is None:
+        return Advice(
+            "Train on photos like these, from what the model knows: mien study PHOTOS --recipe from-default.",
+            "Nothing else was found to mend, and the model lies in no study that could learn on.",
+        )
     return Advice(
-        "Test on photos of another collection before you rely on this score.",
-        f"Photos of {' and '.join(target.known_collections)} helped to make the model.",
+        "Measure what labels of these photos would gain: mien adapt STUDY PHOTOS.", "Nothing else was found to mend."
     )
+
+
+def _recurring(target: TargetResults) -> Advice | None:
+    return take_out(target) if target.is_new else None
+
+
+def _not_new(target: TargetResults) -> Advice | None:
+    if target.is_new:
+        return None
+    return Advice("Test on photos of another collection: mien evaluate MODEL OTHER_PHOTOS.", _why_not_new(target))
+
+
+def _why_not_new(target: TargetResults) -> str:
+    if target.known_collections:
+        return f"Photos of {' and '.join(target.known_collections)} helped to make the model."
+    return "Some of these photos were trained on."
 
 
 def _label_more(target: TargetResults) -> Advice | None:
     shared = target.shared
     if shared.over and not shared.over.enough:
         return Advice(
-            "Label photos of more people first."
-            if shared.over.kind == "people"
-            else "Label more of these photos first.",
+            _more(shared),
             f"Only {counted(shared.over)}: from {shared.over.least} on something can be told.",
         )
     if shared.interval is None or shared.margin is None or shared.margin <= UNCERTAIN:
         return None
     few, many = four_times(shared)
     return Advice(
-        "Label photos of more people first."
-        if shared.over and shared.over.kind == "people"
-        else "Label more of these photos first.",
+        _more(shared),
         f"With {few} the score may be anywhere in {interval(shared.interval)}: too few to build on. Halving that takes "
         f"about {many}.",
     )
 
 
-_MENDS = {
-    "crop": "Show it whole photos there too, or train on photos cropped to the face.",
-    "resolution": "Take larger pictures there, or train on pictures made as small.",
-    "grey": "Take pictures in colour there, or train on photos made grey.",
-    "light": "Even out the light there, or train on photos as bright and as rich in contrast.",
-    "compression": "Save pictures with less compression there, or train on photos compressed as strongly.",
-}
-"""Property → what mends it; nothing mends how frequent the classes are."""
+def _more(shared: Scores) -> str:
+    of = "photos of more people" if shared.over and shared.over.kind == "people" else "more of these photos"
+    return f"Label {of}, and evaluate again."
+
+
+MENDED = ("crop", "resolution", "grey", "light")
+"""Properties that ``--augment elsewhere`` varies; nothing varies compression, or how frequent the classes are."""
+VARIED = "Train on photos that differ in this as well: mien study YOURS --recipe finetune --augment elsewhere."
 
 
 def _mend_the_cause(target: TargetResults) -> Advice | None:
-    moved = [move for move in (target.causes.moved if target.causes else ()) if move.property in _MENDS]
+    moved = [move for move in (target.causes.moved if target.causes else ()) if move.property in MENDED]
     worst = min(moved, key=lambda move: move.change, default=None)
     if worst is None or target.causes is None:
         return None
@@ -139,9 +160,9 @@ def _mend_the_cause(target: TargetResults) -> Advice | None:
         return _mend_all(target.causes, [TITLES[move.property] for move in moved])
     ends = interval(worst.interval, "signed")
     return Advice(
-        _MENDS[worst.property],
-        f"That alone moves the test photos by {signed(worst.change)} ({ends}), more than any other property of the "
-        "pictures.",
+        VARIED,
+        f"Made {TITLES[worst.property]}, the test photos move by {signed(worst.change)} ({ends}), more than by any "
+        "other property of the pictures.",
     )
 
 
@@ -152,8 +173,9 @@ def _mend_all(causes: Causes, made: Sequence[str]) -> Advice | None:
         return None
     ends = interval(together.interval, "signed")
     return Advice(
-        f"Train on photos made like these: {', '.join(made)}.",
-        f"None of it alone lowers the score for sure, all at once move it by {signed(together.change)} ({ends}).",
+        VARIED,
+        f"Made {', '.join(made)}: none of it alone lowers the score for sure, all at once move it by "
+        f"{signed(together.change)} ({ends}).",
     )
 
 
@@ -163,7 +185,7 @@ def _train_on_them(target: TargetResults) -> Advice | None:
         return None
     causes = target.causes
     why = (
-        f"{signed(causes.unexplained)} is not in how the pictures are made."
+        f"{signed(causes.unexplained)} is not explained by image quality."
         if causes
         else f"Over the shared classes macro-F1 is lower by {score(-change)} than on the test photos."
     )
@@ -181,7 +203,8 @@ def _look_at_labels(target: TargetResults) -> Advice | None:
     return Advice(
         f"Look at some of its photos labelled “{first.true}” beside your own of “{first.predicted}”.",
         f"{_share(first.target)} are taken for it, {_share(first.test)} of the test photos: the two collections "
-        "may not mean the same by these words. If they do not, map or drop the class in a file of classes.",
+        "may not mean the same by these words. If they do not, map or drop the class in a file that "
+        "mien evaluate --write-class-map writes.",
     )
 
 
@@ -190,14 +213,15 @@ def _fewer_classes(target: TargetResults) -> Advice | None:
     if free is None or limited is None or limited - free < LIMITING_HELPS:
         return None
     return Advice(
-        f"Train on the shared classes alone, if {' and '.join(target.labels.missing)} cannot occur there.",
+        f"Limit its answers, if {' and '.join(target.labels.missing)} cannot occur: mien predict PHOTOS --classes "
+        f"{','.join(dict.fromkeys(target.labels.matched.values()))}.",
         f"With its answers limited to them, this model reaches {score(limited)} instead of {score(free)}.",
     )
 
 
 _RULES: tuple[Callable[[TargetResults], Advice | None], ...] = (
-    take_out,
-    _other_photos,
+    _not_new,
+    _recurring,
     _label_more,
     _mend_the_cause,
     _train_on_them,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from mien.results.slices import Slice, Slices
+from mien.results.slices import Slice, SlicedColumn, Slices
 from mien.results.study import StudyResults
 from mien.telling.words.numerals import NONE, interval, plural, score, signed
 from mien.telling.words.over import NOUNS
 
 __all__ = [
     "NOT_GIVEN",
+    "column_rows",
     "difference_text",
     "groups_noun",
     "how_read",
@@ -149,6 +150,17 @@ def macro_f1_text(each: Slice) -> str:
     """``0.65 [0.58, 0.71]``, or with a dash for an interval over too few groups."""
     ends = each.interval
     return f"{score(each.macro_f1)} [{NONE if ends is None else f'{score(ends.low)}, {score(ends.high)}'}]"
+
+
+def column_rows(column: SlicedColumn, found: Slices) -> list[list[str]]:
+    """A header, and a row for each value of a column, as a page or a terminal has them."""
+    rows = [[column.column, f"photos, {groups_noun(found)}", "macro-F1", "accuracy", "difference", ""]]
+    for each in column.values:
+        mark = "*" if missing_classes(each, found) else ""
+        counts, difference = f"{each.images}, {each.over.number}", difference_text(each, brackets=True)
+        row = [value_name(each), counts, macro_f1_text(each) + mark, score(each.accuracy), difference]
+        rows.append([*row, verdict_text(each)])
+    return rows
 
 
 def missing_classes(each: Slice, found: Slices) -> list[str]:
