@@ -54,6 +54,8 @@ class EvaluateSettings:
 
     def __post_init__(self) -> None:
         if not self.data and not self.rivals.against:
-            raise ConfigError("evaluate: give labelled photos behind the model, as in: mien evaluate RUN PHOTOS")
+            raise ConfigError(
+                "evaluate: DATA is missing; give labelled photos behind the model, as in: mien evaluate RUN PHOTOS"
+            )
         if self.decisions.corrections and len(self.data) > 1:
             raise ConfigError("evaluate: --corrections is for one set of photos; evaluate the others by themselves")
