@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reliability import OPTIONS, SECONDS, Ended, draw_photos, leftovers, results, run, small_disk
+from reliability import EACH, OPTIONS, SECONDS, Ended, draw_photos, leftovers, results, run, small_disk
 
 SIGNALS = {signal.SIGTERM: 143, signal.SIGINT: 130}
 OUT = "OUT"
@@ -48,7 +48,7 @@ class Command:
         return [sys.executable, "-m", "mien", *words, *(["--resume"] if resume and self.resumes else [])]
 
 
-def commands(photos: Path, study: Path) -> dict[str, Command]:
+def commands(photos: Path, study: Path, others: Path) -> dict[str, Command]:
     given, model = str(photos), str(study)
     folder = ("--out", f"{OUT}/folder")
     return {
@@ -59,8 +59,8 @@ def commands(photos: Path, study: Path) -> dict[str, Command]:
         "compare": Command(
             ("compare", given, "--arm", "augment=none", "--arm", "augment=notebook", *OPTIONS, *folder), resumes=True
         ),
-        "evaluate": Command(("evaluate", model, given, "--json")),
-        "adapt": Command(("adapt", model, given, "--shots", "0,2", *folder)),
+        "evaluate": Command(("evaluate", model, str(others), *folder)),
+        "adapt": Command(("adapt", model, str(others), "--shots", "0,2", *folder)),
         "export": Command(("export", model, "--precision", "int8", "--out", f"{OUT}/model.onnx")),
         "predict": Command(("predict", given, "--json")),
         "app": Command(("app", "--api-only", "--port", "0"), serves=True),
@@ -179,10 +179,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         photos, study = draw_photos(work / "photos"), work / "study"
+        others = draw_photos(work / "others", range(EACH, EACH + 40))
         first = run([sys.executable, "-m", "mien", "study", str(photos), "--recipe", "probe", "--out", str(study)])
         if first.code:
             sys.exit(first.said)
-        for name, command in commands(photos, study).items():
+        for name, command in commands(photos, study, others).items():
             if asked.only not in (None, name):
                 continue
             alone, used, whole = 8.0, 0, None

@@ -17,6 +17,7 @@ from mien.telling.words.advice import advise
 from mien.telling.words.answers import headline
 from mien.telling.words.concerns import concerns
 from mien.telling.words.elsewhere import in_short, next_steps
+from mien.telling.words.enough import verdict
 from mien.telling.words.numerals import count, percent, plural, score
 from mien.telling.words.over import span
 
@@ -89,7 +90,7 @@ def evaluation_box(results: EvaluateResults) -> str:
         rows = [["", "macro-F1", "95 %", "accuracy", "photos"]]
         rows += [["all classes", *_scores(target.all)], ["shared classes", *_scores(target.shared)]]
         steps = [f"{advice.step} {advice.reason}" for advice in next_steps(target)]
-        boxes.append(_Box(f"{results.model} on {spec}", in_short(target), rows, steps).html())
+        boxes.append(_Box(f"{results.model} on {spec}: {verdict(target)}", in_short(target), rows, steps).html())
     return "".join(boxes)
 
 
