@@ -144,7 +144,7 @@ def put_work(monkeypatch: pytest.MonkeyPatch, name: str, work: Work) -> None:
     if name in ("predict", "app"):
         monkeypatch.setattr("mien.recognizer.Recognizer", Recognizer)
     monkeypatch.setattr("mien.auditing.run.run_audit", work)
-    monkeypatch.setattr("mien.evaluation.evaluate.evaluate", work)
+    replaced("mien.jobs.evaluate", run_evaluation=work)
     monkeypatch.setattr("mien.evaluation.exporting.export", work)
     if name == "schema":
         monkeypatch.setattr("mien.results.reference.json_schema", work)
