@@ -83,7 +83,7 @@ def answer_folds(study: OpenStudy) -> HeldOut:
     chosen = tuple(
         select({name: _macro_f1(each[i].split("val"), labels) for name, each in runs.items()}) for i in range(n_folds)
     )
-    over_all = {name: pl.concat([run.split("val") for run in each]) for name, each in runs.items()}
+    over_all = {name: pl.concat([run.split("val") for run in each], how="diagonal") for name, each in runs.items()}
     selected = select({name: _macro_f1(rows, labels) for name, rows in over_all.items()})
     held_out = HeldOut(runs, chosen, selected)
     for name in runs:

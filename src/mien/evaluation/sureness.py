@@ -71,7 +71,7 @@ def pooled_sureness(
         max_error: the share of wrong answers that was asked for; None asks for none.
     """
     known = [_Answers(probabilities(rows, labels), class_indices(rows["label"], labels), rows) for _, rows in parts]
-    rows = pl.concat([rows for _, rows in parts])
+    rows = pl.concat([rows for _, rows in parts], how="diagonal")
     whole = _Answers(np.concatenate([each.probs for each in known]), np.concatenate([each.y for each in known]), rows)
     return _measured(whole, _pooled_promise([thresholds for thresholds, _ in parts], known, max_error))
 
