@@ -43,13 +43,15 @@ def processes(count: int, advice: str) -> Iterator[Executor]:
     from loky import ProcessPoolExecutor  # here, for nothing else needs it
     from loky.process_executor import TerminatedWorkerError
 
-    # A worker that has grown is replaced; nobody needs to be told.
-    warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
+    # A worker that is gone is replaced; nobody needs to be told.
+    warnings.filterwarnings("ignore", r"A worker (stopped|was restarted) while some jobs", UserWarning)
     share = str(max(1, (os.cpu_count() or 1) // count))
     cores = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", share), "OMP_WAIT_POLICY": "PASSIVE"}
+    # Where psutil is installed, as by Jupyter, loky would replace each worker that loads PyTorch, for having grown.
+    grown = {"LOKY_MAX_MEMORY_LEAK_SIZE": "1e15"}
     try:
         _start_trackers()
-        pool = ProcessPoolExecutor(count, env=cores, initializer=_end_with, initargs=(os.getpid(),))
+        pool = ProcessPoolExecutor(count, env=cores | grown, initializer=_end_with, initargs=(os.getpid(),))
     except OSError as error:
         raise NoProcessesError(f"no processes can be started here ({error.strerror})") from error
     try:
