@@ -168,7 +168,7 @@ def test_too_few_photos_say_nothing(coloured: tuple[Recognizer, Prepared], small
     recognizer, photos = coloured
     assert measure_robustness(recognizer, photos.pixels, photos.manifest.head(LEAST_PHOTOS - 1)) is None
     assert small_study.results["robustness"] is None
-    assert "Pictures that get worse" not in (small_study.folder / "report.html").read_text(encoding="utf-8")
+    assert "Poorer pictures" not in (small_study.folder / "report.html").read_text(encoding="utf-8")
 
 
 def test_drawings_say_their_numbers() -> None:

@@ -25,19 +25,19 @@ def novelty_sentences(target: TargetResults) -> list[str]:
     """Is it new at all? As far as it can be told."""
     told = []
     if met := met_before(target):
-        told.append(f"Not all of it is new. {met} The score is too high.")
+        told.append(f"{met} The score is too high.")
     if names := target.known_collections:
         told.append(
-            f"It is no new domain: the model or its backbone was trained on other photos of {' and '.join(names)}. The "
-            "score says little of photos from elsewhere."
+            f"The model or its backbone was trained on other photos of {' and '.join(names)}. The score says little "
+            "about photos from elsewhere."
         )
     if told:
         return told
     if target.near_copies is None:
-        return ["Whether it holds copies of training photos was not looked for: the model lies in no study."]
+        return ["It was not searched for copies of training photos, because the model is not part of a study."]
     return [
-        "As far as can be told it is new: none of its photos is a copy of one that the model was trained or selected "
-        "on, and no collection that the model or its backbone was trained on has its name."
+        "The photos are new to the model, as far as can be told: none is a copy of a photo that it was trained or "
+        "selected on, and neither it nor its backbone was trained on a collection of this name."
     ]
 
 
@@ -49,16 +49,19 @@ def in_short(target: TargetResults) -> list[str]:
         told[0] += f"; on the test photos of these classes it is {score(causes.macro_f1)}."
         told += [_explained(causes)] if causes.reached - causes.macro_f1 <= DROP else []
     else:
-        told[0] += f", {signed(change)} against the test photos." if change is not None else "."
+        told[0] += f", a change of {signed(change)} from the test photos." if change is not None else "."
     told += filter(None, [confusion_sentence(target), one_sided(shared)])
     return told
 
 
 def _explained(causes: Causes) -> str:
     fall, made = causes.reached - causes.macro_f1, causes.together.change
+    weighed = any(move.property == "class_balance" for move in causes.moved)
+    what = "Image quality and class frequencies explain" if weighed else "Image quality explains"
+    much = f"about {score(-made)}" if float(f"{made:.2f}") < 0 else "none"
     return (
-        f"Of this difference, {signed(fall)}, {signed(made)} comes with how the pictures are made; "
-        f"{signed(causes.unexplained)} does not: other people, or other ways to show or to label an expression."
+        f"The score falls by {score(-fall)}. {what} {much} of that; the rest comes from the people, how they show an "
+        "expression, or how it was labelled."
     )
 
 
@@ -69,12 +72,12 @@ def confusion_sentence(target: TargetResults) -> str | None:
         return None
     first = changes[0]
     told = (
-        f"“{first.true}” is taken for “{first.predicted}” in {_share(first.target)}, on the test photos in "
-        f"{_share(first.test)}"
+        f"“{first.true}” is taken for “{first.predicted}” in {_share(first.target)}, and in {_share(first.test)} of "
+        "the test photos"
     )
     if first.is_clear:
-        return f"The confusion that changed most: {told}."
-    return f"No confusion changed by more than these photos can tell from chance; the most: {told}."
+        return f"The confusion that grew most: {told}."
+    return f"No confusion changed significantly. The largest change: {told}."
 
 
 def _share(part: Counted) -> str:
@@ -84,10 +87,7 @@ def _share(part: Counted) -> str:
 def next_steps(target: TargetResults) -> list[Advice]:
     """What to do next about photos like these, the most urgent first; three at most."""
     found = [rule(target) for rule in _RULES]
-    steps = [step for step in found if step is not None][:MOST_STEPS]
-    if steps:
-        return steps
-    return [Advice("Go on.", "On these photos nothing was found that calls for a step.")]
+    return [step for step in found if step is not None][:MOST_STEPS]
 
 
 def _other_photos(target: TargetResults) -> Advice | None:
@@ -106,7 +106,7 @@ def _label_more(target: TargetResults) -> Advice | None:
             "Label photos of more people first."
             if shared.over.kind == "people"
             else "Label more of these photos first.",
-            f"Only {counted(shared.over)}: from {shared.over.least} on something can be told.",
+            f"There are only {counted(shared.over)}; an interval takes at least {shared.over.least}.",
         )
     if shared.interval is None or shared.margin is None or shared.margin <= UNCERTAIN:
         return None
@@ -115,17 +115,16 @@ def _label_more(target: TargetResults) -> Advice | None:
         "Label photos of more people first."
         if shared.over and shared.over.kind == "people"
         else "Label more of these photos first.",
-        f"With {few} the score may be anywhere in {interval(shared.interval)}: too few to build on. Halving that takes "
-        f"about {many}.",
+        f"With {few}, the score may be anywhere from {interval(shared.interval)}. Halving that takes about {many}.",
     )
 
 
 _MENDS = {
-    "crop": "Show it whole photos there too, or train on photos cropped to the face.",
-    "resolution": "Take larger pictures there, or train on pictures made as small.",
-    "grey": "Take pictures in colour there, or train on photos made grey.",
-    "light": "Even out the light there, or train on photos as bright and as rich in contrast.",
-    "compression": "Save pictures with less compression there, or train on photos compressed as strongly.",
+    "crop": "Use whole photos there too, or train on photos cropped to the face.",
+    "resolution": "Use larger pictures there, or train on pictures of the same size.",
+    "grey": "Take pictures in colour there, or train on grey photos.",
+    "light": "Even out the light there, or train on photos of the same brightness and contrast.",
+    "compression": "Save pictures there with less compression, or train on photos that are compressed as much.",
 }
 """Property → what mends it; nothing mends how frequent the classes are."""
 
@@ -140,8 +139,8 @@ def _mend_the_cause(target: TargetResults) -> Advice | None:
     ends = interval(worst.interval, "signed")
     return Advice(
         _MENDS[worst.property],
-        f"That alone moves the test photos by {signed(worst.change)} ({ends}), more than any other property of the "
-        "pictures.",
+        f"This alone changes the score on the test photos by {signed(worst.change)} ({ends}), more than any other "
+        "property of the pictures.",
     )
 
 
@@ -153,7 +152,8 @@ def _mend_all(causes: Causes, made: Sequence[str]) -> Advice | None:
     ends = interval(together.interval, "signed")
     return Advice(
         f"Train on photos made like these: {', '.join(made)}.",
-        f"None of it alone lowers the score for sure, all at once move it by {signed(together.change)} ({ends}).",
+        f"None of these alone lowers the score significantly; all at once change it by {signed(together.change)} "
+        f"({ends}).",
     )
 
 
@@ -163,13 +163,13 @@ def _train_on_them(target: TargetResults) -> Advice | None:
         return None
     causes = target.causes
     why = (
-        f"{signed(causes.unexplained)} is not in how the pictures are made."
-        if causes
-        else f"Over the shared classes macro-F1 is lower by {score(-change)} than on the test photos."
+        f"{score(abs(causes.unexplained))} of the fall is not explained by image quality."
+        if causes and causes.unexplained < 0
+        else f"Over the shared classes, macro-F1 is {score(-change)} lower than on the test photos."
     )
     return Advice(
-        "Label some of these photos and train on them together with your own: mien study YOURS SOME_OF_THESE.",
-        f"{why} Keep the others for the test. What that would gain is measured by: mien adapt.",
+        "Label some of these photos and train on them as well: mien study YOURS SOME_OF_THESE.",
+        f"{why} Keep the others for testing. mien adapt measures what this would gain.",
     )
 
 
@@ -179,9 +179,9 @@ def _look_at_labels(target: TargetResults) -> Advice | None:
         return None
     first = clear[0]
     return Advice(
-        f"Look at some of its photos labelled “{first.true}” beside your own of “{first.predicted}”.",
-        f"{_share(first.target)} are taken for it, {_share(first.test)} of the test photos: the two collections "
-        "may not mean the same by these words. If they do not, map or drop the class in a file of classes.",
+        f"Compare its photos of “{first.true}” with your own of “{first.predicted}”.",
+        f"{_share(first.target)} are taken for it, and {_share(first.test)} of the test photos: the two collections "
+        "may not mean the same by these words. If so, map or drop the class with --class-map.",
     )
 
 
@@ -191,7 +191,7 @@ def _fewer_classes(target: TargetResults) -> Advice | None:
         return None
     return Advice(
         f"Train on the shared classes alone, if {' and '.join(target.labels.missing)} cannot occur there.",
-        f"With its answers limited to them, this model reaches {score(limited)} instead of {score(free)}.",
+        f"With its answers limited to these classes, this model reaches {score(limited)} instead of {score(free)}.",
     )
 
 

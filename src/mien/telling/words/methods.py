@@ -15,7 +15,7 @@ from mien.settings.run import HeadRun, NetworkRun
 from mien.settings.training import HeadSettings, TrainSettings
 from mien.telling.report.figures import kept_epoch
 from mien.telling.words.cross_validation import final_sentence, fold_sentences, folds_sentence
-from mien.telling.words.division import keeps_groups, kept_together, where_people_stand
+from mien.telling.words.division import keeps_groups, kept_together, where_people_are
 from mien.telling.words.numerals import count, percent, plural, score
 from mien.telling.words.over import counted
 
@@ -103,7 +103,7 @@ def _split(results: StudyResults) -> str:
     splits, seed = results.splits, results.config.randomness.seed
     if results.folds:
         drawn = f" Folds and validation photos follow from a hash of their content and the seed ({seed})."
-        return " ".join([folds_sentence(results, results.folds) + drawn, where_people_stand(results)])
+        return " ".join([folds_sentence(results, results.folds) + drawn, where_people_are(results)])
     counts = {name: sum(part.values()) for name, part in splits.counts.items()}
     sizes = (
         f"{count(counts['train'])} training, {count(counts['val'])} validation and {count(counts['test'])} test photos"
@@ -117,7 +117,7 @@ def _split(results: StudyResults) -> str:
         else f"Photos were divided {results.config.division.split} per cent into {sizes}, stratified by {by}; where a "
         f"group stands follows from a hash of its content and the seed ({seed})."
     )
-    return " ".join([how, _together(results), *_earlier(splits), where_people_stand(results)])
+    return " ".join([how, _together(results), *_earlier(splits), where_people_are(results)])
 
 
 def _together(results: StudyResults) -> str:
