@@ -217,11 +217,11 @@ def _weakest_class(results: StudyResults) -> Advice | None:
     pairs = [pair for pair in frequent_confusions(test, most=len(known) ** 2) if pair[0] == label]
     if not pairs:
         return None
-    photos = plural(entry.support, evidence(results))
+    photos, taken = plural(entry.support, evidence(results)), plural(pairs[0][2], "is", "are")
     return Advice(
         f"Look at “{label}” first, next to “{pairs[0][1]}”.",
-        f"It is the weakest class: {percent(entry.recall)} of its {photos} are recognised, and {count(pairs[0][2])} "
-        f"are taken for “{pairs[0][1]}”. Check the labels of both, and add clear examples of each.",
+        f"It is the weakest class: {percent(entry.recall)} of its {photos} are recognised, and {taken} "
+        f"taken for “{pairs[0][1]}”. Check the labels of both, and add clear examples of each.",
     )
 
 

@@ -21,9 +21,11 @@ __all__ = [
     "error_sentences",
     "fit_sentence",
     "headline",
+    "in_plain_words",
     "met_before",
     "one_sided",
     "overall_answer",
+    "promise_in_short",
     "promise_sentences",
     "sureness_in_short",
     "sureness_sentences",
@@ -33,6 +35,8 @@ __all__ = [
 
 FEWEST = 10
 """Bins with fewer photos are shown but not spoken of."""
+_VERDICTS = {True: "kept", False: "broken", None: "cannot tell"}
+"""Whether a promise was kept, in words."""
 LOPSIDED = 0.5
 """Share of the answers above which one class is said to draw them."""
 
@@ -65,11 +69,12 @@ def overall_answer(results: StudyResults) -> list[str]:
         if results.folds
         else f"The {plural(test.images, of)} took no part in training {results.selected} or in any choice."
     )
-    told = [f"{_in_plain_words(test)} {how}", _against_chance(test)]
+    told = [f"{in_plain_words(test)} {how}", _against_chance(test)]
     return [*told, " ".join([*fold_sentences(results.folds), final_sentence(results)])] if results.folds else told
 
 
-def _in_plain_words(scores: Scores) -> str:
+def in_plain_words(scores: Scores) -> str:
+    """What accuracy means for new photos."""
     right = count(None if scores.accuracy is None else 100 * scores.accuracy)
     told = f"Of 100 new photos like these, expect about {right} answers to agree with the label"
     if scores.accuracy_interval is None:
@@ -238,6 +243,21 @@ def promise_sentences(results: StudyResults) -> list[str]:
     return [asked, *(_kept(where, found.promise, found.images) for where, found in sets if found.promise)]
 
 
+def promise_in_short(results: StudyResults) -> str | None:
+    """The same in a line or two."""
+    promise = results.sureness.promise
+    if promise is None:
+        return None
+    told = [
+        f"{percent(each.wrong / each.answered)} of {count(each.answered)} on the {where} ({_VERDICTS[each.kept]})"
+        for where, found in _sets(results)
+        if (each := found.promise) and each.answered
+    ]
+    if not told:
+        return None
+    return f"Promise: at most {percent(promise.max_error)} of sure answers wrong. Wrong: {', '.join(told)}."
+
+
 def _sets(results: StudyResults) -> list[tuple[str, Sureness]]:
     found = [(f"{evidence(results)}s", results.sureness)]
     return [*found, ("photos from elsewhere", results.target.sureness)] if results.target else found
@@ -272,11 +292,10 @@ def covered_in_short(found: Covered) -> str:
 def _kept(where: str, promise: Promise, images: int) -> str:
     if not promise.answered:
         return f"None of the {where} got a sure answer."
-    verdict = {True: "kept", False: "broken", None: "cannot tell"}[promise.kept]
     return (
         f"On the {where}, {count(promise.answered)} of {count(images)} answers were sure, and "
         f"{percent(promise.wrong / promise.answered)} of these were wrong "
-        f"({span(promise.interval, promise.over, 'percent')}): {verdict}."
+        f"({span(promise.interval, promise.over, 'percent')}): {_VERDICTS[promise.kept]}."
     )
 
 
@@ -292,8 +311,8 @@ def _comparison(entry: RunComparison) -> str:
         return f"{first} or {second}: {cannot_tell(entry.over)}. Macro-F1 differs by {by} on validation."
     if entry.verdict == "cannot tell":
         return (
-            f"Whether {first} is better than {second}, these photos cannot tell: macro-F1 differs by {by} "
-            f"({ends}) on validation."
+            f"These photos cannot tell whether {first} is better than {second}: macro-F1 differs by {by} ({ends}) on "
+            "validation."
         )
     return f"{first} is {entry.verdict} than {second}: macro-F1 {by} ({ends}{over(entry.over)}) on validation."
 

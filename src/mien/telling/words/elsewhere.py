@@ -60,8 +60,8 @@ def _explained(causes: Causes) -> str:
     what = "Image quality and class frequencies explain" if weighed else "Image quality explains"
     much = f"about {score(-made)}" if float(f"{made:.2f}") < 0 else "none"
     return (
-        f"The score falls by {score(-fall)}. {what} {much} of that; the rest comes from the people, how they show an "
-        "expression, or how it was labelled."
+        f"Elsewhere, the score falls by {score(-fall)}. {what} {much} of that; the rest comes from the people, how "
+        "they show an expression, or how it was labelled."
     )
 
 
