@@ -12,8 +12,10 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import replace as with_settings
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import polars as pl
 import pytest
@@ -25,12 +27,14 @@ from mien.evaluation.exhibits import MOST_COPIES
 from mien.metrics import Interval
 from mien.results.audit import Copies, CopiesFound, DoubtfulLabels
 from mien.results.behaviour import ErrorRate, ErrorRates
+from mien.results.file_names import FIGURES
 from mien.results.scores import Scores
 from mien.results.study import FitVerdict, StudyResults
 from mien.settings.by_name import option_fields
 from mien.settings.run import NetworkRun
 from mien.settings.study import StudySettings
-from mien.telling.report.figures import kept_epoch, learning_curves
+from mien.telling.report.figure_files import study_plots, write_figures
+from mien.telling.report.figures import ON_PAGE, kept_epoch, learning_curves
 from mien.telling.report.page import SECTIONS
 from mien.telling.words import numerals
 from mien.telling.words.advice import TRUSTED_PROBE, advise
@@ -598,3 +602,44 @@ def test_the_report_needs_no_torch() -> None:
         "import sys, mien.telling.report.page; sys.exit('torch' in sys.modules or 'matplotlib.pyplot' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# -- plots as files ----------------------------------------------------------------------------------------------------
+
+
+def test_every_plot_stands_as_svg_and_png_and_older_ones_go(made: Made, tmp_path: Path) -> None:
+    place = tmp_path / FIGURES
+    place.mkdir()
+    for name in ("curves-gone-loss.svg", "notes.txt"):
+        (place / name).write_text("old", encoding="utf-8")
+    write_figures(tmp_path, made.results)
+    plots = list(study_plots(made.results))
+    names = [plot.name for plot in plots]
+    assert len(names) == len(set(names))
+    assert {"scores", "confusion", "confusion-elsewhere", "reliability", "risk-coverage"} <= set(names)
+    written = {f"{name}.{ending}" for name in names for ending in ("svg", "png")}
+    assert {path.name for path in place.iterdir()} == written | {"notes.txt"}
+    for plot in plots:
+        drawing = (place / f"{plot.name}.svg").read_text(encoding="utf-8")
+        ElementTree.fromstring(drawing)
+        assert plot.title in drawing
+        assert "var(--" not in drawing
+        with Image.open(place / f"{plot.name}.png") as image:
+            assert min(image.size) > 200
+            assert image.format == "PNG"
+
+
+def test_plots_of_the_page_are_those_of_the_files(made: Made, browser: Any) -> None:
+    """All but the scores and the confusions, which the page shows as text."""
+    page = show(browser, made.folder / "report.html").page
+    shown = {each.partition(":")[0] for each in page.eval_on_selector_all("svg", "a => a.map(s => s.ariaLabel)")}
+    drawn = [plot for plot in study_plots(made.results) if not plot.name.startswith(("scores", "confusion"))]
+    assert {plot.alt.partition(":")[0] for plot in drawn} == shown
+
+
+def test_plots_have_the_colours_of_the_page() -> None:
+    css = (files("mien.telling.report") / "templates" / "style.css").read_text(encoding="utf-8")
+    light = css[: css.index("@media")]
+    for colour, on_page in ON_PAGE.items():
+        name = on_page.removeprefix("var(").removesuffix(")") if on_page.startswith("var(") else "--ink"
+        assert f"{name}: {colour};" in light

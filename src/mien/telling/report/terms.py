@@ -58,6 +58,9 @@ class Terms:
         return Markup("").join([*parts, escape(text[place:])])
 
     def _marked_up(self, words: str) -> Markup:
+        """A term, or what is typed, of which no word is broken at the end of a line."""
         if words in self._terms:
             return self.term(self._terms[words], words)
-        return Markup("<code>{}</code>").format(words)
+        return Markup("<code>{}</code>").format(
+            Markup(" ").join(Markup('<span class="nb">{}</span>').format(word) for word in words.split(" "))
+        )

@@ -21,7 +21,12 @@ from mien.telling.words.over import over_each, span
 
 __all__ = ["data_line", "evaluation_summary", "mapping_summary", "score_text", "target_lines"]
 
-MATCHED_BY = {"exact": "the same name", "synonym": "synonym", "given": "your file", "merged": "merged with another"}
+MATCHED_BY = {
+    "exact": "the same name",
+    "synonym": "synonym",
+    "given": "your class map",
+    "merged": "merged with another",
+}
 
 
 def evaluation_summary(results: EvaluateResults) -> RenderableType:
@@ -38,7 +43,7 @@ def mapping_summary(results: ClassMapResults) -> RenderableType:
     rows = [(there, here, "name or synonym") for there, here in mapping.classes.items()]
     rows += [(there, NONE, "unknown to the model") for there in mapping.unknown]
     path = results.paths.labels
-    return Group(_class_table(rows), Text(f"written to {path}; edit it, and give it with --class-map {path}"))
+    return Group(_class_table(rows), Text(f"written to {path}; edit it, and pass it with --class-map {path}"))
 
 
 def score_text(value: float | None, ends: Interval | None) -> str:
@@ -64,7 +69,7 @@ def target_lines(target: TargetResults, spec: str | None) -> list[RenderableType
         shared = target.shared
         reached = f"shared classes: accuracy {score(shared.accuracy, 3)}, macro-F1 {score(shared.macro_f1, 3)}"
         known = f"accuracy {reference.accuracy}, macro-F1 {reference.macro_f1}"
-        lines.append(Text(f"{reached}; {known} had {reference.what}"))
+        lines.append(Text(f"{reached}. {reference.what}: {known}"))
     lines += [_class_table(_class_rows(target)), *_cause_lines(target.causes)]
     return [*lines, *_confusion_lines(target), *_next_lines(target)]
 
@@ -75,9 +80,14 @@ def _overlap_lines(target: TargetResults) -> list[RenderableType]:
     if met := met_before(target):
         lines.append(Text(f"{met} The scores are too high.", style="red"))
     if names := target.known_collections:
-        lines.append(Text(f"trained on other photos of {', '.join(names)}: this is no new domain", style="red"))
+        lines.append(
+            Text(
+                f"The model was trained on other photos of {', '.join(names)}: the score says little elsewhere.",
+                style="red",
+            )
+        )
     if target.near_copies is None:
-        lines.append(Text("not looked for copies of training photos: the model lies in no study"))
+        lines.append(Text("Not searched for copies of training photos: the model is not part of a study."))
     return lines
 
 
@@ -104,13 +114,13 @@ def _class_rows(target: TargetResults) -> list[tuple[str, str, str, str]]:
         for there, here in labels.matched.items()
     ]
     rows += [(there, NONE, "unknown to the model", str(counts.get(there, 0))) for there in labels.extra]
-    rows += [(there, NONE, "left out by your file", str(counts.get(there, 0))) for there in labels.dropped]
-    return rows + [(NONE, here, "missing there: no score", NONE) for here in labels.missing]
+    rows += [(there, NONE, "left out by your class map", str(counts.get(there, 0))) for there in labels.dropped]
+    return rows + [(NONE, here, "none in these photos", NONE) for here in labels.missing]
 
 
 def _class_table(rows: Sequence[Sequence[str]]) -> Table:
     table = Table(box=None, header_style="bold")
-    for title in ("class there", "of the model", "matched by", "images")[: len(rows[0])]:
+    for title in ("their class", "the model's class", "matched by", "images")[: len(rows[0])]:
         table.add_column(title, no_wrap=title != "matched by", justify="right" if title == "images" else "left")
     for row in rows:
         table.add_row(*map(escape, row))
@@ -139,5 +149,5 @@ def _cause_lines(causes: Causes | None) -> list[RenderableType]:
         table.add_row(title, f"{score(move.macro_f1)} ({signed(move.change)}, {ends})")
     lines: list[RenderableType] = [table, Text(f"not explained by these: {signed(causes.unexplained)}")]
     if not causes.jpeg.share:
-        lines.append(Text("how strongly they were compressed is not known: none of the files is a JPEG"))
+        lines.append(Text("how strongly they were compressed is unknown: none of the files is a JPEG"))
     return lines
