@@ -416,7 +416,7 @@ def test_each_part_of_an_augmentation_is_left_out(
     assert [row["first"] for row in results["comparisons"]] == [*without, "augment=none"]
     assert {row["second"] for row in results["comparisons"]} == {"notebook"}
     page = (tmp_path / "out" / "compare.html").read_text(encoding="utf-8")
-    assert "a minus with * says that it helped" in page
+    assert "a minus with * means that it helped" in page
     assert "notebook without flip / notebook: no difference was seen" in page  # these runs are made up so
 
 
@@ -494,7 +494,7 @@ def test_the_terminal_shows_the_verdict(
     assert ("runs shared the machine" in outcome.out) == (
         side_by_side(made(CompareSettings, data=("x",), arms=ARMS)) > 1
     )
-    assert "With fewer than 6 pairs no verdict" in outcome.out
+    assert "at least 6 pairs for a verdict" in outcome.out
     assert "cannot tell" in outcome.out
     assert Path("mien-compare-faces/compare.html").exists()
     again = mien("compare", faces, *arms, "--epochs", "1", "--size", "32", "--pairs", "3", "--folds", "3", "--json",

@@ -10,11 +10,11 @@ __all__ = ["TITLES", "TOGETHER", "cause_dots", "cause_sentences", "largest_cause
 
 TITLES = {
     "crop": "cropped to the face",
-    "resolution": "of the same resolution",
-    "grey": "grey",
-    "light": "of the same brightness and contrast",
-    "compression": "as strongly compressed",
-    "class_balance": "the same class frequencies",
+    "resolution": "at the same resolution",
+    "grey": "in grey",
+    "light": "with the same brightness and contrast",
+    "compression": "compressed as strongly",
+    "class_balance": "with the same class frequencies",
 }
 """Property → what was done to the test photos."""
 TOGETHER = "all of these together"
@@ -29,7 +29,7 @@ def cause_sentences(causes: Causes | None) -> list[str]:
         f"{plural(causes.images, 'test photo')} of the shared classes (macro-F1 {score(causes.macro_f1)}) were made "
         "like those from elsewhere in one property at a time and scored again.",
         largest_cause(causes),
-        f"All properties together change the score by {signed(causes.together.change)}, out of {signed(fall)}; "
+        f"All properties together change the score by {signed(causes.together.change)}, of {signed(fall)} in total; "
         f"{signed(causes.unexplained)} remains unexplained. Effects overlap, so they do not add up.",
         _compressed(causes.jpeg),
     ]
@@ -44,7 +44,8 @@ def _compressed(jpeg: JpegQuality) -> str:
         )
     share = "All" if jpeg.share == 1 else percent(jpeg.share)
     told = f"{share} of their files are JPEGs with a median quality of {count(jpeg.target)}"
-    return f"{told}; that of the test photos is {count(jpeg.test)}. Lower means more strongly compressed."
+    own = "" if jpeg.test is None else f"; that of the test photos is {count(jpeg.test)}"
+    return f"{told}{own}. Lower means more strongly compressed."
 
 
 def largest_cause(causes: Causes) -> str:
@@ -53,8 +54,8 @@ def largest_cause(causes: Causes) -> str:
     if not worst.lowers:
         return "No single property of the pictures lowers the score significantly."
     made = TITLES[worst.property]
-    how = f"With {made}" if worst.property == "class_balance" else f"Made {made}"
-    return f"{how}, the test photos score {score(-worst.change)} lower, the largest fall from one cause."
+    lower = score(-worst.change)
+    return f"{made[:1].upper()}{made[1:]}, the test photos score {lower} lower, the largest fall from one cause."
 
 
 def cause_dots(causes: Causes) -> tuple[list[Dot], float]:

@@ -45,7 +45,9 @@ def drift_sentence(drift: Drift) -> str:
     far = [each.property for each in drift.properties if each.overlap < LITTLE]
     if not far:
         return f"In every property that was measured, they overlap by at least {percent(LITTLE)}."
-    return f"They overlap by less than {percent(LITTLE)} in {', '.join(NAMES.get(name, name) for name in far)}."
+    names = [NAMES.get(name, name) for name in far]
+    listed = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+    return f"They overlap by less than {percent(LITTLE)} in {listed}."
 
 
 def drift_panels(drift: Drift) -> list[Plot]:

@@ -82,8 +82,8 @@ def _prediction_line(prediction: Prediction, width: int) -> str:
     name = _name(prediction)
     if prediction.probabilities is None:
         return f"{name}  unreadable: {escaped(prediction.reason or '')}"
-    first, second, *_ = sorted(prediction.probabilities.items(), key=lambda item: -item[1])
-    cells = [f"{escaped(label):{width}}  {100 * share:3.0f}" for label, share in (first, second)]
+    ranked = sorted(prediction.probabilities.items(), key=lambda item: -item[1])
+    cells = [f"{escaped(label):{width}}  {100 * share:3.0f}" for label, share in ranked[:2]]
     told = [flag.replace("_", " ") for flag in prediction.flags]
     if prediction.smoothed is not None and prediction.smoothed_label is not None:
         share = prediction.smoothed[prediction.smoothed_label]
@@ -120,6 +120,6 @@ def prediction_summary(answers: int, doubts: Mapping[str, int]) -> str:
     found = sorted(((flag, n) for flag, n in doubts.items() if flag != "ok"), key=lambda item: (-item[1], item[0]))
     if not found:
         return told
-    listed = ", ".join(f"{flag} {n:,}".replace("_", " ") for flag, n in found)
+    listed = ", ".join(f"{n:,} {flag}".replace("_", " ") for flag, n in found)
     several = "; an answer can have several" if sum(doubts.values()) > answers else ""
     return f"{told}\ndoubts: {listed}{several}"

@@ -281,8 +281,7 @@ def _shortcuts(found: Shortcuts) -> list[str]:
     if not found.found:
         return [f"shortcuts: not searched for, {found.reason}"] if found.reason else []
     lines = [
-        f"shortcut: file properties and light alone predict the class, macro-F1 {found.macro_f1:.2f} "
-        f"(chance {found.chance:.2f})"
+        f"shortcut: file and light alone predict the class, macro-F1 {found.macro_f1:.2f} (chance {found.chance:.2f})"
         if found.tells_classes
         else "shortcut: a property gives a class away"
     ]

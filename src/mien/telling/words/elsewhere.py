@@ -34,7 +34,7 @@ def novelty_sentences(target: TargetResults) -> list[str]:
     if told:
         return told
     if target.near_copies is None:
-        return ["It was not searched for copies of training photos, because the model is not part of a study."]
+        return ["These photos were not searched for copies of training photos: the model is not part of a study."]
     return [
         "The photos are new to the model, as far as can be told: none is a copy of a photo that it was trained or "
         "selected on, and neither it nor its backbone was trained on a collection of this name."
@@ -76,7 +76,7 @@ def confusion_sentence(target: TargetResults) -> str | None:
         "the test photos"
     )
     if first.is_clear:
-        return f"The confusion that grew most: {told}."
+        return f"The confusion that changed most: {told}."
     return f"No confusion changed significantly. The largest change: {told}."
 
 
@@ -163,7 +163,7 @@ def _train_on_them(target: TargetResults) -> Advice | None:
         return None
     causes = target.causes
     why = (
-        f"{score(abs(causes.unexplained))} of the fall is not explained by image quality."
+        f"{score(abs(causes.unexplained))} of the fall is not explained by how the pictures are made."
         if causes and causes.unexplained < 0
         else f"Over the shared classes, macro-F1 is {score(-change)} lower than on the test photos."
     )
