@@ -70,17 +70,19 @@ def words(photos: Path, out: Path) -> list[str]:
     return [sys.executable, "-m", "mien", "study", str(photos), *recipes, *OPTIONS, "--out", str(out)]
 
 
-def run(command: list[str], *, kill_after: float | None = None, limit: Callable[[], None] | None = None) -> Ended:
+def run(command: list[str], *, limit: Callable[[], None] | None = None) -> Ended:
     start = time.monotonic()
-    process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=limit
+    process = subprocess.run(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=SECONDS,
+        start_new_session=True,
+        preexec_fn=limit,
+        check=False,
     )
-    try:
-        _, said = process.communicate(timeout=kill_after or SECONDS)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        _, said = process.communicate()
-    return Ended(process.returncode, said, time.monotonic() - start)
+    return Ended(process.returncode, process.stderr, time.monotonic() - start)
 
 
 def numbers(value: Any) -> Any:
@@ -101,19 +103,65 @@ def leftovers(folder: Path) -> list[str]:
 # -- kills ------------------------------------------------------------------------------------------------------------
 
 
-def kills(n: int, photos: Path, work: Path, whole: Any, seconds: float, rng: random.Random) -> Counter[str]:
-    """Kill at moments spread over the whole study; every fifth twice."""
+@dataclass(frozen=True)
+class Moment:
+    """When to kill: a random while after a file of the study is there.
+
+    Attributes:
+        stage: what the study does then.
+        after: the file, as a pattern in the study folder; empty for the start of the command.
+        within: seconds that the stage takes, left alone.
+    """
+
+    stage: str
+    after: str
+    within: float
+
+
+def stages(finished: Path, seconds: float) -> dict[str, Moment]:
+    """Anywhere, and the two stages that are too short to be met by chance, as long as they took when left alone."""
+    last = f"runs/{RECIPES[-1]}/SHA256SUMS"
+    begun, audited, trained, told = (
+        (finished / name).stat().st_mtime for name in ("study.toml", "manifest.parquet", last, "report.html")
+    )
+    return {
+        "anywhere": Moment("anywhere", "", seconds),
+        "audit": Moment("audit", "study.toml", audited - begun),
+        "report": Moment("results and report", last, told - trained),
+    }
+
+
+def killed(command: list[str], out: Path, moment: Moment, rng: random.Random) -> bool:
+    """Kill the command, and all that it started, at the moment; False if it ended first."""
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, text=True
+    )
+    while moment.after and process.poll() is None and not (out / moment.after).exists():
+        time.sleep(0.002)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(rng.uniform(0.02, 1.0) * moment.within)
+        return False
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    return True
+
+
+def kills(n: int, photos: Path, work: Path, finished: Path, seconds: float, rng: random.Random) -> Counter[str]:
+    """Of ten studies one is killed in its audit, one in its report, two twice, the others once, anywhere."""
     found: Counter[str] = Counter()
+    whole, at = results(finished), stages(finished, seconds)
     for i in range(n):
         out = work / f"killed-{i}"
-        command = words(photos, out)
-        moments = [rng.uniform(0.05, 1.0) * seconds for _ in range(1 + (i % 5 == 4))]
-        for moment in moments:
-            run([*command, "--resume"], kill_after=moment)
-        ended = run([*command, "--resume"])
-        outcome = "equal" if ended.code == 0 and results(out) == whole else f"not equal: {ended.said[-300:]}"
+        command = [*words(photos, out), "--resume"]
+        moment = {2: at["audit"], 7: at["report"]}.get(i % 10, at["anywhere"])
+        while not killed(command, out, moment, rng):  # too late: the study was faster than when left alone
+            shutil.rmtree(out)
+        twice = i % 5 == 4 and killed(command, out, moment, rng)
+        ended = run(command)
+        same = ended.code == 0 and results(out) == whole and not leftovers(out)
+        outcome = "equal" if same else f"not equal: {ended.said[-300:]} {leftovers(out)}"
         found[outcome] += 1
-        print(f"  killed after {', '.join(f'{each:.1f}' for each in moments)} s: {outcome}", flush=True)
+        print(f"  {i}: {moment.stage}, killed {'twice' if twice else 'once'}: {outcome}", flush=True)
         shutil.rmtree(out, ignore_errors=True)
     return found
 
@@ -267,7 +315,8 @@ def main() -> None:
             good = sum(outcome == "one line; left nothing; resumed equal" for _, outcome in rows_of_disks)
             print(f"{len(rows_of_disks)} full disks: {good} one line, nothing left, resumed equal")
         if asked.kills:
-            print(f"kills: {dict(kills(asked.kills, photos, work, whole, alone.seconds, random.Random(asked.seed)))}")
+            rng = random.Random(asked.seed)
+            print(f"kills: {dict(kills(asked.kills, photos, work, finished, alone.seconds, rng))}")
 
 
 if __name__ == "__main__":

@@ -28,7 +28,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr
 
-from mien.significance import Estimate, estimate, fewest_pairs, holm, paired, verdict
+from mien.family import holm
+from mien.significance import Estimate, estimate, fewest_pairs, paired, verdict
 
 Floats = NDArray[np.float64]
 PHOTOS, CLASSES, FOLDS = 850, 6, 6

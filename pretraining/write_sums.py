@@ -12,6 +12,7 @@ from mien.system.files import SUMS
 
 NAMES = (
     "centerface.onnx",
+    "collections.msgpack",
     "expression-1.safetensors",
     "expression.hashes",
     "expression.safetensors",

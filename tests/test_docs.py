@@ -7,10 +7,12 @@ import importlib.util
 import json
 import re
 import statistics
+import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -116,6 +118,39 @@ def test_intervals_held_in_the_simulation_with_few_people() -> None:
     assert min(row["told"] for row in told.values()) >= 0.5
 
 
+@pytest.fixture(scope="module")
+def slices() -> Any:
+    return script("bench/slices.py")
+
+
+def test_the_table_of_slices_is_made_from_what_is_stored(slices: Any) -> None:
+    text = document("docs/SLICES.md")
+    assert slices.page(text, json.loads(document("bench/slices.json"))) == text
+
+
+def test_slices_are_called_different_where_they_are_and_not_where_they_are_not(slices: Any) -> None:
+    stored = json.loads(document("bench/slices.json"))
+    assert (stored["slices"], stored["people"], stored["level"]) == (20, 60, 0.05)
+    assert stored["least_groups"] == LEAST_GROUPS
+    assert [row["setting"] for row in stored["rows"]] == [vars(setting) for setting in slices.SETTINGS]
+    for row in stored["rows"]:
+        assert row["audits"] == 500
+        assert row["wrongly_called"]["class_by_class"] <= 35
+        if row["setting"]["mix"] == "different":
+            others = [row["wrongly_called"][score] for score in ("accuracy", "macro_f1", "recall")]
+            assert row["wrongly_called"]["class_by_class"] < min(others)
+            assert max(others) > 35, "no other score mistook a mix of classes for a difference"
+        else:
+            assert row["holds"] >= 0.92
+    even = [row for row in stored["rows"] if row["setting"]["photos"] == "even" and row["setting"]["mix"] == "same"]
+    found = {(row["setting"]["accuracy"], row["setting"]["icc"]): row for row in even}
+    assert set(found) == set(product((0.6, 0.9), (0.1, 0.3)))
+    assert min(row["found_among_few"]["class_by_class"] / row["audits"] for row in found.values()) >= 0.6
+    most = {key: row["found"]["class_by_class"] / row["audits"] for key, row in found.items()}
+    assert most.pop((0.6, 0.3)) >= 0.5  # the limit of 60 people, as the page says
+    assert min(most.values()) >= 0.6
+
+
 def test_leaving_out_each_person_costs_what_the_docs_say_and_at_most_three_studies() -> None:
     stored, text = json.loads(document("docs/folds.json")), document("docs/FOLDS.md")
     for name, title in (("one_split", "one split"), ("folds", "`--folds group`")):
@@ -190,6 +225,23 @@ def test_the_reference_of_results_is_printed_from_the_types() -> None:
     from mien.results.reference import reference
 
     assert document("docs/RESULTS.md") == reference()
+
+
+def test_the_reference_of_commands_is_printed_from_their_help() -> None:
+    assert document("docs/COMMANDS.md") == script("docs/write_commands.py").reference()
+
+
+@pytest.mark.slow
+def test_the_site_is_built_without_a_warning_and_fetches_nothing(tmp_path: Path) -> None:
+    options = ["-q", "-W", "--keep-going", "-E", "-b", "html", str(ROOT / "docs"), str(tmp_path)]
+    done = subprocess.run([sys.executable, "-m", "sphinx", *options], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    pages = list(tmp_path.glob("*.html"))
+    assert {page.stem for page in (ROOT / "docs").glob("*.md")} - {"compare-simulated"} <= {page.stem for page in pages}
+    fetched = re.compile(r"""<(?:script|img|iframe|source)[^>]+src="(?:https?:)?//|<link[^>]+href="(?:https?:)?//""")
+    assert not [page.name for page in pages if fetched.search(page.read_text(encoding="utf-8"))]
+    links = {link for page in pages for link in re.findall(r'href="([\w.-]+\.html)', page.read_text(encoding="utf-8"))}
+    assert not [link for link in links if not (tmp_path / link).exists()]
 
 
 def test_the_error_tree_in_the_docstring_is_the_real_one() -> None:

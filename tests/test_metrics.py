@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.special import stdtrit
+from scipy.special import bdtrc, chdtrc, stdtrit
 from sklearn.metrics import f1_score, precision_recall_fscore_support
 
 from mien.metrics import (
@@ -17,7 +17,7 @@ from mien.metrics import (
     share_interval,
     wilson,
 )
-from mien.quantiles import t_quantile
+from mien.quantiles import binomial_tail, chi_squared_tail, t_quantile
 from support.intervals import present
 
 LABELS = ("anger", "fear", "happy", "sad")
@@ -295,3 +295,18 @@ def test_a_share_of_independent_images_has_wilsons_interval_and_one_of_people_a_
 @pytest.mark.parametrize("p", [0.975, 0.995, 0.9995])
 def test_quantiles_of_t_are_those_of_scipy(df: float, p: float) -> None:
     assert t_quantile(df, p) == pytest.approx(stdtrit(df, p), rel=1e-7)
+
+
+@pytest.mark.parametrize("df", [1, 2, 5, 8, 31, 300])
+@pytest.mark.parametrize("value", [0.0, 0.5, 3.8, 30.0, 400.0])
+def test_tails_of_chi_squared_are_those_of_scipy(df: int, value: float) -> None:
+    assert chi_squared_tail(value, df) == pytest.approx(chdtrc(df, value), rel=1e-9, abs=1e-300)
+
+
+@pytest.mark.parametrize("n", [1, 20, 3000])
+@pytest.mark.parametrize("p", [0.001, 0.4])
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 1.0])
+def test_tails_of_the_binomial_are_those_of_scipy(n: int, p: float, share: float) -> None:
+    least = round(share * n)
+    expected = bdtrc(least - 1, n, p) if least else 1.0
+    assert binomial_tail(least, n, p) == pytest.approx(expected, rel=1e-7, abs=1e-300)

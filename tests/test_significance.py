@@ -12,15 +12,14 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_1samp
 
+from mien.family import LEVEL, holm
 from mien.metrics import confusion_matrix, macro_f1
 from mien.significance import (
-    LEVEL,
     Estimate,
     Pair,
     estimate,
     f1_influence,
     fewest_pairs,
-    holm,
     needed,
     paired,
     verdict,

@@ -11,22 +11,51 @@ from typing import TYPE_CHECKING, Any
 from mien.version import __version__
 
 if TYPE_CHECKING:
+    from mien.jobs.classifier import ExpressionClassifier as ExpressionClassifier
+    from mien.jobs.from_python import adapt as adapt
+    from mien.jobs.from_python import audit as audit
+    from mien.jobs.from_python import compare as compare
+    from mien.jobs.from_python import evaluate as evaluate
+    from mien.jobs.from_python import study as study
+    from mien.jobs.handles import Study as Study
     from mien.recognizer import Recognizer as Recognizer
     from mien.results.prediction import Prediction as Prediction
     from mien.results.reading import open_results as open_results
 
-__all__ = ["Prediction", "Recognizer", "__version__", "open_results"]
-
-
 _PLACES = {
+    "ExpressionClassifier": "mien.jobs.classifier",
     "Prediction": "mien.results.prediction",
     "Recognizer": "mien.recognizer",
+    "Study": "mien.jobs.handles",
+    "adapt": "mien.jobs.from_python",
+    "audit": "mien.jobs.from_python",
+    "compare": "mien.jobs.from_python",
+    "evaluate": "mien.jobs.from_python",
     "open_results": "mien.results.reading",
+    "study": "mien.jobs.from_python",
 }
 """Public name → the module that has it."""
+
+__all__ = [
+    "ExpressionClassifier",
+    "Prediction",
+    "Recognizer",
+    "Study",
+    "__version__",
+    "adapt",
+    "audit",
+    "compare",
+    "evaluate",
+    "open_results",
+    "study",
+]
 
 
 def __getattr__(name: str) -> Any:
     if name in _PLACES:
         return getattr(import_module(_PLACES[name]), name)
     raise AttributeError(f"module 'mien' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PLACES})

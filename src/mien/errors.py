@@ -45,6 +45,10 @@ class MienError(Exception):
 
     exit_code = 2
 
+    def _render_traceback_(self) -> list[str]:
+        """One line in place of the traceback, which IPython asks for by this name."""
+        return [f"mien: {self}"]
+
 
 class SourceError(MienError):
     """A path, zip or folder cannot serve as a set of images."""

@@ -19,6 +19,7 @@ from mien.evaluation.compare import compare_runs, select
 from mien.evaluation.mistakes import confident_mistakes, error_rates
 from mien.evaluation.overfitting import fit_verdict, stopped_early
 from mien.evaluation.predictions import kind_of, probabilities, score_rows, write_predictions
+from mien.evaluation.slices import measure_slices
 from mien.evaluation.sureness import pooled_sureness
 from mien.labels import class_indices
 from mien.metrics import confusion_matrix, macro_f1
@@ -52,7 +53,7 @@ class HeldOut:
 
     def part(self, name: str, split: str) -> pl.DataFrame:
         """The answers of one recipe to the photos of one part of every fold, with the fold."""
-        return pl.concat([_numbered(run, split) for run in self.runs[name]]).sort("row", "fold")
+        return pl.concat([_numbered(run, split) for run in self.runs[name]], how="diagonal").sort("row", "fold")
 
     @property
     def tested(self) -> list[FoldRun]:
@@ -66,7 +67,7 @@ class HeldOut:
             _numbered(run, "test").with_columns(pl.lit(name).alias("recipe"))
             for run, name in zip(self.tested, self.chosen, strict=True)
         ]
-        return pl.concat(parts).sort("row")
+        return pl.concat(parts, how="diagonal").sort("row")
 
 
 def _numbered(run: FoldRun, split: str) -> pl.DataFrame:
@@ -147,6 +148,7 @@ def score_folds(study: OpenStudy, held_out: HeldOut, data: ExaminedAudit) -> Stu
         robustness=None,
         mistakes=confident_mistakes(pooled, labels),
         error_rates=error_rates(pooled, study.prepared.manifest, labels),
+        slices=measure_slices(pooled, study.photos.manifest, labels, study.config.slicing.slices),
         target=None,
         seconds=study.clock.seconds,
         paths=StudyPaths(

@@ -1,4 +1,4 @@
-"""Quantiles of Student's t, for any degrees of freedom. What only evaluates does not install SciPy."""
+"""Quantiles of Student's t, and tails of two other distributions. What only evaluates does not install SciPy."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from functools import lru_cache
 from statistics import NormalDist
 
-__all__ = ["t_quantile", "z_quantile"]
+__all__ = ["binomial_tail", "chi_squared_tail", "t_quantile", "two_sided", "z_quantile"]
 
 MANY = 1000.0
 """Degrees of freedom above which the expansion about the normal distribution is exact to nine digits."""
@@ -31,6 +31,28 @@ def t_quantile(df: float, p: float) -> float:
         if step <= 1e-12 * t:
             break
     return t
+
+
+def two_sided(t: float, df: float) -> float:
+    """The probability that Student's t with ``df`` > 0 degrees of freedom lies at least as far from 0 as ``t`` >= 0."""
+    return min(1.0, 2 * _above(t, df))
+
+
+def binomial_tail(least: int, n: int, p: float) -> float:
+    """The probability of ``least`` or more hits in ``n`` trials of probability p in (0, 1)."""
+    if least <= 0:
+        return 1.0
+    return _incomplete_beta(p, least, n - least + 1) if least <= n else 0.0
+
+
+def chi_squared_tail(value: float, df: int) -> float:
+    """The probability of a chi-squared of ``df`` >= 1 degrees of freedom above ``value`` >= 0."""
+    half = value / 2
+    if half == 0:
+        return 1.0
+    start = df % 2 / 2  # of an odd number the sum goes on from the normal distribution's tails
+    terms = (math.exp((start + i) * math.log(half) - half - math.lgamma(start + i + 1)) for i in range(df // 2))
+    return min(1.0, math.fsum(terms) + (math.erfc(math.sqrt(half)) if df % 2 else 0.0))
 
 
 def _above(t: float, df: float) -> float:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from mien.answer_list import Predictions
 from mien.data.measuring.faces import DetectedFace, FaceDetector, Finding
 from mien.data.measuring.focus import face_focus, is_low_quality
 from mien.data.measuring.tracking import FaceTracker, glance
@@ -163,8 +164,8 @@ class Recognizer:
         self, photos: Photo, *, channels: Channels = "rgb"
     ) -> Prediction: ...
     @overload
-    def predict(self, photos: Iterable[Photo], *, channels: Channels = "rgb") -> list[Prediction]: ...
-    def predict(self, photos: Photo | Iterable[Photo], *, channels: Channels = "rgb") -> Prediction | list[Prediction]:
+    def predict(self, photos: Iterable[Photo], *, channels: Channels = "rgb") -> Predictions: ...
+    def predict(self, photos: Photo | Iterable[Photo], *, channels: Channels = "rgb") -> Prediction | Predictions:
         """Recognise the expression shown in one photo, or in several.
 
         Args:
@@ -187,15 +188,15 @@ class Recognizer:
                 know theirs.
 
         Returns:
-            An answer for each photo. A file that cannot be read, or is no image, has the status ``unreadable`` and a
-            reason.
+            An answer for each photo; of several, a list with ``to_frame()`` for a table of Polars. A file that cannot
+            be read, or is no image, has the status ``unreadable`` and a reason.
 
         Raises:
             PhotoError: if anything is no photo, or has no pixels: one error that names each by its place, as in
                 ``photos[2]``, what came and what to do. Nothing is answered then.
         """
         taken = given(photos, channels)
-        answers = list(self.predict_pictures(taken.pictures))
+        answers = Predictions(self.predict_pictures(taken.pictures))
         return answers[0] if taken.is_one else answers
 
     def predict_video(

@@ -19,17 +19,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
+from mien.family import LEVEL
 from mien.metrics import LEAST_GROUPS, Interval, Verdict, confusion_matrix
 
 __all__ = [
-    "LEVEL",
     "Estimate",
     "Needed",
     "Pair",
     "estimate",
     "f1_influence",
     "fewest_pairs",
-    "holm",
     "needed",
     "paired",
     "verdict",
@@ -37,9 +36,6 @@ __all__ = [
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-
-LEVEL = 0.05
-"""Chance, at most, that any verdict of a family is better or worse where nothing differs."""
 
 LEARNT_FROM = 1.5
 """What a photo's variance counts for: once as one recognised, and half again as one learnt from.
@@ -158,15 +154,6 @@ def estimate(pairs: Sequence[Pair]) -> Estimate:
     tested = sum(len(np.unique(pair.photos)) for pair in pairs) / max(1, groups)
     interval = Interval(mean - half, mean + half) if groups >= LEAST_GROUPS else None
     return Estimate(mean, interval, error, df, p, n, groups, run_variance, photo_variance, tested)
-
-
-def holm(p: Sequence[float]) -> list[float]:
-    """P values that may be held against one level whatever their number (Holm 1979), in the given order."""
-    order = np.argsort(p, kind="stable")
-    adjusted = np.maximum.accumulate([min(1.0, (len(p) - i) * p[k]) for i, k in enumerate(order)])
-    back = np.empty(len(p))
-    back[order] = adjusted
-    return [float(value) for value in back]
 
 
 def fewest_pairs(comparisons: int) -> int:

@@ -32,6 +32,7 @@ from mien.data.grouping.fold_plan import assign_folds, is_cross_validated
 from mien.data.grouping.splits import as_target, assign_splits, count_moved, parse_shares
 from mien.data.measuring.fingerprints import SIDE
 from mien.data.sources.collection import Collection, open_with_target
+from mien.data.sources.sliced import check_sliced
 from mien.data.tables.class_map import check_named, read_class_map
 from mien.data.tables.corrections import Corrections, read_corrections
 from mien.data.tables.counts import count_audit
@@ -48,6 +49,7 @@ from mien.evaluation.overfitting import fit_verdict, stopped_early
 from mien.evaluation.predictions import predict_rows, read_predictions, score_rows, write_predictions, write_table
 from mien.evaluation.robustness import measure_robustness
 from mien.evaluation.shift import score_target
+from mien.evaluation.slices import measure_slices
 from mien.evaluation.sureness import measure_sureness
 from mien.labels import NOTHING_CHOSEN, LabelMap, match_labels
 from mien.models.artifact import open_model, whole_model, write_model
@@ -75,6 +77,7 @@ from mien.settings.run import HeadRun, NetworkRun, RunConfig, read_run
 from mien.settings.study import StudySettings
 from mien.settings.toml import check_writer, read_toml, write_toml
 from mien.settings.unread import refuse_unread
+from mien.system.files import not_written
 from mien.system.leftovers import is_free, made_by, remove_partials, take_back, undone_if_stopped
 from mien.system.paths import user_path
 from mien.system.sums import check_kept, forget, keep
@@ -103,6 +106,8 @@ __all__ = [
 
 MOST_NETWORKS = 20
 """Trainings of one network in as many folds; frozen features are computed once, and know no such limit."""
+AFTER_SCORES = ("slicing", "report", "refitting")
+"""Settings that decide only what is done after the scores, and may be others when a study goes on."""
 BEFORE_SETTINGS = ("corrections.csv", "study.toml.partial")
 """What a study writes before its settings; one that was killed there has not begun."""
 
@@ -161,6 +166,7 @@ def open_study(
     if config.earlier.keep_splits is not None:
         _earlier(config.earlier.keep_splits)
     data, target = open_with_target(config.data, elsewhere, config.columns)
+    check_sliced([data.sources, *([target.sources] if target else [])], config.slicing.slices)
     if config.crossing.folds is not None and data.is_divided:
         _refuse_divided(data, config)
     runs = tuple(resolve_run(name, config, data.labels) for name in dict.fromkeys(config.training.recipes))
@@ -273,8 +279,9 @@ def _open_folder(
             raise OutputError(f"{folder}: holds no study to resume; give another --out")
         check_kept(stored)
         check_writer(stored)
-        before = read_toml(StudySettings, stored)  # what is done after the scores may change
-        if dataclasses.replace(before, report=config.report, refitting=config.refitting) != config:
+        before = read_toml(StudySettings, stored)
+        after = {name: getattr(config, name) for name in AFTER_SCORES}
+        if dataclasses.replace(before, **after) != config:
             raise OutputError(f"{folder}: holds a study with other settings; see its study.toml, or give another --out")
         if corrections and read_corrections(decisions).sha256 != corrections.sha256:
             raise OutputError(f"{folder}: {corrections.file} has changed since this study began; give another --out")
@@ -289,7 +296,7 @@ def _open_folder(
             write_toml(config, stored)
             keep(stored)
         except OSError as error:
-            raise OutputError(f"{folder}: cannot be written ({error.strerror}); give another --out") from error
+            raise not_written(folder, error) from error
     return undo
 
 
@@ -411,6 +418,7 @@ def score_tested(study: OpenStudy, trained: TrainResults, data: ExaminedAudit) -
         **kept,
         mistakes=confident_mistakes(answered, labels),
         error_rates=error_rates(answered, study.prepared.manifest, labels),
+        slices=measure_slices(answered, study.photos.manifest, labels, study.config.slicing.slices),
         sureness=measure_sureness(recognizer.contract, answered),
         covered=score_covered(*photos, runs[selected].test.chance_macro_f1),
         robustness=robustness,
@@ -510,6 +518,7 @@ def _target(study: OpenStudy, recognizer: Recognizer, run: TestedRun) -> TargetR
         target=dataclasses.replace(study.prepared, manifest=study.prepared.of(study.target)),
         own=dataclasses.replace(study.prepared, manifest=study.photos.manifest),
         recurring_groups=_recurring(study),
+        slices=study.config.slicing.slices,
     )
 
 

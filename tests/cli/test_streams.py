@@ -24,6 +24,7 @@ from mien.errors import WorkFailedError
 from mien.progress import Progress
 from mien.results.adaptation import AdaptPaths, AdaptResults, LeftOut
 from mien.results.commands import AuditedData, AuditPaths, AuditResults, EvaluateResults, ExportResults
+from mien.results.evaluation import EvaluatedTarget
 from mien.results.prediction import Prediction
 from mien.results.study import StudyResults
 from mien.settings.adapt import AdaptSettings
@@ -92,8 +93,8 @@ def found(name: str, results: StudyResults) -> Any:
             data = AuditedData(**asdict(results.data), corrections=None, findings=17)
             return AuditResults(data=data, paths=AuditPaths(findings=ODD))
         case "evaluate":
-            target = results.target
-            assert target is not None
+            assert results.target is not None
+            target = EvaluatedTarget(**asdict(results.target))
             return EvaluateResults(model=ODD, labels=(ODD,), corrections=None, target=target, targets={ODD: target})
         case "adapt":
             return AdaptResults(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,10 +21,11 @@ from mien.evaluation.drift import BINS, confusion_changes, measure_drift
 from mien.metrics import Interval
 from mien.progress import Silent
 from mien.results.study import StudyResults
-from mien.results.target import Change, Counted, Drift, LabelShare, TargetResults
+from mien.results.target import Change, Counted, Drift, GoodEnough, LabelShare, TargetResults
 from mien.telling.report.drift import TITLES, drift_panels, drift_sentence
-from mien.telling.words.answers import met_before, warnings
+from mien.telling.words.answers import warnings
 from mien.telling.words.elsewhere import confusion_sentence, in_short, next_steps, novelty_sentences
+from mien.telling.words.novelty import met_before
 from support.made_study import effect, made_scores, make_manifest, make_results, moved, with_target
 from support.pictures import encoded, pattern, write_files
 from support.studies import Study
@@ -208,12 +208,12 @@ def known(**changes: Any) -> TargetResults:
 def test_what_is_not_new_is_said() -> None:
     assert novelty_sentences(known())[0].startswith("The photos are new to the model")
     copies = known(near_copies=3, seen_in_training=2, is_new=False)
-    assert "3 of 30 photos from elsewhere are copies" in novelty_sentences(copies)[0]
+    assert "3 of these 30 photos, or on copies" in novelty_sentences(copies)[0]
     seen = novelty_sentences(known(near_copies=None, seen_in_training=1, is_new=False))[0]
     assert "the model or its backbone was trained on 1 of these 30 photos" in seen.replace("The model", "the model")
     collection = known(known_collections=("fer2013",), is_new=False)
     assert "other photos of fer2013" in novelty_sentences(collection)[0]
-    assert "were not searched for" in novelty_sentences(known(near_copies=None))[0]
+    assert "by their bytes alone" in novelty_sentences(known(near_copies=None))[0]
 
 
 def test_what_was_trained_on_is_told_in_the_same_words_wherever_it_is_told() -> None:
@@ -222,7 +222,9 @@ def test_what_was_trained_on_is_told_in_the_same_words_wherever_it_is_told() -> 
         target = known(**changes, is_new=False)
         results = replace(made_results(), target=target)
         told = met_before(target)
-        assert told in warnings(results)[0]
+        assert warnings(results)[0] == met_before(target, beside_test=True)
+        assert met_before(target, beside_test=True).split(" of ")[0] == told.split(" of ")[0]
+        assert "photos from elsewhere" in warnings(results)[0]
         assert told in novelty_sentences(target)[0]
     assert met_before(known()) == ""
 
@@ -255,15 +257,18 @@ def fallen(**changes: Any) -> TargetResults:
 
 def test_steps_follow_from_the_numbers() -> None:
     first, second = next_steps(fallen())
-    assert first.step == "Use larger pictures there, or train on pictures of the same size."
+    assert first.step.endswith("mien study YOURS --recipe finetune --augment elsewhere.")
+    assert first.reason.startswith("At the same resolution, ")
     assert "−0.12 (−0.20 to −0.05)" in first.reason
     assert second.step.startswith("Label some of these photos and train on them")
-    assert "0.20 of the fall is not explained" in second.reason
+    assert "0.20 of the fall is not explained by image quality" in second.reason
     few = next_steps(fallen(shared=made_scores(macro_f1=0.5, interval=Interval(0.3, 0.7), images=23)))
-    assert few[0].step == "Label more of these photos first."
+    assert few[0].step == "Label more of these photos, and evaluate again."
     assert "about 92" in few[0].reason
     limited = fallen(shared_limited=made_scores(macro_f1=0.6))
-    assert next_steps(limited)[-1].step == "Train on the shared classes alone, if pain cannot occur there."
+    assert next_steps(limited)[-1].step.startswith(
+        "Limit its answers, if pain cannot occur: mien predict PHOTOS --classes "
+    )
 
 
 def test_where_no_property_alone_is_to_blame_all_of_them_are() -> None:
@@ -271,21 +276,27 @@ def test_where_no_property_alone_is_to_blame_all_of_them_are() -> None:
     assert causes is not None
     little = tuple(moved(name, -0.01, -0.05, 0.03) for name in ("crop", "grey", "class_balance"))
     step = next_steps(fallen(causes=replace(causes, moved=little)))[0]
-    assert step.step == "Train on photos made like these: cropped to the face, in grey."
-    assert "all at once change it by −0.10 (−0.20 to −0.05)" in step.reason
+    assert step.step.endswith("--augment elsewhere.")
+    assert "cropped to the face, in grey" in step.reason
+    assert "all together by −0.10 (−0.20 to −0.05)" in step.reason
     nothing = replace(causes, moved=little, together=effect(-0.1, -0.2, 0.01))
     assert next_steps(fallen(causes=nothing))[0].step.startswith("Label some of these photos")
 
 
 def test_what_is_known_comes_before_all_else() -> None:
-    steps = next_steps(fallen(near_copies=4, known_collections=("fer2013",)))
-    assert [step.step.split()[0] for step in steps] == ["Remove", "Test", "Use"]
+    steps = next_steps(fallen(near_copies=4, known_collections=("fer2013",), is_new=False))
+    assert [step.step.split()[0] for step in steps] == ["Test", "Train", "Label"]
     assert len(steps) == 3
 
 
 def test_where_nothing_fell_there_is_nothing_to_mend() -> None:
     fine = fallen(causes=None, change_from_test=Change(macro_f1=0.01, accuracy=0.01))
-    assert next_steps(fine) == []
+    (step,) = next_steps(fine)
+    assert step.step == "Measure what labels of these photos would gain: mien adapt STUDY PHOTOS."
+    alone = replace(fine, near_copies=None)
+    assert next_steps(alone)[0].step.endswith("mien study PHOTOS --recipe from-default.")
+    good = GoodEnough(level="good", reached=0.75, bounds={})
+    assert "mien predict" in next_steps(replace(fine, good_enough=good))[0].step
     assert len(in_short(fine)) == 1
     assert "+0.01 from the test photos" in in_short(fine)[0]
 
@@ -293,7 +304,9 @@ def test_where_nothing_fell_there_is_nothing_to_mend() -> None:
 def test_what_happened_adds_up() -> None:
     told = in_short(fallen())
     assert told[0].endswith("on the test photos of these classes it is 0.80.")
-    assert re.findall(r"\d\.\d\d", told[1]) == ["0.30", "0.10"]
+    assert told[1].startswith(
+        "Elsewhere, the score falls by 0.30. Image quality explains about 0.10; the rest comes from the people"
+    )
 
 
 # -- in a study -------------------------------------------------------------------------------------------------------

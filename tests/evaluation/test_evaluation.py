@@ -23,7 +23,7 @@ from mien.evaluation.evaluate import Evaluation, evaluate
 from mien.evaluation.mistakes import confident_mistakes, error_rates
 from mien.evaluation.overfitting import GAP, LOW, fit_verdict, stopped_early
 from mien.evaluation.predictions import probabilities, score_rows, write_predictions
-from mien.evaluation.shift import known_collections, reference_for, score_target, seen_in_training
+from mien.evaluation.shift import reference_for, score_target, seen_in_training
 from mien.evaluation.sureness import measure_sureness, pooled_sureness
 from mien.metrics import LEAST_GROUPS
 from mien.models.artifact import Contract, Threshold
@@ -193,17 +193,6 @@ def test_photos_seen_in_training_are_counted_byte_for_byte() -> None:
     assert seen_in_training(contract("b" * 12, "d" * 12), manifest) == 1
     assert seen_in_training(contract("e" * 12), manifest) == 0
     assert seen_in_training(contract(), manifest) == 0
-
-
-def test_target_of_a_collection_that_was_trained_on_is_known_by_name() -> None:
-    trained = dataclasses.replace(contract(), collections=("six-emotions", "fer2013", "ImageNet-1k"))
-    assert known_collections(trained, ["fer2013"]) == ["fer2013"]
-    assert known_collections(trained, ["elsewhere", "fer2013-test"]) == ["fer2013"]
-    assert known_collections(trained, ["fer2013-2", "six_emotions"]) == ["fer2013"]
-    assert known_collections(trained, ["fer2013plus", "six"]) == []
-    half = dataclasses.replace(contract(), collections=("fer2013_train", "demo"))
-    assert known_collections(half, ["fer2013-test"]) == ["fer2013_train"]
-    assert known_collections(half, ["demo-target"]) == []  # drawn by another hand
 
 
 def test_no_photos_have_no_score_rather_than_0() -> None:

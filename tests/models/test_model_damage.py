@@ -259,6 +259,8 @@ def test_every_shipped_file_of_weights_has_a_checksum() -> None:
     folder = shipped("SHA256SUMS").parent
     lines = (folder / "SHA256SUMS").read_text().splitlines()
     sums = {name: checksum for checksum, name in map(str.split, lines)}
-    binaries = {path.name for path in folder.iterdir() if path.suffix in (".onnx", ".safetensors", ".hashes")}
+    binaries = {
+        path.name for path in folder.iterdir() if path.suffix in (".onnx", ".safetensors", ".hashes", ".msgpack")
+    }
     assert set(sums) | {file for file, _ in SHIPPED.values()} == binaries
     assert all(hashlib.sha256((folder / name).read_bytes()).hexdigest() == checksum for name, checksum in sums.items())

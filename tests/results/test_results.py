@@ -24,6 +24,7 @@ from mien.auditing.run import run_audit
 from mien.data.sources.collection import open_collection
 from mien.data.tables.outline import outline
 from mien.errors import ResultsError
+from mien.evaluation.against import compare_tests
 from mien.evaluation.evaluate import Evaluation, evaluate, write_mapping
 from mien.evaluation.exporting import export
 from mien.evaluation.predictions import score_rows
@@ -36,6 +37,7 @@ from mien.results.audit import Premium, Shortcuts
 from mien.results.behaviour import CorruptionLevel, Covered, Promise
 from mien.results.commands import EvaluateResults
 from mien.results.document import SCHEMA_VERSION, Document, decode, encode, read_exhibits
+from mien.results.evaluation import GroupScores, PairedModel
 from mien.results.reading import DOCUMENTS
 from mien.results.record import Record
 from mien.results.scores import Over, RunComparison, Scores
@@ -112,6 +114,10 @@ def of_dry_run(study: Study, folder: Path) -> Document:
     return outline(open_collection([str(study.data)]), open_collection([str(study.target)], least_labels=1))
 
 
+def of_two_tests(study: Study, folder: Path) -> Document:
+    return compare_tests(str(study.folder / "runs" / "probe"), [str(study.folder / "runs" / "scratch")])
+
+
 MAKERS: dict[str, Callable[[Study, Path], Document]] = {
     "adapt": of_adaptation,
     "audit": of_audit,
@@ -120,6 +126,7 @@ MAKERS: dict[str, Callable[[Study, Path], Document]] = {
     "dry run": of_dry_run,
     "evaluate": of_evaluation,
     "export": of_export,
+    "paired": of_two_tests,
     "study": of_study,
     "train": of_training,
 }
@@ -343,6 +350,10 @@ def judgements(record: Record) -> Iterator[tuple[str, Any, Any]]:
         case TargetResults():
             known = record.near_copies or record.seen_in_training or record.known_collections
             yield "is_new", record.is_new, not known
+            if judged := record.good_enough:
+                yield "level", judged.level, level_of(record)
+        case GroupScores():
+            yield "differ", record.differ, record.p < 0.05
         case Shortcuts(p=p, level=level):
             tells = p is not None and level is not None and p <= level
             yield "tells_classes", record.tells_classes, tells
@@ -358,8 +369,23 @@ def judgements(record: Record) -> Iterator[tuple[str, Any, Any]]:
                 yield "still_rising", record.still_rising, False
         case Premium(interval=interval):
             yield "premium", record.verdict, side_of_zero(interval, "naive flatters", "naive scores lower")
-        case RunComparison(interval=interval):
+        case RunComparison(interval=interval) | PairedModel(interval=interval):
             yield "comparison", record.verdict, side_of_zero(interval, "better", "worse")
+
+
+def level_of(target: TargetResults) -> str:
+    shared, judged = target.shared, target.good_enough
+    assert judged is not None
+    if not target.is_new or shared.interval is None or not shared.beats_chance:
+        return (
+            "cannot tell"
+            if target.is_new and shared.interval is None
+            else "not new"
+            if not target.is_new
+            else ("no better than guessing")
+        )
+    assert judged.reached == shared.interval.low
+    return max((bound, level) for level, bound in judged.bounds.items() if judged.reached >= bound)[1]
 
 
 def side_of_zero(interval: Interval | None, above: str, below: str) -> str:

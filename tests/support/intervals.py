@@ -1,13 +1,15 @@
-"""Intervals that must be there."""
+"""Intervals, and other results that may be missing, where they must be there."""
 
 from __future__ import annotations
 
-from mien.metrics import Interval
+from typing import TypeVar
 
 __all__ = ["present"]
 
+T = TypeVar("T")
 
-def present(interval: Interval | None) -> Interval:
-    """The interval, where there is one."""
-    assert interval is not None
-    return interval
+
+def present(result: T | None) -> T:
+    """The interval or other result, where there is one."""
+    assert result is not None
+    return result

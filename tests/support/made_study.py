@@ -21,6 +21,7 @@ from mien.data.tables.counts import count_audit
 from mien.data.tables.manifest import SCHEMA
 from mien.evaluation.compare import compare_runs
 from mien.evaluation.drift import confusion_changes, measure_drift
+from mien.evaluation.enough import good_enough
 from mien.evaluation.mistakes import confident_mistakes, error_rates
 from mien.evaluation.overfitting import fit_verdict
 from mien.evaluation.predictions import score_rows
@@ -39,7 +40,8 @@ from mien.results.audit import (
     PropertyScore,
     Shortcuts,
 )
-from mien.results.behaviour import Corruption, CorruptionLevel, Covered, IntervalScore, Robustness
+from mien.results.behaviour import Corruption, CorruptionLevel, Covered, IntervalScore, Promise, Robustness
+from mien.results.evaluation import EvaluatedTarget, GroupScore, GroupScores, PairedModel, UnknownClass
 from mien.results.scores import Over, Scores
 from mien.results.study import CopyThresholds, Epoch, Methods, Splits, StudyPaths, StudyResults, TestedRun, Weights
 from mien.results.target import Causes, Effect, JpegQuality, Move, Reference, TargetResults
@@ -294,6 +296,63 @@ def with_target(results: StudyResults, manifest: pl.DataFrame) -> StudyResults:
         error_rates=error_rates(predictions, manifest, LABELS, names),
     )
     return replace(results, target=target, runs=runs)
+
+
+def evaluated_target(target: TargetResults) -> EvaluatedTarget:
+    """The same as ``mien evaluate`` has it: with all that it says of photos beyond what a study says."""
+    promise = Promise(
+        max_error=0.09,
+        probability=0.6,
+        answered=16,
+        wrong=3,
+        interval=Interval(0.14, 0.27),
+        kept=False,
+        over=Over.counted(30, "people"),
+    )
+    people = GroupScores(
+        kind="people",
+        number=12,
+        of=14,
+        least_images=5,
+        quartiles=(0.55, 0.64, 0.72),
+        spread=0.12,
+        p=0.003,
+        differ=True,
+        worst=(GroupScore(group="p07", images=20, right=9, interval=Interval(0.23, 0.68)),),
+        best=(GroupScore(group="p11", images=18, right=17, interval=None),),
+    )
+    rival = PairedModel(
+        model="six",
+        classes=("angry", "happy"),
+        images=24,
+        macro_f1=0.66,
+        macro_f1_other=0.54,
+        difference=0.12,
+        interval=Interval(0.05, 0.19),
+        verdict="better",
+        over=Over.counted(30, "people"),
+        other_seen_in_training=0,
+        other_known_collections=(),
+        other_is_new=True,
+    )
+    scored = replace(target.shared, macro_f1=0.64, interval=Interval(0.6, 0.68))
+    return EvaluatedTarget(
+        **asdict(
+            replace(
+                target,
+                shared=scored,
+                sureness=replace(target.sureness, promise=promise),
+                good_enough=good_enough(scored, is_new=True),
+                seen_in_training=0,
+                near_copies=0,
+                is_new=True,
+            )
+        ),
+        unknown=(UnknownClass(label="surprise", images=6, answers={"happy": 4, "anger": 2}, sure=3),),
+        promise_of_all=replace(promise, answered=19, wrong=6, interval=Interval(0.16, 0.48)),
+        groups=people,
+        against=(rival,),
+    )
 
 
 def made_curve(name: str, title: str, change: float) -> Corruption:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mien.adapting import adapt
+from mien.adapting.adapt import WRITTEN_BEFORE_RESULTS
 from mien.data.reading.pixels import Pixels
 from mien.data.reading.preprocess import View
 from mien.data.sources.collection import open_collection
@@ -24,6 +24,7 @@ from mien.errors import OutputError
 from mien.progress import Silent
 from mien.system.files import SUMS
 from mien.system.leftovers import Lock, undo_all, written_whole
+from mien.system.new_folders import UNFINISHED, new_folder
 from mien.system.scratch import remove_dead, work_folder
 from support.checkout import MODULES, tree
 from support.drawn_sets import CLASSES, draw_set
@@ -142,22 +143,26 @@ def test_a_killed_adaptation_does_not_block_the_next(
 
 def test_an_adaptation_takes_an_empty_folder_and_no_other(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with adapt._new_folder(tmp_path / "empty"), pytest.raises(OutputError), adapt._new_folder(tmp_path / "empty"):
+    with (
+        new_folder(tmp_path / "empty", WRITTEN_BEFORE_RESULTS),
+        pytest.raises(OutputError),
+        new_folder(tmp_path / "empty", WRITTEN_BEFORE_RESULTS),
+    ):
         pass  # a second run is refused while the first goes on
     assert list((tmp_path / "empty").iterdir()) == []
 
     own = tmp_path / "own"
     own.mkdir()
-    (own / adapt.UNFINISHED).touch()
+    (own / UNFINISHED).touch()
     (own / "notes.txt").write_text("mine", encoding="utf-8")
-    with pytest.raises(OutputError), adapt._new_folder(own):
+    with pytest.raises(OutputError), new_folder(own, WRITTEN_BEFORE_RESULTS):
         pass
     (own / "notes.txt").rename(own / "results.json")
-    with pytest.raises(OutputError), adapt._new_folder(own):
+    with pytest.raises(OutputError), new_folder(own, WRITTEN_BEFORE_RESULTS):
         pass
     assert (own / "results.json").read_text(encoding="utf-8") == "mine"
     (tmp_path / "file").write_text("mine", encoding="utf-8")
-    with pytest.raises(OutputError), adapt._new_folder(tmp_path / "file"):
+    with pytest.raises(OutputError), new_folder(tmp_path / "file", WRITTEN_BEFORE_RESULTS):
         pass
 
 
@@ -168,7 +173,7 @@ def test_a_failed_adaptation_leaves_the_folder_as_it_was(tmp_path: Path, is_new:
         folder.mkdir(parents=True)
 
     def fail() -> None:
-        with adapt._new_folder(folder):
+        with new_folder(folder, WRITTEN_BEFORE_RESULTS):
             (folder / "model.onnx").touch()
             raise KeyError
 

@@ -114,8 +114,24 @@ def test_signals_are_heard_while_the_command_is_imported() -> None:
 
 
 def test_a_signal_after_the_result_changes_no_exit_code() -> None:
-    code = "import atexit\natexit.register(pause)\nfrom mien.__main__ import main\nmain()"
+    code = (
+        "import atexit\nclass Late:\n    def find_spec(self, name, *rest):\n"
+        "        if name == 'mien.cli': atexit.register(pause)\n"
+        "sys.meta_path.insert(0, Late())\nfrom mien.__main__ import main\nmain()"
+    )
     outcome = signalled(begin("print = None\n" + code, "audit", "/nowhere"), signal.SIGTERM)
+    assert outcome.code == 2
+    assert "nowhere" in outcome.complaint
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_nor_does_one_while_the_interpreter_is_taken_down(sign: signal.Signals) -> None:
+    """It gives signals back to the system before it clears modules, which takes a second where PyTorch is one."""
+    code = (
+        "class Slow:\n    def __del__(self, write=os.write, sleep=time.sleep): write(1, b'here\\n'); sleep(1)\n"
+        "sys.slow = Slow()\nfrom mien.__main__ import main\nmain()"
+    )
+    outcome = signalled(begin("print = None\n" + code, "audit", "/nowhere"), sign)
     assert outcome.code == 2
     assert "nowhere" in outcome.complaint
 

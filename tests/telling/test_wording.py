@@ -16,12 +16,13 @@ import pytest
 from msgspec.structs import asdict, replace
 from rich.console import Console, RenderableType
 
-from mien.metrics import Interval
+from mien.metrics import LEAST_GROUPS, Interval
 from mien.results.adaptation import AdaptPaths, AdaptResults, LeftOut, SideScores, Way
 from mien.results.audit import Copies, CopiesFound, DoubtfulLabels, Leakage, Shortcuts
 from mien.results.commands import AuditedData, AuditPaths, AuditResults, EvaluateResults
 from mien.results.cross_validation import CrossValidated, Fold
 from mien.results.scores import Over
+from mien.results.slices import Slice, SlicedColumn, SliceDifference, Slices, SliceVerdict
 from mien.results.study import StudyResults
 from mien.settings.adapt import AdaptSettings
 from mien.settings.audit import LabelChecks
@@ -30,11 +31,12 @@ from mien.settings.recipes import FINETUNE
 from mien.settings.run import NetworkRun
 from mien.settings.ways import WAYS_TO_ADAPT
 from mien.telling.report.adaptation_page import write_page
+from mien.telling.report.evaluation_page import write_page as write_evaluation
 from mien.telling.terminal.adaptation import adaptation_summary
+from mien.telling.terminal.evaluation import evaluation_summary
 from mien.telling.terminal.summaries import audit_summary, study_summary
-from mien.telling.terminal.target import evaluation_summary
 from support.made_report import changed, lines_of, make_study, without_photos, written
-from support.made_study import Made, leakage
+from support.made_study import Made, evaluated_target, leakage
 from support.snapshots import difference
 
 AsStored = Callable[[str, str], None]
@@ -142,6 +144,53 @@ def held_out(made: Made) -> dict[str, Any]:
     return by_person(made) | without_target(made) | changed(made, "splits", groups=4, **split) | known
 
 
+def a_slice(
+    value: str | None, people: int, told: tuple[float, float] | None = None, verdict: SliceVerdict | None = None
+) -> Slice:
+    """A value whose photos are scored; ``told``: its difference, and p after correction."""
+    ends = Interval(0.5, 0.8) if people >= LEAST_GROUPS else None
+    apart = told and SliceDifference(
+        value=told[0], interval=Interval(told[0] - 0.1, told[0] + 0.1), p=told[1] / 4, p_holm=told[1]
+    )
+    return Slice(
+        value=value,
+        images=5 * people,
+        over=Over.counted(people, "people"),
+        classes=("anger", "happy") if value == "phone" else ("anger", "happy", "sad"),
+        macro_f1=0.65,
+        interval=ends,
+        accuracy=0.7,
+        accuracy_interval=ends,
+        rest_groups=30,
+        difference=apart or None,
+        verdict=verdict,
+    )
+
+
+SITES = SlicedColumn(
+    column="site",
+    values=(
+        a_slice("clinic", 12, (-0.23, 0.0004), "worse"),
+        a_slice("<b>ward</b>", 14, (0.21, 0.002), "better"),
+        a_slice("phone", 4, None, "too few"),
+        a_slice(None, 7),
+    ),
+)
+SEXES = SlicedColumn(
+    column="sex",
+    values=(a_slice("f", 18, (-0.08, 0.21), "cannot tell"), a_slice("m", 19, (0.08, 0.21), "cannot tell")),
+)
+
+
+def sliced(made: Made) -> dict[str, Any]:
+    """By two columns, one of which the photos from elsewhere lack; nothing differs there."""
+    target, groups = made.results.target, changed(made, "splits", groups=34)
+    assert target is not None
+    there = Slices(columns=(SEXES,), lacking=("site",), comparisons=1, level=0.05)
+    found = Slices(columns=(SITES, SEXES), lacking=(), comparisons=3, level=0.05)
+    return groups | {"slices": found, "target": replace(target, slices=there)}
+
+
 def without_target(made: Made) -> dict[str, Any]:
     return {"target": None, "runs": {name: replace(run, target=None) for name, run in made.results.runs.items()}}
 
@@ -154,6 +203,7 @@ VARIANTS: dict[str, Callable[[Made], dict[str, Any]]] = {
     "divided by person": by_person,
     "four people": few_people,
     "every person held out once": held_out,
+    "sliced by two columns": sliced,
     "divided naively": lambda made: changed(made, "splits", method="naive"),
     "divided by series, as in an earlier study": lambda made: changed(made, "splits", method="series", moved=0),
     "divided as given, some moved": lambda made: changed(made, "splits", given=True, moved=3),
@@ -225,15 +275,17 @@ def audited(results: StudyResults) -> AuditResults:
 
 def evaluated(results: StudyResults) -> EvaluateResults:
     assert results.target is not None
-    targets = {"other": results.target, "again": results.target}
+    target = evaluated_target(results.target)
+    targets = {"other": target, "again": target}
     return EvaluateResults(
-        mien="0.0.test", model="run", labels=results.labels, corrections=None, target=results.target, targets=targets
+        mien="0.0.test", model="run", labels=results.labels, corrections=None, target=target, targets=targets
     )
 
 
 SAID: dict[str, Callable[[StudyResults], RenderableType]] = {
     "study": lambda results: study_summary(replace(results, seconds={"read": 1.0, "total": 61.0})),
     "study with folds": lambda results: study_summary(replace(results, seconds={"read": 1.0, "total": 61.0})),
+    "study with slices": lambda results: study_summary(replace(results, seconds={"read": 1.0, "total": 61.0})),
     "audit": lambda results: audit_summary(audited(results)),
     "evaluate": lambda results: evaluation_summary(evaluated(results)),
     "adapt": lambda results: adaptation_summary(adapted()),
@@ -242,10 +294,17 @@ SAID: dict[str, Callable[[StudyResults], RenderableType]] = {
 
 @pytest.mark.parametrize("command", SAID)
 def test_the_terminal_reads_as_stored(command: str, made: Made, as_stored: AsStored) -> None:
-    results = replace(made.results, **held_out(made)) if "folds" in command else made.results
+    changes = {"study with folds": held_out, "study with slices": sliced}.get(command)
+    results = replace(made.results, **changes(made)) if changes else made.results
     as_stored(f"terminal, {command}", printed(SAID[command](results)))
 
 
 def test_the_page_of_an_adaptation_reads_as_stored(tmp_path: Path, as_stored: AsStored) -> None:
     write_page(adapted(), tmp_path / "adapt.html")
     as_stored("page of adapt", lines_of((tmp_path / "adapt.html").read_text(encoding="utf-8")))
+
+
+def test_the_page_of_an_evaluation_reads_as_stored(made: Made, tmp_path: Path, as_stored: AsStored) -> None:
+    results = evaluated(made.results)
+    write_evaluation(replace(results, targets={"other": results.target}), tmp_path / "evaluate.html")
+    as_stored("page of evaluate", lines_of((tmp_path / "evaluate.html").read_text(encoding="utf-8")))

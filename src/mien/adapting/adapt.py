@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Literal
@@ -20,10 +19,11 @@ from mien.adapting.ways import FITTED_WAYS, ClassShares, FittedWay, Material, Ta
 from mien.data.grouping.fold_plan import is_cross_validated
 from mien.data.sources.collection import Collection, open_collection
 from mien.data.tables.class_map import check_named, read_class_map
+from mien.data.tables.observed_traits import traits_of
 from mien.data.tables.prepare import Prepared
-from mien.errors import ConfigError, ModelError, OutputError, WorkFailedError
+from mien.errors import ConfigError, ModelError, WorkFailedError
+from mien.evaluation.familiar import familiar_collections, is_known
 from mien.evaluation.predictions import photos_of_study
-from mien.evaluation.shift import known_collections
 from mien.labels import NOTHING_CHOSEN, LabelMap, match_labels
 from mien.models.artifact import model_path
 from mien.models.export import export_model
@@ -32,18 +32,16 @@ from mien.recognizer import Recognizer
 from mien.results.adaptation import AdaptPaths, AdaptResults, LeftOut, Way
 from mien.results.document import write_results
 from mien.results.scores import GroupKind, Over
+from mien.results.target import CollectionMatch
 from mien.settings.adapt import AdaptSettings
 from mien.settings.run import HeadRun, NetworkRun, RunConfig, read_run
 from mien.settings.training import HeadSettings
 from mien.settings.ways import WayToAdapt
-from mien.system.leftovers import Lock, is_free, locked_anew, made_by, take_back, undone_if_stopped
+from mien.system.new_folders import new_folder
 
 __all__ = ["adapt_model"]
 
-UNFINISHED = ".unfinished"
-"""Lies in the folder, locked, until the results are written."""
 WRITTEN_BEFORE_RESULTS = (
-    UNFINISHED,
     *("model.onnx", "model.onnx.partial", "model.safetensors", "model.partial"),
     *("adapt.html", "adapt.html.partial", "results.json.partial"),
 )
@@ -77,7 +75,7 @@ def adapt_model(
     if save and save.in_blocks and last is None:
         raise ConfigError(f"--save {save.name}: {config.model} has no blocks that could learn on; only finetune has")
     collection, label_map = _opened(config, recognizer)
-    with _new_folder(folder):
+    with new_folder(folder, WRITTEN_BEFORE_RESULTS):
         target = read_target(model, recognizer, own, collection, label_map, work=None, seed=seed, progress=progress)
         shots = _possible(config.adaptation.shots, target)
         if save and save.takes_labels and not shots:
@@ -125,43 +123,6 @@ def _opened(config: AdaptSettings, recognizer: Recognizer) -> tuple[Collection, 
     collection = open_collection([config.target], config.columns, is_known=True)
     check_named(choices, collection.labels)
     return collection, match_labels(recognizer.labels, collection.labels, choices)
-
-
-@contextmanager
-def _new_folder(folder: Path) -> Iterator[None]:
-    """Make the folder, and take it away again where nothing came of it.
-
-    An empty one is used, and so is what a run left that was killed.
-    """
-    unfinished, made = folder / UNFINISHED, made_by(folder)
-    if not is_free(folder) and not _was_killed(folder):
-        raise OutputError(f"{folder}: exists already; give another --out")
-    undo = partial(take_back, folder, made)
-    with undone_if_stopped(undo):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            take_back(folder, ())
-            lock = locked_anew(unfinished)
-        except OSError as error:
-            raise OutputError(f"{folder}: cannot be written ({error.strerror}); give another --out") from error
-        try:
-            with lock:
-                yield
-            unfinished.unlink()
-        except BaseException:
-            undo()
-            raise
-
-
-def _was_killed(folder: Path) -> bool:
-    """Whether a folder holds what a run left that came to no end: no process works in it, and nothing else is there."""
-    if not (folder / UNFINISHED).is_file() or not is_free(folder, WRITTEN_BEFORE_RESULTS):
-        return False
-    try:
-        Lock(folder / UNFINISHED).release()
-    except OSError:
-        return False
-    return True
 
 
 def _possible(shots: Sequence[int], target: Target) -> list[int]:
@@ -267,7 +228,7 @@ class _Adaptation:
             labels=labels,
             recipe=self.recognizer.contract.recipe,
             target=target.name,
-            known_collections=tuple(known_collections(self.recognizer.contract, (target.name,))),
+            known_collections=tuple(each.name for each in self._familiar() if is_known(each)),
             shared=tuple(labels[i] for i in np.unique(target.y)),
             pool=pool,
             scored=scored,
@@ -280,6 +241,10 @@ class _Adaptation:
             ways=measured,
             paths=paths,
         )
+
+    def _familiar(self) -> tuple[CollectionMatch, ...]:
+        target = self.target
+        return familiar_collections(self.recognizer.contract, target.rows, target.prepared.pixels, (target.name,))
 
     @staticmethod
     def _over(side: Side, kind: GroupKind) -> Over:
@@ -295,7 +260,8 @@ class _Adaptation:
             ends = (", last blocks" * way.in_blocks, ", class shares" * (way.moves is not None))
             told = f"{shots} labelled photos a class{''.join(ends)}"
         before = self.recognizer.contract
-        contract = adapted_contract(before, told, self.target.name, seen)
+        traits = traits_of(self.target.name, self.target.rows, self.target.prepared.pixels)
+        contract = adapted_contract(before, told, traits, seen)
         fitted = next(each for each in FITTED_WAYS if each.way == way).fit(self._material, shots, 0)
         if isinstance(fitted, TaughtBlocks):
             export_model(fitted.networks, contract, folder)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from mien.data.measuring.runtime import open_session
+from mien.data.tables.traits import CollectionTraits
 from mien.errors import ModelError
 from mien.models.artifact import HASH_LENGTH, METADATA_KEY, Contract, whole_model
 from mien.models.export import save_model
@@ -73,23 +74,24 @@ class HeadModel:
         save_model(made, contract, folder)
 
 
-def adapted_contract(before: Contract, way: str, target: str, seen: Iterable[str]) -> Contract:
+def adapted_contract(before: Contract, way: str, target: CollectionTraits, seen: Iterable[str]) -> Contract:
     """The contract of an adapted model, which says so.
 
     What the first answers were worth, and what could be promised of them, does not hold for the new ones.
 
     Args:
         way: how it was adapted.
-        target: name of the collection it was fitted to.
+        target: traits of the collection it was fitted to.
         seen: sha256 of that collection's photos which it was fitted to.
     """
     return replace(
         before,
-        recipe=f"{before.recipe}, adapted to {target}: {way}",
+        recipe=f"{before.recipe}, adapted to {target.name}: {way}",
         max_error=None,
         thresholds=(),
         measured=None,
-        collections=tuple(dict.fromkeys([*before.collections, target])),
+        collections=tuple(dict.fromkeys([*before.collections, target.name])),
         training_hashes=before.training_hashes | {sha[:HASH_LENGTH] for sha in seen},
+        traits=(*before.traits, target),
         mien_version=__version__,
     )

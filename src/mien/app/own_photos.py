@@ -15,7 +15,7 @@ from PIL import Image
 from mien.data.reading.preprocess import UnreadableImageError, decode
 from mien.errors import ConfigError, OutputError
 from mien.metrics import Interval, wilson
-from mien.system.files import read_file
+from mien.system.files import not_written, read_file
 from mien.system.paths import user_path
 
 __all__ = ["MOST_BYTES", "OwnPhotos", "OwnScore", "own_photo", "own_score"]
@@ -103,7 +103,7 @@ class OwnPhotos:
             finally:
                 partial.unlink(missing_ok=True)
         except OSError as error:
-            raise OutputError(f"{folder}: cannot be written ({error.strerror})") from error
+            raise not_written(folder, error, "make room, or name another folder") from error
         return path
 
     def all(self, labels: tuple[str, ...]) -> list[tuple[Path, str]]:

@@ -197,6 +197,7 @@ def _add_model(app: FastAPI, recognizer: Recognizer) -> None:
     async def model() -> dict[str, Any]:
         """What the model says of itself, and what must be read before use."""
         told = dataclasses.asdict(contract) | {"training_hashes": len(contract.training_hashes)}
+        told |= {"traits": [each.name for each in contract.traits]}
         told["threshold"] = dataclasses.asdict(recognizer.threshold) if recognizer.threshold else None
         return told | {"notice": [sentence.replace("*", "") for sentence in NOTICE]}
 

@@ -14,7 +14,7 @@ from mien.data.measuring.face_audit import face_flags
 from mien.data.tables.corrections import COLUMNS
 from mien.data.tables.manifest import usable
 from mien.errors import OutputError
-from mien.system.files import written_whole
+from mien.system.files import not_written, written_whole
 
 __all__ = ["check_out", "findings_of", "write_findings"]
 
@@ -89,7 +89,7 @@ def write_findings(manifest: pl.DataFrame, path: Path) -> int:
         with written_whole(path) as partial:
             partial.write_text(text.getvalue(), encoding="utf-8", newline="")
     except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror}); give another --out") from error
+        raise not_written(path, error) from error
     return len(written)
 
 

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from scipy.special import bdtrc
 
 from mien.data.tables.manifest import usable
+from mien.family import holm
 from mien.metrics import macro_f1, wilson
 from mien.results.audit import Culprit, PropertyScore, Shortcuts
 
@@ -116,7 +117,7 @@ def find_shortcuts(manifest: pl.DataFrame, seed: int) -> Shortcuts:
     scored = np.sort(rng.permutation(np.flatnonzero(photos.first))[:MAX_SCORED])
     real, null = _scores(photos, scored, rng)
     p = (1 + (null >= real).sum(0)) / (1 + len(null))
-    alone = zip(photos.binned, real[1:], null[:, 1:].mean(0), _holm(p[1:]), strict=True)
+    alone = zip(photos.binned, real[1:], null[:, 1:].mean(0), holm(p[1:].tolist()), strict=True)
     scores = (
         PropertyScore(property=b.name, macro_f1=float(f1), chance=float(chance), p=float(q))
         for b, f1, chance, q in alone
@@ -266,15 +267,6 @@ def _log_likelihood(counts: FloatArray, starts: IntArray, sizes: Sequence[int]) 
     return np.asarray(np.log((counts + 1) / np.repeat(totals, sizes, axis=1)))
 
 
-def _holm(p: FloatArray) -> FloatArray:
-    """Probabilities corrected for their number (Holm 1979)."""
-    order = np.argsort(p, kind="stable")
-    corrected = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
-    result = np.empty_like(p)
-    result[order] = np.minimum(corrected, 1)
-    return result
-
-
 def _culprits(photos: _Photos) -> Iterator[Culprit]:
     """The ranges too full of one label, strongest first, less those that mostly repeat stronger ones.
 
@@ -309,7 +301,7 @@ def _too_frequent(photos: _Photos) -> list[tuple[int, int, float]]:
     share = np.bincount(photos.y[photos.first], minlength=len(photos.labels)) / photos.first.sum()
     looked_at = np.broadcast_to(of >= LEAST_SUPPORT, hits.shape)
     p = np.ones(hits.shape)
-    p[looked_at] = _holm(_binomial_tail(hits, of, share)[looked_at])
+    p[looked_at] = holm(_binomial_tail(hits, of, share)[looked_at].tolist())
     has_odds = hits * (1 - share) >= LEAST_ODDS * share * (of - hits)
     found = []
     for r, k in np.argwhere((p <= LEVEL) & has_odds).tolist():

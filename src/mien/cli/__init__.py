@@ -48,7 +48,7 @@ HELP = {
 
     Each of --epochs, --updates and --seconds is a budget of its own.""",
     ),
-    "evaluate": (JUDGING, "Score a model on labelled photos from elsewhere, classes matched by name."),
+    "evaluate": (JUDGING, "Say whether a model is good enough for labelled photos, or better than another."),
     "adapt": (
         JUDGING,
         "Measure what would make a model better on photos from elsewhere, and what that would cost at home.",

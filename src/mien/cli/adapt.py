@@ -6,8 +6,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from mien.cli.exits import extra, finish
+from mien.cli.exits import finish
 from mien.cli.options import ColumnOptions, Json, output_folder
+from mien.extras import extra
 from mien.settings.adapt import Adaptation, AdaptSettings
 from mien.settings.columns import Columns
 from mien.settings.division import Randomness

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from mien.cli.exits import extra, finish
+from mien.cli.exits import finish
 from mien.cli.options import ColumnOptions, Folder, Json, Sources, output_folder
+from mien.extras import extra
 from mien.settings.budget import Budget
 from mien.settings.columns import Columns
 from mien.settings.compare import CompareSettings, Comparison
 from mien.settings.computing import Computing
 from mien.settings.division import Decisions, Division, Randomness
+from mien.settings.slicing import Slicing
 
 __all__ = ["compare"]
 
@@ -21,6 +23,7 @@ def compare(
     budget: Budget = Budget(),
     computing: Computing = Computing(),
     division: Division = Division(),
+    slicing: Slicing = Slicing(),
     randomness: Randomness = Randomness(),
     decisions: Decisions = Decisions(),
     columns: ColumnOptions = Columns(),
@@ -41,6 +44,7 @@ def compare(
         randomness=randomness,
         decisions=decisions,
         columns=columns,
+        slicing=slicing,
     )
     with extra("train", "training"):
         from mien.jobs.compare import run_comparison

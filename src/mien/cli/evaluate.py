@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -9,10 +10,12 @@ from cyclopts import Parameter
 from mien.cli.exits import finish
 from mien.cli.options import ColumnOptions, Json, Sources
 from mien.errors import ConfigError
+from mien.extras import extra
 from mien.settings.columns import Columns
 from mien.settings.division import Decisions
-from mien.settings.evaluate import EvaluateSettings
+from mien.settings.evaluate import EvaluateSettings, Rivals
 from mien.settings.groups import OUTPUT
+from mien.settings.slicing import Slicing
 from mien.settings.target import ClassMap
 from mien.system.paths import user_path
 
@@ -21,29 +24,42 @@ __all__ = ["evaluate"]
 
 def evaluate(
     model: str,
-    data: Sources,
+    data: Annotated[Sources, Parameter(show_default=False)] = (),
     /,
     *,
     classes: ClassMap = ClassMap(),
+    slicing: Slicing = Slicing(),
     write_class_map: Annotated[str | None, Parameter(group=OUTPUT)] = None,
+    rivals: Rivals = Rivals(),
     decisions: Decisions = Decisions(),
     columns: ColumnOptions = Columns(),
+    out: Annotated[str | None, Parameter(group=OUTPUT)] = None,
     json: Json = False,
 ) -> None:
-    """Score a model on other photos, or write how their classes are matched.
+    """Say whether a model is good enough for labelled photos, or better than another.
 
     Args:
         model: Study folder, run folder, model.onnx, or one that comes with mien: default, six.
-        data: Labelled photos, as for 'mien study', each scored by itself; with --corrections a single one.
+        data: Labelled photos, as for 'mien study', each scored by itself; with --corrections a single one. May be left
+            out with --against.
         write_class_map: TOML file to write how classes are matched to, for you to edit and give as --class-map; nothing
             is scored then.
+        out: Folder to write, with a page and results.json. Default: none is written.
     """
-    settings = EvaluateSettings(model=model, data=data, columns=columns, decisions=decisions, classes=classes)
-    if write_class_map is None:
-        _score(settings, json=json)
+    settings = EvaluateSettings(
+        model=model, data=data, columns=columns, decisions=decisions, classes=classes, slicing=slicing, rivals=rivals
+    )
+    if write_class_map is None and not data:
+        _compare_tests(settings, out, json=json)
         return
-    if classes.class_map or decisions.corrections:
-        raise ConfigError("evaluate: --write-class-map scores nothing; give it without --class-map and --corrections")
+    if write_class_map is None:
+        _score(settings, out, json=json)
+        return
+    if classes.class_map or decisions.corrections or slicing.slices or rivals.against or out is not None:
+        raise ConfigError(
+            "evaluate: --write-class-map scores nothing; give it without --class-map, --corrections, --slice, "
+            "--against and --out"
+        )
     from mien.evaluation.evaluate import write_mapping
     from mien.telling.terminal.target import mapping_summary
 
@@ -52,19 +68,21 @@ def evaluate(
     )
 
 
-def _score(settings: EvaluateSettings, *, json: bool) -> None:
-    from mien.data.tables.class_map import read_class_map
-    from mien.data.tables.corrections import read_corrections
-    from mien.evaluation.evaluate import Evaluation, evaluate
-    from mien.labels import NOTHING_CHOSEN
-    from mien.telling.terminal.summaries import TerminalProgress
-    from mien.telling.terminal.target import evaluation_summary
+def _compare_tests(settings: EvaluateSettings, out: str | None, *, json: bool) -> None:
+    if settings.classes.class_map or settings.decisions.corrections or out is not None:
+        raise ConfigError("evaluate: without photos the stored tests are compared; give photos, or --against alone")
+    from mien.evaluation.against import compare_tests
+    from mien.telling.terminal.evaluation import paired_summary
 
-    corrections, class_map = settings.decisions.corrections, settings.classes.class_map
-    options = Evaluation(
-        settings.columns,
-        read_corrections(corrections) if corrections is not None else None,
-        read_class_map(class_map) if class_map is not None else NOTHING_CHOSEN,
-    )
-    results = evaluate(settings.model, settings.data, None, options=options, progress=TerminalProgress())
+    finish(compare_tests(settings.model, settings.rivals.against), paired_summary, json=json)
+
+
+def _score(settings: EvaluateSettings, out: str | None, *, json: bool) -> None:
+    from mien.jobs.evaluate import run_evaluation
+    from mien.telling.terminal.evaluation import evaluation_summary
+    from mien.telling.terminal.summaries import TerminalProgress
+
+    folder = None if out is None else user_path(out, "--out")
+    with extra("report", "a page of mien evaluate") if folder else nullcontext():
+        results = run_evaluation(settings, folder, progress=TerminalProgress())
     finish(results, evaluation_summary, json=json)

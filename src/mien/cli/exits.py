@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
-from mien.errors import MienError, MissingExtraError
+from mien.errors import MienError
 from mien.system.leftovers import system_error
 from mien.system.signals import interrupted, one_line
 from mien.system.streams import as_data, draws_bars
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from mien.results.document import Document
 
-__all__ = ["extra", "finish", "plain_ending"]
+__all__ = ["finish", "plain_ending"]
 
 MENDED_BY = {
     errno.ENOSPC: "; make room, and go on with --resume where the command has it",
@@ -72,19 +72,6 @@ def _of_system(error: OSError) -> str:
     names = [os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, str | bytes)]
     what = f"{' → '.join(names)}: " if names else ""
     return f"{what}{error.strerror or error}{MENDED_BY.get(error.errno or 0, '')}"
-
-
-@contextmanager
-def extra(name: str, what: str) -> Iterator[None]:
-    """Turn a missing library into a line that says what to install."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if error.name and error.name.split(".")[0] == "mien":
-            raise
-        raise MissingExtraError(
-            f"{what} needs {error.name}, which is not installed; run: pip install 'mien[{name}]'"
-        ) from error
 
 
 def finish(results: D, summary: Callable[[D], RenderableType], *, json: bool) -> None:

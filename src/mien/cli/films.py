@@ -8,7 +8,7 @@ from pathlib import Path
 from mien.errors import OutputError
 from mien.results.face_times import FaceTimes
 from mien.results.prediction import Prediction
-from mien.system.files import why, write_text
+from mien.system.files import not_written, write_text
 from mien.system.paths import user_path
 
 __all__ = ["Films", "new_folder"]
@@ -68,7 +68,7 @@ class Films:
             yield f"mien: wrote {self._folder / 'faces.csv'}"
             yield from self._plots(self._folder, labels)
         except OSError as error:
-            raise OutputError(f"{self._folder}: cannot be written ({why(error)}); give another --out") from error
+            raise not_written(self._folder, error) from error
 
     def _plots(self, folder: Path, labels: Sequence[str]) -> Iterator[str]:
         try:

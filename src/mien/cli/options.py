@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from mien.settings.columns import Columns
 from mien.settings.groups import OUTPUT, READING
+from mien.settings.places import folder_for
 from mien.system.paths import user_path
 
 __all__ = ["ColumnOptions", "DryRun", "Folder", "Json", "Sources", "output_folder"]
@@ -41,9 +42,4 @@ class Folder:
 
 def output_folder(out: str | None, data: Sources, start: str) -> Path:
     """The folder to write: what was asked for, or ``start`` and the name of the data in the current folder."""
-    if out is not None:
-        return user_path(out, "--out")
-    path, _, part = data[0].partition("::")
-    where = user_path(path, "photos")
-    name = where.resolve().name if where.is_dir() else where.stem
-    return Path("-".join([start, name, *part.replace("/", "-").split()]))
+    return user_path(out, "--out") if out is not None else folder_for(data, start)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from mien.cli.exits import extra
+from mien.extras import extra
 from mien.settings.computing import Promise
 from mien.settings.predict import Answering
 from mien.settings.serve import Serving

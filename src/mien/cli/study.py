@@ -7,8 +7,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from mien.cli.exits import extra, finish
+from mien.cli.exits import finish
 from mien.cli.options import ColumnOptions, DryRun, Folder, Json, Sources, output_folder
+from mien.extras import extra
 from mien.settings.audit import LabelChecks
 from mien.settings.budget import Budget
 from mien.settings.columns import Columns
@@ -16,7 +17,8 @@ from mien.settings.computing import Computing, Promise
 from mien.settings.division import CrossValidation, Decisions, Division, Earlier, Randomness
 from mien.settings.groups import TRAINING
 from mien.settings.recipes import COURSE_RECIPES, DEFAULT_RECIPES
-from mien.settings.study import Refitting, Report, StudySettings, Training
+from mien.settings.slicing import Slicing
+from mien.settings.study import Refitting, Report, StudySettings, Training, with_demo_target
 from mien.settings.target import ClassMap, Target
 
 __all__ = ["study"]
@@ -37,6 +39,7 @@ def study(
     crossing: CrossValidation = CrossValidation(),
     earlier: Earlier = Earlier(),
     randomness: Randomness = Randomness(),
+    slicing: Slicing = Slicing(),
     promise: Promise = Promise(),
     decisions: Decisions = Decisions(),
     columns: ColumnOptions = Columns(),
@@ -53,8 +56,6 @@ def study(
             kaggle:OWNER/NAME, hf:OWNER/NAME, demo. PATH::part picks a part. Several make one set.
         course: Train the course notebook's network too: scratch and scratch-no-augmentation, which take minutes.
     """
-    if data == ("demo",) and elsewhere.target is None and crossing.folds is None:
-        elsewhere = Target(target="demo::target")
     recipes = (training.recipes or DEFAULT_RECIPES) + (COURSE_RECIPES if course else ())
     settings = StudySettings(
         data=data,
@@ -69,11 +70,13 @@ def study(
         crossing=crossing,
         earlier=earlier,
         randomness=randomness,
+        slicing=slicing,
         promise=promise,
         decisions=decisions,
         columns=columns,
         checks=checks,
     )
+    settings = with_demo_target(settings)
     if dry_run:
         _outline(settings, json=json)
     else:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mien.cli.exits import extra, finish
+from mien.cli.exits import finish
 from mien.cli.options import ColumnOptions, Folder, Json, Sources, output_folder
+from mien.extras import extra
 from mien.settings.budget import Budget
 from mien.settings.columns import Columns
 from mien.settings.computing import Computing, Promise

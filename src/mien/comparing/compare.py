@@ -11,18 +11,20 @@ from functools import partial
 from pathlib import Path
 
 from mien.comparing.arms import Arm, budgets, parse_arms, primary_contrast, resolve_arm, side_by_side
+from mien.comparing.by_slice import Compared, compare_slices
 from mien.comparing.plan import PairPlan, Pool, make_pool, plan_pairs, with_share
 from mien.comparing.results import Pairing, Runs, arm_scores, contrast_results, curves, size_curves
 from mien.comparing.run import Finished, run_all
 from mien.data.grouping.independence import independent
 from mien.data.grouping.splits import parse_shares
 from mien.data.sources.collection import Collection, open_collection
+from mien.data.sources.sliced import check_sliced
 from mien.data.tables.corrections import Corrections, read_corrections
 from mien.data.tables.prepare import prepare
 from mien.errors import ConfigError, MienError, OutputError
 from mien.progress import Progress
 from mien.results import comparison as results
-from mien.results.comparison import Axis, Compared, ComparePaths, CompareResults, CompareSeconds, Pairs, SizeCurve
+from mien.results.comparison import Axis, ComparePaths, CompareResults, CompareSeconds, Pairs, SizeCurve
 from mien.results.document import write_results
 from mien.settings.budget import Budget
 from mien.settings.compare import CompareSettings
@@ -30,6 +32,7 @@ from mien.settings.run import RunConfig
 from mien.settings.toml import check_writer, read_toml, write_toml
 from mien.settings.unread import refuse_unread
 from mien.significance import fewest_pairs
+from mien.system.files import not_written
 from mien.system.leftovers import is_free, made_by, remove_partials, take_back, undone_if_stopped
 from mien.system.sums import check_kept, keep
 from mien.training.prior import refuse_seen
@@ -122,6 +125,7 @@ def _checked(config: CompareSettings) -> _Comparison:
     decided = config.decisions.corrections
     corrections = read_corrections(decided) if decided is not None else None
     data = open_collection(config.data, config.columns)
+    check_sliced([data.sources], config.slicing.slices)
     asked = _Comparison(config, data, corrections, arms, budgets(config.budget), primary)
     resolved: dict[RunConfig, str] = {}
     for arm in arms:
@@ -167,7 +171,7 @@ def _open_folder(config: CompareSettings, folder: Path, *, resume: bool) -> None
             write_toml(config, stored)
             keep(stored)
         except OSError as error:
-            raise OutputError(f"{folder}: cannot be written ({error.strerror}); give another --out") from error
+            raise not_written(folder, error) from error
 
 
 def _photos(asked: _Comparison, folder: Path, progress: Progress) -> tuple[LabelledPhotos, Pool]:
@@ -235,13 +239,15 @@ def _results(
         for first, second in asked.contrasts
     ]
     axes = tuple(_axis(budget) for budget in asked.budgets)
-    contrasts = contrast_results(pairings, runs, plans, labels, names, axes, independent(pool.rows).kind)
+    kind = independent(pool.rows).kind
+    contrasts = contrast_results(pairings, runs, plans, labels, names, axes, kind)
+    compared = Compared(pairings, runs, plans, labels, names, axes, kind)
     judged = sum(each is not None for entry in contrasts for each in entry.per_class.values())
     return CompareResults(
         config=asked.config,
         corrections=asked.corrections.record if asked.corrections else None,
         labels=labels,
-        data=Compared(name=asked.data.name, compared=pool.rows.height, held_back=pool.held_back),
+        data=results.Compared(name=asked.data.name, compared=pool.rows.height, held_back=pool.held_back),
         pairs=Pairs(
             number=len(plans),
             folds=asked.config.comparison.folds,
@@ -262,6 +268,7 @@ def _results(
         comparisons=contrasts,
         curves=curves(runs, names, axes, len(plans)),
         sizes=sizes,
+        slices=compare_slices(compared, asked.config.slicing.slices),
         seconds=CompareSeconds(total=round(time.monotonic() - start, 3), training=_training_seconds(runs)),
         paths=ComparePaths(run=str(folder), page=str(folder / "compare.html")),
     )

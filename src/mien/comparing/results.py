@@ -13,13 +13,14 @@ from mien.comparing.arms import Arm
 from mien.comparing.growth import extrapolated
 from mien.comparing.plan import PairPlan
 from mien.comparing.run import Finished
+from mien.family import holm
 from mien.labels import class_indices
 from mien.metrics import confusion_matrix, macro_f1, score
 from mien.results.comparison import ArmScores, Axis, ClassChange, Contrast, Curve, Curves, SizeCurve, SizePoint
 from mien.results.scores import GroupKind, Over
-from mien.significance import Estimate, Pair, estimate, holm, needed, paired, verdict
+from mien.significance import Estimate, Pair, estimate, needed, paired, verdict
 
-__all__ = ["Pairing", "Runs", "arm_scores", "contrast_results", "curves", "size_curves"]
+__all__ = ["Pairing", "Runs", "arm_scores", "contrast_results", "curves", "size_curves", "truth_of"]
 
 Runs = dict[tuple[int, int, int], Finished]
 """(budget, arm, pair) → run."""
@@ -66,7 +67,7 @@ def _against_chance(
     finished: Sequence[Finished], plans: Sequence[PairPlan], labels: Sequence[str]
 ) -> tuple[float | None, bool | None]:
     """Macro-F1 by chance, and whether that of all answers together is above it; None for too few groups to tell."""
-    truth = np.concatenate([_truth(plan, labels) for plan in plans])
+    truth = np.concatenate([truth_of(plan, labels) for plan in plans])
     answers = np.concatenate([run.answers(labels) for run in finished])
     groups = np.concatenate([plan.split("test")["unit"].to_numpy() for plan in plans])
     found = score(truth, answers, labels, groups=groups)
@@ -153,7 +154,7 @@ def _pairs(
 ) -> list[Pair]:
     return [
         paired(
-            _truth(plan, labels),
+            truth_of(plan, labels),
             runs[contrast.budget, contrast.first, plan.number].answers(labels),
             runs[contrast.budget, contrast.second, plan.number].answers(labels),
             len(labels),
@@ -165,12 +166,13 @@ def _pairs(
     ]
 
 
-def _truth(plan: PairPlan, labels: Sequence[str]) -> NDArray[np.int64]:
+def truth_of(plan: PairPlan, labels: Sequence[str]) -> NDArray[np.int64]:
+    """(N,) classes of the photos of a pair's outer fold."""
     return class_indices(plan.split("test")["label"], labels)
 
 
 def _macro_f1(run: Finished, plan: PairPlan, labels: Sequence[str]) -> float:
-    return float(macro_f1(confusion_matrix(_truth(plan, labels), run.answers(labels), len(labels))))
+    return float(macro_f1(confusion_matrix(truth_of(plan, labels), run.answers(labels), len(labels))))
 
 
 def curves(runs: Runs, names: Sequence[str], budgets: Sequence[Axis], n_pairs: int) -> tuple[Curves, ...]:

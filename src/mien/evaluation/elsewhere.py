@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 import polars as pl
 
@@ -12,8 +14,11 @@ from mien.data.tables.manifest import usable
 from mien.data.tables.prepare import Prepared
 from mien.evaluation.causes import find_causes
 from mien.evaluation.drift import confusion_changes, measure_drift
+from mien.evaluation.enough import good_enough
+from mien.evaluation.familiar import familiar_collections, is_known
 from mien.evaluation.mistakes import confident_mistakes, error_rates
-from mien.evaluation.shift import known_collections, seen_in_training
+from mien.evaluation.shift import seen_in_training
+from mien.evaluation.slices import measure_slices
 from mien.evaluation.sureness import measure_sureness
 from mien.recognizer import Recognizer
 from mien.results.target import TargetResults, TargetScores
@@ -31,6 +36,7 @@ def describe_target(
     target: Prepared,
     own: Prepared | None,
     recurring_groups: int = 0,
+    slices: Sequence[str] = (),
 ) -> TargetResults:
     """Add to a target's scores what they rest on, and why they are what they are.
 
@@ -41,27 +47,33 @@ def describe_target(
         target: every file of it.
         own: the photos of the study that the model was made in; None where they are not at hand.
         recurring_groups: pictures that stand in data and target.
+        slices: columns by which scores are looked at apart.
     """
     names = scored.labels.matched
     rows = usable(target.manifest).filter(~pl.col("label").is_in(scored.labels.dropped))
     labels = recognizer.labels
     seen = seen_in_training(recognizer.contract, rows)
     copies = _near_copies(rows, target, own) if own else None
-    collections = tuple(known_collections(recognizer.contract, collection.names))
+    collections = familiar_collections(recognizer.contract, rows, target.pixels, collection.names)
+    known = tuple(each.name for each in collections if is_known(each))
+    is_new = not (copies or seen or known)
     return TargetResults(
         **msgspec.structs.asdict(scored),
         data=count_audit(collection, target.manifest),
         seen_in_training=seen,
         near_copies=copies,
-        known_collections=collections,
+        known_collections=known,
+        collections=collections,
         recurring_groups=recurring_groups,
-        is_new=not (copies or seen or collections),
+        is_new=is_new,
+        good_enough=good_enough(scored.shared, is_new=is_new),
         sureness=measure_sureness(recognizer.contract, predictions, names),
         causes=find_causes(recognizer, own.pixels, _test(own), rows, scored) if own else None,
         drift=measure_drift(_divided(own), rows, names) if own else None,
         confusion_changes=confusion_changes(test, predictions, labels, names) if test is not None else None,
         mistakes=confident_mistakes(predictions, labels, names),
         error_rates=error_rates(predictions, target.manifest, labels, names),
+        slices=measure_slices(predictions, target.manifest, labels, slices, names),
     )
 
 

@@ -6,22 +6,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
 import polars as pl
 
 from mien.data.grouping.splits import as_target
 from mien.data.sources.collection import Collection, open_each
+from mien.data.sources.sliced import check_sliced
 from mien.data.tables.class_map import check_named, write_class_map
 from mien.data.tables.corrections import Corrections
 from mien.data.tables.manifest import usable
 from mien.data.tables.prepare import Prepared, prepare
+from mien.errors import ConfigError, LabelError
+from mien.evaluation.against import Answered, paired_with
 from mien.evaluation.elsewhere import describe_target
+from mien.evaluation.enough import group_scores, promise_of_all, unknown_classes
+from mien.evaluation.familiar import familiar_collections
 from mien.evaluation.predictions import photos_of_study, predict_rows, score_rows, test_predictions
-from mien.evaluation.shift import score_target
+from mien.evaluation.shift import score_target, seen_in_training
 from mien.labels import NOTHING_CHOSEN, LabelChoices, match_labels, usual_choices
 from mien.models.artifact import model_path
 from mien.progress import Progress
 from mien.recognizer import Recognizer
 from mien.results.commands import ClassMap, ClassMapPaths, ClassMapResults, EvaluateResults
+from mien.results.evaluation import EvaluatedTarget, PairedModel
+from mien.results.target import TargetResults
 from mien.settings.columns import Columns
 
 __all__ = ["Evaluation", "evaluate", "write_mapping"]
@@ -35,11 +43,15 @@ class Evaluation:
         columns: which columns of tables say what.
         corrections: of the one source there is.
         choices: what a person decided of the targets' classes.
+        slices: columns by which scores are looked at apart; each must be in one of the sources.
+        against: other models that answer the same photos.
     """
 
     columns: Columns
     corrections: Corrections | None = None
     choices: LabelChoices = NOTHING_CHOSEN
+    slices: tuple[str, ...] = ()
+    against: tuple[str, ...] = ()
 
 
 def write_mapping(model: str, specs: Sequence[str], path: Path, columns: Columns) -> ClassMapResults:
@@ -72,22 +84,36 @@ def evaluate(
     Raises:
         ModelError: if the model is none.
         LabelError: if a source shares no class with it.
+        SourceError: if a column to slice by is nowhere, or cannot be.
     """
     path = model_path(model)
     recognizer, own = Recognizer(path), photos_of_study(path)
     answered = test_predictions(path)
     test = None if answered is None else score_rows(answered, recognizer.labels)
     sources = open_each(specs, options.columns)
+    check_sliced([source.sources for source in sources], options.slices)
     check_named(options.choices, _labels(sources))
     label_maps = [match_labels(recognizer.labels, source.labels, options.choices) for source in sources]
+    rivals = [_rival(name, path, sources, options.choices) for name in dict.fromkeys(options.against)]
     targets = {}
     for i, (source, label_map) in enumerate(zip(sources, label_maps, strict=True)):
-        target = _read(recognizer, source, folder and folder / str(i), options, progress)
+        every = [recognizer, *(rival.recognizer for rival in rivals)]
+        target = _read(every, source, folder and folder / str(i), options, progress)
         predictions = _predict(recognizer, target, source.name, progress)
         scored = score_target(predictions, recognizer.labels, test, label_map)
-        targets[source.spec] = describe_target(
-            scored, recognizer, predictions, test=answered, collection=source, target=target, own=own
+        described = describe_target(
+            scored,
+            recognizer,
+            predictions,
+            test=answered,
+            collection=source,
+            target=target,
+            own=own,
+            slices=options.slices,
         )
+        first = Answered(model, recognizer.labels, scored.labels.matched, predictions)
+        against = _against(first, rivals, source, target, progress)
+        targets[source.spec] = _judged(described, recognizer, predictions, target, against)
     return EvaluateResults(
         model=model,
         labels=recognizer.labels,
@@ -97,15 +123,86 @@ def evaluate(
     )
 
 
+def _judged(
+    target: TargetResults,
+    recognizer: Recognizer,
+    predictions: pl.DataFrame,
+    read: Prepared,
+    against: tuple[PairedModel, ...],
+) -> EvaluatedTarget:
+    """What was found of a target, and whether the model is good enough for it."""
+    names, extra, contract = target.labels.matched, target.labels.extra, recognizer.contract
+    return EvaluatedTarget(
+        **msgspec.structs.asdict(target),
+        unknown=unknown_classes(contract, predictions, extra, target.sureness.promise),
+        promise_of_all=promise_of_all(contract, predictions, names, extra) if extra else None,
+        groups=group_scores(usable(read.manifest), predictions, contract.labels, names),
+        against=against,
+    )
+
+
+@dataclass(frozen=True)
+class _Rival:
+    """Another model that answers the same photos.
+
+    Attributes:
+        name: what it was given as.
+        choices: what a person decided of the targets' classes, as far as this model has the class that was meant.
+    """
+
+    name: str
+    recognizer: Recognizer
+    choices: LabelChoices
+
+
+def _rival(name: str, model: Path, sources: Sequence[Collection], choices: LabelChoices) -> _Rival:
+    """Open another model, and see that it shares a class with each source.
+
+    Raises:
+        ConfigError: if it is the model itself.
+        ModelError: if it is none.
+        LabelError: if it shares no class with a source.
+    """
+    path = model_path(name)
+    if path.resolve() == model.resolve():
+        raise ConfigError(f"--against {name}: that is the model itself; give another one")
+    recognizer = Recognizer(path)
+    own = {there: here for there, here in choices.classes.items() if here in recognizer.labels}
+    rival = _Rival(name, recognizer, LabelChoices(own, choices.drop))
+    for source in sources:
+        try:
+            match_labels(recognizer.labels, source.labels, rival.choices)
+        except LabelError as error:
+            raise LabelError(f"--against {name}: {error}") from error
+    return rival
+
+
+def _against(
+    model: Answered, rivals: Sequence[_Rival], source: Collection, target: Prepared, progress: Progress
+) -> tuple[PairedModel, ...]:
+    """The model against each rival on the same photos."""
+    found = []
+    for rival in rivals:
+        labels, contract = rival.recognizer.labels, rival.recognizer.contract
+        rows = usable(target.manifest)
+        names = match_labels(labels, source.labels, rival.choices).matched
+        predictions = _predict(rival.recognizer, target, f"{source.name} with {rival.name}", progress)
+        familiar = familiar_collections(contract, rows, target.pixels, source.names)
+        other = Answered(rival.name, labels, names, predictions, seen_in_training(contract, rows), familiar)
+        found.append(paired_with(model, other, len(rivals)))
+    return tuple(each for each in found if each is not None)
+
+
 def _labels(sources: Sequence[Collection]) -> list[str]:
     """The classes of all sources, each once."""
     return list(dict.fromkeys(label for source in sources for label in source.labels))
 
 
 def _read(
-    recognizer: Recognizer, source: Collection, folder: Path | None, options: Evaluation, progress: Progress
+    models: Sequence[Recognizer], source: Collection, folder: Path | None, options: Evaluation, progress: Progress
 ) -> Prepared:
-    read = prepare([source], recognizer.contract.views, folder, corrections=options.corrections, progress=progress)
+    views = [view for model in models for view in model.contract.views]
+    read = prepare([source], views, folder, corrections=options.corrections, progress=progress)
     return replace(read, manifest=as_target(read.manifest))
 
 

@@ -19,6 +19,7 @@ from mien.models.artifact import model_path, whole_model, write_model
 from mien.recognizer import Recognizer
 from mien.results.commands import ExportResults, Lost
 from mien.settings.choices import StoredPrecision
+from mien.system.files import not_written
 
 __all__ = ["export"]
 
@@ -49,7 +50,7 @@ def export(model: str, out: Path, precision: StoredPrecision) -> ExportResults:
     try:
         write_model(made, recognizer.contract, out)
     except OSError as error:
-        raise OutputError(f"{out}: cannot be written ({error.strerror}); give another --out") from error
+        raise not_written(out, error) from error
     return ExportResults(
         model=str(path),
         out=str(out),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mien import metrics
 from mien.data.grouping.independence import independent
 from mien.data.reading.pixels import Pixels
-from mien.data.tables.manifest import read_manifest
+from mien.data.tables.manifest import own_columns, read_manifest
 from mien.data.tables.prepare import Prepared
 from mien.errors import OutputError
 from mien.labels import class_indices
@@ -67,8 +67,8 @@ def predict_rows(recognizer: Recognizer, pixels: Pixels, rows: pl.DataFrame, adv
     """Predict rows of a manifest from their decoded pixels.
 
     Returns:
-        The rows' id, path, row, split and label; ``split_group``, what each depends on, which intervals are over, and
-        ``group_kind``, what these groups are; and one column of probabilities a class.
+        The rows' id, path, row, split, label and the user's own columns; ``split_group``, what each depends on, which
+        intervals are over, and ``group_kind``, what these groups are; and one column of probabilities a class.
     """
     parts = [np.empty((0, len(recognizer.labels)))]
     for batch, views in view_batches(recognizer, pixels, rows):
@@ -80,7 +80,8 @@ def predict_rows(recognizer: Recognizer, pixels: Pixels, rows: pl.DataFrame, adv
 def as_predictions(rows: pl.DataFrame, probs: NDArray[np.float64], labels: Sequence[str]) -> pl.DataFrame:
     """Rows of a manifest with what was answered for them, (N, K), as a table of predictions."""
     groups = independent(rows)
-    kept = rows.select("id", "path", "row", "split", "label", pl.Series("split_group", groups.of, pl.Int64))
+    own = own_columns(rows).values()
+    kept = rows.select("id", "path", "row", "split", "label", *own, pl.Series("split_group", groups.of, pl.Int64))
     kept = kept.with_columns(pl.lit(groups.kind).alias("group_kind"))
     return kept.with_columns(pl.Series(PREFIX + label, probs[:, k]) for k, label in enumerate(labels))
 

@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from mien.data.sources.split_words import as_split
 from mien.evaluation.predictions import score_rows
 from mien.labels import LabelMap, match_labels
 from mien.models.artifact import HASH_LENGTH, Contract
 from mien.results.scores import Scores
 from mien.results.target import Change, LabelMatching, Reference, TargetScores
 
-__all__ = ["REFERENCES", "known_collections", "reference_for", "score_target", "seen_in_training"]
+__all__ = ["REFERENCES", "reference_for", "score_target", "seen_in_training"]
 
 REFERENCES: dict[tuple[tuple[str, int], ...], Reference] = {
     (("anger", 958), ("disgust", 111), ("fear", 1024), ("happy", 1774), ("sad", 1247)): Reference(
@@ -78,18 +77,6 @@ def seen_in_training(contract: Contract, manifest: pl.DataFrame) -> int:
     """How many images the model or its backbone was trained on, byte for byte."""
     hashes = manifest["sha256"].drop_nulls().str.slice(0, HASH_LENGTH)
     return int(hashes.is_in(list(contract.training_hashes)).sum())
-
-
-def known_collections(contract: Contract, names: Sequence[str]) -> list[str]:
-    """Collections that the model or its backbone was trained on and of which the target is one, or a part, by name."""
-    sets = {_without_part(name) for name in names}
-    return [collection for collection in contract.collections if _without_part(collection) in sets]
-
-
-def _without_part(name: str) -> str:
-    """The name of a collection without what tells its parts apart, as in ``faces-test`` and ``faces-2``."""
-    whole, mark, last = name.rpartition("-" if "-" in name else "_")
-    return _without_part(whole) if mark and (last.isdigit() or as_split(last)) else name
 
 
 def _change(test: Scores, shared: Scores) -> Change:

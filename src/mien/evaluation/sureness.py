@@ -18,7 +18,7 @@ from mien.models.artifact import Contract, Threshold, laxest_within
 from mien.results.behaviour import Promise, ReliabilityBin, RiskCoverage, Sureness
 from mien.results.scores import GroupKind, Over
 
-__all__ = ["measure_sureness", "pooled_sureness"]
+__all__ = ["measure_sureness", "pooled_sureness", "promise_of"]
 
 Given: TypeAlias = tuple[NDArray[np.bool_], NDArray[np.int64]]
 """Whether each answer that was given is wrong, and its group."""
@@ -38,11 +38,27 @@ def measure_sureness(contract: Contract, predictions: pl.DataFrame, names: Mappi
     known = names if names is not None else {label: label for label in labels}
     rows = predictions.filter(pl.col("label").is_in(list(known)))
     answers = _Answers(probabilities(rows, labels), class_indices(rows["label"], labels, known), rows)
+    return _measured(answers, _promise_of(contract, answers))
+
+
+def promise_of(
+    contract: Contract, probs: NDArray[np.float64], y: NDArray[np.int64], rows: pl.DataFrame
+) -> Promise | None:
+    """What becomes of the promised error; None where nothing is promised.
+
+    Args:
+        probs: (N, K) in the order of the contract's classes.
+        y: (N,) class indices; K or more where the class is none of these, so that every answer is wrong.
+        rows: of the table of predictions.
+    """
+    return _promise_of(contract, _Answers(probs, y, rows))
+
+
+def _promise_of(contract: Contract, answers: _Answers) -> Promise | None:
     threshold = _threshold(contract)
     if threshold is None:
-        return _measured(answers, None)
-    given = [answers.given(threshold)]
-    return _measured(answers, _promise(threshold.max_error, threshold.probability, given, answers.kind))
+        return None
+    return _promise(threshold.max_error, threshold.probability, [answers.given(threshold)], answers.kind)
 
 
 def pooled_sureness(

@@ -18,6 +18,7 @@ from typing import Any
 from mien.data.measuring.runtime import onnxruntime, open_session
 from mien.data.reading.preprocess import View
 from mien.data.sources.files import existing_path
+from mien.data.tables.traits import CollectionTraits
 from mien.errors import ModelError
 from mien.models.seal import MAX_MODEL_BYTES, SEAL_KEY, is_intact, is_sealed, metadata_of, write_sealed
 from mien.system.files import MAX_FILE_BYTES, read_checked, read_file, read_text, why
@@ -129,6 +130,8 @@ class Contract:
         collections: names of the image collections that model and backbone were trained on.
         training_hashes: first ``HASH_LENGTH`` digits of the sha256 of each photo it was fitted to, and of each
             validation photo that decided when to stop.
+        traits: by which photos of those collections are known again that it was not fitted to; of collections that came
+            with a backbone, ``known_traits.py`` has them.
         mien_version: the version that wrote the file.
     """
 
@@ -143,11 +146,15 @@ class Contract:
     backbones: tuple[Origin, ...] = ()
     collections: tuple[str, ...] = ()
     training_hashes: frozenset[str] = frozenset()
+    traits: tuple[CollectionTraits, ...] = ()
     mien_version: str = ""
 
     def to_json(self) -> str:
         """The metadata string."""
-        values = dataclasses.asdict(self) | {"training_hashes": sorted(self.training_hashes)}
+        values = dataclasses.asdict(self) | {
+            "training_hashes": sorted(self.training_hashes),
+            "traits": [each.to_plain() for each in self.traits],
+        }
         return json.dumps(values | {"format": FORMAT, "checksum": CHECKSUM}, sort_keys=True)
 
     @staticmethod
@@ -172,6 +179,7 @@ class Contract:
                 "unproven": tuple(values.get("unproven", ())),
                 "collections": tuple(values["collections"]),
                 "training_hashes": frozenset(values["training_hashes"]),
+                "traits": tuple(CollectionTraits.from_plain(each) for each in values.get("traits", ())),
             }
         )
         if not (0 < contract.temperature < math.inf and all(isinstance(label, str) for label in contract.labels)):

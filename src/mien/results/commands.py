@@ -6,8 +6,8 @@ from typing import Annotated
 
 from mien.results.audit import CorrectionsRecord, ExaminedAudit
 from mien.results.document import Document
+from mien.results.evaluation import EvaluatedTarget, PairedModel
 from mien.results.record import Record, about
-from mien.results.target import TargetResults
 
 __all__ = [
     "AuditPaths",
@@ -16,9 +16,11 @@ __all__ = [
     "ClassMap",
     "ClassMapPaths",
     "ClassMapResults",
+    "EvaluatePaths",
     "EvaluateResults",
     "ExportResults",
     "Lost",
+    "PairedResults",
 ]
 
 
@@ -42,14 +44,29 @@ class AuditResults(Document, tag="audit"):
     paths: Annotated[AuditPaths, about("Where things are.")]
 
 
+class EvaluatePaths(Record):
+    """Where things are."""
+
+    report: Annotated[str | None, about("The page that `--out` wrote.")] = None
+
+
 class EvaluateResults(Document, tag="evaluate"):
     """What `mien evaluate` found."""
 
     model: Annotated[str, about("What was given.")]
     labels: Annotated[tuple[str, ...], about("The classes in the model's order.")]
     corrections: Annotated[CorrectionsRecord | None, about("The table of decisions that was applied.")]
-    target: Annotated[TargetResults, about("The first of `targets`.")]
-    targets: Annotated[dict[str, TargetResults], about("What was given → its results.")]
+    target: Annotated[EvaluatedTarget, about("The first of `targets`.")]
+    targets: Annotated[dict[str, EvaluatedTarget], about("What was given → its results.")]
+    paths: Annotated[EvaluatePaths, about("Where things are.")] = EvaluatePaths()
+
+
+class PairedResults(Document, tag="paired"):
+    """What `mien evaluate --against` found without photos: two models on the photos that both studies tested on."""
+
+    model: Annotated[str, about("What was given.")]
+    labels: Annotated[tuple[str, ...], about("The classes in the model's order.")]
+    against: Annotated[tuple[PairedModel, ...], about("One entry for each `--against`.")]
 
 
 class ClassMap(Record):

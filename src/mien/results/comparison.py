@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from mien.metrics import Interval, Verdict
 from mien.results.audit import CorrectionsRecord
@@ -21,6 +21,8 @@ __all__ = [
     "CompareResults",
     "CompareSeconds",
     "Compared",
+    "ComparedSlice",
+    "ComparedSlices",
     "Contrast",
     "Curve",
     "Curves",
@@ -29,6 +31,7 @@ __all__ = [
     "Pairs",
     "SizeCurve",
     "SizePoint",
+    "SliceContrast",
 ]
 
 
@@ -129,6 +132,42 @@ class Contrast(Record):
     ] = None
 
 
+class SliceContrast(Record):
+    """A first arm against a second one on the photos of one value of a column."""
+
+    first: Annotated[str, about("Name of an arm.")]
+    second: Annotated[str, about("Name of another.")]
+    budget: Annotated[Axis, about("The budget.")]
+    macro_f1_difference: Annotated[float | None, about("First less second; null where `verdict` is `too few`.")]
+    interval: Annotated[Interval | None, about("95 %, before correction; null likewise.")]
+    p_holm: Annotated[float | None, about("Corrected over all contrasts of all values; null likewise.")]
+    verdict: Annotated[
+        Literal["better", "worse", "cannot tell", "too few"],
+        about("By `p_holm`; `too few` where fewer than two pairs or ten groups test such photos."),
+    ]
+
+
+class ComparedSlice(Record):
+    """The photos of one value of a column, as every arm answered them."""
+
+    column: Annotated[str, about("Its name.")]
+    value: Annotated[str | None, about("As the table has it; null for photos of which it says nothing.")]
+    images: Annotated[int, about("Photos tested.")]
+    over: Annotated[Over, about("The groups that they are in, such as people.")]
+    arms: Annotated[
+        dict[str, tuple[float, ...]],
+        about("Arm → macro-F1 of all its answers to them, over the classes that they show, under each of `budgets`."),
+    ]
+    contrasts: Annotated[tuple[SliceContrast, ...], about("Each contrast; none of photos without a value.")]
+
+
+class ComparedSlices(Record):
+    """Arms by the values of columns."""
+
+    values: Annotated[tuple[ComparedSlice, ...], about("Column by column, in order; photos without a value last.")]
+    comparisons: Annotated[int, about("Contrasts that `p_holm` is corrected for.")]
+
+
 class Curve(Record):
     """Validation macro-F1 of an arm along a budget's axis."""
 
@@ -205,5 +244,6 @@ class CompareResults(Document, tag="compare"):
     comparisons: Annotated[tuple[Contrast, ...], about("Each contrast under each budget.")]
     curves: Annotated[tuple[Curves, ...], about("One for each budget.")]
     sizes: Annotated[dict[str, SizeCurve] | None, about("Arm → learning curve over photos; null unless asked for.")]
+    slices: Annotated[ComparedSlices | None, about("Arms by values of columns; null unless asked for.")] = None
     seconds: Annotated[CompareSeconds, about("Time.")]
     paths: Annotated[ComparePaths, about("Where things are.")]

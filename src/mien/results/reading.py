@@ -8,7 +8,7 @@ import msgspec
 
 from mien.errors import ConfigError, ResultsError
 from mien.results.adaptation import AdaptResults
-from mien.results.commands import AuditResults, ClassMapResults, EvaluateResults, ExportResults
+from mien.results.commands import AuditResults, ClassMapResults, EvaluateResults, ExportResults, PairedResults
 from mien.results.comparison import CompareResults
 from mien.results.document import READABLE
 from mien.results.outline import OutlineResults
@@ -23,6 +23,7 @@ AnyResults = (
     | TrainResults
     | AuditResults
     | EvaluateResults
+    | PairedResults
     | ClassMapResults
     | CompareResults
     | AdaptResults
@@ -36,6 +37,7 @@ DOCUMENTS = (
     AdaptResults,
     AuditResults,
     EvaluateResults,
+    PairedResults,
     ClassMapResults,
     ExportResults,
     OutlineResults,

@@ -22,6 +22,7 @@ COMMANDS = {
     "AdaptResults": "mien adapt",
     "AuditResults": "mien audit",
     "EvaluateResults": "mien evaluate",
+    "PairedResults": "mien evaluate --against",
     "ClassMapResults": "mien evaluate --write-class-map",
     "ExportResults": "mien export",
     "OutlineResults": "mien audit --dry-run",
@@ -73,8 +74,10 @@ Inputs: one uint8 (N, S, S, 3) RGB array a view; output `logits` (N, K). The met
 crops, `face` the largest face; `size` in px), `recipe`, `temperature` (divide the logits by it before the softmax),
 `max_error`, `thresholds` (`max_error`, the `probability` from which answers keep it, the share `answered`), `measured`
 (out-of-fold scores), `backbones` (`name`, `licence`, `sha256` of pretrained weights), `collections` and
-`training_hashes` (truncated sha256) of all photos that the model and its backbones were trained on, `mien_version`,
-`format`. The hashes reveal whether a photo at hand was among the training photos.
+`training_hashes` (truncated sha256) of all photos that the model and its backbones were trained on, `traits` (by what
+other photos of a collection are known again: truncated hashes of its pictures at 8 × 8 cells, sizes and colours of its
+files, hashes of the patterns of their names, deciles of brightness, contrast and sharpness), `mien_version`, `format`.
+The hashes reveal whether a photo at hand was among those of the study, and nothing of what it shows.
 """
 
 
@@ -130,7 +133,9 @@ def _words(hint: Any) -> str:  # type: ignore[explicit-any]  # types are looked 
         return " or ".join(f"`{each}`" for each in inside)
     if hint in PLAIN:
         return PLAIN[hint]
-    return "object, as in the settings" if is_dataclass(hint) else f"[{hint.__name__}](#{hint.__name__.lower()})"
+    if is_dataclass(hint) or not issubclass(hint, Record):
+        return "object, as in the settings"
+    return f"[{hint.__name__}](#{hint.__name__.lower()})"
 
 
 def _records() -> set[type[Record]]:

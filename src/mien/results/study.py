@@ -10,6 +10,7 @@ from mien.results.cross_validation import CrossValidated
 from mien.results.document import Document
 from mien.results.record import Record, about
 from mien.results.scores import RunComparison, Scores
+from mien.results.slices import Slices
 from mien.results.target import TargetResults, TargetScores
 from mien.settings.run import RunConfig
 from mien.settings.study import StudySettings
@@ -190,6 +191,9 @@ class StudyResults(Document, tag="study"):
     robustness: Annotated[Robustness | None, about("Null with fewer than 20 test photos, and with folds.")]
     mistakes: Annotated[tuple[Mistake, ...], about("On the photos of `sureness`, the most confident first.")]
     error_rates: Annotated[tuple[ErrorRates, ...], about("On these photos, by property of the photo.")]
+    slices: Annotated[Slices | None, about("Scores on these photos by values of columns; null unless asked for.")] = (
+        None
+    )
     target: Annotated[TargetResults | None, about("The selected run on photos from elsewhere; null without any.")]
     seconds: Annotated[dict[str, float], about("Stage → seconds; `total` is all of them.")]
     paths: Annotated[StudyPaths, about("Where things are.")]

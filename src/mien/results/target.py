@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from mien.metrics import Interval
 from mien.results.audit import Audit
 from mien.results.behaviour import ErrorRates, Mistake, Sureness
 from mien.results.record import Record, about
 from mien.results.scores import Over, Scores
+from mien.results.slices import Slices
 
 __all__ = [
     "Causes",
     "Change",
+    "CollectionMatch",
     "ConfusionChange",
     "Counted",
     "Drift",
     "Effect",
+    "GoodEnough",
     "JpegQuality",
     "LabelMatching",
     "LabelShare",
+    "Level",
     "Move",
     "PropertyDrift",
     "Reference",
     "Spread",
+    "Sure",
     "TargetResults",
     "TargetScores",
 ]
+
+
+Level = Literal["not new", "cannot tell", "no better than guessing", "poor", "fair", "good", "very good"]
+"""Of how good a model is for photos; see ``GoodEnough``."""
+Sure = Literal["certain", "likely", "possible"]
 
 
 class LabelMatching(Record):
@@ -167,6 +177,51 @@ class ConfusionChange(Record):
     is_clear: Annotated[bool, about("Whether the interval leaves out 0; false without one.")]
 
 
+class CollectionMatch(Record):
+    """A collection that the model or its backbone learnt from, and what says that the target is part of it."""
+
+    name: Annotated[str, about("Of the collection.")]
+    sure: Annotated[
+        Sure,
+        about(
+            "`certain`: more photos are copies of its pictures than chance would explain (fewer than 1 in 10,000 "
+            "times). `likely`: the files have its sizes and colours, and names that hardly any other has; or "
+            "its sizes and colours, its light and sharpness, and its names or its folder's name. `possible`: only the "
+            "sizes, colours, light and sharpness agree, or only a name."
+        ),
+    ]
+    copies: Annotated[Counted, about("Photos that are copies of its pictures, of those that could be compared.")]
+    is_whole: Annotated[bool, about("Whether half or more of these are copies.")]
+    same_kind: Annotated[
+        float | None,
+        about("Share of the files with its sizes and colours; null where its own differ or are unknown."),
+    ]
+    same_names: Annotated[float | None, about("Share of the files named as its own; null where that is not known.")]
+    telling_names: Annotated[bool, about("Whether half or more have names that hardly any other collection has.")]
+    same_look: Annotated[
+        bool | None,
+        about("Whether light, contrast and sharpness are spread as in it; null for fewer than 100 photos, or unknown."),
+    ]
+    same_folder: Annotated[bool, about("Whether the target is called as it, or as a part of it.")]
+
+
+class GoodEnough(Record):
+    """Whether the model is good enough for photos like these."""
+
+    level: Annotated[
+        Level,
+        about(
+            "`not new` where `is_new` is false: the score is too high then; `cannot tell` for too few groups; `no "
+            "better than guessing` where `beats_chance` of `shared` is false; else the highest of `bounds` that "
+            "`reached` is not below."
+        ),
+    ]
+    reached: Annotated[
+        float | None, about("Lower end of the interval of macro-F1 over the shared classes; null for too few groups.")
+    ]
+    bounds: Annotated[dict[str, float], about("Level → the least value of `reached` for it.")]
+
+
 class TargetResults(TargetScores):
     """Everything that is known of the selected run on the target."""
 
@@ -181,8 +236,16 @@ class TargetResults(TargetScores):
     ]
     known_collections: Annotated[
         tuple[str, ...],
-        about("Collections that the model or its backbone was trained on and the target is part of, by name."),
+        about("Names of those of `collections` that are `certain` or `likely`."),
     ]
+    collections: Annotated[
+        tuple[CollectionMatch, ...],
+        about(
+            "Collections that the model or its backbone was trained on and the target is, or may be, part of, the "
+            "surest first; empty in results of before, which went by the folder's name."
+        ),
+    ] = ()
+    good_enough: Annotated[GoodEnough | None, about("Null in results of before.")] = None
     recurring_groups: Annotated[
         int, about("Pictures that stand in data and target, perhaps re-encoded; 0 of `mien evaluate`.")
     ] = 0
@@ -199,3 +262,6 @@ class TargetResults(TargetScores):
     sureness: Annotated[Sureness, about("On the shared classes.")]
     mistakes: Annotated[tuple[Mistake, ...], about("The most confident first.")]
     error_rates: Annotated[tuple[ErrorRates, ...], about("By property of the photo.")]
+    slices: Annotated[
+        Slices | None, about("By values of columns, on the shared classes, any answer allowed; null unless asked for.")
+    ] = None

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
+import os
 from dataclasses import replace
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+import msgspec
+from cyclopts import Parameter
 
 from mien.errors import ConfigError
 
-__all__ = ["changed", "made", "option_fields"]
+__all__ = ["changed", "checked", "made", "option_fields"]
 
 T = TypeVar("T")
 
@@ -28,13 +33,36 @@ def made(kind: type[T], **values: object) -> T:
             given[name] = replace(given[name], **inside)
     unknown = set(values) - {*fields} - {*option_fields(kind)}
     if unknown:
-        raise ConfigError(f"{min(unknown)}: no such setting; choose from {', '.join(option_fields(kind))}")
+        raise ConfigError(_no_such(min(unknown), list(option_fields(kind))))
     return kind(**given)
 
 
 def changed(settings: T, **values: object) -> T:
     """The settings with others in place of some, by their plain names; see ``made``."""
     return made(type(settings), **(vars(settings) | values))
+
+
+def checked(kind: type[Any], values: dict[str, object]) -> dict[str, object]:  # type: ignore[explicit-any]  # classes are looked into
+    """Values for ``made`` as a person gives them in Python, each of the type that its setting has.
+
+    A list serves for a tuple, one text for a tuple of texts, a path for its text, and the name of an option, as in
+    ``recipe`` for ``--recipe``, for that of its field.
+
+    Raises:
+        ConfigError: for a name that is no setting, for one given twice, or for a value of another type.
+    """
+    fields = option_fields(kind)
+    hints = {name: get_type_hints(group, include_extras=True)[name] for name, group in fields.items()}
+    by_option = {_option_of(name, hint): name for name, hint in hints.items()}
+    found: dict[str, object] = {}
+    for given, value in values.items():
+        name = given if given in fields else by_option.get(given)
+        if name is None:
+            raise ConfigError(_no_such(given, [*fields, *by_option]))
+        if name in found:
+            raise ConfigError(f"{given}: the same setting as {name}; give one of them")
+        found[name] = _converted(given, value, hints[name])
+    return found
 
 
 def option_fields(kind: type[Any]) -> dict[str, type[Any]]:  # type: ignore[explicit-any]  # classes are looked into
@@ -48,3 +76,31 @@ def _groups(kind: type[Any]) -> dict[str, type[Any]]:  # type: ignore[explicit-a
     """Fields that are groups of settings → their classes."""
     hints: dict[str, Any] = get_type_hints(kind)  # type: ignore[explicit-any]  # classes are looked into
     return {name: hint for name, hint in hints.items() if isinstance(hint, type) and dataclasses.is_dataclass(hint)}
+
+
+def _option_of(name: str, hint: object) -> str:
+    """What the option of a field is called, with underscores."""
+    named = [each.name for each in getattr(hint, "__metadata__", ()) if isinstance(each, Parameter)]
+    option = next((next(iter(each)) for each in named if each), name)
+    return option.removeprefix("--").replace("-", "_")
+
+
+def _no_such(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, 1)
+    if near:
+        return f"{name}: no such setting; did you mean {near[0]}?"
+    return f"{name}: no such setting; choose from {', '.join(dict.fromkeys(known))}"
+
+
+def _converted(name: str, value: Any, hint: Any) -> object:  # type: ignore[explicit-any]  # classes are looked into
+    """A value as the type that its setting has."""
+    plain = hint.__origin__ if hasattr(hint, "__metadata__") else hint
+    value = value.item() if hasattr(value, "item") and getattr(value, "ndim", None) == 0 else value
+    value = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if isinstance(value, str) and get_origin(plain) is tuple and get_args(plain)[0] is str:
+        value = (value,)
+    try:
+        converted: object = msgspec.convert(value, plain)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{name}: {str(error)[:1].lower()}{str(error)[1:].replace('`', '')}") from error
+    return converted

@@ -15,6 +15,7 @@ from mien.settings.computing import Computing
 from mien.settings.division import Decisions, Division, Randomness
 from mien.settings.groups import BUDGET, RARE, TRAINING
 from mien.settings.recipes import RECIPES
+from mien.settings.slicing import Slicing
 from mien.settings.whole import WHOLE
 
 __all__ = ["CompareSettings", "Comparison"]
@@ -105,6 +106,7 @@ class CompareSettings:
         comparison: what is compared.
         budget: each limit that is set is a budget of its own, the same for all arms.
         computing: where and how networks are trained.
+        slicing: by which columns scores are looked at apart.
     """
 
     data: tuple[str, ...]
@@ -115,6 +117,7 @@ class CompareSettings:
     comparison: Comparison = Comparison()
     budget: Budget = Budget()
     computing: Computing = Computing()
+    slicing: Slicing = Slicing()
 
     def __post_init__(self) -> None:
         if isinstance(self.data, str) or not self.data:

@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from mien.errors import ConfigError
 from mien.settings.columns import Columns
 from mien.settings.division import Decisions
+from mien.settings.groups import DATA
+from mien.settings.slicing import Slicing
 from mien.settings.target import ClassMap
 
-__all__ = ["EvaluateSettings"]
+__all__ = ["EvaluateSettings", "Rivals"]
+
+
+@Parameter(name="*", group=DATA)
+@dataclass(frozen=True, kw_only=True)
+class Rivals:
+    """Which other models answer the same photos.
+
+    Attributes:
+        against: Another model to compare with, photo by photo: a study folder, a model.onnx, default or six; without
+            photos a study folder, on the photos that both studies tested on. May be repeated.
+    """
+
+    against: Annotated[tuple[str, ...], Parameter(consume_multiple=False, show_default=False)] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +40,8 @@ class EvaluateSettings:
         columns: how tables are read.
         decisions: what a person decided about single photos, of the one source there is.
         classes: which class of the photos is which of the model.
+        slicing: by which columns scores are looked at apart.
+        rivals: other models that answer the same photos.
     """
 
     model: str
@@ -29,9 +49,11 @@ class EvaluateSettings:
     columns: Columns = Columns()
     decisions: Decisions = Decisions()
     classes: ClassMap = ClassMap()
+    slicing: Slicing = Slicing()
+    rivals: Rivals = Rivals()
 
     def __post_init__(self) -> None:
-        if not self.data:
+        if not self.data and not self.rivals.against:
             raise ConfigError("evaluate: give labelled photos behind the model, as in: mien evaluate RUN PHOTOS")
         if self.decisions.corrections and len(self.data) > 1:
             raise ConfigError("evaluate: --corrections is for one set of photos; evaluate the others by themselves")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -16,10 +16,11 @@ from mien.settings.computing import Computing, Promise
 from mien.settings.division import CrossValidation, Decisions, Division, Earlier, Randomness
 from mien.settings.groups import OUTPUT, RARE, TRAINING
 from mien.settings.recipes import DEFAULT_RECIPES, RECIPES
+from mien.settings.slicing import Slicing
 from mien.settings.target import ClassMap, Target
 from mien.settings.whole import WHOLE
 
-__all__ = ["Refitting", "Report", "StudySettings", "Training"]
+__all__ = ["Refitting", "Report", "StudySettings", "Training", "with_demo_target"]
 
 
 @Parameter(name="*", group=TRAINING)
@@ -105,6 +106,7 @@ class StudySettings:
         checks: what is asked of a model about the photos.
         elsewhere: photos from elsewhere.
         classes: which of their classes is which of ``data``.
+        slicing: by which columns scores are looked at apart.
         report: what the report shows.
         refitting: whether the selected recipe learns from all photos in the end.
     """
@@ -123,6 +125,7 @@ class StudySettings:
     checks: LabelChecks = LabelChecks()
     elsewhere: Target = Target()
     classes: ClassMap = ClassMap()
+    slicing: Slicing = Slicing()
     report: Report = Report()
     refitting: Refitting = Refitting()
 
@@ -169,3 +172,10 @@ class StudySettings:
         for option, (is_given, reason) in unfit.items():
             if is_given:
                 raise ConfigError(f"{option} does not go with {asked}: {reason}")
+
+
+def with_demo_target(settings: StudySettings) -> StudySettings:
+    """The settings, where the data are the demo's alone with its photos from elsewhere as target, unless one is set."""
+    if settings.data != ("demo",) or settings.elsewhere.target is not None or settings.crossing.folds is not None:
+        return settings
+    return replace(settings, elsewhere=Target(target="demo::target"))

@@ -13,6 +13,7 @@ import os
 import stat
 from pathlib import Path
 
+from mien.errors import OutputError
 from mien.system.leftovers import written_whole
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "SUMS",
     "IrregularFileError",
     "irregular",
+    "not_written",
     "open_regular",
     "read_checked",
     "read_file",
@@ -144,6 +146,17 @@ def read_checked(path: Path) -> bytes:
 def why(error: OSError) -> str:
     """What went wrong, in the system's words or in those of this module."""
     return error.strerror or str(error)
+
+
+def not_written(place: Path, error: OSError, mend: str = "give another --out") -> OutputError:
+    """What is said of a place that could not be written; the error itself where it says that already.
+
+    Args:
+        mend: what to do about it.
+    """
+    if isinstance(error, OutputError):
+        return error
+    return OutputError(f"{place}: cannot be written ({why(error)}); {mend}")
 
 
 def write_text(text: str, path: Path) -> None:

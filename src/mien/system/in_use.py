@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mien.errors import OutputError
-from mien.system.files import open_regular
+from mien.system.files import not_written, open_regular
 from mien.system.leftovers import IN_USE, is_free, made_by, undone_if_stopped
 
 try:
@@ -51,7 +51,7 @@ def in_use(folder: Path, tell: Callable[[str], None], *, resume: bool) -> Iterat
         lock = _locked(path, tell)
     except OSError as error:
         _remove_empty(made)
-        raise OutputError(f"{folder}: cannot be written ({error.strerror}); give another --out") from error
+        raise not_written(folder, error) from error
 
     def leave() -> None:
         with suppress(OSError):

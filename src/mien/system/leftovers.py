@@ -150,8 +150,12 @@ def unwritten(path: Path, error: OSError, size: int = 0) -> DiskError:
     with suppress(OSError):
         free = shutil.disk_usage(path.parent).free
         least = size if error.errno == errno.EFBIG else max(size, free)  # under a limit on files there may be room
-        line += f": it needs more than {least / 2**20:.1f} MB, and {free / 2**20:.1f} MB are free"
+        line += f": it needs more than {_room(least)}, and {_room(free)} are free"
     return DiskError(f"{line}; make room, then run the command again", error.errno)
+
+
+def _room(size: int) -> str:
+    return f"{size / 2**20:.1f} MB" if size >= 2**20 else f"{size / 2**10:.1f} kB"
 
 
 def _size(path: Path) -> int:

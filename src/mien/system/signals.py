@@ -11,6 +11,7 @@ of commands is imported.
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
@@ -50,6 +51,8 @@ def ended_by_signals(*, for_good: bool = False) -> Iterator[None]:
         yield
         return
     stop, before = partial(_stop, os.getpid()), _handled()
+    if for_good:  # the first to be registered is the last to run
+        atexit.register(_turn_deaf, list(before))
     for each in before:
         signal.signal(each, stop)
     code = 1
@@ -63,6 +66,14 @@ def ended_by_signals(*, for_good: bool = False) -> Iterator[None]:
     finally:
         for each, handler in before.items():
             signal.signal(each, (lambda *_: os._exit(code)) if for_good else handler)
+
+
+def _turn_deaf(signals: list[signal.Signals]) -> None:
+    """Ignore signals from here on: the interpreter is about to give them back to the system, which would end the
+    process with another exit code although all is done. What it ignores stays ignored.
+    """
+    for each in signals:
+        signal.signal(each, signal.SIG_IGN)
 
 
 def keep_ctrl_c_from_polars() -> None:

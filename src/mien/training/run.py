@@ -22,6 +22,9 @@ from torch import nn
 from mien.calibration import fit_temperature
 from mien.data.grouping.independence import independent
 from mien.data.reading.pixels import Pixels
+from mien.data.tables.manifest import usable
+from mien.data.tables.observed_traits import traits_of
+from mien.data.tables.traits import CollectionTraits
 from mien.data.tables.vote_shares import vote_shares
 from mien.errors import ConfigError, WorkFailedError
 from mien.labels import class_indices
@@ -394,8 +397,16 @@ def _contract(
         backbones=tuple(dict.fromkeys(origins)),
         collections=tuple(dict.fromkeys(collections)),
         training_hashes=frozenset(sha[:HASH_LENGTH] for sha in seen) | known,
+        traits=_traits(photos, prior),
         mien_version=__version__,
     )
+
+
+def _traits(photos: LabelledPhotos, prior: Prior | None) -> tuple[CollectionTraits, ...]:
+    """Of each collection that the photos come from, its test photos included, and of those that a prior learnt from."""
+    own = usable(photos.manifest)
+    found = [traits_of(name, rows, photos.pixels) for name in photos.names if len(rows := own.filter(source=name))]
+    return (*found, *(prior.contract.traits if prior else ()))
 
 
 def decided_run(run: RunConfig, folder: Path) -> RunConfig:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 __all__ = [
+    "NOT_GIVEN",
     "OWN",
     "VOTES",
     "Source",
@@ -28,6 +29,8 @@ __all__ = [
     "system_file",
 ]
 
+NOT_GIVEN = ("nan", "na", "n/a", "#n/a", "<na>", "null")
+"""What programs write into a cell that has no value, in lower case."""
 OWN = "own."
 """Before the name of a column of the user's, where it travels on with the photos."""
 VOTES = "votes."

@@ -33,7 +33,7 @@ from mien.data.sources.columns import (
 )
 from mien.data.sources.delimited import EXPECTED, read_delimited, read_list
 from mien.data.sources.embedded import EmbeddedColumn, EmbeddedImages
-from mien.data.sources.files import OWN, VOTES, Source, SourceFile, Tables, is_parquet
+from mien.data.sources.files import NOT_GIVEN, OWN, VOTES, Source, SourceFile, Tables, is_parquet
 from mien.data.sources.layout import described
 from mien.data.sources.pattern import compile_pattern
 from mien.data.sources.pixel_text import PixelTable, read_pixel_table
@@ -52,7 +52,6 @@ T = TypeVar("T")
 
 ELSEWHERE = r"^[/\\]|^[A-Za-z]:|(^|[/\\])\.\.([/\\]|$)"
 """A path that is absolute or climbs out of its folder."""
-NOT_A_LABEL = ("nan", "na", "n/a", "#n/a", "<na>", "null")
 """What programs write into a cell that is empty, in lower case."""
 MAX_TEXT_BYTES = 2**30
 """Of a table that is text: ten million rows of a path and a label have less."""
@@ -415,7 +414,7 @@ def _as_text(path: Path, schema: Mapping[str, pl.DataType], column: str | None, 
 
 def _not_empty(label: pl.Expr) -> pl.Expr:
     """The label, null where a program wrote that there is none."""
-    return pl.when(~label.str.to_lowercase().is_in(NOT_A_LABEL)).then(label)
+    return pl.when(~label.str.to_lowercase().is_in(NOT_GIVEN)).then(label)
 
 
 def _label_names(path: Path, column: str) -> list[str]:

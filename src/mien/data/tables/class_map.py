@@ -11,7 +11,7 @@ import tomli_w
 
 from mien.errors import LabelError, OutputError
 from mien.labels import LabelChoices
-from mien.system.files import read_text, why
+from mien.system.files import not_written, read_text, why, write_text
 from mien.system.paths import user_path
 
 __all__ = ["check_named", "read_class_map", "write_class_map"]
@@ -36,15 +36,12 @@ def write_class_map(path: Path, model_labels: Sequence[str], choices: LabelChoic
     """
     values = {"drop": list(choices.drop), "unknown": list(choices.unknown), "classes": choices.classes}
     text = HEAD.format(labels=", ".join(map(_on_one_line, model_labels))) + tomli_w.dumps(values)
+    if path.exists():
+        raise OutputError(f"{path}: exists already; give --write-class-map another name")
     try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError as error:
-        raise OutputError(f"{path}: exists already; give --write-class-map another name") from error
+        write_text(text, path)
     except OSError as error:
-        raise OutputError(
-            f"{path}: cannot be written ({error.strerror}); give --write-class-map another name"
-        ) from error
+        raise not_written(path, error, "give --write-class-map another name") from error
 
 
 def read_class_map(given: str | Path) -> LabelChoices:

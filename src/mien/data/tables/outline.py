@@ -7,6 +7,7 @@ from collections import Counter
 from mien.data.sources import Source
 from mien.data.sources.collection import Collection, open_with_target
 from mien.data.sources.files import OWN, VOTES
+from mien.data.sources.sliced import check_sliced
 from mien.results.outline import OutlinedSource, OutlineResults
 from mien.settings.study import StudySettings
 
@@ -22,6 +23,7 @@ def outline_study(settings: StudySettings) -> OutlineResults:
         SourceError: as ``open_with_target`` does.
     """
     data, target = open_with_target(settings.data, settings.elsewhere.target, settings.columns)
+    check_sliced([data.sources, *([target.sources] if target else [])], settings.slicing.slices)
     return outline(data, target)
 
 

@@ -31,6 +31,8 @@ def write_page(results: CompareResults, path: Path) -> None:
         ),
         plain_page.table(wording.class_rows(results)),
         *plain_page.paragraphs([wording.class_note(results), *wording.doubt_lines(results)]),
+        *([plain_page.table(wording.slice_rows(results))] if results.slices else []),
+        *plain_page.paragraphs(wording.slice_notes(results)),
         _curves([curve for curve in results.curves if curve.arms], _chance(results)),
         *plain_page.paragraphs(
             ["Curves: mean macro-F1 on validation over the pairs, with one standard deviation; dotted: chance."]

@@ -18,7 +18,7 @@ from mien.results.study import StudyResults
 from mien.results.target import TargetResults
 from mien.settings.run import NetworkRun
 from mien.system.files import write_text
-from mien.telling.report import causes, drift, figures, robustness, tables
+from mien.telling.report import causes, drift, figures, robustness, slices, tables
 from mien.telling.report.figures import kept_epoch, run_curves
 from mien.telling.report.terms import Terms
 from mien.telling.words import answers as wording
@@ -34,6 +34,7 @@ SECTIONS = {
     "answer": "The answer",
     "target": "Photos from elsewhere",
     "scores": "Scores",
+    "slices": "Scores by column",
     "mistakes": "Mistakes",
     "data": "Data",
     "comparison": "Comparison",
@@ -93,6 +94,7 @@ def render_report(results: StudyResults, exhibits: Exhibits | None) -> str:
             comparisons=wording.comparison_sentences(_compared(results)),
             class_rows=tables.class_rows(results.test, results.labels),
             confusion=tables.confusion_table(results.test, results.labels),
+            slices=slices.parts(results),
             mistakes=_mistakes(results, exhibits),
             elsewhere=_elsewhere(results),
             advice=advise(results),
@@ -108,7 +110,7 @@ def render_report(results: StudyResults, exhibits: Exhibits | None) -> str:
 
 def sections(results: StudyResults) -> dict[str, str]:
     """The sections that have something to say: id → heading."""
-    is_there = {"target": results.target is not None}
+    is_there = {"target": results.target is not None, "slices": slices.asked(results)}
     return {name: title for name, title in SECTIONS.items() if is_there.get(name, True)}
 
 

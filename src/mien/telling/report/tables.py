@@ -29,6 +29,8 @@ __all__ = [
     "frequent_confusions",
     "heading",
     "score_dot",
+    "share_dot",
+    "value_dot",
 ]
 
 
@@ -128,6 +130,12 @@ def error_dot(entry: ErrorRate, overall: float | None) -> Dot:
 def share_dot(label: str, note: str, value: float, overall: float | None) -> Dot:
     """A share on a line from 0 to 1, with the overall one as the mark."""
     return _dot(label, note, numerals.percent(value), "test", (value, None, overall))
+
+
+def value_dot(label: str, note: str, value: float, ends: Interval | None, overall: float | None) -> Dot:
+    """A score on a line from 0 to 1, with the overall one as the mark."""
+    text = numerals.score(value) + (f" ({numerals.interval(ends)})" if ends else "")
+    return _dot(label, note, text, "test", (value, ends, overall))
 
 
 def heading(label: str) -> Dot:

@@ -25,6 +25,8 @@ def comparison_summary(results: CompareResults) -> RenderableType:
         _table(wording.class_rows(results)),
         Text(wording.class_note(results)),
     ]
+    if results.slices:
+        parts += [Text(), _table(wording.slice_rows(results)), *map(Text, wording.slice_notes(results))]
     parts += [Text(), _table(wording.cost_rows(results)), Text(wording.cost_note(results)), Text()]
     parts += [Text(line) for line in wording.doubt_lines(results)]
     parts += [Text(line) for line in wording.growth_lines(results)]

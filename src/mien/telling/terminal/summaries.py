@@ -22,6 +22,7 @@ from mien.results.commands import AuditResults, ExportResults
 from mien.results.scores import Over
 from mien.results.study import Run, StudyResults, TestedRun, TrainResults
 from mien.system.streams import draws_bars, escaped
+from mien.telling.terminal.slices import slice_lines
 from mien.telling.terminal.target import data_line, score_text
 from mien.telling.words.advice import advise
 from mien.telling.words.answers import comparison_sentences, headline, in_plain_words, promise_in_short, warnings
@@ -30,6 +31,7 @@ from mien.telling.words.cross_validation import terminal_lines
 from mien.telling.words.elsewhere import in_short
 from mien.telling.words.numerals import signed
 from mien.telling.words.over import over_each, span
+from mien.telling.words.slices import more_people, slice_sentences
 
 __all__ = [
     "TerminalProgress",
@@ -137,22 +139,36 @@ def study_summary(results: StudyResults | TrainResults) -> RenderableType:
     """
     if isinstance(results, TrainResults):
         return Group(data_line(results.data), Text(), *_runs(results, MOST_OF_A_KIND), Text(), *_places(results))
-    told = _told(results, MOST_OF_A_KIND)
-    for most in range(MOST_OF_A_KIND - 1, 0, -1):
+    told = _told(results, MOST_OF_A_KIND, with_tables=True)
+    for most in range(MOST_OF_A_KIND, 0, -1):
         if len(Console(width=WIDTH, file=io.StringIO()).render_lines(told)) <= MOST_LINES:
             break
-        told = _told(results, most)
+        told = _told(results, most, with_tables=False)
     return told
 
 
-def _told(results: StudyResults, most: int) -> Group:
+def _told(results: StudyResults, most: int, *, with_tables: bool) -> Group:
     """The summary of a study.
 
     Args:
         most: findings, steps, warnings and sentences of a kind.
+        with_tables: whether scores by the values of columns have their tables, or a few sentences.
     """
-    parts = [_answer(results, most), _elsewhere(results, most), _look(results.data, most), _steps(results, most)]
+    by_column = slice_lines(results.slices, more_people(results)) if with_tables else _slices(results, most)
+    parts = [
+        _answer(results, most),
+        by_column,
+        _elsewhere(results, most),
+        _look(results.data, most),
+        _steps(results, most),
+    ]
     return Group(*chain.from_iterable(parts), Text(), *_places(results))
+
+
+def _slices(results: StudyResults, most: int) -> Iterator[RenderableType]:
+    """The worst value of the columns that were asked for; the report has their tables."""
+    if results.slices:
+        yield from (Text(), *map(Text, [*slice_sentences(results.slices), *more_people(results)][:most]))
 
 
 def _answer(results: StudyResults, most: int) -> Iterator[RenderableType]:

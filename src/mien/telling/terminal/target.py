@@ -11,15 +11,17 @@ from rich.text import Text
 
 from mien.metrics import Interval
 from mien.results.audit import Audit
-from mien.results.commands import ClassMapResults, EvaluateResults
+from mien.results.commands import ClassMapResults
 from mien.results.target import Causes, Effect, TargetResults
 from mien.telling.report.causes import TITLES, TOGETHER
-from mien.telling.words.answers import met_before
+from mien.telling.terminal.slices import slice_lines
 from mien.telling.words.elsewhere import confusion_sentence, next_steps
+from mien.telling.words.enough import verdict
+from mien.telling.words.novelty import collection_sentences, collection_warnings, met_before
 from mien.telling.words.numerals import NONE, score, signed
 from mien.telling.words.over import over_each, span
 
-__all__ = ["data_line", "evaluation_summary", "mapping_summary", "score_text", "target_lines"]
+__all__ = ["cause_lines", "data_line", "mapping_summary", "score_lines", "score_text", "target_lines"]
 
 MATCHED_BY = {
     "exact": "the same name",
@@ -29,21 +31,13 @@ MATCHED_BY = {
 }
 
 
-def evaluation_summary(results: EvaluateResults) -> RenderableType:
-    """Scores of each target."""
-    parts: list[RenderableType] = []
-    for spec, target in results.targets.items():
-        parts += [data_line(target.data), *target_lines(target, spec), Text()]
-    return Group(*parts[:-1])
-
-
 def mapping_summary(results: ClassMapResults) -> RenderableType:
     """What was written for the user to edit."""
     mapping = results.mapping
     rows = [(there, here, "name or synonym") for there, here in mapping.classes.items()]
     rows += [(there, NONE, "unknown to the model") for there in mapping.unknown]
     path = results.paths.labels
-    return Group(_class_table(rows), Text(f"written to {path}; edit it, and pass it with --class-map {path}"))
+    return Group(_class_table(rows), Text(f"written to {path}; edit it, and give it with --class-map {path}"))
 
 
 def score_text(value: float | None, ends: Interval | None) -> str:
@@ -62,7 +56,15 @@ def data_line(data: Audit) -> Text:
 
 def target_lines(target: TargetResults, spec: str | None) -> list[RenderableType]:
     """Whether it is new at all, its scores, how its classes were matched, and why the scores are what they are."""
-    lines: list[RenderableType] = [Text(f"target {spec}", style="bold"), *_overlap_lines(target), _score_table(target)]
+    return [*score_lines(target, spec), *cause_lines(target)]
+
+
+def score_lines(target: TargetResults, spec: str | None) -> list[RenderableType]:
+    """Whether it is new at all, whether the model is good enough for it, and the scores."""
+    lines: list[RenderableType] = [Text(f"target {spec}", style="bold")]
+    if judged := verdict(target):
+        lines.append(Text(judged, style="bold"))
+    lines += [*_overlap_lines(target), _score_table(target)]
     if told := over_each([("all images", target.all.over), ("shared classes", target.shared.over)]):
         lines.append(Text(told))
     if reference := target.reference:
@@ -70,24 +72,25 @@ def target_lines(target: TargetResults, spec: str | None) -> list[RenderableType
         reached = f"shared classes: accuracy {score(shared.accuracy, 3)}, macro-F1 {score(shared.macro_f1, 3)}"
         known = f"accuracy {reference.accuracy}, macro-F1 {reference.macro_f1}"
         lines.append(Text(f"{reached}. {reference.what}: {known}"))
-    lines += [_class_table(_class_rows(target)), *_cause_lines(target.causes)]
-    return [*lines, *_confusion_lines(target), *_next_lines(target)]
+    return lines
+
+
+def cause_lines(target: TargetResults) -> list[RenderableType]:
+    """How classes were matched, why the scores are what they are, and what to do next."""
+    lines = [_class_table(_class_rows(target)), *_cause_lines(target.causes)]
+    return [*lines, *_confusion_lines(target), *slice_lines(target.slices), *_next_lines(target)]
 
 
 def _overlap_lines(target: TargetResults) -> list[RenderableType]:
     """Is it new at all? As far as it can be told."""
     lines: list[RenderableType] = []
     if met := met_before(target):
-        lines.append(Text(f"{met} The scores are too high.", style="red"))
-    if names := target.known_collections:
-        lines.append(
-            Text(
-                f"The model was trained on other photos of {', '.join(names)}: the score says little elsewhere.",
-                style="red",
-            )
-        )
+        lines.append(Text(met, style="red"))
+    known = collection_warnings(target)
+    lines += [Text(told, style="red" if told in known else "") for told in collection_sentences(target)]
     if target.near_copies is None:
-        lines.append(Text("Not searched for copies of training photos: the model is not part of a study."))
+        how = "Searched for copies of training photos by bytes alone: the model is not part of a study."
+        lines.append(Text(how))
     return lines
 
 
@@ -107,7 +110,7 @@ def _score_table(target: TargetResults) -> Table:
 
 
 def _class_rows(target: TargetResults) -> list[tuple[str, str, str, str]]:
-    """Class there, class of the model, how they were matched, images; a dash where there is none."""
+    """Their class, the model's class, how they were matched, images; a dash where there is none."""
     labels, counts = target.labels, target.data.classes
     rows = [
         (there, here, MATCHED_BY[labels.kinds[there]], str(counts.get(there, 0)))

@@ -10,6 +10,7 @@ from mien.results.study import Fit, StudyResults, TestedRun
 from mien.results.target import TargetResults
 from mien.telling.words.cross_validation import evidence, final_sentence, fold_sentences, unseen
 from mien.telling.words.division import division_warning
+from mien.telling.words.novelty import collection_warnings, met_before
 from mien.telling.words.numerals import count, interval, number_word, percent, plural, score, signed
 from mien.telling.words.over import cannot_tell, counted, over, span
 
@@ -22,7 +23,6 @@ __all__ = [
     "fit_sentence",
     "headline",
     "in_plain_words",
-    "met_before",
     "one_sided",
     "overall_answer",
     "promise_in_short",
@@ -169,42 +169,14 @@ def warnings(results: StudyResults) -> list[str]:
 
 def _overlap_warnings(target: TargetResults) -> list[str]:
     """What of the target the model has met before."""
-    found = []
-    if n := target.near_copies or 0:
-        found.append(
-            f"{met_before(target)} The score on photos from elsewhere is too high. Take them out and run again."
-        )
-    elif target.seen_in_training:
-        found.append(f"{met_before(target)} The score there is too high.")
-    if names := target.known_collections:
-        found.append(
-            f"The model or its backbone was trained on other photos of {' and '.join(names)}, so these photos are not "
-            "from elsewhere: the score says little about new places."
-        )
-    if not n and (recurring := target.recurring_groups):
+    met = met_before(target, beside_test=True)
+    found = ([met] if met else []) + collection_warnings(target, beside_test=True)
+    if not target.near_copies and (recurring := target.recurring_groups):
         found.append(
             f"{plural(recurring, 'picture')} {'is' if recurring == 1 else 'are'} both in the data and among the photos "
             "from elsewhere, perhaps re-encoded or resized. The two sets are not fully independent."
         )
     return found
-
-
-def met_before(target: TargetResults) -> str:
-    """Which of a target's photos were trained on, in a sentence; empty where none is known to be.
-
-    Photos of the study that the model lies in are told from those that its backbone may have been trained on.
-    """
-    of = count(target.data.images)
-    if n := target.near_copies:
-        return (
-            f"{count(n)} of {of} photos from elsewhere {'is a copy' if n == 1 else 'are copies'}, byte for byte or "
-            "re-encoded, resized or cropped, of photos that the model was trained or selected on."
-        )
-    if n := target.seen_in_training:
-        return (
-            f"The model or its backbone was trained on {count(n)} of these {of} photos from elsewhere, byte for byte."
-        )
-    return ""
 
 
 def sureness_sentences(results: StudyResults) -> list[str]:

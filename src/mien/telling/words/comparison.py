@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from mien.results.comparison import Axis, ClassChange, CompareResults, Contrast
+from mien.results.comparison import Axis, ClassChange, CompareResults, Contrast, SliceContrast
+from mien.telling.words.numerals import plural
 from mien.telling.words.over import cannot_tell, counted
+from mien.telling.words.slices import NOT_GIVEN
 
 __all__ = [
     "answer",
@@ -16,6 +18,8 @@ __all__ = [
     "cost_rows",
     "doubt_lines",
     "growth_lines",
+    "slice_notes",
+    "slice_rows",
     "title",
 ]
 
@@ -120,7 +124,39 @@ def class_note(results: CompareResults) -> str:
     return text + "."
 
 
-def _numbers(results: CompareResults, entry: Contrast) -> str:
+def slice_rows(results: CompareResults) -> list[list[str]]:
+    """A header and a row for each contrast on the photos of each value; only the header where none were asked for."""
+    rows = [["equal", "photos of", "n", "arms", "macro-F1", "difference [95 %]", "p", "the first is"]]
+    for each in results.slices.values if results.slices else ():
+        name = f"{each.column} = {NOT_GIVEN if each.value is None else each.value}"
+        for entry in each.contrasts:
+            place = results.budgets.index(entry.budget)
+            reached = ", ".join(f"{each.arms[arm][place]:.3f}" for arm in (entry.first, entry.second))
+            about = [_budget(entry.budget), name, f"{each.images}, {each.over.number}", _numbers(results, entry)]
+            rows.append([*about, reached, *_slice_cells(entry)])
+    return rows
+
+
+def _slice_cells(entry: SliceContrast) -> list[str]:
+    if entry.macro_f1_difference is None or entry.p_holm is None or entry.interval is None:
+        return ["—", "—", entry.verdict]
+    ends = f"[{entry.interval.low:+.3f}, {entry.interval.high:+.3f}]"
+    p = f"{entry.p_holm:.3f}" if entry.p_holm >= 0.001 else "<0.001"
+    return [f"{entry.macro_f1_difference:+.3f} {ends}", p, entry.verdict]
+
+
+def slice_notes(results: CompareResults) -> list[str]:
+    """How the rows of slices are read; nothing where none were asked for."""
+    if results.slices is None:
+        return []
+    groups = next((each.over.kind for each in results.slices.values), "groups")
+    return [
+        f"By value: n is photos and {groups}. Macro-F1 is over the classes that they show; p is Holm's over "
+        f"{plural(results.slices.comparisons, 'comparison')} of arms on the photos of one value."
+    ]
+
+
+def _numbers(results: CompareResults, entry: Contrast | SliceContrast) -> str:
     """``2/1``: the arms of a contrast by their numbers."""
     numbers = {name: str(number) for number, name in enumerate(results.arms, 1)}
     return f"{numbers[entry.first]}/{numbers[entry.second]}"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from mien.results.scores import Scores
 from mien.results.target import Causes, Counted, TargetResults
 from mien.telling.report.causes import TITLES
 from mien.telling.words.advice import DROP, Advice, take_out
-from mien.telling.words.answers import met_before, one_sided
+from mien.telling.words.answers import one_sided
+from mien.telling.words.novelty import collection_sentences, met_before
 from mien.telling.words.numerals import count, interval, percent, score, signed
 from mien.telling.words.over import counted, four_times, span
 
@@ -23,21 +25,17 @@ LIMITING_HELPS = 0.03
 
 def novelty_sentences(target: TargetResults) -> list[str]:
     """Is it new at all? As far as it can be told."""
-    told = []
-    if met := met_before(target):
-        told.append(f"{met} The score is too high.")
-    if names := target.known_collections:
-        told.append(
-            f"The model or its backbone was trained on other photos of {' and '.join(names)}. The score says little "
-            "about photos from elsewhere."
-        )
-    if told:
+    met, collections = met_before(target), collection_sentences(target)
+    told = ([met] if met else []) + collections
+    if not target.is_new:
         return told
     if target.near_copies is None:
-        return ["These photos were not searched for copies of training photos: the model is not part of a study."]
+        how = "They were searched for copies of training photos by their bytes alone: the model is not part of a study."
+        return [*told, how]
     return [
+        *told,
         "The photos are new to the model, as far as can be told: none is a copy of a photo that it was trained or "
-        "selected on, and neither it nor its backbone was trained on a collection of this name."
+        "selected on, and nothing shows that they are from a collection that it or its backbone was trained on.",
     ]
 
 
@@ -56,13 +54,16 @@ def in_short(target: TargetResults) -> list[str]:
 
 def _explained(causes: Causes) -> str:
     fall, made = causes.reached - causes.macro_f1, causes.together.change
-    weighed = any(move.property == "class_balance" for move in causes.moved)
-    what = "Image quality and class frequencies explain" if weighed else "Image quality explains"
-    much = f"about {score(-made)}" if float(f"{made:.2f}") < 0 else "none"
-    return (
-        f"Elsewhere, the score falls by {score(-fall)}. {what} {much} of that; the rest comes from the people, how "
-        "they show an expression, or how it was labelled."
-    )
+    if made >= 0:
+        return f"Elsewhere, the score falls by {score(-fall)}, which image quality does not explain: {_REST}."
+    if causes.unexplained >= 0:
+        return f"Elsewhere, the score falls by {score(-fall)}. Image quality explains all of it ({signed(made)})."
+    rest = f"the rest comes from {_PEOPLE}"
+    return f"Elsewhere, the score falls by {score(-fall)}. Image quality explains about {score(-made)}; {rest}."
+
+
+_PEOPLE = "the people, how they show an expression, or how it was labelled"
+_REST = f"it comes from {_PEOPLE}"
 
 
 def confusion_sentence(target: TargetResults) -> str | None:
@@ -87,59 +88,80 @@ def _share(part: Counted) -> str:
 def next_steps(target: TargetResults) -> list[Advice]:
     """What to do next about photos like these, the most urgent first; three at most."""
     found = [rule(target) for rule in _RULES]
-    return [step for step in found if step is not None][:MOST_STEPS]
+    steps = [step for step in found if step is not None][:MOST_STEPS]
+    if steps:
+        return steps
+    return [_nothing_to_mend(target)]
 
 
-def _other_photos(target: TargetResults) -> Advice | None:
-    if not target.known_collections:
-        return None
+def _nothing_to_mend(target: TargetResults) -> Advice:
+    """What remains where no rule finds anything: use it, or ask what labels of these photos would gain."""
+    level = target.good_enough.level if target.good_enough else None
+    if level in ("good", "very good"):
+        return Advice("Use it on photos like these: mien predict PHOTOS --model MODEL.", "Nothing was found to mend.")
+    if target.near_copies is None:
+        return Advice(
+            "Train on photos like these, from what the model knows: mien study PHOTOS --recipe from-default.",
+            "Nothing else was found to mend, and the model lies in no study that could learn on.",
+        )
     return Advice(
-        "Test on photos of another collection before you rely on this score.",
-        f"Photos of {' and '.join(target.known_collections)} helped to make the model.",
+        "Measure what labels of these photos would gain: mien adapt STUDY PHOTOS.", "Nothing else was found to mend."
     )
+
+
+def _recurring(target: TargetResults) -> Advice | None:
+    return take_out(target) if target.is_new else None
+
+
+def _not_new(target: TargetResults) -> Advice | None:
+    if target.is_new:
+        return None
+    return Advice("Test on photos of another collection: mien evaluate MODEL OTHER_PHOTOS.", _why_not_new(target))
+
+
+def _why_not_new(target: TargetResults) -> str:
+    if target.known_collections:
+        return f"Photos of {' and '.join(target.known_collections)} helped to make the model."
+    return "Some of these photos were trained on."
 
 
 def _label_more(target: TargetResults) -> Advice | None:
     shared = target.shared
     if shared.over and not shared.over.enough:
         return Advice(
-            "Label photos of more people first."
-            if shared.over.kind == "people"
-            else "Label more of these photos first.",
+            _more(shared),
             f"There are only {counted(shared.over)}; an interval takes at least {shared.over.least}.",
         )
     if shared.interval is None or shared.margin is None or shared.margin <= UNCERTAIN:
         return None
     few, many = four_times(shared)
     return Advice(
-        "Label photos of more people first."
-        if shared.over and shared.over.kind == "people"
-        else "Label more of these photos first.",
+        _more(shared),
         f"With {few}, the score may be anywhere from {interval(shared.interval)}. Halving that takes about {many}.",
     )
 
 
-_MENDS = {
-    "crop": "Use whole photos there too, or train on photos cropped to the face.",
-    "resolution": "Use larger pictures there, or train on pictures of the same size.",
-    "grey": "Take pictures in colour there, or train on grey photos.",
-    "light": "Even out the light there, or train on photos of the same brightness and contrast.",
-    "compression": "Save pictures there with less compression, or train on photos that are compressed as much.",
-}
-"""Property → what mends it; nothing mends how frequent the classes are."""
+def _more(shared: Scores) -> str:
+    of = "photos of more people" if shared.over and shared.over.kind == "people" else "more of these photos"
+    return f"Label {of}, and evaluate again."
+
+
+MENDED = ("crop", "resolution", "grey", "light")
+"""Properties that ``--augment elsewhere`` varies; nothing varies compression, or how frequent the classes are."""
+VARIED = "Train on photos that differ in this as well: mien study YOURS --recipe finetune --augment elsewhere."
 
 
 def _mend_the_cause(target: TargetResults) -> Advice | None:
-    moved = [move for move in (target.causes.moved if target.causes else ()) if move.property in _MENDS]
+    moved = [move for move in (target.causes.moved if target.causes else ()) if move.property in MENDED]
     worst = min(moved, key=lambda move: move.change, default=None)
     if worst is None or target.causes is None:
         return None
     if worst.change > WORTH_A_STEP or not worst.lowers:
         return _mend_all(target.causes, [TITLES[move.property] for move in moved])
-    ends = interval(worst.interval, "signed")
+    ends, made = interval(worst.interval, "signed"), TITLES[worst.property]
     return Advice(
-        _MENDS[worst.property],
-        f"This alone changes the score on the test photos by {signed(worst.change)} ({ends}), more than any other "
+        VARIED,
+        f"{made[:1].upper()}{made[1:]}, the test photos score {signed(worst.change)} ({ends}), more than by any other "
         "property of the pictures.",
     )
 
@@ -151,9 +173,9 @@ def _mend_all(causes: Causes, made: Sequence[str]) -> Advice | None:
         return None
     ends = interval(together.interval, "signed")
     return Advice(
-        f"Train on photos made like these: {', '.join(made)}.",
-        f"None of these alone lowers the score significantly; all at once change it by {signed(together.change)} "
-        f"({ends}).",
+        VARIED,
+        f"None of these alone lowers the score significantly, all together by {signed(together.change)} ({ends}): "
+        f"{', '.join(made)}.",
     )
 
 
@@ -163,13 +185,13 @@ def _train_on_them(target: TargetResults) -> Advice | None:
         return None
     causes = target.causes
     why = (
-        f"{score(abs(causes.unexplained))} of the fall is not explained by how the pictures are made."
+        f"{score(abs(causes.unexplained))} of the fall is not explained by image quality."
         if causes and causes.unexplained < 0
         else f"Over the shared classes, macro-F1 is {score(-change)} lower than on the test photos."
     )
     return Advice(
-        "Label some of these photos and train on them as well: mien study YOURS SOME_OF_THESE.",
-        f"{why} Keep the others for testing. mien adapt measures what this would gain.",
+        "Label some of these photos and train on them together with your own: mien study YOURS SOME_OF_THESE.",
+        f"{why} Keep the others for the test. What that would gain is measured by: mien adapt.",
     )
 
 
@@ -181,7 +203,8 @@ def _look_at_labels(target: TargetResults) -> Advice | None:
     return Advice(
         f"Compare its photos of “{first.true}” with your own of “{first.predicted}”.",
         f"{_share(first.target)} are taken for it, and {_share(first.test)} of the test photos: the two collections "
-        "may not mean the same by these words. If so, map or drop the class with --class-map.",
+        "may not mean the same by these words. If so, map or drop the class in a file that "
+        "mien evaluate --write-class-map writes.",
     )
 
 
@@ -190,14 +213,15 @@ def _fewer_classes(target: TargetResults) -> Advice | None:
     if free is None or limited is None or limited - free < LIMITING_HELPS:
         return None
     return Advice(
-        f"Train on the shared classes alone, if {' and '.join(target.labels.missing)} cannot occur there.",
+        f"Limit its answers, if {' and '.join(target.labels.missing)} cannot occur: mien predict PHOTOS --classes "
+        f"{','.join(dict.fromkeys(target.labels.matched.values()))}.",
         f"With its answers limited to these classes, this model reaches {score(limited)} instead of {score(free)}.",
     )
 
 
 _RULES: tuple[Callable[[TargetResults], Advice | None], ...] = (
-    take_out,
-    _other_photos,
+    _not_new,
+    _recurring,
     _label_more,
     _mend_the_cause,
     _train_on_them,

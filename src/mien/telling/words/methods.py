@@ -53,8 +53,22 @@ def methods(results: StudyResults) -> list[str]:
         *_recipes(results),
         *_votes(results),
         _scores(results),
+        *_slices(results),
         *_target(results),
         _software(results),
+    ]
+
+
+def _slices(results: StudyResults) -> list[str]:
+    found = results.slices
+    if found is None or not found.comparisons:
+        return []
+    columns = ", ".join(column.column for column in found.columns)
+    return [
+        f"Scores were also computed for each value of {columns}. A value was compared with the others of its column by "
+        "the difference of accuracy within classes (Mantel and Haenszel, 1959), with errors of its log-odds by a "
+        "delete-one-group jackknife and Student's t (degrees of freedom after Welch), and with Holm's (1979) "
+        f"correction for {plural(found.comparisons, 'comparison')} at a level of {found.level:g}."
     ]
 
 

@@ -1,0 +1,258 @@
+"""The whole job from Python: what ``mien study`` and the other commands do, with the same settings by the same names.
+
+Each function takes labelled photos in any of the forms of ``labelled.py``, and gives a handle. Settings are checked
+before work starts, and errors are the one line that the command prints.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from mien.auditing.run import run_audit
+from mien.errors import OutputError
+from mien.extras import extra
+from mien.jobs.evaluate import run_evaluation
+from mien.jobs.handles import Adaptation, Audit, Comparison, Evaluation, Study
+from mien.jobs.labelled import Labelled, Photos, taken
+from mien.progress import Progress, Silent
+from mien.settings.adapt import AdaptSettings
+from mien.settings.audit import AuditSettings
+from mien.settings.by_name import checked, made, option_fields
+from mien.settings.compare import CompareSettings
+from mien.settings.evaluate import EvaluateSettings
+from mien.settings.places import folder_for
+from mien.settings.recipes import DEFAULT_RECIPES
+from mien.settings.study import StudySettings, with_demo_target
+from mien.system.paths import user_path
+from mien.system.scratch import work_folder
+from mien.telling.notebook.progress import NotebookProgress, in_notebook
+
+__all__ = ["adapt", "audit", "compare", "evaluate", "study"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+TABLE = "photos.parquet"
+
+
+def _with_settings(kind: type[object], *taken_already: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Show the settings of a kind in the signature of a function, for help and completion in notebooks."""
+
+    def shown(function: Callable[P, T]) -> Callable[P, T]:
+        plain = inspect.signature(function)
+        own = [each for each in plain.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
+        settings = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=_default(group, name))
+            for name, group in option_fields(kind).items()
+            if name not in {*taken_already, *(each.name for each in own)}
+        ]
+        function.__signature__ = plain.replace(parameters=[*own, *settings])  # type: ignore[attr-defined]
+        return function
+
+    return shown
+
+
+def _default(group: type[object], name: str) -> object:
+    return next(each.default for each in dataclasses.fields(group) if each.name == name)  # type: ignore[arg-type]
+
+
+@_with_settings(StudySettings, "data")
+def study(
+    data: Photos,
+    labels: Iterable[object] | None = None,
+    groups: Iterable[object] | None = None,
+    *,
+    out: str | Path | None = None,
+    resume: bool = False,
+    progress: bool = True,
+    **settings: object,
+) -> Study:
+    """Do the main job, as ``mien study`` does: audit, split, train, compare, test, and write a report.
+
+    Args:
+        data: labelled photos: a path or several, as the command takes them; a table of pandas or Polars with a row a
+            photo; or, with ``labels``, photos as ``Recognizer.predict`` takes them. Tables and photos in memory are
+            kept beside the folder as ``NAME-photos.parquet``.
+        labels: (N,) the class of each photo.
+        groups: (N,) what each photo depends on, such as a person; never in two splits.
+        out: folder to write; by default ``mien-NAME`` in the current one.
+        resume: go on with what was interrupted.
+        progress: whether to draw a bar in a notebook, and on a terminal.
+        **settings: those of ``mien study``, as in ``epochs=20`` or ``recipe=["probe"]``.
+
+    Raises:
+        MienError: in one line, for whatever the command refuses.
+    """
+    given = taken(data, labels, groups)
+    place = _place(out, given, "mien")
+    asked = checked(StudySettings, settings)
+    asked.setdefault("recipes", DEFAULT_RECIPES)
+    config = with_demo_target(made(StudySettings, data=given.sources_at(_beside(place)), **_rooted(given, asked)))
+    with extra("train", "training"):
+        from mien.jobs.study import run_study
+    _keep(given, place, resume=resume)
+    return Study(run_study(config, place, resume=resume, progress=_progress(progress)), place)
+
+
+@_with_settings(AuditSettings, "data")
+def audit(
+    data: Photos,
+    labels: Iterable[object] | None = None,
+    groups: Iterable[object] | None = None,
+    *,
+    out: str | Path | None = None,
+    progress: bool = True,
+    **settings: object,
+) -> Audit:
+    """Find what is wrong with a set of photos, as ``mien audit`` does.
+
+    Args:
+        data: as for ``study``.
+        labels: as for ``study``.
+        groups: as for ``study``.
+        out: CSV file to write all findings to; none by default.
+        progress: as for ``study``.
+        **settings: those of ``mien audit``.
+    """
+    given, asked = taken(data, labels, groups), checked(AuditSettings, settings)
+    findings = None if out is None else user_path(out, "out")
+    with work_folder() as folder:
+        config = made(AuditSettings, data=given.sources_at(folder / TABLE), **_rooted(given, asked))
+        given.write(folder / TABLE)
+        return Audit(run_audit(config, findings, _progress(progress)))
+
+
+@_with_settings(EvaluateSettings, "data", "model")
+def evaluate(
+    model: str | Path | Study,
+    data: Photos,
+    labels: Iterable[object] | None = None,
+    groups: Iterable[object] | None = None,
+    *,
+    out: str | Path | None = None,
+    progress: bool = True,
+    **settings: object,
+) -> Evaluation:
+    """Score a model on labelled photos from elsewhere, as ``mien evaluate`` does.
+
+    Args:
+        model: a study, its folder, a run folder, a model file, or one that comes with mien, such as ``"default"``.
+        data: as for ``study``.
+        labels: as for ``study``.
+        groups: as for ``study``.
+        out: folder to write, with a page and ``results.json``; none by default.
+        progress: as for ``study``.
+        **settings: those of ``mien evaluate``.
+    """
+    given, asked = taken(data, labels, groups), checked(EvaluateSettings, settings)
+    with work_folder() as folder:
+        sources = given.sources_at(folder / TABLE)
+        config = made(EvaluateSettings, model=_model(model), data=sources, **_rooted(given, asked))
+        given.write(folder / TABLE)
+        place = None if out is None else user_path(out, "out")
+        with extra("report", "a page of mien.evaluate") if place else nullcontext():
+            return Evaluation(run_evaluation(config, place, progress=_progress(progress)), place)
+
+
+@_with_settings(CompareSettings, "data")
+def compare(
+    data: Photos,
+    labels: Iterable[object] | None = None,
+    groups: Iterable[object] | None = None,
+    *,
+    out: str | Path | None = None,
+    resume: bool = False,
+    progress: bool = True,
+    **settings: object,
+) -> Comparison:
+    """Compare settings of training under equal budgets, as ``mien compare`` does.
+
+    Args:
+        data: as for ``study``.
+        labels: as for ``study``.
+        groups: as for ``study``.
+        out: as for ``study``; by default ``mien-compare-NAME``.
+        resume: as for ``study``.
+        progress: as for ``study``.
+        **settings: those of ``mien compare``, as in ``arms=["augment=none", "augment=notebook"], epochs=20``.
+    """
+    given, asked = taken(data, labels, groups), checked(CompareSettings, settings)
+    place = _place(out, given, "mien-compare")
+    config = made(CompareSettings, data=given.sources_at(_beside(place)), **_rooted(given, asked))
+    with extra("train", "training"):
+        from mien.jobs.compare import run_comparison
+    _keep(given, place, resume=resume)
+    return Comparison(run_comparison(config, place, resume=resume, progress=_progress(progress)), place)
+
+
+@_with_settings(AdaptSettings, "target", "model")
+def adapt(
+    model: str | Path | Study,
+    target: Photos,
+    labels: Iterable[object] | None = None,
+    groups: Iterable[object] | None = None,
+    *,
+    out: str | Path | None = None,
+    progress: bool = True,
+    **settings: object,
+) -> Adaptation:
+    """Measure what would make a model better on photos from elsewhere, as ``mien adapt`` does.
+
+    Args:
+        model: a study, its folder, or a run folder or model file in one.
+        target: as ``data`` of ``study``; half of the photos is only scored.
+        labels: as for ``study``.
+        groups: as for ``study``.
+        out: as for ``study``; by default ``mien-adapt-NAME``.
+        progress: as for ``study``.
+        **settings: those of ``mien adapt``.
+    """
+    given, asked = taken(target, labels, groups), checked(AdaptSettings, settings)
+    place = _place(out, given, "mien-adapt")
+    if len(given.sources) > 1:
+        raise OutputError("adapt: one set of photos is adapted to; adapt to the others by themselves")
+    (source,) = given.sources_at(_beside(place))
+    config = made(AdaptSettings, model=_model(model), target=source, **_rooted(given, asked))
+    with extra("train", "adapting"):
+        from mien.jobs.adapt import run_adaptation
+    _keep(given, place, resume=False)
+    return Adaptation(run_adaptation(config, place, progress=_progress(progress)), place)
+
+
+def _place(out: str | Path | None, given: Labelled, start: str) -> Path:
+    return user_path(out, "out") if out is not None else folder_for(given.sources or ("photos",), start)
+
+
+def _beside(place: Path) -> Path:
+    """Where a table is kept for a folder: beside it, where going on finds it again."""
+    return place.with_name(f"{place.name}-{TABLE}")
+
+
+def _keep(given: Labelled, place: Path, *, resume: bool) -> None:
+    """Write the table, if one was given, unless that would change what a finished folder was made of."""
+    if given.table is not None and place.exists() and not resume:
+        raise OutputError(f"{place}: exists already; give another out, or resume=True to go on")
+    given.write(_beside(place))
+
+
+def _rooted(given: Labelled, asked: dict[str, object]) -> dict[str, object]:
+    """The settings, with the folder that the paths in a table start from."""
+    return asked if given.root is None else {"root": given.root} | asked
+
+
+def _model(model: str | Path | Study) -> str:
+    return str(model.folder if isinstance(model, Study) else model)
+
+
+def _progress(wanted: bool) -> Progress:
+    if not wanted:
+        return Silent()
+    if in_notebook():
+        return NotebookProgress()
+    from mien.telling.terminal.summaries import TerminalProgress
+
+    return TerminalProgress()

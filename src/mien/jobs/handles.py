@@ -1,0 +1,266 @@
+"""What Python callers get back: results, tables, the model and the page of what a command did."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import polars as pl
+
+from mien.errors import ConfigError, ResultsError
+from mien.evaluation.predictions import read_predictions
+from mien.recognizer import Recognizer
+from mien.results.adaptation import AdaptResults
+from mien.results.commands import AuditResults, EvaluateResults
+from mien.results.comparison import CompareResults
+from mien.results.document import Document
+from mien.results.reading import open_results
+from mien.results.scores import Scores
+from mien.results.slices import Slices
+from mien.results.study import StudyResults
+from mien.results.target import TargetResults
+from mien.system.paths import user_path
+from mien.telling.notebook.summaries import (
+    adaptation_box,
+    audit_box,
+    comparison_box,
+    evaluation_box,
+    study_box,
+)
+from mien.telling.words.advice import advise
+from mien.telling.words.answers import headline
+from mien.telling.words.elsewhere import next_steps
+from mien.telling.words.numerals import score
+
+__all__ = ["Adaptation", "Audit", "Comparison", "Evaluation", "Study"]
+
+R = TypeVar("R", bound=Document)
+
+
+class _Handle(Generic[R]):
+    """Results, and the folder that they lie in."""
+
+    results: R
+    """All numbers, typed; docs/RESULTS.md describes each."""
+    folder: Path | None
+    """What the command wrote; None where it wrote nothing."""
+
+    def __init__(self, results: R, folder: Path | None = None) -> None:
+        """Keep results that a command has found."""
+        self.results, self.folder = results, folder
+
+    def __repr__(self) -> str:
+        where = f" in {self.folder}" if self.folder else ""
+        return f"<{type(self).__name__}{where}: {self._answer()}>"
+
+    def _answer(self) -> str:
+        raise NotImplementedError
+
+
+class Study(_Handle[StudyResults]):
+    """A finished study: ``mien.study(...)``, or ``mien.Study.open("mien-photos")`` for one that is there."""
+
+    folder: Path
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Study:
+        """A study that was finished earlier, also by ``mien study``.
+
+        Raises:
+            ResultsError: if there is none, or if it is damaged.
+        """
+        place = user_path(folder, "study")
+        results = open_results(place)
+        if not isinstance(results, StudyResults):
+            raise ResultsError(f"{place}: no results of a study; give the folder that mien study wrote")
+        return cls(results, place)
+
+    @property
+    def scores(self) -> Scores:
+        """Of the selected recipe on the test photos; with folds, of what each fold selected, on all photos."""
+        return self.results.test
+
+    @cached_property
+    def predictions(self) -> pl.DataFrame:
+        """One row per photo that the selected recipe answered, with path, split, label and a probability per class."""
+        place = self.folder if self.results.folds else self.folder / "runs" / self.results.selected
+        return read_predictions(place / "predictions.parquet")
+
+    @property
+    def per_class(self) -> pl.DataFrame:
+        """One row per class, on the test photos, with precision, recall and its interval, F1 and support."""
+        return _per_class(self.scores)
+
+    @property
+    def confusion(self) -> pl.DataFrame:
+        """One row per true class and one column per answer, in test photos."""
+        return _confusion(self.scores)
+
+    @property
+    def slices(self) -> pl.DataFrame:
+        """A row for each value of the columns of ``slice``; empty where none were asked for."""
+        return _slices(self.results.slices)
+
+    @property
+    def report(self) -> Path:
+        """The page."""
+        return self.folder / "report.html"
+
+    @cached_property
+    def model(self) -> Recognizer:
+        """The selected recipe's model, ready to use."""
+        return Recognizer(self.folder)
+
+    @property
+    def next_steps(self) -> list[str]:
+        """What to do next and why, what pays most first."""
+        return [f"{advice.step} {advice.reason}" for advice in advise(self.results)]
+
+    def _answer(self) -> str:
+        return headline(self.results)
+
+    def _repr_html_(self) -> str:
+        return study_box(self.results)
+
+
+class Audit(_Handle[AuditResults]):
+    """What was found in photos: ``mien.audit(...)``."""
+
+    @property
+    def classes(self) -> pl.DataFrame:
+        """One row per class, with its photos."""
+        counts = self.results.data.classes
+        return pl.DataFrame({"class": list(counts), "photos": list(counts.values())})
+
+    def _answer(self) -> str:
+        return f"{self.results.data.images} photos, {self.results.data.findings} with a finding"
+
+    def _repr_html_(self) -> str:
+        return audit_box(self.results)
+
+
+class Evaluation(_Handle[EvaluateResults]):
+    """How good a model is on photos from elsewhere: ``mien.evaluate(...)``; of several sets, the first."""
+
+    @property
+    def target(self) -> TargetResults:
+        """The first set of photos."""
+        return self.results.target
+
+    @property
+    def scores(self) -> Scores:
+        """On the photos of classes that the model knows, whatever it answered."""
+        return self.target.shared
+
+    @property
+    def per_class(self) -> pl.DataFrame:
+        """As of ``Study``."""
+        return _per_class(self.target.all)
+
+    @property
+    def confusion(self) -> pl.DataFrame:
+        """As of ``Study``; classes that the model does not know are rows without answers of their own."""
+        return _confusion(self.target.all)
+
+    @property
+    def slices(self) -> pl.DataFrame:
+        """As of ``Study``."""
+        return _slices(self.target.slices)
+
+    @property
+    def next_steps(self) -> list[str]:
+        """What to do next and why."""
+        return [f"{advice.step} {advice.reason}" for advice in next_steps(self.target)]
+
+    def _answer(self) -> str:
+        return f"macro-F1 {score(self.scores.macro_f1)} on {self.scores.images} photos"
+
+    def _repr_html_(self) -> str:
+        return evaluation_box(self.results)
+
+
+class Comparison(_Handle[CompareResults]):
+    """Settings of training, compared: ``mien.compare(...)``."""
+
+    @property
+    def verdicts(self) -> pl.DataFrame:
+        """One row per contrast, with both arms, the difference of macro-F1, its interval and the verdict."""
+        rows = [
+            {
+                "first": each.first,
+                "second": each.second,
+                "difference": each.macro_f1_difference,
+                "low": each.interval.low if each.interval else None,
+                "high": each.interval.high if each.interval else None,
+                "verdict": each.verdict,
+            }
+            for each in self.results.comparisons
+        ]
+        return pl.DataFrame(rows)
+
+    @property
+    def report(self) -> Path:
+        """The page."""
+        return Path(self.results.paths.page)
+
+    def _answer(self) -> str:
+        return "; ".join(f"{each.first} against {each.second}: {each.verdict}" for each in self.results.comparisons)
+
+    def _repr_html_(self) -> str:
+        return comparison_box(self.results)
+
+
+class Adaptation(_Handle[AdaptResults]):
+    """What adapting a model gives: ``mien.adapt(...)``."""
+
+    @property
+    def report(self) -> Path:
+        """The page."""
+        return Path(self.results.paths.page)
+
+    @property
+    def model(self) -> Recognizer:
+        """The model that ``save`` asked for.
+
+        Raises:
+            ConfigError: if none was asked for.
+        """
+        if self.results.paths.model is None:
+            raise ConfigError("no model was written; ask for one, as in mien.adapt(..., save='labels')")
+        return Recognizer(self.results.paths.model)
+
+    def _answer(self) -> str:
+        return f"{len(self.results.ways)} ways"
+
+    def _repr_html_(self) -> str:
+        return adaptation_box(self.results)
+
+
+def _per_class(scores: Scores) -> pl.DataFrame:
+    rows = []
+    for label, each in scores.per_class.items():
+        low, high = each.recall_interval or (None, None)
+        rows.append((label, each.precision, each.recall, low, high, each.f1, each.support))
+    names = ("class", "precision", "recall", "recall_low", "recall_high", "f1", "support")
+    kinds = (pl.String, *[pl.Float64] * 5, pl.Int64)
+    return pl.DataFrame(rows, schema=dict(zip(names, kinds, strict=True)), orient="row")
+
+
+def _slices(found: Slices | None) -> pl.DataFrame:
+    rows = []
+    for column, each in found.named if found else ():
+        apart = each.difference
+        low, high = apart.interval if apart else (None, None)
+        told = (apart.value, low, high, apart.p_holm) if apart else (None,) * 4
+        rows.append(
+            (column, each.value, each.images, each.over.number, each.macro_f1, each.accuracy, *told, each.verdict)
+        )
+    kinds = {"column": pl.String, "value": pl.String, "photos": pl.Int64, "groups": pl.Int64}
+    kinds |= dict.fromkeys(("macro_f1", "accuracy", "difference", "low", "high", "p_holm"), pl.Float64)
+    return pl.DataFrame(rows, schema=kinds | {"verdict": pl.String}, orient="row")
+
+
+def _confusion(scores: Scores) -> pl.DataFrame:
+    columns = {label: [row[j] for row in scores.confusion] for j, label in enumerate(scores.labels)}
+    return pl.DataFrame({"true": list(scores.labels)} | columns)

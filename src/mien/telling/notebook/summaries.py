@@ -1,0 +1,116 @@
+"""Results as a notebook shows them: HTML without style sheets or scripts, in the colours of the notebook."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mien.results.adaptation import AdaptResults
+from mien.results.commands import AuditResults, EvaluateResults
+from mien.results.comparison import CompareResults
+from mien.results.document import printable
+from mien.results.scores import Scores
+from mien.results.study import StudyResults
+from mien.telling.words import adaptation, comparison
+from mien.telling.words.advice import advise
+from mien.telling.words.answers import headline
+from mien.telling.words.concerns import concerns
+from mien.telling.words.elsewhere import in_short, next_steps
+from mien.telling.words.numerals import count, percent, plural, score
+from mien.telling.words.over import span
+
+__all__ = [
+    "adaptation_box",
+    "audit_box",
+    "comparison_box",
+    "evaluation_box",
+    "study_box",
+]
+
+MOST_STEPS = 3
+
+
+@dataclass(frozen=True)
+class _Box:
+    """What is shown.
+
+    Attributes:
+        title: the answer in one line.
+        sentences: what must be known with it.
+        rows: a header and the rows of a table.
+        steps: what to do next.
+    """
+
+    title: str
+    sentences: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
+    steps: Sequence[str] = ()
+
+    def html(self) -> str:
+        """The box as HTML."""
+        parts = [f"<p><strong>{html.escape(self.title)}</strong></p>"]
+        parts += [f"<p>{html.escape(sentence)}</p>" for sentence in self.sentences]
+        if self.rows:
+            head, *body = self.rows
+            lines = [f"<tr>{_cells(head, 'th')}</tr>", *(f"<tr>{_cells(row, 'td')}</tr>" for row in body)]
+            parts.append(f"<table>{''.join(lines)}</table>")
+        if self.steps:
+            steps = "".join(f"<li>{html.escape(step)}</li>" for step in self.steps)
+            parts.append(f"<p>What to do next</p><ol>{steps}</ol>")
+        return f"<div>{''.join(parts)}</div>"
+
+
+def study_box(results: StudyResults) -> str:
+    """The answer of a study, its runs, and the first steps."""
+    results = printable(results)
+    rows = [["recipe", "macro-F1", "95 %", "accuracy", "photos"]]
+    for name, run in results.runs.items():
+        rows.append([name + (" (selected)" if name == results.selected else ""), *_scores(run.test)])
+    steps = [f"{advice.step} {advice.reason}" for advice in advise(results)[:MOST_STEPS]]
+    return _Box(headline(results), (), rows, steps).html()
+
+
+def audit_box(results: AuditResults) -> str:
+    """What needs a look, and the classes."""
+    data = printable(results).data
+    found = concerns(data)
+    title = f"{data.name}: {plural(data.images, 'photo')}, {plural(len(data.classes), 'class', 'classes')}"
+    rows = [["class", "photos", "share"]]
+    rows += [[label, count(n), percent(n / data.images)] for label, n in data.classes.items()]
+    told = [f"{concern.title}: {concern.told}" for concern in found]
+    return _Box(title, told or ["Nothing that needs a look was found."], rows).html()
+
+
+def evaluation_box(results: EvaluateResults) -> str:
+    """How good the model is on each set of photos."""
+    boxes = []
+    for spec, target in printable(results).targets.items():
+        rows = [["", "macro-F1", "95 %", "accuracy", "photos"]]
+        rows += [["all classes", *_scores(target.all)], ["shared classes", *_scores(target.shared)]]
+        steps = [f"{advice.step} {advice.reason}" for advice in next_steps(target)]
+        boxes.append(_Box(f"{results.model} on {spec}", in_short(target), rows, steps).html())
+    return "".join(boxes)
+
+
+def comparison_box(results: CompareResults) -> str:
+    """The verdicts of a comparison."""
+    results = printable(results)
+    sentences = [comparison.answer(results), *comparison.arm_lines(results)]
+    rows = comparison.comparison_rows(results)
+    return _Box(comparison.title(results), sentences, rows, comparison.doubt_lines(results)).html()
+
+
+def adaptation_box(results: AdaptResults) -> str:
+    """What each way gains and costs."""
+    results = printable(results)
+    rows = adaptation.short_rows(results)
+    return _Box(adaptation.title(results), adaptation.verdicts(results), rows).html()
+
+
+def _scores(scores: Scores) -> list[str]:
+    return [score(scores.macro_f1), span(scores.interval, scores.over), score(scores.accuracy), count(scores.images)]
+
+
+def _cells(row: Sequence[str], tag: str) -> str:
+    return "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in row)

@@ -1,0 +1,215 @@
+"""The whole job from Python: handles, photos in every form, settings by their names, errors in one line."""
+
+from __future__ import annotations
+
+import inspect
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+import mien as package
+from mien.answer_list import Predictions
+from mien.demo import draw_face
+from mien.errors import ConfigError, MienError, OutputError, PhotoError, SourceError
+from mien.jobs.handles import Audit
+from mien.jobs.labelled import taken
+from mien.results.prediction import Prediction
+from mien.settings.by_name import checked, option_fields
+from mien.settings.study import StudySettings
+from support.studies import Study as Made
+
+LABELS = ("anger", "happy", "sad")
+
+
+@pytest.fixture(scope="module")
+def photos() -> tuple[list[NDArray[np.uint8]], list[str], list[str]]:
+    """30 drawn faces of 64 px, their classes, and six persons."""
+    images, labels, persons = [], [], []
+    for label in LABELS:
+        for i in range(10):
+            images.append(np.asarray(draw_face(label, i).resize((64, 64))))
+            labels.append(label)
+            persons.append(f"p{i % 6}")
+    return images, labels, persons
+
+
+def test_a_study_in_eight_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    for label in LABELS:
+        (tmp_path / "photos" / label).mkdir()
+        for i in range(10):
+            draw_face(label, i).resize((64, 64)).save(tmp_path / "photos" / label / f"{i}.png")
+    lines = """
+import mien
+study = mien.study("photos", recipe="probe")
+study
+study.report
+study.per_class
+study.next_steps
+"""
+    assert len(lines.strip().splitlines()) <= 8
+    scope: dict[str, object] = {}
+    exec(lines, scope)
+    study = scope["study"]
+    assert isinstance(study, package.Study)
+    assert study.folder == Path("mien-photos")
+    assert study.report.is_file()
+    assert study.results.data.images == 30
+
+
+def test_a_handle_holds_the_study(small_study: Made) -> None:
+    study = package.Study.open(small_study.folder)
+    results = study.results
+    assert study.scores == results.test
+    assert study.scores.macro_f1 is not None
+    assert study.confusion.drop("true").sum_horizontal().sum() == study.scores.images
+    assert study.per_class["support"].sum() == study.scores.images
+    tested = study.predictions.filter(pl.col("split") == "test")
+    assert len(tested) == study.scores.images
+    assert study.model.labels == results.labels
+    assert study.next_steps
+    assert results.selected in study._repr_html_()
+    assert str(study.folder) in repr(study)
+
+
+def test_no_folder_of_a_study_is_told(tmp_path: Path) -> None:
+    with pytest.raises(MienError, match="nothing-here"):
+        package.Study.open(tmp_path / "nothing-here")
+
+
+# -- photos -----------------------------------------------------------------------------------------------------------
+
+
+def test_photos_in_memory_are_kept_without_loss(photos: tuple[list[NDArray[np.uint8]], list[str], list[str]]) -> None:
+    images, labels, persons = photos
+    table = taken(images, labels, persons).table
+    assert table is not None
+    assert table["label"].to_list() == labels
+    assert table["person"].to_list() == persons
+    kept = [np.asarray(Image.open(io.BytesIO(content))) for content in table["image"]]
+    assert all(np.array_equal(a, b) for a, b in zip(images, kept, strict=True))
+
+
+def test_the_same_photos_in_each_form(
+    photos: tuple[list[NDArray[np.uint8]], list[str], list[str]], tmp_path: Path
+) -> None:
+    images, labels, persons = photos
+    paths = [tmp_path / f"{i}.png" for i in range(len(images))]
+    for path, image in zip(paths, images, strict=True):
+        Image.fromarray(image).save(path)
+    columns = {"path": [str(path) for path in paths], "label": labels, "person": persons, "age": list(range(30))}
+    forms: dict[str, Callable[[], Audit]] = {
+        "arrays": lambda: package.audit(images, labels, persons, progress=False, check_labels=False),
+        "paths": lambda: package.audit(paths, labels, persons, progress=False, check_labels=False),
+        "pillow": lambda: package.audit(map(Image.open, paths), labels, persons, progress=False, check_labels=False),
+        "pandas": lambda: package.audit(pd.DataFrame(columns), progress=False, check_labels=False),
+        "polars": lambda: package.audit(pl.DataFrame(columns), progress=False, check_labels=False),
+        "columns": lambda: package.audit(columns, progress=False, check_labels=False),
+    }
+    found = {name: make().results.data for name, make in forms.items()}
+    assert {data.images for data in found.values()} == {30}
+    assert {tuple(data.classes.items()) for data in found.values()} == {tuple(dict.fromkeys(LABELS, 10).items())}
+
+
+def test_paths_in_a_table_start_from_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for i, label in enumerate(LABELS * 2):
+        draw_face(label, i).resize((64, 64)).save(f"{i}.png")
+    table = pd.DataFrame({"path": [f"{i}.png" for i in range(6)], "label": LABELS * 2})
+    assert package.audit(table, progress=False, check_labels=False).results.data.images == 6
+
+
+@pytest.mark.parametrize(
+    ("data", "labels", "error", "told"),
+    [
+        (None, None, SourceError, "NoneType"),
+        (42, None, SourceError, "int"),
+        ([], None, SourceError, "list"),
+        (pl.DataFrame({"path": []}), None, SourceError, "without rows"),
+        (["a.png", "b.png"], ["anger"], SourceError, "1 for 2 photos"),
+        ("a.png", ["anger"], SourceError, "a list"),
+        ([None, None], ["anger", "sad"], PhotoError, "photos[0–1]"),
+    ],
+)
+def test_what_is_no_set_of_photos_is_one_line(
+    data: object, labels: list[str] | None, error: type[MienError], told: str
+) -> None:
+    with pytest.raises(error) as caught:
+        taken(data, labels)
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_setting_that_is_wrong_leaves_nothing(
+    photos: tuple[list[NDArray[np.uint8]], list[str], list[str]], tmp_path: Path
+) -> None:
+    for wrong in ({"epochs": "3"}, {"recipee": "probe"}, {"recipe": "nope"}, {"folds": 2.5}):
+        with pytest.raises(ConfigError):
+            package.study(*photos, out=tmp_path / "out", progress=False, **wrong)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_table_never_changes_what_a_study_was_made_of(
+    photos: tuple[list[NDArray[np.uint8]], list[str], list[str]], tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    with pytest.raises(OutputError):
+        package.study(*photos, out=tmp_path / "out", progress=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_model_is_scored_on_photos_in_memory(photos: tuple[list[NDArray[np.uint8]], list[str], list[str]]) -> None:
+    found = package.evaluate("default", *photos, progress=False)
+    assert found.results.target.data.images == 30
+    assert found.scores.over is not None
+    assert (found.scores.over.number, found.scores.over.kind) == (6, "people")
+    assert found.confusion.drop("true").sum_horizontal().sum() == 30
+    assert "<table>" in found._repr_html_()
+
+
+# -- settings ---------------------------------------------------------------------------------------------------------
+
+
+def test_signatures_name_every_setting() -> None:
+    shown = inspect.signature(package.study).parameters
+    assert {*option_fields(StudySettings)} - {"data"} <= {*shown}
+    assert shown["epochs"].default is None
+
+
+def test_settings_go_by_field_and_by_option() -> None:
+    assert checked(StudySettings, {"recipe": "probe"}) == {"recipes": ("probe",)}
+    assert checked(StudySettings, {"recipes": ["probe", "scratch"]}) == {"recipes": ("probe", "scratch")}
+    assert checked(StudySettings, {"epochs": np.int64(3)}) == {"epochs": 3}
+    assert checked(StudySettings, {"target": Path("there")}) == {"target": "there"}
+    with pytest.raises(ConfigError, match="same setting"):
+        checked(StudySettings, {"recipe": "probe", "recipes": ["probe"]})
+
+
+# -- answers ----------------------------------------------------------------------------------------------------------
+
+
+def test_answers_are_a_list_and_a_table() -> None:
+    answers = Predictions(
+        [
+            Prediction("<a>.png", "ok", (), "sad", {"anger": 0.25, "sad": 0.75}),
+            Prediction("b.png", "unreadable", ("unreadable",), reason="no image"),
+        ]
+    )
+    frame = answers.to_frame()
+    assert frame.columns == ["path", "status", "label", "prob_anger", "prob_sad", "flags", "reason"]
+    assert frame["prob_sad"].to_list() == [0.75, None]
+    assert "&lt;a&gt;.png" in answers._repr_html_()
+    assert Predictions().to_frame().is_empty()
+    assert answers == list(answers)
+
+
+def test_errors_are_one_line_in_a_notebook() -> None:
+    assert ConfigError("epochs: wrong")._render_traceback_() == ["mien: epochs: wrong"]
