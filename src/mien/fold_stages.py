@@ -26,6 +26,7 @@ from mien.metrics import confusion_matrix, macro_f1
 from mien.models.artifact import laxest_within, least_promise
 from mien.results.audit import ExaminedAudit
 from mien.results.cross_validation import CrossValidated, Fold
+from mien.results.file_names import PREDICTIONS, REPORT
 from mien.results.study import Epoch, StudyPaths, StudyResults, TestedRun, Weights
 from mien.settings.run import HeadRun, NetworkRun, read_run
 from mien.stages import OpenStudy, compared_pairs, count_splits, fit_to_all, procedure, promise_in
@@ -88,8 +89,8 @@ def answer_folds(study: OpenStudy) -> HeldOut:
     held_out = HeldOut(runs, chosen, selected)
     for name in runs:
         (study.folder / "runs" / name).mkdir(parents=True, exist_ok=True)
-        write_predictions(held_out.part(name, "test"), study.folder / "runs" / name / "predictions.parquet")
-    write_predictions(held_out.pooled, study.folder / "predictions.parquet")
+        write_predictions(held_out.part(name, "test"), study.folder / "runs" / name / PREDICTIONS)
+    write_predictions(held_out.pooled, study.folder / PREDICTIONS)
     return held_out
 
 
@@ -153,7 +154,7 @@ def score_folds(study: OpenStudy, held_out: HeldOut, data: ExaminedAudit) -> Stu
         paths=StudyPaths(
             run=str(study.folder),
             model=str(study.folder / "runs" / selected / "model.onnx"),
-            report=str(study.folder / "report.html"),
+            report=str(study.folder / REPORT),
         ),
     )
 

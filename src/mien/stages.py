@@ -46,7 +46,7 @@ from mien.evaluation.elsewhere import describe_target
 from mien.evaluation.exhibits import exhibits
 from mien.evaluation.mistakes import confident_mistakes, error_rates
 from mien.evaluation.overfitting import fit_verdict, stopped_early
-from mien.evaluation.predictions import predict_rows, read_predictions, score_rows, write_predictions
+from mien.evaluation.predictions import predict_rows, read_predictions, score_rows, write_predictions, write_table
 from mien.evaluation.robustness import measure_robustness
 from mien.evaluation.shift import score_target
 from mien.evaluation.slices import measure_slices
@@ -57,8 +57,9 @@ from mien.progress import Progress
 from mien.recognizer import Recognizer
 from mien.results.audit import ExaminedAudit
 from mien.results.behaviour import Mistake
-from mien.results.document import THUMBNAILS, write_exhibits
+from mien.results.document import write_exhibits
 from mien.results.exhibits import Exhibits
+from mien.results.file_names import PREDICTIONS, REPORT, THUMBNAILS
 from mien.results.study import (
     CopyThresholds,
     Epoch,
@@ -100,6 +101,7 @@ __all__ = [
     "score_tested",
     "select_run",
     "train_runs",
+    "write_tables",
 ]
 
 MOST_NETWORKS = 20
@@ -313,7 +315,7 @@ def train_runs(study: OpenStudy) -> None:
 
 def _predict(study: OpenStudy, run: RunConfig, splits: Sequence[str], manifest: pl.DataFrame) -> pl.DataFrame:
     """Predict the given splits with a run's model, and add them to its table of predictions."""
-    path = study.run_folder(run) / "predictions.parquet"
+    path = study.run_folder(run) / PREDICTIONS
     earlier = read_predictions(path) if path.exists() else None
     if earlier is not None and set(splits) <= set(earlier["split"]):
         return earlier.filter(pl.col("split").is_in(list(splits)))
@@ -410,7 +412,7 @@ def score_tested(study: OpenStudy, trained: TrainResults, data: ExaminedAudit) -
     kept = asdict(trained) | {
         "data": data,
         "runs": runs,
-        "paths": replace(trained.paths, report=str(study.folder / "report.html")),
+        "paths": replace(trained.paths, report=str(study.folder / REPORT)),
     }
     results = StudyResults(
         **kept,
@@ -490,6 +492,13 @@ def keep_exhibits(study: OpenStudy, results: StudyResults, examined: Examined) -
     )
     write_exhibits(shown, study.folder)
     return shown
+
+
+def write_tables(study: OpenStudy, results: StudyResults) -> None:
+    """Write every answer that the report counts as CSV, beside the Parquet that it stands in."""
+    tables = [study.folder / "runs" / name / PREDICTIONS for name in results.runs]
+    for path in tables if results.folds is None else [*tables, study.folder / PREDICTIONS]:
+        write_table(path)
 
 
 def _target_predictions(study: OpenStudy, run: RunConfig) -> pl.DataFrame | None:

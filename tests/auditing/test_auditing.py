@@ -475,7 +475,7 @@ def test_the_worst_comes_first() -> None:
         "doubtful labels",
         "leak premium",
         "class  ",
-        "photo by photo",
+        "photos have a finding",
     )
     places = [said.find(start) for start in starts]
     assert -1 not in places, dict(zip(starts, places, strict=True))
@@ -515,7 +515,7 @@ def test_what_was_not_looked_for_is_said() -> None:
     needs = "needs two classes of at least 20 distinct photos each"
     unasked = Examined(pl.DataFrame(), Shortcuts(reason=needs), DoubtfulLabels(reason="not asked for"), None)
     said = screen(made_manifest(["happy", "sad"] * 10), unasked)
-    assert "shortcuts: not looked for, needs two classes" in said
+    assert "shortcuts: not searched for, needs two classes" in said
     assert "doubtful labels: not asked for" in said
 
 

@@ -170,7 +170,7 @@ def test_default_is_the_model_where_none_is_named(mien: Mien, tmp_path: Path) ->
     )
     assert unnamed.code == 0
     assert all(each.out == unnamed.out for each in named)
-    assert "fear" in unnamed.out.split("\t")[1]
+    assert unnamed.out.splitlines()[1].split()[1] == "fear"
 
 
 def test_earlier_versions_of_what_comes_with_mien_still_answer() -> None:

@@ -12,7 +12,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from matplotlib.figure import Figure
+from msgspec import structs
+from numpy.typing import NDArray
 
+import mien
 import mien.comparing.run as running
 from mien.comparing.arms import (
     Arm,
@@ -25,6 +29,7 @@ from mien.comparing.arms import (
 )
 from mien.comparing.growth import extrapolated
 from mien.comparing.plan import PairPlan, Pool, make_pool, plan_pairs, with_share
+from mien.comparing.results import _against_chance as against_chance
 from mien.comparing.run import run_once
 from mien.data.grouping.splits import assign_splits, parse_shares
 from mien.data.reading.pixels import Pixels
@@ -34,8 +39,9 @@ from mien.data.tables.manifest import read_manifest
 from mien.data.tables.prepare import prepare
 from mien.errors import ConfigError, OutputError, SplitError
 from mien.jobs.compare import run_comparison
+from mien.labels import class_indices
 from mien.progress import Silent
-from mien.results.comparison import SizePoint
+from mien.results.comparison import CompareResults, SizePoint
 from mien.results.document import encode
 from mien.settings.budget import Budget
 from mien.settings.by_name import made
@@ -44,6 +50,8 @@ from mien.settings.compare import CompareSettings
 from mien.settings.division import Division
 from mien.settings.run import HeadRun, NetworkRun, RunConfig
 from mien.significance import fewest_pairs
+from mien.telling.report.comparison_page import _draw as draw_curves
+from mien.telling.words.comparison import chance_lines
 from mien.training.recipes import resolve_run
 from mien.training.run import LabelledPhotos
 from support.checkout import ROOT
@@ -326,6 +334,55 @@ def full(faces: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any
         return compare(config, tmp_path_factory.mktemp("full") / "out")
 
 
+def test_arms_that_guess_are_said_to_be_at_chance_and_axes_begin_at_0(full: dict[str, Any]) -> None:
+    results = mien.open_results(Path(full["paths"]["run"]))
+    assert isinstance(results, CompareResults)
+    scores = [scores for arm in results.arms.values() for scores in arm.budgets]
+    assert {each.beats_chance for each in scores} == {False}
+    assert scores[0].chance_macro_f1 == pytest.approx(1 / 3, abs=0.01)
+    lines = chance_lines(results)
+    assert len([line for line in lines if "every arm" in line]) == len(results.budgets)
+    figure = Figure()
+    draw_curves(list(results.curves), scores[0].chance_macro_f1, figure)
+    assert [axes.get_ylim()[0] for axes in figure.axes] == [0, 0, 0]
+
+
+def test_only_arms_at_chance_are_named(full: dict[str, Any]) -> None:
+    results = mien.open_results(Path(full["paths"]["run"]))
+    assert isinstance(results, CompareResults)
+
+    def judged(verdicts: dict[str, bool | None]) -> list[str]:
+        arms = {
+            name: structs.replace(
+                arm, budgets=tuple(structs.replace(each, beats_chance=verdicts[name]) for each in arm.budgets)
+            )
+            for name, arm in results.arms.items()
+        }
+        return chance_lines(structs.replace(results, arms=arms))
+
+    names = list(results.arms)
+    some = judged({names[0]: True, names[1]: None, names[2]: False})
+    assert all(names[2] in line and names[0] not in line for line in some[:-1])
+    assert judged(dict.fromkeys(names, True)) == judged(dict.fromkeys(names, None)) == []
+
+
+def test_answers_that_are_right_are_above_chance(pool: Pool) -> None:
+    plans = plan_pairs(pool, folds=3, pairs=3, seed=1)
+    labels = tuple(sorted(pool.rows["label"].unique()))
+
+    class Right:
+        def __init__(self, plan: PairPlan) -> None:
+            self._truth = class_indices(plan.split("test")["label"], labels)
+
+        def answers(self, labels: tuple[str, ...]) -> NDArray[np.int64]:
+            return self._truth
+
+    finished: list[Any] = [Right(plan) for plan in plans]
+    chance, beats_chance = against_chance(finished, plans, labels)
+    assert beats_chance
+    assert chance == pytest.approx(1 / 3, abs=0.01)
+
+
 def test_the_family_is_all_contrasts_under_all_budgets(full: dict[str, Any]) -> None:
     rows = full["comparisons"]
     assert [(r["first"], r["second"]) for r in rows[:2]] == [ARMS, ("label_smoothing=0.2", ARMS[1])]
@@ -359,8 +416,8 @@ def test_each_part_of_an_augmentation_is_left_out(
     assert [row["first"] for row in results["comparisons"]] == [*without, "augment=none"]
     assert {row["second"] for row in results["comparisons"]} == {"notebook"}
     page = (tmp_path / "out" / "compare.html").read_text(encoding="utf-8")
-    assert "a minus with * says that it helped" in page
-    assert "notebook without flip / notebook: no difference was seen" in page  # these runs are made up so
+    assert "a minus with * means that it helped" in page
+    assert "notebook without flip / notebook: no difference" in page  # these runs are made up so
 
 
 def test_the_difference_of_each_class_stands_beside(full: dict[str, Any]) -> None:
@@ -437,7 +494,7 @@ def test_the_terminal_shows_the_verdict(
     assert ("runs shared the machine" in outcome.out) == (
         side_by_side(made(CompareSettings, data=("x",), arms=ARMS)) > 1
     )
-    assert "With fewer than 6 pairs no verdict" in outcome.out
+    assert "at least 6 pairs for a verdict" in outcome.out
     assert "cannot tell" in outcome.out
     assert Path("mien-compare-faces/compare.html").exists()
     again = mien("compare", faces, *arms, "--epochs", "1", "--size", "32", "--pairs", "3", "--folds", "3", "--json",

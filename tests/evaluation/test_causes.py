@@ -156,13 +156,13 @@ def test_compression_elsewhere_is_measured_only_where_files_tell_of_it(tmp_path:
     assert causes is not None
     assert causes.jpeg == JpegQuality(share=0, test=None, target=None)
     assert "compression" not in {move.property for move in causes.moved}
-    assert "not known" in cause_sentences(causes)[-1]
+    assert "unknown" in cause_sentences(causes)[-1]
     as_jpegs = other.with_columns(pl.lit(40).alias("jpeg_quality"))
     causes = find_causes(recognizer, made.pixels, own, as_jpegs, scored)
     assert causes is not None
     assert causes.jpeg == JpegQuality(share=1, test=None, target=40)
     assert "compression" in {move.property for move in causes.moved}
-    assert "All of their files are JPEGs, of a median quality of 40" in cause_sentences(causes)[-1]
+    assert "All of their files are JPEGs with a median quality of 40" in cause_sentences(causes)[-1]
 
 
 def test_balance_counts_each_class_by_its_share() -> None:

@@ -55,15 +55,19 @@ def test_killed_between_training_and_export_while_a_file_was_written(small_study
         *study_copy.glob("runs/*/predictions.parquet"),
         study_copy / "results.json",
         study_copy / "report.html",
+        study_copy / "figures" / "scores.svg",
+        study_copy / "runs" / "scratch" / "predictions.csv",
     ):
         content = path.read_bytes()
         path.unlink()
-        if path.name in ("model.onnx", "predictions.parquet", "results.json"):
+        if path.name in ("model.onnx", "predictions.parquet", "predictions.csv", "results.json", "scores.svg"):
             path.with_name(f"{path.name}.partial").write_bytes(content[: len(content) // 2])
     config = read_toml(StudySettings, study_copy / "study.toml")
     run_study(config, study_copy, resume=True, progress=Silent())
     assert_same(study_copy, small_study)
     assert not list(study_copy.rglob("*.partial"))
+    for name in ("figures/scores.svg", "runs/scratch/predictions.csv"):
+        assert (study_copy / name).read_bytes() == (small_study.folder / name).read_bytes()
 
 
 def test_killed_while_photos_were_read(small_study: Study, tmp_path: Path) -> None:

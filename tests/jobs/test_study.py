@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
 import shutil
@@ -15,9 +16,11 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from rich.console import Console
 from safetensors.torch import load_file
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
+import mien
 from mien.data.reading.pixels import Pixels
 from mien.data.tables.manifest import read_manifest
 from mien.errors import OutputError
@@ -34,12 +37,13 @@ from mien.models.networks import (
 from mien.progress import Silent
 from mien.recognizer import Recognizer
 from mien.results.document import encode
-from mien.results.study import Splits
+from mien.results.study import Splits, StudyResults
 from mien.settings.budget import Budget
 from mien.settings.by_name import changed, made
 from mien.settings.study import StudySettings
 from mien.settings.toml import read_toml
 from mien.stages import count_splits, open_study
+from mien.telling.terminal.summaries import study_summary
 from mien.training.history import read_history
 from support.drawn_sets import CLASSES, IGNORED, UNREADABLE
 from support.outcomes import Outcome, numbers, strict_json
@@ -106,6 +110,28 @@ def test_artifacts_are_written_and_nothing_half_written(small_study: Study) -> N
             assert (run_folder / "history.csv").stat().st_size > 0
             assert list(run_folder.glob("**/events.out.tfevents.*"))
     assert not list(folder.rglob("*.partial"))
+
+
+def test_every_answer_stands_as_csv_beside_its_table_and_every_plot_in_figures(small_study: Study) -> None:
+    for name in STUDY_RECIPES:
+        run_folder = small_study.folder / "runs" / name
+        table, text = pl.read_parquet(run_folder / "predictions.parquet"), pl.read_csv(run_folder / "predictions.csv")
+        assert text.columns == table.columns
+        assert text["id"].to_list() == table["id"].to_list()
+        probabilities = [column for column in table.columns if column.startswith("prob_")]
+        assert np.allclose(text.select(probabilities), table.select(probabilities), atol=1e-6)
+        assert "predictions.csv" not in (run_folder / "SHA256SUMS").read_text(encoding="utf-8")
+    plots = {path.name for path in (small_study.folder / "figures").iterdir()}
+    assert {"scores.svg", "confusion.png", "reliability.svg"} <= plots
+    assert {Path(name).stem for name in plots if name.endswith(".svg")} == {
+        Path(name).stem for name in plots if name.endswith(".png")
+    }
+
+
+def test_a_study_is_told_in_40_lines(small_study: Study) -> None:
+    results = mien.open_results(small_study.folder)
+    assert isinstance(results, StudyResults)
+    assert len(Console(width=80, file=io.StringIO()).render_lines(study_summary(results))) <= 40
 
 
 def test_study_toml_is_the_settings_asked_for(small_study: Study) -> None:

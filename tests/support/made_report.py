@@ -63,7 +63,7 @@ def changed(made: Made, part: str, **changes: Any) -> dict[str, Any]:
 
 def plain(html: str) -> str:
     """The text of a page, on one line."""
-    body = re.sub(r"<style>.*?</style>", "", html, flags=re.DOTALL)
+    body = re.sub(r'<style>.*?</style>|<span class="tip".*?</span>', "", html, flags=re.DOTALL)
     body = re.sub(r"</(?:t[hd]|d[td])>", " ", body)  # cells have no space between them
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", body).replace("&#39;", "'"))
 
@@ -71,6 +71,7 @@ def plain(html: str) -> str:
 def lines_of(page: str) -> str:
     """The words of a page, a line for each row, item or paragraph; drawings and photos left out."""
     body = re.sub(r"<(style|svg|head)\b.*?</\1>", "", page, flags=re.DOTALL)
+    body = re.sub(r'<span class="tip".*?</span>', "", body)
     body = re.sub(r"\s+", " ", body)
     body = re.sub(rf"</?(?:{BLOCKS})\b[^>]*>", "\n", body)
     body = re.sub(r"</(?:t[hd]|dd)>", " | ", body)

@@ -12,8 +12,10 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import replace as with_settings
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import polars as pl
 import pytest
@@ -25,16 +27,19 @@ from mien.evaluation.exhibits import MOST_COPIES
 from mien.metrics import Interval
 from mien.results.audit import Copies, CopiesFound, DoubtfulLabels
 from mien.results.behaviour import ErrorRate, ErrorRates
+from mien.results.file_names import FIGURES
 from mien.results.scores import Scores
 from mien.results.study import FitVerdict, StudyResults
 from mien.settings.by_name import option_fields
 from mien.settings.run import NetworkRun
 from mien.settings.study import StudySettings
-from mien.telling.report.figures import kept_epoch, learning_curves
-from mien.telling.report.page import SECTIONS
+from mien.telling.report.figure_files import study_plots, write_figures
+from mien.telling.report.figures import ON_PAGE, kept_epoch, learning_curves
+from mien.telling.report.page import SECTIONS, sections
 from mien.telling.words import numerals
 from mien.telling.words.advice import TRUSTED_PROBE, advise
 from mien.telling.words.answers import error_sentences, fit_sentence, headline, warnings
+from mien.telling.words.concerns import concerns
 from mien.telling.words.methods import methods
 from support.made_report import changed, make_study, plain, shown, without_photos, written
 from support.made_study import (
@@ -66,6 +71,9 @@ def browser() -> Iterator[Any]:
         opened.close()
 
 
+SERIOUS = ("serious", "critical")
+
+
 @dataclass
 class Opened:
     """A page, and what happened while it was opened."""
@@ -75,13 +83,15 @@ class Opened:
     asked_for: list[str]
 
 
-def show(browser: Any, path: Path, width: int = 1200, scheme: str = "light") -> Opened:
+def show(browser: Any, path: Path, width: int = 1200, scheme: str = "light", *, unfolded: bool = False) -> Opened:
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
     opened = Opened(page, [], [])
     page.on("console", lambda message: opened.said.append(message.text))
     page.on("pageerror", lambda error: opened.said.append(str(error)))
     page.on("request", lambda request: opened.asked_for.append(request.url))
     page.goto(path.as_uri())
+    if unfolded:
+        page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
     return opened
 
 
@@ -107,9 +117,10 @@ LOW_CONTRAST = """() => {
 
 
 def test_every_section_is_there_in_order_and_visible(made: Made, browser: Any) -> None:
-    page = show(browser, made.folder / "report.html").page
-    assert page.eval_on_selector_all("section", "all => all.map(s => s.id)") == list(SECTIONS)
-    for name in SECTIONS:
+    page, names = show(browser, made.folder / "report.html").page, list(sections(made.results))
+    assert names == [name for name in SECTIONS if name != "slices"], "no column was asked for"
+    assert page.eval_on_selector_all("section", "all => all.map(s => s.id)") == names
+    for name in names:
         assert page.locator(f"#{name}").is_visible()
         assert page.locator(f"#{name}").inner_text().strip()
     levels = page.eval_on_selector_all("h1,h2,h3,h4", "all => all.map(h => Number(h.tagName[1]))")
@@ -117,9 +128,100 @@ def test_every_section_is_there_in_order_and_visible(made: Made, browser: Any) -
     assert levels.count(1) == 1
     assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
     links = page.eval_on_selector_all("nav a", "all => all.map(a => a.getAttribute('href'))")
-    assert links == [f"#{name}" for name in SECTIONS]
-    assert page.locator("#curves .panels svg").count() == 3
+    assert links == [f"#{name}" for name in names]
+    assert page.locator("#comparison .panels svg").count() == 3
     assert page.locator("#scores .panels svg").count() == 2 + 2
+
+
+def test_the_folded_page_is_short_and_its_first_screens_decide(made: Made, browser: Any) -> None:
+    """The bars for every study: 9,000 px at 1,200 and 2,500 words; score, confusion, steps and findings come first."""
+    page = show(browser, made.folder / "report.html").page
+    assert page.evaluate("document.documentElement.scrollHeight") <= 9000
+    assert len(page.evaluate("document.body.innerText").split()) <= 2500
+    assert page.locator("details[open]").count() == 0
+    tops = page.eval_on_selector_all(
+        "#answer .keys, #confusion, #next, #findings, #target", "all => all.map(e => e.getBoundingClientRect().top)"
+    )
+    assert tops == sorted(tops)
+    assert tops[-1] <= 3 * 900
+    assert page.locator("#answer > .steps > li").count() == 3
+    assert page.locator("#answer > .findings > div").count() == 3
+
+
+def test_every_fold_opens_by_click_by_link_and_in_print(made: Made, browser: Any) -> None:
+    page = show(browser, made.folder / "report.html").page
+    is_seen = "all => all.map(e => e.checkVisibility({contentVisibilityAuto: true}))"
+    assert not any(page.eval_on_selector_all("details > :not(summary)", is_seen))
+    page.locator("#methods summary").click()
+    assert page.locator(".paste").is_visible()
+    page.locator(".findings a[href='#data-shortcuts']").click()
+    assert page.locator("#data-shortcuts table").first.is_visible()
+    page.emulate_media(media="print")
+    assert all(page.eval_on_selector_all("details > :not(summary)", is_seen))
+
+
+def test_terms_explain_themselves_to_mouse_finger_and_keyboard(made: Made, browser: Any) -> None:
+    page = show(browser, made.folder / "report.html", 360).page
+    terms = page.locator(".term")
+    tips = page.locator(".tip")
+    assert terms.count() > 10
+    assert not tips.first.is_visible()
+    terms.first.focus()
+    assert tips.first.is_visible()
+    box = tips.first.bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 360
+    page.locator("h1").click()
+    assert not tips.first.is_visible()
+    terms.nth(1).hover()
+    assert tips.nth(1).is_visible()
+    assert page.eval_on_selector_all(
+        ".term",
+        "all => all.every(t => t.tabIndex === 0 && document.getElementById(t.getAttribute('aria-describedby')))",
+    )
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(made: Made, browser: Any, scheme: str) -> None:
+    axe = pytest.importorskip("axe_core_python.sync_playwright", reason="axe-core-python is not installed").Axe()
+    page = show(browser, made.folder / "report.html", scheme=scheme, unfolded=True).page
+    found = axe.run(page)["violations"]
+    assert [(each["id"], each["nodes"][0]["html"][:120]) for each in found if each["impact"] in SERIOUS] == []
+
+
+def test_galleries_show_eight_and_the_rest_on_demand(made: Made, browser: Any) -> None:
+    page = show(browser, made.folder / "report.html").page
+    cells = "all => all.map(list => list.children.length)"
+    assert page.eval_on_selector_all("#data > .sample", cells) == [8]
+    assert page.eval_on_selector_all("#data > .rest > .sample", cells) == [8]
+    assert page.locator("#data > .rest > summary").inner_text().startswith("Show all 16")
+
+
+def test_runs_near_chance_take_a_line(made: Made, tmp_path: Path, browser: Any) -> None:
+    weak = made.results.runs["scratch"]
+    weak = replace(weak, val=scores_between(weak.val, 0.2, 0.4), test=scores_between(weak.test, 0.2, 0.4))
+    written(made, tmp_path, runs=made.results.runs | {"scratch": weak})
+    page = show(browser, tmp_path / "report.html", unfolded=True).page
+    rows = page.locator("#comparison table tbody tr")
+    assert (rows.count(), page.locator("#comparison .panels").count()) == (1, 0)
+    assert "scratch" in page.locator("#comparison > p").all_inner_texts()[-1]
+
+
+def test_the_demo_is_drawn_on_purpose(made: Made, tmp_path: Path) -> None:
+    """Neither its drawings nor its layouts are trouble; a user's folder of that name is no demo."""
+    anchors = {
+        source: {c.anchor for c in concerns(replace(made.results.data, source=source))}
+        for source in ("demo", "demo::target", "./demo", "demo other")
+    }
+    assert anchors["demo"] == anchors["demo::target"] == anchors["./demo"] - {"drawings"}
+    assert "drawings" in anchors["./demo"] & anchors["demo other"]
+    html = written(made, tmp_path, **changed(made, "data", source="demo"))
+    assert 'id="data-drawings"' not in html
+    assert 'id="data-series"' not in html
+    assert "drawing" not in " ".join(
+        step for step in steps(replace(made.results, **changed(made, "data", source="demo")))
+    )
 
 
 def test_asks_for_nothing_and_says_nothing(made: Made, browser: Any) -> None:
@@ -136,7 +238,7 @@ def test_asks_for_nothing_and_says_nothing(made: Made, browser: Any) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1200])
 def test_fits_and_can_be_read(made: Made, browser: Any, width: int, scheme: str) -> None:
-    page = show(browser, made.folder / "report.html", width, scheme).page
+    page = show(browser, made.folder / "report.html", width, scheme, unfolded=True).page
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate(LOW_CONTRAST) == []
     red = page.evaluate("Number(getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0])")
@@ -185,7 +287,7 @@ def test_without_photos_there_is_no_face_and_no_name(made: Made, tmp_path: Path,
     assert "script" not in html
     assert "--no-photos" in html
     page = show(browser, tmp_path / "report.html", 360).page
-    assert all(page.locator(f"#{name}").is_visible() for name in SECTIONS)
+    assert all(page.locator(f"#{name}").is_visible() for name in sections(made.results))
 
 
 def test_names_of_people_and_places_outside_the_study_stay_out(made: Made) -> None:
@@ -194,17 +296,16 @@ def test_names_of_people_and_places_outside_the_study_stay_out(made: Made) -> No
 
 def test_what_needs_a_look_comes_first_and_leads_to_its_part(made: Made, browser: Any) -> None:
     page = show(browser, made.folder / "report.html").page
-    links = page.eval_on_selector_all(".concerns a", "all => all.map(a => a.getAttribute('href'))")
-    kinds = ("conflicts", "shortcuts", "drawings", "copies", "faces", "doubts")
-    assert links == [f"#data-{kind}" for kind in kinds]
-    ids = page.eval_on_selector_all("#data h3", "all => all.map(h => h.id)")
-    assert [name for name in ids if name] == [f"data-{kind}" for kind in kinds]
-    assert ids.index("data-doubts") < ids.index("")
+    kinds = ("conflicts", "shortcuts", "drawings", "copies", "series", "faces", "doubts")
+    ids = page.eval_on_selector_all("#data .concerns .folded", "all => all.map(e => e.id)")
+    assert ids == [f"data-{kind}" for kind in kinds]
+    links = page.eval_on_selector_all(".findings a", "all => all.map(a => a.getAttribute('href'))")
+    assert links == [f"#{name}" for name in ids[:3]]
 
 
 def test_numbers_of_the_audit_are_those_of_the_results(made: Made, browser: Any) -> None:
     data = made.results.data
-    page = show(browser, made.folder / "report.html").page
+    page = show(browser, made.folder / "report.html", unfolded=True).page
     culprits = page.locator("#data table.culprits tbody tr").all_inner_texts()
     assert [row.split("\t") for row in culprits] == [
         ["file format WEBP", "39 of 49 are happy (80\N{NO-BREAK SPACE}%)", "17\N{NO-BREAK SPACE}%"],
@@ -239,7 +340,7 @@ def test_the_report_judges_shortcuts_by_the_stored_level_and_no_other(made: Made
     for is_found in (False, True):
         told = replace(faint, found=is_found, tells_classes=is_found)
         html = written(made, tmp_path, **changed(made, "data", shortcuts=told))
-        assert ('href="#data-shortcuts"' in html) is is_found
+        assert ('id="data-shortcuts"' in html) is is_found
 
 
 def test_galleries_show_the_photos_that_are_meant(made: Made) -> None:
@@ -284,8 +385,8 @@ def test_a_premium_is_claimed_only_where_its_interval_leaves_zero_out(ends: tupl
 
 
 def test_the_leak_premium_stands_with_its_interval(made: Made, browser: Any) -> None:
-    page = show(browser, made.folder / "report.html").page
-    rows = page.locator("#split table", has_text="Naive adds").locator("tbody tr").all_inner_texts()
+    page = show(browser, made.folder / "report.html", unfolded=True).page
+    rows = page.locator("#data-leak table", has_text="Naive adds").locator("tbody tr").all_inner_texts()
     assert [re.findall(r"[\d.−+]+", row) for row in rows] == [
         ["0.789"],
         ["0.777", "+0.013", "+0.004", "+0.021"],
@@ -308,7 +409,7 @@ def test_a_naive_division_is_warned_of_wherever_its_scores_stand(made: Made, bro
     grouped = show(browser, made.folder / "report.html").page
     written(made, tmp_path, **changed(made, "splits", method="naive"))
     naive = show(browser, tmp_path / "report.html").page
-    for section in ("answer", "split"):
+    for section in ("answer", "data"):
         before, after = (page.locator(f"#{section} .warning").count() for page in (grouped, naive))
         assert after == before + 1
 
@@ -342,11 +443,11 @@ def test_numbers_are_those_of_the_results(made: Made) -> None:
             assert f"{part.macro_f1:.2f} ({part.interval.low:.2f} to {part.interval.high:.2f})" in text
         assert fit_sentence(run.fit) in text
     assert data.files == data.images + data.unreadable + data.dropped
-    assert f"accuracy {target.shared.accuracy:.3f}, macro-F1 {target.shared.macro_f1:.3f}" in text
+    assert f"this study {target.shared.accuracy:.3f} {target.shared.macro_f1:.3f}" in text
 
 
 def test_a_class_without_photos_has_a_dash(made: Made, browser: Any) -> None:
-    page = show(browser, made.folder / "report.html").page
+    page = show(browser, made.folder / "report.html", unfolded=True).page
     row = page.locator("#target table.classes tbody tr", has_text="sad")
     assert row.locator("td").all_inner_texts() == ["—", "—", "—", "—", "0"]
     cells = page.locator("#target table.confusion tbody tr", has_text="sad").locator("td.cell")
@@ -371,10 +472,10 @@ def scores_between(scores: Scores, low: float, high: float) -> Scores:
 @pytest.mark.parametrize(
     ("test", "elsewhere", "told"),
     [
-        ((0.4, 0.6), None, "Three expressions told apart with a macro-F1 of 0.50"),
-        ((0.4, 0.6), (0.35, 0.45), "Three expressions told apart with a macro-F1 of 0.50, and of 0.40 on photos from"),
-        ((0.4, 0.6), (0.2, 0.4), "macro-F1 of 0.50; on photos from elsewhere, no better than by guessing"),
-        ((0.2, 0.6), None, "Three expressions, not shown to be told apart better than by guessing"),
+        ((0.4, 0.6), None, "Three expressions recognised with a macro-F1 of 0.50"),
+        ((0.4, 0.6), (0.35, 0.45), "Three expressions recognised with a macro-F1 of 0.50, and of 0.40 on photos from"),
+        ((0.4, 0.6), (0.2, 0.4), "macro-F1 of 0.50; on photos from elsewhere, no better than guessing"),
+        ((0.2, 0.6), None, "Three expressions, not shown to be recognised better than by guessing"),
     ],
 )
 def test_the_headline_claims_no_more_than_was_measured(
@@ -457,7 +558,7 @@ def test_only_bins_whose_intervals_lie_apart_are_spoken_of() -> None:
     ]
     told = error_sentences(rates)
     assert len(told) == 1
-    assert told[0].startswith("By apart")
+    assert told[0].startswith("Apart: ")
 
 
 def test_warns_of_overlap_only_where_there_is_one(made: Made) -> None:
@@ -466,7 +567,7 @@ def test_warns_of_overlap_only_where_there_is_one(made: Made) -> None:
     assert warnings(replace(made.results, target=None)) == []
     assert warnings(replace(made.results, **changed(made, "target", **new))) == []
     recurring = changed(made, "target", **new | {"recurring_groups": 1})
-    assert "1 picture stands both" in warnings(replace(made.results, **recurring))[0]
+    assert "1 picture is both" in warnings(replace(made.results, **recurring))[0]
 
 
 def test_the_kept_epoch_is_the_first_best() -> None:
@@ -502,3 +603,44 @@ def test_the_report_needs_no_torch() -> None:
         "import sys, mien.telling.report.page; sys.exit('torch' in sys.modules or 'matplotlib.pyplot' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# -- plots as files ----------------------------------------------------------------------------------------------------
+
+
+def test_every_plot_stands_as_svg_and_png_and_older_ones_go(made: Made, tmp_path: Path) -> None:
+    place = tmp_path / FIGURES
+    place.mkdir()
+    for name in ("curves-gone-loss.svg", "notes.txt"):
+        (place / name).write_text("old", encoding="utf-8")
+    write_figures(tmp_path, made.results)
+    plots = list(study_plots(made.results))
+    names = [plot.name for plot in plots]
+    assert len(names) == len(set(names))
+    assert {"scores", "confusion", "confusion-elsewhere", "reliability", "risk-coverage"} <= set(names)
+    written = {f"{name}.{ending}" for name in names for ending in ("svg", "png")}
+    assert {path.name for path in place.iterdir()} == written | {"notes.txt"}
+    for plot in plots:
+        drawing = (place / f"{plot.name}.svg").read_text(encoding="utf-8")
+        ElementTree.fromstring(drawing)
+        assert plot.title in drawing
+        assert "var(--" not in drawing
+        with Image.open(place / f"{plot.name}.png") as image:
+            assert min(image.size) > 200
+            assert image.format == "PNG"
+
+
+def test_plots_of_the_page_are_those_of_the_files(made: Made, browser: Any) -> None:
+    """All but the scores and the confusions, which the page shows as text."""
+    page = show(browser, made.folder / "report.html").page
+    shown = {each.partition(":")[0] for each in page.eval_on_selector_all("svg", "a => a.map(s => s.ariaLabel)")}
+    drawn = [plot for plot in study_plots(made.results) if not plot.name.startswith(("scores", "confusion"))]
+    assert {plot.alt.partition(":")[0] for plot in drawn} == shown
+
+
+def test_plots_have_the_colours_of_the_page() -> None:
+    css = (files("mien.telling.report") / "templates" / "style.css").read_text(encoding="utf-8")
+    light = css[: css.index("@media")]
+    for colour, on_page in ON_PAGE.items():
+        name = on_page.removeprefix("var(").removesuffix(")") if on_page.startswith("var(") else "--ink"
+        assert f"{name}: {colour};" in light

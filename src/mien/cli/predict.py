@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from itertools import chain
 from typing import Annotated, Literal
 
@@ -43,7 +44,12 @@ def predict(
     films = Films(None if out is None else new_folder(out))
     from mien.data.reading.pictures import open_pictures
     from mien.recognizer import Recognizer, smoothed
-    from mien.telling.terminal.predictions import prediction_header, prediction_summary, prediction_text
+    from mien.telling.terminal.predictions import (
+        prediction_head,
+        prediction_header,
+        prediction_summary,
+        prediction_text,
+    )
 
     recognizer = Recognizer(answering.model, max_error=promise.max_error, classes=answering.among)
     pictures = chain.from_iterable([open_pictures(source, frames_per_second=looking.fps) for source in sources])
@@ -51,17 +57,20 @@ def predict(
     text = prediction_text(kind, recognizer.labels, is_smoothed=looking.smooth > 0)
     if csv:
         print(as_data(prediction_header(recognizer.labels, is_smoothed=looking.smooth > 0)))
+    elif not jsonl:
+        print(as_data(prediction_head(recognizer.labels)))
     answers = recognizer.predict_pictures(pictures, every_face=looking.faces == "all")
-    counts: dict[str, int] = {}
+    number, doubts = 0, Counter[str]()
     for prediction in smoothed(answers, looking.smooth) if looking.smooth else answers:
         print(as_data(text(prediction)), flush=True)
-        counts[prediction.status] = counts.get(prediction.status, 0) + 1
+        number += 1
+        doubts.update(prediction.flags or ("ok",))
         films.add(prediction)
-    for line in (*films.told(recognizer.labels), prediction_summary(counts)):
+    for line in (*films.told(recognizer.labels), prediction_summary(number, doubts)):
         print(line, file=sys.stderr)
     if answering.classes is not None:
         print("mien: with --classes no error rate is promised, and no answer is called unsure", file=sys.stderr)
-    if counts.get("unreadable"):
+    if doubts["unreadable"]:
         sys.exit(1)
 
 

@@ -15,7 +15,7 @@ from mien.comparing.plan import PairPlan
 from mien.comparing.run import Finished
 from mien.family import holm
 from mien.labels import class_indices
-from mien.metrics import confusion_matrix, macro_f1
+from mien.metrics import confusion_matrix, macro_f1, score
 from mien.results.comparison import ArmScores, Axis, ClassChange, Contrast, Curve, Curves, SizeCurve, SizePoint
 from mien.results.scores import GroupKind, Over
 from mien.significance import Estimate, Pair, estimate, needed, paired, verdict
@@ -47,7 +47,10 @@ def arm_scores(runs: Runs, budget: int, arm: int, plans: Sequence[PairPlan], lab
     finished = [runs[budget, arm, plan.number] for plan in plans]
     scores = [_macro_f1(run, plan, labels) for run, plan in zip(finished, plans, strict=True)]
     cost = {name: float(np.sum([run.cost[name] for run in finished])) for name in finished[0].cost}
+    chance, beats_chance = _against_chance(finished, plans, labels)
     return ArmScores(
+        chance_macro_f1=chance,
+        beats_chance=beats_chance,
         macro_f1=float(np.mean(scores)),
         spread=float(np.std(scores, ddof=1)),
         by_pair=tuple(scores),
@@ -58,6 +61,19 @@ def arm_scores(runs: Runs, budget: int, arm: int, plans: Sequence[PairPlan], lab
         updates_a_run=cost["updates"] / len(plans),
         epochs_a_run=float(np.mean([len(run.history) for run in finished])),
     )
+
+
+def _against_chance(
+    finished: Sequence[Finished], plans: Sequence[PairPlan], labels: Sequence[str]
+) -> tuple[float | None, bool | None]:
+    """Macro-F1 by chance, and whether that of all answers together is above it; None for too few groups to tell."""
+    truth = np.concatenate([truth_of(plan, labels) for plan in plans])
+    answers = np.concatenate([run.answers(labels) for run in finished])
+    groups = np.concatenate([plan.split("test")["unit"].to_numpy() for plan in plans])
+    found = score(truth, answers, labels, groups=groups)
+    if found.macro_f1_interval is None or found.chance is None:
+        return found.chance, None
+    return found.chance, found.macro_f1_interval.low > found.chance
 
 
 def contrast_results(

@@ -20,8 +20,9 @@ from mien.labels import class_indices
 from mien.metrics import score
 from mien.progress import Advance
 from mien.recognizer import BATCH, Recognizer
+from mien.results.file_names import PREDICTIONS
 from mien.results.scores import ClassScores, GroupKind, Over, Scores
-from mien.system.files import regular
+from mien.system.files import regular, written_whole
 from mien.system.sums import check_kept, kept_whole
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "test_predictions",
     "view_batches",
     "write_predictions",
+    "write_table",
 ]
 
 PREFIX = "prob_"
@@ -54,7 +56,7 @@ def photos_of_study(model: Path) -> Prepared | None:
 
 def test_predictions(model: Path) -> pl.DataFrame | None:
     """Predictions of the test split that lie beside a model file; None where there are none."""
-    path = model.parent / "predictions.parquet"
+    path = model.parent / PREDICTIONS
     if not path.exists():
         return None
     test = read_predictions(path).filter(pl.col("split") == "test")
@@ -101,6 +103,17 @@ def view_batches(
     """Rows of a manifest a batch at a time, each with what the model looks at, by the keys of its views."""
     for batch in rows.iter_slices(BATCH):
         yield batch, {view.key: pixels.read(view, batch["row"].to_numpy()) for view in recognizer.contract.views}
+
+
+def write_table(path: Path) -> None:
+    """Write a table of predictions as a CSV beside it, whole or not at all; numbers have six digits.
+
+    Raises:
+        OutputError: if the table is damaged.
+    """
+    predictions = read_predictions(path)
+    with written_whole(path.with_suffix(".csv")) as partial:
+        predictions.write_csv(partial, float_precision=6)
 
 
 def write_predictions(predictions: pl.DataFrame, path: Path) -> None:

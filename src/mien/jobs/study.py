@@ -21,8 +21,10 @@ from mien.stages import (
     score_tested,
     select_run,
     train_runs,
+    write_tables,
 )
 from mien.system.in_use import in_use
+from mien.telling.report.figure_files import write_figures
 from mien.telling.report.page import write_report
 
 __all__ = ["run_study", "run_training"]
@@ -33,7 +35,8 @@ def run_study(config: StudySettings, folder: Path, *, resume: bool, progress: Pr
 
     Args:
         folder: gets ``study.toml``, ``manifest.parquet``, ``pixels/``, ``runs/``, ``thumbnails.msgpack``,
-            ``results.json``, ``report.html``; with folds ``folds/`` and ``predictions.parquet`` too.
+            ``results.json``, ``report.html``, ``figures/``, and ``predictions.csv`` beside each table of predictions;
+            with folds ``folds/`` and ``predictions.parquet`` too.
         resume: go on in a folder that exists.
 
     Returns:
@@ -44,6 +47,8 @@ def run_study(config: StudySettings, folder: Path, *, resume: bool, progress: Pr
         study = open_study(config, folder, resume=resume, progress=progress, with_audit=True)
         results, examined = _tested_once(study) if config.crossing.folds is None else _cross_validated(study)
         with study.clock.stage("report"):
+            write_tables(study, results)
+            write_figures(folder, results)
             write_report(folder, results, keep_exhibits(study, results, examined))
         results = replace(results, seconds=study.clock.total())
         write_results(results, folder)

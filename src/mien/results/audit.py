@@ -27,6 +27,10 @@ __all__ = [
 ]
 
 
+DEMO = "demo"
+"""What the embedded demo is asked for by; ``demo::PART`` is a part of it."""
+
+
 class CorrectionsRecord(Record):
     """The table of decisions that was applied."""
 
@@ -205,6 +209,12 @@ class Audit(Record):
     drawn_files: Annotated[dict[str, float], about("Path → probability of a drawing, the surest first.")]
     drawn_from: Annotated[float, about("Probability from which a picture is taken for `drawn`.")]
     perhaps_drawn_from: Annotated[float, about("Probability from which it is taken for `perhaps_drawn`.")]
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether all of it is the embedded demo, which is drawn on purpose."""
+        sources = self.source.split(" ")
+        return len(sources) == len(self.names) and all(each.partition("::")[0] == DEMO for each in sources)
 
 
 class ExaminedAudit(Audit):

@@ -73,6 +73,16 @@ class ArmScores(Record):
     waiting_share: Annotated[float | None, about("Share of the time in which pixels were waited for.")]
     updates_a_run: Annotated[float, about("Optimiser steps.")]
     epochs_a_run: Annotated[float, about("Epochs.")]
+    chance_macro_f1: Annotated[float | None, about("Of guessing by the class shares; null in results of before.")] = (
+        None
+    )
+    beats_chance: Annotated[
+        bool | None,
+        about(
+            "Whether the 95 % interval of the macro-F1 of all answers together lies above chance; null for too few "
+            "groups, and in results of before."
+        ),
+    ] = None
 
 
 class Arm(Record):

@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from mien.results.exhibits import Exhibits
+from mien.results.file_names import RESULTS, THUMBNAILS
 from mien.results.record import Record, about
 from mien.system.files import read_file, write_text, written_whole
 from mien.system.streams import escaped
@@ -20,7 +21,6 @@ from mien.version import __version__
 __all__ = [
     "READABLE",
     "SCHEMA_VERSION",
-    "THUMBNAILS",
     "Document",
     "decode",
     "encode",
@@ -34,8 +34,6 @@ SCHEMA_VERSION = 3
 """Of all documents; raised by every change that a reader of the version before would stumble over."""
 READABLE = (2, SCHEMA_VERSION)
 """Versions that are read: what came since has a value that stands for results of before."""
-
-THUMBNAILS = "thumbnails.msgpack"
 
 D = TypeVar("D", bound="Document")
 
@@ -88,7 +86,7 @@ def decode(kind: type[D], content: str | bytes) -> D:
 
 def write_results(document: Document, folder: Path) -> None:
     """Write a document as ``results.json`` into a folder, whole or not at all, a line for each field."""
-    write_text(msgspec.json.format(encode(document), indent=1), folder / "results.json")
+    write_text(msgspec.json.format(encode(document), indent=1), folder / RESULTS)
 
 
 def write_exhibits(exhibits: Exhibits, folder: Path) -> None:

@@ -76,6 +76,11 @@ class Scores(Record):
         return None if self.interval is None else (self.interval.high - self.interval.low) / 2
 
     @property
+    def is_at_chance(self) -> bool:
+        """Whether there is an interval of ``macro_f1``, and it does not lie above chance."""
+        return self.interval is not None and not self.beats_chance
+
+    @property
     def right(self) -> int:
         """Images that were answered rightly."""
         return sum(row[i] for i, row in enumerate(self.confusion))

@@ -105,6 +105,11 @@ class TestedRun(Run):
     test: Annotated[Scores, about("On the test photos; with folds on all photos, each while it was held out.")]
     target: Annotated[TargetScores | None, about("On photos from elsewhere; null without any.")] = None
 
+    @property
+    def is_at_chance(self) -> bool:
+        """Whether it was not shown to do better than guessing, neither on validation nor on test photos."""
+        return self.val.is_at_chance and self.test.is_at_chance
+
 
 class Splits(Record):
     """How the photos were divided."""

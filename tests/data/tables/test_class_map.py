@@ -221,8 +221,8 @@ def test_a_target_of_one_class_is_scored_and_the_others_have_no_score(mien: Mien
     assert scored["shared"]["macro_f1"] == scored["shared"]["per_class"]["sad"]["f1"] == pytest.approx(0.8)
     assert [scored["shared"]["per_class"][label]["f1"] for label in ("anger", "fear")] == [None, None]
     rows = [" ".join(line.split()) for line in mien("evaluate", model, target, "--class-map", path).out.splitlines()]
-    assert "gloomy sad your file 3" in rows
-    assert "— fear missing there: no score —" in rows
+    assert "gloomy sad your class map 3" in rows
+    assert "— fear none in these photos —" in rows
 
 
 def test_the_table_says_how_each_class_was_matched(mien: Mien, tmp_path: Path, model: Path, target: Path) -> None:
@@ -232,8 +232,8 @@ def test_the_table_says_how_each_class_was_matched(mien: Mien, tmp_path: Path, m
     assert "Angry anger synonym 2" in rows
     assert "fear fear the same name 2" in rows
     assert "blue mood — unknown to the model 2" in rows
-    assert "neutral — left out by your file 2" in rows
-    assert "— sad missing there: no score —" in rows
+    assert "neutral — left out by your class map 2" in rows
+    assert "— sad none in these photos —" in rows
 
 
 def test_the_order_of_the_models_classes_does_not_matter(mien: Mien, tmp_path: Path, target: Path) -> None:
@@ -266,5 +266,5 @@ def test_a_study_obeys_it_and_its_report_says_so(
     before, after = small_study.results["target"], outcome.json["target"]
     assert after["all"]["images"] == before["all"]["images"] - before["data"]["classes"]["neutral"]
     html = (study_copy / "report.html").read_text(encoding="utf-8")
-    assert "left out by the file of classes" in html
+    assert "left out by the class map" in html
     assert json.loads((study_copy / "results.json").read_text(encoding="utf-8"))["target"]["labels"] == labels

@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from mien.results.target import Causes, Effect, JpegQuality, Move
+from mien.results.target import Causes, Effect, JpegQuality
 from mien.telling.report.tables import Dot, change_dots
 from mien.telling.words.numerals import count, percent, plural, score, signed
 
-__all__ = ["TITLES", "TOGETHER", "cause_dots", "cause_sentences"]
+__all__ = ["TITLES", "TOGETHER", "cause_dots", "cause_sentences", "largest_cause"]
 
 TITLES = {
     "crop": "cropped to the face",
-    "resolution": "as coarse",
-    "grey": "grey",
-    "light": "as bright and as rich in contrast",
-    "compression": "compressed likewise",
-    "class_balance": "classes as frequent as there",
+    "resolution": "at the same resolution",
+    "grey": "in grey",
+    "light": "with the same brightness and contrast",
+    "compression": "compressed as strongly",
+    "class_balance": "with the same class frequencies",
 }
 """Property → what was done to the test photos."""
-TOGETHER = "all of these at once"
+TOGETHER = "all of these together"
 
 
 def cause_sentences(causes: Causes | None) -> list[str]:
     """What was measured, the greatest cause, and what is left."""
     if causes is None:
-        return ["Why it scores otherwise was not measured: that takes enough test photos of the classes it shows."]
+        return ["Why the score differs was not measured: that takes more test photos of the shared classes."]
     fall = causes.reached - causes.macro_f1
     return [
-        f"{plural(causes.images, 'test photo')} of the shared classes, on which the model reaches a macro-F1 of "
-        f"{score(causes.macro_f1)}, were made like those from elsewhere in one property at a time and scored again.",
-        _largest(causes.moved),
-        f"All at once they change it by {signed(causes.together.change)}, of {signed(fall)} in all; "
-        f"{signed(causes.unexplained)} stays unexplained: other people, other ways to show or to label an "
-        "expression, or what was not measured. Effects overlap, so they do not add up.",
+        f"{plural(causes.images, 'test photo')} of the shared classes (macro-F1 {score(causes.macro_f1)}) were made "
+        "like those from elsewhere in one property at a time and scored again.",
+        largest_cause(causes),
+        f"All properties together change the score by {signed(causes.together.change)}, of {signed(fall)} in total; "
+        f"{signed(causes.unexplained)} remains unexplained. Effects overlap, so they do not add up.",
         _compressed(causes.jpeg),
     ]
 
@@ -42,26 +39,28 @@ def _compressed(jpeg: JpegQuality) -> str:
     """How strongly the files were compressed, and what is not known of it."""
     if not jpeg.share:
         return (
-            "How strongly the photos from elsewhere were compressed is not known: none of their files is a JPEG, and "
-            "an earlier compression leaves no trace in other formats."
+            "How strongly the photos from elsewhere were compressed is unknown: none of the files is a JPEG, and other "
+            "formats hide earlier compression."
         )
     share = "All" if jpeg.share == 1 else percent(jpeg.share)
-    told = f"{share} of their files are JPEGs, of a median quality of {count(jpeg.target)}"
-    return f"{told}; that of the test photos is {count(jpeg.test)}. The lower, the more strongly compressed."
+    told = f"{share} of their files are JPEGs with a median quality of {count(jpeg.target)}"
+    own = "" if jpeg.test is None else f"; that of the test photos is {count(jpeg.test)}"
+    return f"{told}{own}. Lower means more strongly compressed."
 
 
-def _largest(moved: Sequence[Move]) -> str:
-    worst = min(moved, key=lambda move: move.change)
+def largest_cause(causes: Causes) -> str:
+    """Which single property of the pictures lowers the score most."""
+    worst = min(causes.moved, key=lambda move: move.change)
     if not worst.lowers:
-        return "None of them alone lowers the score by more than these photos can tell from chance."
+        return "No single property of the pictures lowers the score significantly."
     made = TITLES[worst.property]
-    how = f"With {made}" if worst.property == "class_balance" else f"Made {made}"
-    return f"{how}, they score {score(-worst.change)} lower, the largest fall from one cause."
+    lower = score(-worst.change)
+    return f"{made[:1].upper()}{made[1:]}, the test photos score {lower} lower, the largest fall from one cause."
 
 
 def cause_dots(causes: Causes) -> tuple[list[Dot], float]:
     """A row for each property and one for all, and the value at the chart's right end."""
     rows: list[tuple[str, Effect]] = [(TITLES[move.property], move) for move in causes.moved]
     rows.append((TOGETHER, causes.together))
-    named = [(title, f"then {score(row.macro_f1)}", row.change, row.interval) for title, row in rows]
+    named = [(title, f"to {score(row.macro_f1)}", row.change, row.interval) for title, row in rows]
     return change_dots(named)

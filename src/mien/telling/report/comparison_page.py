@@ -23,14 +23,19 @@ def write_page(results: CompareResults, path: Path) -> None:
     parts = [
         *plain_page.paragraphs([wording.answer(results), *wording.arm_lines(results)]),
         plain_page.table(wording.comparison_rows(results)),
-        *plain_page.paragraphs(["Differences are of macro-F1 on the outer folds; p is Holm's over all rows."]),
+        *plain_page.paragraphs(
+            [
+                "Differences in macro-F1 on the outer folds; p is corrected for all rows (Holm).",
+                *wording.chance_lines(results),
+            ]
+        ),
         plain_page.table(wording.class_rows(results)),
         *plain_page.paragraphs([wording.class_note(results), *wording.doubt_lines(results)]),
         *([plain_page.table(wording.slice_rows(results))] if results.slices else []),
         *plain_page.paragraphs(wording.slice_notes(results)),
-        _curves([curve for curve in results.curves if curve.arms]),
+        _curves([curve for curve in results.curves if curve.arms], _chance(results)),
         *plain_page.paragraphs(
-            ["Curves: macro-F1 on validation, mean over the pairs; the band is one standard deviation."]
+            ["Curves: mean macro-F1 on validation over the pairs, with one standard deviation; dotted: chance."]
         ),
         plain_page.table(wording.cost_rows(results)),
         *plain_page.paragraphs([wording.cost_note(results), *wording.growth_lines(results)]),
@@ -38,19 +43,27 @@ def write_page(results: CompareResults, path: Path) -> None:
     plain_page.write_page(wording.title(results), parts, path)
 
 
-def _curves(shown: list[Curves]) -> Markup:
+def _chance(results: CompareResults) -> float | None:
+    """Macro-F1 by chance, which all arms share."""
+    return next((scores.chance_macro_f1 for arm in results.arms.values() for scores in arm.budgets), None)
+
+
+def _curves(shown: list[Curves], chance: float | None) -> Markup:
     """One drawing with a panel for each budget that has epochs to show."""
     if not shown:
         return Markup("")
     said = "Validation macro-F1 of each arm against " + ", ".join(str(curve.axis) for curve in shown)
     height = 3.2 + 0.25 * math.ceil(len(shown[0].arms) / LEGEND_COLUMNS)
-    return plain_page.drawing(lambda figure: _draw(shown, figure), (max(7, 4 * len(shown)), height), said)
+    return plain_page.drawing(lambda figure: _draw(shown, chance, figure), (max(7, 4 * len(shown)), height), said)
 
 
-def _draw(shown: list[Curves], figure: Figure) -> None:
+def _draw(shown: list[Curves], chance: float | None, figure: Figure) -> None:
     panels = figure.subplots(1, len(shown), squeeze=False, sharey=True)[0]
     for axes, curve in zip(panels, shown, strict=True):
         _panel(axes, curve)
+        if chance is not None:
+            axes.axhline(chance, color="#666", linewidth=1, linestyle=":")
+    panels[0].set_ylim(bottom=0)
     panels[0].set_ylabel("macro-F1, validation")
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, frameon=False, loc="outside lower left", ncols=LEGEND_COLUMNS)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from mien.results.target import Drift, PropertyDrift
-from mien.telling.report.figures import HEIGHT, MUTED, TARGET, TEST, WIDTH, Curve, inline, page_style
+from mien.telling.report.figures import HEIGHT, MUTED, TARGET, TEST, WIDTH, Plot, page_style
 from mien.telling.words.numerals import percent
 
 __all__ = ["drift_panels", "drift_sentence"]
@@ -45,21 +44,24 @@ def drift_sentence(drift: Drift) -> str:
     """Which properties differ."""
     far = [each.property for each in drift.properties if each.overlap < LITTLE]
     if not far:
-        return f"In every property that was measured, the two sets have at least {percent(LITTLE)} in common."
-    return f"They have less than {percent(LITTLE)} in common in: {', '.join(NAMES.get(name, name) for name in far)}."
+        return f"In every property that was measured, they overlap by at least {percent(LITTLE)}."
+    names = [NAMES.get(name, name) for name in far]
+    listed = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+    return f"They overlap by less than {percent(LITTLE)} in {listed}."
 
 
-def drift_panels(drift: Drift) -> list[Curve]:
+def drift_panels(drift: Drift) -> list[Plot]:
     """A drawing for each property: how the model's photos are spread over it, and below them those from elsewhere."""
     panels = []
     for each in drift.properties:
-        with page_style(f"drift {each.property}"):
-            title, note = TITLES[each.property], f"{percent(each.overlap)} in common"
-            panels.append(Curve(title, _panel(each, f"{title}, {note}"), note))
+        title, note = TITLES[each.property], f"{percent(each.overlap)} overlap"
+        alt = f"{title}, {note}. Median {_plain(each.own.median)} in the data, {_plain(each.target.median)} elsewhere."
+        with page_style():
+            panels.append(Plot(f"drift-{each.property.replace('_', '-')}", title, _panel(each), alt, note))
     return panels
 
 
-def _panel(each: PropertyDrift, title: str) -> Markup:
+def _panel(each: PropertyDrift) -> Figure:
     figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72))
     upper, lower = (figure.add_axes((LEFT, bottom, BROAD, HIGH)) for bottom in (UPPER, LOWER))
     for axes, part, colour in ((upper, each.own, TEST), (lower, each.target, TARGET)):
@@ -69,8 +71,7 @@ def _panel(each: PropertyDrift, title: str) -> Markup:
         _scale(axes, each)
         axes.text(0, 1.12, f"median {_plain(part.median)}", transform=axes.transAxes, color=MUTED)
     upper.tick_params(labelbottom=False)
-    told = f"{_plain(each.own.median)} in the data, {_plain(each.target.median)} elsewhere"
-    return inline(figure, f"{title}. Median {told}.")
+    return figure
 
 
 def _scale(axes: Axes, each: PropertyDrift) -> None:

@@ -1,4 +1,4 @@
-"""Curves as inline SVG whose colours are the page's, so that they follow light, dark and print."""
+"""Plots: inline in the page, where their colours follow light, dark and print; and as files of their own."""
 
 from __future__ import annotations
 
@@ -7,31 +7,36 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import matplotlib
 from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
 from mien.results.behaviour import ReliabilityBin, RiskCoverage
-from mien.results.study import Epoch
+from mien.results.study import Epoch, Run
+from mien.settings.run import NetworkRun
+from mien.system.files import written_whole
 
-__all__ = ["Curve", "inline", "kept_epoch", "learning_curves", "page_style", "sureness_curves"]
+__all__ = ["Plot", "kept_epoch", "learning_curves", "page_style", "run_curves", "sureness_curves", "write_plot"]
 
-INK, MUTED, RULE, TRAIN, VAL = "#101010", "#202020", "#303030", "#404040", "#505050"
-TEST, TARGET = "#606060", "#707070"
-_ON_PAGE = {
+INK, MUTED, RULE, TRAIN, TEST, TARGET = "#1c1f23", "#5b626b", "#dcd9d3", "#8a5a00", "#0b62a4", "#b3470d"
+VAL = TEST
+ON_PAGE = {
     INK: "currentColor",
     MUTED: "var(--muted)",
     RULE: "var(--rule)",
     TRAIN: "var(--train)",
-    VAL: "var(--val)",
     TEST: "var(--test)",
     TARGET: "var(--target)",
 }
-"""Stand-in of each colour → what it becomes in the page."""
+"""Each colour, which is the page's in a light room → what it becomes in the page."""
+DOTS_PER_INCH = 200
+"""Of a plot's PNG: some 670 px for a panel of the page."""
 
 WIDTH, HEIGHT, TEXT = 240, 190, 11
 """Units of the drawing; at its natural width one is a CSS pixel."""
@@ -58,17 +63,52 @@ LineStyle = str | tuple[float, tuple[float, ...]]
 
 
 @dataclass(frozen=True)
-class Curve:
-    """One panel: its title, its drawing, and what is said beside the title in smaller type."""
+class Plot:
+    """One plot.
 
+    Attributes:
+        name: of its files, without an ending; no other plot of a study has it.
+        title: what it shows.
+        figure: the drawing, without its title.
+        alt: the drawing in words, for those who do not see it.
+        note: what is said beside the title in smaller type.
+    """
+
+    name: str
     title: str
-    svg: Markup
+    figure: Figure
+    alt: str
     note: str = ""
 
+    @property
+    def svg(self) -> Markup:
+        """The drawing as part of the page: its colours and fonts, and ids that meet no other drawing's."""
+        return _inline(self)
 
-def page_style(name: str) -> AbstractContextManager[None]:
+
+def page_style(name: str = "plot") -> AbstractContextManager[None]:
     """Drawings made within look like the page; the ids in them are made from ``name``."""
     return matplotlib.rc_context(_STYLE | {"svg.hashsalt": name})
+
+
+def write_plot(plot: Plot, folder: Path) -> None:
+    """Write a plot as SVG and PNG into a folder, under its title, each file whole or not at all."""
+    with page_style(plot.name):
+        title = _title(plot)
+        for ending in ("svg", "png"):
+            about = {"Date": None} if ending == "svg" else None
+            with written_whole(folder / f"{plot.name}.{ending}") as partial:
+                plot.figure.savefig(
+                    partial, format=ending, dpi=DOTS_PER_INCH, bbox_inches="tight", pad_inches=0.1, metadata=about
+                )
+        title.remove()
+
+
+def _title(plot: Plot) -> Text:
+    """The title, at the left above all else of a drawing."""
+    box, (wide, high) = plot.figure.get_tightbbox(), plot.figure.get_size_inches()
+    place = box.x0 / wide, (box.y1 + 0.08) / high
+    return plot.figure.text(*place, plot.title, va="bottom", size=TEXT + 2, weight="bold", color=INK, parse_math=False)
 
 
 def kept_epoch(history: Sequence[Epoch], monitor: str) -> int:
@@ -79,7 +119,7 @@ def kept_epoch(history: Sequence[Epoch], monitor: str) -> int:
 
 def learning_curves(
     run: str, history: Sequence[Epoch], monitor: str, levels: Mapping[str, tuple[str, float]]
-) -> list[Curve]:
+) -> list[Plot]:
     """Draw loss, accuracy and macro-F1 over the epochs, training beside validation.
 
     Args:
@@ -95,22 +135,34 @@ def learning_curves(
         "accuracy": ("Accuracy", [(each.train_accuracy, each.val_accuracy) for each in history]),
         "macro_f1": ("Macro-F1", [(each.train_macro_f1, each.val_macro_f1) for each in history]),
     }
-    curves = []
+    plots = []
     for name, (title, scores) in panels.items():
-        with page_style(f"{run} {name}"):
+        with page_style():
             top = 1.0 if name != "loss" else 1.12 * max(max(pair) for pair in scores)
-            curves.append(Curve(title, _panel(epochs, scores, title, kept, top, levels.get(name))))
-    return curves
+            figure = _panel(epochs, scores, kept, top, levels.get(name))
+        alt = _alt(title, epochs, scores, kept)
+        plots.append(Plot(f"curves-{run}-{name.replace('_', '-')}", title, figure, alt))
+    return plots
+
+
+def run_curves(name: str, run: Run) -> list[Plot]:
+    """The learning curves of a trained run; none of one without epochs."""
+    if not run.history or not isinstance(run.config, NetworkRun):
+        return []
+    levels = {
+        "accuracy": ("majority", run.val.majority_accuracy or 0.0),
+        "macro_f1": ("chance", run.val.chance_macro_f1 or 0.0),
+    }
+    return learning_curves(name, run.history, run.config.train.monitor, levels)
 
 
 def _panel(
     epochs: Sequence[float],
     scores: Sequence[tuple[float, float]],
-    title: str,
     kept: int,
     top: float,
     level: tuple[str, float] | None,
-) -> Markup:
+) -> Figure:
     train, val = ([pair[place] for pair in scores] for place in (0, 1))
     figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72))
     axes = figure.add_axes(PLOT)
@@ -123,33 +175,31 @@ def _panel(
     _line(axes, epochs, train, TRAIN, (0, (4, 1.5)), kept)
     for height, label, colour in _end_labels(train[-1], val[-1], top, level):
         _beside(axes, height, label, colour)
-    return inline(figure, _alt(title, epochs, train, val, kept))
+    return figure
 
 
-def sureness_curves(bins: Sequence[ReliabilityBin], curve: RiskCoverage) -> list[Curve]:
+def sureness_curves(bins: Sequence[ReliabilityBin], curve: RiskCoverage) -> list[Plot]:
     """Draw how often answers are right that say how sure they are, and what is wrong among the surest."""
-    with page_style("sureness"):
-        return [
-            Curve("Right, by the probability given", _reliability(bins)),
-            Curve("Wrong, by the share of photos answered", _risk(curve)),
-        ]
+    with page_style():
+        return [_reliability(bins), _risk(curve)]
 
 
-def _reliability(bins: Sequence[ReliabilityBin]) -> Markup:
+def _reliability(bins: Sequence[ReliabilityBin]) -> Plot:
     figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72))
     axes = figure.add_axes(PLOT)
     _square(axes, "probability of the answer", 1.0)
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (1, 2)))
-    _beside(axes, 1.0, "as it says", MUTED)
+    _beside(axes, 1.0, "ideal", MUTED)
     for part in bins:
         if part.low is not None and part.high is not None:
             axes.plot([part.confidence] * 2, [part.low, part.high], color=VAL, linewidth=1)
     axes.plot([part.confidence for part in bins], [part.accuracy for part in bins], "o", color=VAL, markersize=5)
     told = "; ".join(f"at {part.confidence:.2f} {part.accuracy:.2f}" for part in bins)
-    return inline(figure, f"Share of right answers by the probability given: {told}.")
+    alt = f"Share of right answers by the probability given: {told}."
+    return Plot("reliability", "Right answers, by probability given", figure, alt)
 
 
-def _risk(curve: RiskCoverage) -> Markup:
+def _risk(curve: RiskCoverage) -> Plot:
     figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72))
     axes = figure.add_axes(PLOT)
     top = max(0.1, 1.15 * max(curve.risk))
@@ -158,7 +208,8 @@ def _risk(curve: RiskCoverage) -> Markup:
     _beside(axes, curve.risk[-1], "all answered", MUTED)
     middle = min(range(len(curve.coverage)), key=lambda i: abs(curve.coverage[i] - 0.5))
     told = f"{curve.risk[middle]:.2f} for the surest half, {curve.risk[-1]:.2f} for all photos"
-    return inline(figure, f"Share of wrong answers by the share of photos answered: {told}.")
+    alt = f"Share of wrong answers by the share of photos answered: {told}."
+    return Plot("risk-coverage", "Wrong answers, by share answered", figure, alt)
 
 
 def _square(axes: Axes, below: str, top: float) -> None:
@@ -221,17 +272,18 @@ def _beside(axes: Axes, height: float, label: str, colour: str) -> None:
     )
 
 
-def _alt(title: str, epochs: Sequence[float], train: Sequence[float], val: Sequence[float], kept: int) -> str:
+def _alt(title: str, epochs: Sequence[float], scores: Sequence[tuple[float, float]], kept: int) -> str:
+    train, val = ([pair[place] for pair in scores] for place in (0, 1))
     return (
         f"{title} over {len(epochs)} epochs: training from {train[0]:.2f} to {train[-1]:.2f}, "
         f"validation from {val[0]:.2f} to {val[-1]:.2f}; epoch {kept} was kept."
     )
 
 
-def inline(figure: Figure, alt: str) -> Markup:
-    """The drawing as part of the page: its colours and fonts, and ids that meet no other drawing's."""
+def _inline(plot: Plot) -> Markup:
     content = io.StringIO()
-    figure.savefig(content, format="svg", metadata={"Date": None})
+    with page_style(plot.name):
+        plot.figure.savefig(content, format="svg", metadata={"Date": None})
     svg = content.getvalue()
     body = svg[svg.index("<svg") :]
     body = body[body.index(">") + 1 :]
@@ -242,7 +294,7 @@ def inline(figure: Figure, alt: str) -> Markup:
     body = re.sub(r'<path d="[^"]*" style="fill: #ffffff"/>', "", body, flags=re.IGNORECASE)
     body = re.sub(r"font: [\d.]+px [^;\"]*", f"font-size: {TEXT}px", body)
     body = re.sub(r"(?<=[>\n])\s+(?=<)", "", body)
-    for colour, on_page in _ON_PAGE.items():
+    for colour, on_page in ON_PAGE.items():
         body = body.replace(colour, on_page)
-    head = f'<svg class="curve" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(alt)}">'
+    head = f'<svg class="curve" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(plot.alt)}">'
     return Markup(head + body)

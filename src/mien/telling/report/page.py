@@ -11,39 +11,39 @@ from markupsafe import Markup
 from mien.metrics import LEAST_GROUPS
 from mien.results.audit import ExaminedAudit
 from mien.results.behaviour import ErrorRates
-from mien.results.exhibits import Exhibits
-from mien.results.scores import Scores
+from mien.results.exhibits import Exhibits, Thumbnail
+from mien.results.file_names import REPORT, predictions_table
+from mien.results.scores import RunComparison, Scores
 from mien.results.study import StudyResults
 from mien.results.target import TargetResults
 from mien.settings.run import NetworkRun
 from mien.system.files import write_text
 from mien.telling.report import causes, drift, figures, robustness, slices, tables
-from mien.telling.report.figures import kept_epoch, learning_curves
+from mien.telling.report.figures import kept_epoch, run_curves
+from mien.telling.report.terms import Terms
 from mien.telling.words import answers as wording
 from mien.telling.words import concerns, cross_validation, division, elsewhere, numerals
 from mien.telling.words.advice import advise
+from mien.telling.words.definitions import SPELLINGS, definitions
 from mien.telling.words.methods import methods, sources
 from mien.telling.words.over import over, span
 
-__all__ = ["render_report", "write_report"]
+__all__ = ["SECTIONS", "render_report", "sections", "write_report"]
 
 SECTIONS = {
     "answer": "The answer",
-    "data": "Data",
-    "split": "Split",
-    "curves": "Learning curves",
-    "scores": "Scores",
-    "comparison": "Comparison",
     "target": "Photos from elsewhere",
+    "scores": "Scores",
+    "slices": "Scores by column",
     "mistakes": "Mistakes",
-    "next": "What to do next",
+    "data": "Data",
+    "comparison": "Comparison",
     "methods": "Methods",
-    "glossary": "Glossary",
 }
-"""Id → heading, in the order of the page."""
+"""Id → heading, in the order of the page; see ``sections``. Each has a template of its id."""
 MOST_NAMES = 200
 """File names listed of one kind; the manifest has them all."""
-MOST_CULPRITS = 12
+MOST_CULPRITS, MOST_CONFUSIONS = 12, 3
 FLAGGED = {
     "no_face": "No face found",
     "tiny_face": "Tiny face",
@@ -60,16 +60,16 @@ def write_report(folder: Path, results: StudyResults, exhibits: Exhibits | None)
         results: of the study.
         exhibits: the photos to show; None shows neither photos nor names of files.
     """
-    write_text(render_report(results, exhibits), folder / "report.html")
+    write_text(render_report(results, exhibits), folder / REPORT)
 
 
 def render_report(results: StudyResults, exhibits: Exhibits | None) -> str:
     """The page as text; see ``write_report``."""
     return (
-        _environment()
+        _environment(results)
         .get_template("report.html.j2")
         .render(
-            sections=_sections(results),
+            sections=sections(results),
             results=results,
             data=results.data,
             target=results.target,
@@ -78,23 +78,24 @@ def render_report(results: StudyResults, exhibits: Exhibits | None) -> str:
             folds=_folds(results),
             test=results.test,
             photos=exhibits,
+            doubts=list(zip(results.data.doubtful_labels.list, exhibits.doubts, strict=False)) if exhibits else [],
             most_names=MOST_NAMES,
-            least_groups=results.test.over.least if results.test.over else LEAST_GROUPS,
             headline=wording.headline(results),
-            answer=[*wording.overall_answer(results), *wording.target_answer(results)],
-            answer_dots=_answer_dots(results),
+            answer=[*wording.overall_answer(results), *wording.target_answer(results), _where_people_are(results)],
+            answer_dots=tables.answer_dots(results),
             warnings=wording.warnings(results),
+            recipes=_recipes(results),
             curves=_curves(results),
             sureness=_sureness(results),
-            covered=wording.covered_sentence(results.covered),
+            covered=_covered(results),
             robustness=_robustness(results),
             run_dots=_run_dots(results),
-            differences=tables.difference_dots(results.comparisons),
-            comparisons=wording.comparison_sentences(results.comparisons),
+            differences=tables.difference_dots(_compared(results)),
+            comparisons=wording.comparison_sentences(_compared(results)),
             class_rows=tables.class_rows(results.test, results.labels),
             confusion=tables.confusion_table(results.test, results.labels),
             slices=slices.parts(results),
-            mistakes=_mistakes(results),
+            mistakes=_mistakes(results, exhibits),
             elsewhere=_elsewhere(results),
             advice=advise(results),
             methods=methods(results),
@@ -102,20 +103,18 @@ def render_report(results: StudyResults, exhibits: Exhibits | None) -> str:
             concerns=_concerns(results.data),
             division=_division(results),
             flagged=FLAGGED,
+            tables=predictions_table("*"),
         )
     )
 
 
-def _sections(results: StudyResults) -> dict[str, str]:
-    """The sections of the page, with that of slices behind the scores where they were asked for."""
-    sections = dict(SECTIONS)
-    if not slices.asked(results):
-        return sections
-    place = list(sections).index("scores") + 1
-    return dict([*list(sections.items())[:place], ("slices", "Scores by column"), *list(sections.items())[place:]])
+def sections(results: StudyResults) -> dict[str, str]:
+    """The sections that have something to say: id → heading."""
+    is_there = {"target": results.target is not None, "slices": slices.asked(results)}
+    return {name: title for name, title in SECTIONS.items() if is_there.get(name, True)}
 
 
-def _environment() -> jinja2.Environment:
+def _environment(results: StudyResults) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("mien.telling.report"),
         autoescape=True,
@@ -129,6 +128,10 @@ def _environment() -> jinja2.Environment:
     environment.filters["unbroken"] = _unbroken
     environment.filters["breakable"] = _breakable
     environment.filters["counts_by"] = tables.counts_by
+    least = results.test.over.least if results.test.over else LEAST_GROUPS
+    terms = Terms(definitions(least), SPELLINGS)
+    environment.filters["explained"] = terms.explained
+    environment.globals["term"], environment.globals["new_section"] = terms.term, terms.new_section
     return environment
 
 
@@ -142,17 +145,32 @@ def _breakable(name: str) -> Markup:
     return Markup("_<wbr>").join(name.split("_"))
 
 
+def _where_people_are(results: StudyResults) -> str:
+    if division.keeps_groups(results):
+        return division.where_people_are(results)
+    of = cross_validation.evidence(results)
+    return (
+        f"{of.capitalize()}s were set apart by picture, not by person. If the same people are in training and "
+        f"{of}s, expect less for people it has never seen."
+    )
+
+
 def _concerns(data: ExaminedAudit) -> dict[str, object]:
     """What in the data needs a look."""
-    shortcuts = data.shortcuts
+    shortcuts, found = data.shortcuts, concerns.concerns(data)
     return {
-        "found": concerns.concerns(data),
+        "found": found,
+        "by_anchor": dict.fromkeys(concerns.ANCHORS) | {concern.anchor: concern for concern in found},
+        "counts": concerns.count_sentences(data),
+        "balance": concerns.balance_sentence(data),
+        "unsought": concerns.unsought_sentences(data),
         "shortcuts": concerns.shortcut_sentences(shortcuts),
         "culprits": concerns.culprit_rows(shortcuts, MOST_CULPRITS),
         "property_dots": concerns.property_dots(shortcuts) if not shortcuts.reason else [],
         "drawings": concerns.drawing_sentences(data),
         "copies": concerns.copies_sentences(data),
         "series": concerns.series_sentence(data),
+        "series_short": concerns.series_in_short(data),
         "faces": concerns.face_table(data),
         "doubts": concerns.doubt_sentences(data.doubtful_labels),
     }
@@ -163,12 +181,29 @@ def _division(results: StudyResults) -> dict[str, object]:
     leakage = results.data.leakage if results.data.leakage and not results.data.leakage.reason else None
     return {
         "warning": division.division_warning(results),
+        "short": division.division_in_short(results),
         "told": division.division_sentences(results),
+        "asked": results.data.leakage is not None or results.config.checks.leak_premium,
         "premium": division.premium_sentences(results),
+        "premium_short": division.premium_in_short(leakage) if leakage else "",
         "rows": division.division_rows(leakage) if leakage else [],
         "dots": division.premium_dots(leakage) if leakage else None,
-        "where_people_stand": division.where_people_stand(results),
-        "keeps_groups": division.keeps_groups(results),
+    }
+
+
+def _compared(results: StudyResults) -> list[RunComparison]:
+    """The comparisons of runs that both did better than guessing, or are selected."""
+    spoken = {name for name, run in results.runs.items() if name == results.selected or not run.is_at_chance}
+    return [each for each in results.comparisons if {each.first, each.second} <= spoken]
+
+
+def _recipes(results: StudyResults) -> dict[str, object]:
+    """The runs that learnt something, and a line for each that did not; the selected one is always among the first."""
+    tested = cross_validation.evidence(results)
+    at_chance = {name: run for name, run in results.runs.items() if run.is_at_chance and name != results.selected}
+    return {
+        "learnt": {name: run for name, run in results.runs.items() if name not in at_chance},
+        "at_chance": [wording.chance_sentence(name, run, tested) for name, run in at_chance.items()],
     }
 
 
@@ -188,33 +223,16 @@ def _folds(results: StudyResults) -> dict[str, object] | None:
     }
 
 
-def _answer_dots(results: StudyResults) -> list[tables.Dot]:
-    test = results.test
-    title = f"{cross_validation.evidence(results).capitalize()}s"
-    dots = [tables.score_dot(title, numerals.plural(test.images, "photo"), test, "test")]
-    if results.target is None:
-        return dots
-    shared = results.target.shared
-    note = f"{numerals.plural(shared.images, 'photo')}, shared classes"
-    dots.append(tables.score_dot("Photos from elsewhere", note, shared, "target"))
-    if known := results.target.reference:
-        text = numerals.score(known.macro_f1)
-        dots.append(tables.Dot("Published reference", "same photos", text, "reference", 100 * known.macro_f1))
-    return dots
-
-
 def _curves(results: StudyResults) -> list[dict[str, object]]:
     """Fit verdict of each run, and its curves where it has epochs."""
     found = []
     for name, run in results.runs.items():
+        if run.is_at_chance and name != results.selected:
+            continue
         entry: dict[str, object] = {"name": name, "sentence": wording.fit_sentence(run.fit), "panels": []}
         if run.history and isinstance(run.config, NetworkRun):
             monitor = run.config.train.monitor
-            levels = {
-                "accuracy": ("majority", run.val.majority_accuracy or 0.0),
-                "macro_f1": ("chance", run.val.chance_macro_f1 or 0.0),
-            }
-            entry["panels"] = learning_curves(name, run.history, monitor, levels)
+            entry["panels"] = run_curves(name, run)
             entry["kept"], entry["monitor"] = kept_epoch(run.history, monitor), monitor
             entry["members"] = run.config.train.members
         found.append(entry)
@@ -225,9 +243,19 @@ def _sureness(results: StudyResults) -> dict[str, object]:
     """How far the probabilities can be believed."""
     found = results.sureness
     return {
+        "short": wording.sureness_in_short(results),
         "told": wording.sureness_sentences(results),
+        "promises": wording.promise_sentences(results),
         "panels": figures.sureness_curves(found.reliability, found.risk_coverage) if found.risk_coverage else [],
     }
+
+
+def _covered(results: StudyResults) -> dict[str, str | None] | None:
+    """What is left with the face covered."""
+    found = results.covered
+    if found is None:
+        return None
+    return {"short": wording.covered_in_short(found), "told": wording.covered_sentence(found)}
 
 
 def _robustness(results: StudyResults) -> dict[str, object] | None:
@@ -236,6 +264,7 @@ def _robustness(results: StudyResults) -> dict[str, object] | None:
     if found is None:
         return None
     return {
+        "short": robustness.robustness_in_short(found),
         "told": robustness.robustness_sentences(found),
         "panels": robustness.robustness_panels(found, test.chance_macro_f1),
     }
@@ -252,28 +281,33 @@ def _run_dots(results: StudyResults) -> list[tables.Dot]:
     return dots
 
 
-def _mistakes(results: StudyResults) -> list[dict[str, object]]:
+def _mistakes(results: StudyResults, exhibits: Exhibits | None) -> list[dict[str, object]]:
     """What went wrong on the test photos and, where there are any, on those from elsewhere."""
-    told = [_mistakes_of("test", f"{cross_validation.evidence(results).capitalize()}s", results.test, results)]
+    title, shown = f"{cross_validation.evidence(results).capitalize()}s", exhibits.test if exhibits else ()
+    told = [_mistakes_of(title, results.test, results, shown)]
     if results.target:
-        told.append(_mistakes_of("target", "Photos from elsewhere", results.target.shared, results.target))
+        shown = exhibits.target if exhibits else ()
+        told.append(_mistakes_of("Photos from elsewhere", results.target.shared, results.target, shown))
     return told
 
 
-def _mistakes_of(name: str, title: str, scores: Scores, source: StudyResults | TargetResults) -> dict[str, object]:
+def _mistakes_of(
+    title: str, scores: Scores, source: StudyResults | TargetResults, shown: Sequence[Thumbnail]
+) -> dict[str, object]:
     overall = None if scores.accuracy is None else 1 - scores.accuracy
+    told = wording.error_sentences(source.error_rates)
     return {
-        "id": name,
         "title": title,
         "images": scores.images,
         "wrong": scores.images - scores.right,
         "overall": overall,
-        "confusions": tables.frequent_confusions(scores),
-        "list": source.mistakes,
+        "confusions": tables.frequent_confusions(scores, MOST_CONFUSIONS),
+        "list": list(zip(source.mistakes, shown, strict=True)) if shown else source.mistakes,
         "is_explained": any(mistake.rests_on for mistake in source.mistakes),
         "properties": len(source.error_rates),
         "rates": _rate_dots(source.error_rates, overall),
-        "told": wording.error_sentences(source.error_rates),
+        "told": told,
+        "short": told[0] if told else "",
     }
 
 
@@ -293,8 +327,8 @@ def _elsewhere(results: StudyResults) -> dict[str, object] | None:
         return None
     about = [
         ("All its photos", "unknown classes count as wrong", target.all),
-        ("Shared classes", "any answer allowed", target.shared),
-        ("Shared, answers limited", "to the shared classes", target.shared_limited),
+        ("Shared classes", "any answer", target.shared),
+        ("Shared classes", "answers limited to them", target.shared_limited),
     ]
     dots = [tables.score_dot("Test photos", "for comparison", test, "test")]
     dots += [tables.score_dot(label, note, scores, "target") for label, note, scores in about]
@@ -309,5 +343,6 @@ def _elsewhere(results: StudyResults) -> dict[str, object] | None:
         "drift": drift.drift_panels(target.drift) if target.drift else [],
         "drift_told": drift.drift_sentence(target.drift) if target.drift else "",
         "why": causes.cause_sentences(target.causes),
+        "cause": causes.largest_cause(target.causes) if target.causes else "",
         "causes": causes.cause_dots(target.causes) if target.causes else None,
     }

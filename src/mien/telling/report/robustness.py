@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from mien.results.behaviour import Corruption, CorruptionLevel, Robustness
-from mien.telling.report.figures import HEIGHT, MUTED, RULE, VAL, WIDTH, Curve, inline, page_style
+from mien.telling.report.figures import HEIGHT, MUTED, RULE, VAL, WIDTH, Plot, page_style
 from mien.telling.words.numerals import count, plural, score, signed
 
-__all__ = ["robustness_panels", "robustness_sentences"]
+__all__ = ["robustness_in_short", "robustness_panels", "robustness_sentences"]
 
 PLACE = (0.1, 0.26, 0.86, 0.66)
 """Left, bottom, width and height of a plot, as shares of the drawing."""
@@ -18,21 +17,28 @@ PLACE = (0.1, 0.26, 0.86, 0.66)
 def robustness_sentences(found: Robustness) -> list[str]:
     """What was scored, what costs the model its score, and what does not."""
     some = f"{count(found.images)} of " if found.images < found.of else ""
-    why = ", fewer than all to save time, evenly drawn from the classes" if some else ""
+    why = " (drawn evenly from the classes, to save time)" if some else ""
     told = [
-        f"{some}{plural(found.of, 'test photo')} were made worse in one way at a time{why}. As they are, macro-F1 "
-        f"on them is {score(found.macro_f1)}."
+        f"{some}{plural(found.of, 'test photo')}{why} were degraded in one way at a time. Without degradation, "
+        f"macro-F1 on them is {score(found.macro_f1)}."
     ]
-    first = {curve.title.lower(): _first_loss(curve) for curve in found.curves}
-    hurt = [f"{title} from {point.level} on ({signed(point.change)})" for title, point in first.items() if point]
-    if hurt:
-        told.append(f"It clearly loses with {'; '.join(hurt)}.")
-    borne = [title for title, point in first.items() if point is None]
-    if borne:
-        told.append(
-            f"With {', '.join(borne)}, as far as it was taken, no loss can be told from chance on so many photos."
-        )
+    if hurt := [f"{title} from {point.level} on ({signed(point.change)})" for title, point in _losses(found)]:
+        told.append(f"The score falls significantly with {'; '.join(hurt)}.")
+    if borne := [curve.title.lower() for curve in found.curves if _first_loss(curve) is None]:
+        told.append(f"With {', '.join(borne)}, as far as it was tried, no significant loss was found.")
     return told
+
+
+def robustness_in_short(found: Robustness) -> str:
+    """The same in a few words."""
+    hurt = [title for title, _ in _losses(found)]
+    return f"Loses with {', '.join(hurt)}." if hurt else "No significant loss was found."
+
+
+def _losses(found: Robustness) -> list[tuple[str, CorruptionLevel]]:
+    """Each corruption that costs the model its score, and the mildest level at which it does."""
+    first = [(curve.title.lower(), _first_loss(curve)) for curve in found.curves]
+    return [(title, point) for title, point in first if point]
 
 
 def _first_loss(curve: Corruption) -> CorruptionLevel | None:
@@ -40,16 +46,19 @@ def _first_loss(curve: Corruption) -> CorruptionLevel | None:
     return next((point for point in curve.points if point.lowers), None)
 
 
-def robustness_panels(found: Robustness, chance: float | None) -> list[Curve]:
+def robustness_panels(found: Robustness, chance: float | None) -> list[Plot]:
     """A curve of macro-F1 for each corruption, from the photos as they are to the strongest level."""
     panels = []
     for curve in found.curves:
-        with page_style(f"robustness {curve.corruption}"):
-            panels.append(Curve(curve.title, _panel(curve, found.macro_f1, chance)))
+        told = ", ".join(f"{score(point.macro_f1)} at {point.level}" for point in curve.points)
+        alt = f"{curve.title}, {curve.unit}: macro-F1 {score(found.macro_f1)} as it is, {told}."
+        with page_style():
+            drawn = _panel(curve, found.macro_f1, chance)
+        panels.append(Plot(f"robustness-{curve.corruption}", curve.title, drawn, alt))
     return panels
 
 
-def _panel(curve: Corruption, base: float, chance: float | None) -> Markup:
+def _panel(curve: Corruption, base: float, chance: float | None) -> Figure:
     points = curve.points
     figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72))
     axes = figure.add_axes(PLACE)
@@ -71,5 +80,4 @@ def _panel(curve: Corruption, base: float, chance: float | None) -> Markup:
         axes.plot([place, place], ends, color=VAL, linewidth=1)
     heights = [base, *(point.macro_f1 for point in points)]
     axes.plot(range(len(heights)), heights, "o-", color=VAL, linewidth=1.8, markersize=5, clip_on=False)
-    told = ", ".join(f"{score(point.macro_f1)} at {point.level}" for point in points)
-    return inline(figure, f"{curve.title}, {curve.unit}: macro-F1 {score(base)} as it is, {told}.")
+    return figure

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from mien.metrics import Interval
 from mien.results.behaviour import ErrorRate
 from mien.results.scores import RunComparison, Scores
+from mien.results.study import StudyResults
 from mien.telling.words import numerals
+from mien.telling.words.cross_validation import evidence
 
 __all__ = [
     "Cell",
@@ -17,6 +19,7 @@ __all__ = [
     "Confusion",
     "ConfusionRow",
     "Dot",
+    "answer_dots",
     "change_dots",
     "class_rows",
     "confusion_table",
@@ -99,6 +102,22 @@ def score_dot(label: str, note: str, scores: Scores, kind: str) -> Dot:
     value, ends = scores.macro_f1, scores.interval
     text = numerals.score(value) + (f" ({numerals.interval(ends)})" if ends else "")
     return _dot(label, note, text, kind, (value, ends, scores.chance_macro_f1))
+
+
+def answer_dots(results: StudyResults) -> list[Dot]:
+    """Macro-F1 on the test photos, on those from elsewhere, and as published of these."""
+    test = results.test
+    title = f"{evidence(results).capitalize()}s"
+    dots = [score_dot(title, numerals.plural(test.images, "photo"), test, "test")]
+    if results.target is None:
+        return dots
+    shared = results.target.shared
+    note = f"{numerals.plural(shared.images, 'photo')}, shared classes"
+    dots.append(score_dot("Photos from elsewhere", note, shared, "target"))
+    if known := results.target.reference:
+        text = numerals.score(known.macro_f1)
+        dots.append(Dot("Published reference", "same photos", text, "reference", 100 * known.macro_f1))
+    return dots
 
 
 def error_dot(entry: ErrorRate, overall: float | None) -> Dot:

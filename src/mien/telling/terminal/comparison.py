@@ -20,6 +20,7 @@ def comparison_summary(results: CompareResults) -> RenderableType:
     parts += [
         Text(),
         _table(wording.comparison_rows(results)),
+        *(Text(line, style="red") for line in wording.chance_lines(results)),
         Text(),
         _table(wording.class_rows(results)),
         Text(wording.class_note(results)),

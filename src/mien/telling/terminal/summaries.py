@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
@@ -17,15 +19,19 @@ from rich.text import Text
 from mien.progress import Advance
 from mien.results.audit import DoubtfulLabels, ExaminedAudit, Leakage, Shortcuts
 from mien.results.commands import AuditResults, ExportResults
-from mien.results.scores import Over, RunComparison
+from mien.results.scores import Over
 from mien.results.study import Run, StudyResults, TestedRun, TrainResults
 from mien.system.streams import draws_bars, escaped
 from mien.telling.terminal.slices import slice_lines
-from mien.telling.terminal.target import data_line, score_text, target_lines
+from mien.telling.terminal.target import data_line, score_text
+from mien.telling.words.advice import advise
+from mien.telling.words.answers import comparison_sentences, headline, in_plain_words, promise_in_short, warnings
+from mien.telling.words.concerns import concerns
 from mien.telling.words.cross_validation import terminal_lines
-from mien.telling.words.numerals import score, signed
+from mien.telling.words.elsewhere import in_short
+from mien.telling.words.numerals import signed
 from mien.telling.words.over import over_each, span
-from mien.telling.words.slices import more_people
+from mien.telling.words.slices import more_people, slice_sentences
 
 __all__ = [
     "TerminalProgress",
@@ -38,6 +44,8 @@ MOST_LISTED = 10
 SECONDS_BETWEEN_LINES = 30
 """Of one step, where progress is lines."""
 MOST_SHOWN, MOST_COPIES, MOST_DRAWN = 3, 2, 6
+WIDTH, MOST_LINES, MOST_OF_A_KIND = 80, 40, 3
+"""Of the summary of a study; the report has all."""
 LONGEST_NAME = 34
 
 
@@ -125,31 +133,109 @@ class _Lines:
 
 
 def study_summary(results: StudyResults | TrainResults) -> RenderableType:
-    """Runs, the selected one, the target and the path of the report."""
-    parts: list[RenderableType] = [data_line(results.data)]
-    if isinstance(results, StudyResults):
-        parts += [Text(f"  {paragraph[0].rstrip(':')}") for paragraph in _paragraphs(results.data)]
-    parts += [Text(), _runs_table(results)]
+    """The answer first, then what needs a look and what to do, then where things are: at most 40 lines of 80 columns.
+
+    Of a training, whose test photos stay unread: the runs on validation, and where things are.
+    """
+    if isinstance(results, TrainResults):
+        return Group(data_line(results.data), Text(), *_runs(results, MOST_OF_A_KIND), Text(), *_places(results))
+    told = _told(results, MOST_OF_A_KIND, with_tables=True)
+    for most in range(MOST_OF_A_KIND, 0, -1):
+        if len(Console(width=WIDTH, file=io.StringIO()).render_lines(told)) <= MOST_LINES:
+            break
+        told = _told(results, most, with_tables=False)
+    return told
+
+
+def _told(results: StudyResults, most: int, *, with_tables: bool) -> Group:
+    """The summary of a study.
+
+    Args:
+        most: findings, steps, warnings and sentences of a kind.
+        with_tables: whether scores by the values of columns have their tables, or a few sentences.
+    """
+    by_column = slice_lines(results.slices, more_people(results)) if with_tables else _slices(results, most)
+    parts = [
+        _answer(results, most),
+        by_column,
+        _elsewhere(results, most),
+        _look(results.data, most),
+        _steps(results, most),
+    ]
+    return Group(*chain.from_iterable(parts), Text(), *_places(results))
+
+
+def _slices(results: StudyResults, most: int) -> Iterator[RenderableType]:
+    """The worst value of the columns that were asked for; the report has their tables."""
+    if results.slices:
+        yield from (Text(), *map(Text, [*slice_sentences(results.slices), *more_people(results)][:most]))
+
+
+def _answer(results: StudyResults, most: int) -> Iterator[RenderableType]:
+    """The headline, what makes it doubtful, and every recipe."""
+    line = headline(results)
+    yield Text(f"{results.data.name}: {line[:1].lower()}{line[1:]}", style="bold")
+    yield from (Text(line, style="red") for line in warnings(results)[:most])
+    yield Text(in_plain_words(results.test))
+    yield Text()
+    yield from _runs(results, most)
+    if results.folds:
+        yield from (Text(line) for line in terminal_lines(results, results.folds))
+
+
+def _runs(results: StudyResults | TrainResults, most: int) -> Iterator[RenderableType]:
+    yield _runs_table(results)
     tested = "held out" if isinstance(results, StudyResults) and results.folds else "test"
     if told := over_each(_sides(results.runs[results.selected], tested)):
-        parts.append(Text(told))
-    parts += [Text(_comparison(c)) for c in results.comparisons]
-    if isinstance(results, StudyResults) and results.folds:
-        parts += [Text(), *(Text(line) for line in terminal_lines(results, results.folds))]
-    if isinstance(results, StudyResults):
-        parts += slice_lines(results.slices, more_people(results))
-    if isinstance(results, StudyResults) and results.target:
-        parts += [Text(), *target_lines(results.target, results.config.elsewhere.target)]
+        yield Text(told)
+    at_chance = {n for n, run in results.runs.items() if isinstance(run, TestedRun) and run.is_at_chance}
+    compared = [each for each in results.comparisons if not {each.first, each.second} & at_chance]
+    yield from (Text(line) for line in comparison_sentences(compared[:most]))
+
+
+def _elsewhere(results: StudyResults, most: int) -> Iterator[RenderableType]:
+    """What happened on photos from elsewhere beside their scores, and whether the promise held."""
+    told = in_short(results.target)[1:][:most] if results.target else []
+    promise = promise_in_short(results)
+    if told or promise:
+        yield from [Text(), *map(Text, told), *([Text(promise)] if promise else [])]
+
+
+def _look(data: ExaminedAudit, most: int) -> Iterator[RenderableType]:
+    """The counts, and the most harmful findings."""
+    yield from (Text(), data_line(data))
+    found = concerns(data)
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for each in found[:most]:
+        table.add_row(Text(each.title), Text(each.told))
+    yield from [table] if found else []
+    yield from [Text(f"{len(found) - most} more in the report")] if len(found) > most else []
+
+
+def _steps(results: StudyResults, most: int) -> Iterator[RenderableType]:
+    """What to do first."""
+    steps = advise(results)
+    if not steps:
+        return
+    yield from (Text(), Text("What to do next", style="bold"))
+    table = Table.grid(padding=(0, 1, 0, 0))
+    for number, each in enumerate(steps[:most], start=1):
+        table.add_row(Text(f"{number}."), Text(each.step))
+    yield table
+    yield from [Text(f"{len(steps) - most} more in the report, with reasons")] if len(steps) > most else []
+
+
+def _places(results: StudyResults | TrainResults) -> Iterator[RenderableType]:
     paths = results.paths
-    parts.append(Text())
-    for each in results.runs[results.selected].backbones:
-        parts.append(Text(f"weights {each.name}, {each.licence}, sha256 {each.sha256[:12]}…"))
-    parts += [Text(f"model   {paths.model}"), Text(f"seconds {results.seconds['total']:.0f}")]
-    if paths.refit:
-        parts.append(Text(f"refit   {paths.refit} (fitted to all photos; the scores are those of {results.selected})"))
     if paths.report:
-        parts.append(Text(f"report  {paths.report}"))
-    return Group(*parts)
+        yield Text(f"report   {paths.report}")
+    yield Text(f"model    {paths.model}")
+    if paths.refit:
+        yield Text(f"refit    {paths.refit} (fitted to all photos; the scores are those of {results.selected})")
+    weights = [f"{w.name} ({w.licence.partition(';')[0]})" for w in results.runs[results.selected].backbones]
+    if weights:
+        yield Text(f"weights  {', '.join(weights)}")
+    yield Text(f"time     {results.seconds['total']:.0f} s")
 
 
 def audit_summary(results: AuditResults) -> RenderableType:
@@ -159,19 +245,19 @@ def audit_summary(results: AuditResults) -> RenderableType:
     for label, n in data.classes.items():
         table.add_row(escape(label), str(n), f"{n / data.images:.1%}")
     parts: list[RenderableType] = [data_line(data), Text(), *_concerns(data), Text(), table, Text()]
-    parts.append(Text(f"{data.imbalance:.2f} photos of the largest class for one of the smallest"))
+    parts.append(Text(f"the largest class has {data.imbalance:.2f} times as many photos as the smallest"))
     if data.sizes:
         low, middle, high = data.sizes
         parts.append(Text(f"longer side {low} to {high} px, median {middle}; grey {data.grey_share:.1%}"))
     parts.append(Text("by content " + ", ".join(f"{k} {n}" for k, n in data.formats.items())))
     if len(data.sources) > 1:
         parts.append(Text("by source " + ", ".join(f"{k} {n}" for k, n in data.sources.items())))
-    parts += [Text(f"{name}: {a} counted as {b}") for name, pairs in data.renamed.items() for a, b in pairs.items()]
+    parts += [Text(f"{name}: {a} counts as {b}") for name, pairs in data.renamed.items() for a, b in pairs.items()]
     parts += _listed("unreadable", data.unreadable_files)
     parts += _listed("ignored", data.ignored_files)
     written = results.paths.findings
-    where = f"see {written}" if written else "with --out findings.csv"
-    parts.append(Text(f"{data.findings} photos have a finding; photo by photo {where}"))
+    where = f"listed in {written}" if written else "--out findings.csv lists them"
+    parts.append(Text(f"{data.findings} photos have a finding; {where}"))
     return Group(*parts)
 
 
@@ -186,7 +272,7 @@ def _paragraphs(data: ExaminedAudit) -> list[list[str]]:
     paragraphs = [
         _contradictions(data),
         _shortcuts(data.shortcuts),
-        _drawings(data),
+        [] if data.is_demo else _drawings(data),
         _copies(data),
         _faces(data),
         _doubts(data.doubtful_labels),
@@ -209,10 +295,9 @@ def _contradictions(data: ExaminedAudit) -> list[str]:
 
 def _shortcuts(found: Shortcuts) -> list[str]:
     if not found.found:
-        return [f"shortcuts: not looked for, {found.reason}"] if found.reason else []
+        return [f"shortcuts: not searched for, {found.reason}"] if found.reason else []
     lines = [
-        f"shortcut: file and light alone predict the class, macro-F1 {found.macro_f1:.2f} "
-        f"(by chance {found.chance:.2f})"
+        f"shortcut: file and light alone predict the class, macro-F1 {found.macro_f1:.2f} (chance {found.chance:.2f})"
         if found.tells_classes
         else "shortcut: a property gives a class away"
     ]
@@ -242,30 +327,30 @@ def _copies(data: ExaminedAudit) -> list[str]:
     if not near.groups:
         return []
     lines = [
-        f"copies: {_number(near.groups, 'picture')} more than once, {_number(data.duplicate_files, 'file')} "
-        f"too many ({exact.groups} byte for byte)"
+        f"copies: {_number(near.groups, 'picture')} more than once, "
+        f"{_number(data.duplicate_files, 'redundant file')} ({exact.groups} byte for byte)"
     ]
     for splits, n in near.across_splits.items():
         same = exact.across_splits.get(splits, 0)
-        lines.append(f"  {n} stand in {splits.replace('+', ' and ')} ({same} byte for byte)")
+        lines.append(f"  {n} in {splits.replace('+', ' and ')} ({same} byte for byte)")
     if near.across_labels:
-        lines.append(f"  {near.across_labels} stand under several labels ({exact.across_labels} byte for byte)")
+        lines.append(f"  {near.across_labels} under several labels ({exact.across_labels} byte for byte)")
     groups, photos = data.series
-    if groups:
-        lines.append(f"  beside them {groups} series, perhaps of one shoot ({photos} photos)")
+    if groups and not data.is_demo:
+        lines.append(f"  besides, {groups} series, perhaps of one shoot ({photos} photos)")
     return lines
 
 
 def _faces(data: ExaminedAudit) -> list[str]:
     titles = {
-        "no_face": "none",
+        "no_face": "not found",
         "several_faces": "several",
         "tiny_face": "tiny",
         "cut_face": "cut off",
         "blurred_face": "blurred",
     }
     if not data.faces_searched:
-        return ["faces: not looked for"]
+        return ["faces: not searched for"]
     counts = {title: sum(data.flags[flag].values()) for flag, title in titles.items()}
     found = [f"{title} {n}" for title, n in counts.items() if n]
     blank = sum(data.flags["blank"].values())
@@ -278,7 +363,7 @@ def _doubts(found: DoubtfulLabels) -> list[str]:
         return [f"doubtful labels: {found.reason}"]
     if not found.found:
         return []
-    lines = [f"doubtful labels: {found.found} by a probe that agrees with {found.accuracy:.0%} of all"]
+    lines = [f"doubtful labels: {found.found}, by a probe that agrees with {found.accuracy:.0%} of all labels"]
     lines += [f"  {_short(entry.path)}: {entry.suggested_label}?" for entry in found.list[:MOST_SHOWN]]
     return lines
 
@@ -326,38 +411,31 @@ def export_summary(results: ExportResults) -> RenderableType:
             f"{lost.speed:.2f} times as fast"
         )
     else:
-        lines.append("what it loses was not measured: the photos of its study are not beside the model")
+        lines.append("the loss was not measured: the photos of its study are not beside the model")
     return Text("\n".join(lines))
 
 
 def _runs_table(results: StudyResults | TrainResults) -> Table:
-    table = Table(box=None, header_style="bold")
-    tested = "held-out macro-F1" if isinstance(results, StudyResults) and results.folds else "test macro-F1"
-    for title in ("  run (→ selected)", "val macro-F1", tested, "accuracy"):
+    """Macro-F1 of each recipe wherever it was scored."""
+    has_target = isinstance(results, StudyResults) and results.target is not None
+    tested = "held out" if isinstance(results, StudyResults) and results.folds else "test"
+    titles = ["macro-F1", "validation", *([tested] if isinstance(results, StudyResults) else [])]
+    table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0))
+    for title in [*titles, "elsewhere"] if has_target else titles:
         table.add_column(title, no_wrap=True)
     for name, run in results.runs.items():
         is_selected = name == results.selected
-        test = (
-            (score_text(run.test.macro_f1, run.test.interval), score(run.test.accuracy))
-            if isinstance(run, TestedRun)
-            else ("not read", "")
-        )
-        title = ("→ " if is_selected else "  ") + escape(name)
-        table.add_row(title, score_text(run.val.macro_f1, run.val.interval), *test, style="bold" if is_selected else "")
+        sets = [run.val]
+        if isinstance(run, TestedRun):
+            sets += [run.test, *([run.target.shared] if run.target else [])]
+        scores = [score_text(each.macro_f1, each.interval) for each in sets]
+        table.add_row(("→ " if is_selected else "  ") + escape(name), *scores, style="bold" if is_selected else "")
     return table
 
 
 def _sides(run: Run, tested: str) -> list[tuple[str, Over | None]]:
     """What the intervals of each split are over; ``tested`` names the last."""
     return [("validation", run.val.over), *([(tested, run.test.over)] if isinstance(run, TestedRun) else [])]
-
-
-def _comparison(entry: RunComparison) -> str:
-    ends = span(entry.interval, entry.over, "signed")
-    return (
-        f"{entry.first} against {entry.second} on validation: {entry.verdict} "
-        f"({signed(entry.macro_f1_difference, 3)}, {ends}, one seed each)"
-    )
 
 
 def _listed(what: str, reasons: Mapping[str, str]) -> list[RenderableType]:

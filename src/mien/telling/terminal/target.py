@@ -23,7 +23,12 @@ from mien.telling.words.over import over_each, span
 
 __all__ = ["cause_lines", "data_line", "mapping_summary", "score_lines", "score_text", "target_lines"]
 
-MATCHED_BY = {"exact": "the same name", "synonym": "synonym", "given": "your file", "merged": "merged with another"}
+MATCHED_BY = {
+    "exact": "the same name",
+    "synonym": "synonym",
+    "given": "your class map",
+    "merged": "merged with another",
+}
 
 
 def mapping_summary(results: ClassMapResults) -> RenderableType:
@@ -66,7 +71,7 @@ def score_lines(target: TargetResults, spec: str | None) -> list[RenderableType]
         shared = target.shared
         reached = f"shared classes: accuracy {score(shared.accuracy, 3)}, macro-F1 {score(shared.macro_f1, 3)}"
         known = f"accuracy {reference.accuracy}, macro-F1 {reference.macro_f1}"
-        lines.append(Text(f"{reached}; {known} had {reference.what}"))
+        lines.append(Text(f"{reached}. {reference.what}: {known}"))
     return lines
 
 
@@ -84,7 +89,7 @@ def _overlap_lines(target: TargetResults) -> list[RenderableType]:
     known = collection_warnings(target)
     lines += [Text(told, style="red" if told in known else "") for told in collection_sentences(target)]
     if target.near_copies is None:
-        how = "Copies of training photos were looked for by their bytes alone: the model lies in no study."
+        how = "Searched for copies of training photos by bytes alone: the model is not part of a study."
         lines.append(Text(how))
     return lines
 
@@ -112,7 +117,7 @@ def _class_rows(target: TargetResults) -> list[tuple[str, str, str, str]]:
         for there, here in labels.matched.items()
     ]
     rows += [(there, NONE, "unknown to the model", str(counts.get(there, 0))) for there in labels.extra]
-    rows += [(there, NONE, "left out by your file", str(counts.get(there, 0))) for there in labels.dropped]
+    rows += [(there, NONE, "left out by your class map", str(counts.get(there, 0))) for there in labels.dropped]
     return rows + [(NONE, here, "none in these photos", NONE) for here in labels.missing]
 
 
@@ -147,5 +152,5 @@ def _cause_lines(causes: Causes | None) -> list[RenderableType]:
         table.add_row(title, f"{score(move.macro_f1)} ({signed(move.change)}, {ends})")
     lines: list[RenderableType] = [table, Text(f"not explained by these: {signed(causes.unexplained)}")]
     if not causes.jpeg.share:
-        lines.append(Text("how strongly they were compressed is not known: none of the files is a JPEG"))
+        lines.append(Text("how strongly they were compressed is unknown: none of the files is a JPEG"))
     return lines

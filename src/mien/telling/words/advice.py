@@ -51,12 +51,12 @@ def _not_above_chance(results: StudyResults) -> Advice | None:
     if test.over and not test.over.enough:
         return Advice(
             f"Test on more {'people' if _by_person(test) else 'photos'} before you believe a score.",
-            f"With only {counted(test.over)} nothing can be told; from {test.over.least} on there are intervals, and "
-            "some thirty make them useful.",
+            f"{counted(test.over)} are too few for an interval. That takes {test.over.least}, and about thirty make it "
+            "useful.",
         )
     return Advice(
         "Do not use this model yet.",
-        f"Its interval on the {evidence(results)}s, {interval(test.interval)}, reaches down to chance "
+        f"Its interval on the {evidence(results)}s, {interval(test.interval)}, includes chance "
         f"({score(test.chance_macro_f1)}).",
     )
 
@@ -71,9 +71,16 @@ def take_out(target: TargetResults) -> Advice | None:
     if not seen and not near and not recurring:
         return None
     return Advice(
-        "Take the overlap out of the photos from elsewhere.",
-        f"Trained on by the model or its backbone, byte for byte: {count(seen)}; copies of training photos, re-encoded "
-        f"ones included: {count(near)}; pictures in both sets, test photos included: {count(recurring)}.",
+        "Remove the overlap from the photos from elsewhere.",
+        " ".join(
+            told
+            for n, told in (
+                (seen, f"The model or its backbone was trained on {count(seen)} of these files."),
+                (near, f"{count(near)} {'is a copy' if near == 1 else 'are copies'} of training photos."),
+                (recurring, f"{plural(recurring, 'picture')} {'is' if recurring == 1 else 'are'} in both sets."),
+            )
+            if n
+        ),
     )
 
 
@@ -82,9 +89,8 @@ def _conflicts(results: StudyResults) -> Advice | None:
     if not n:
         return None
     return Advice(
-        f"Decide on one label for {plural(n, 'picture')} that {'stands' if n == 1 else 'stand'} under two.",
-        "If it is one picture, at most one of its labels can be right, and the wrong one is learned as if it were. "
-        "They are listed under Data.",
+        f"Decide on one label for {plural(n, 'picture')} that {'has' if n == 1 else 'have'} two.",
+        "At most one of the labels can be right, and the model is trained on the wrong one as well.",
     )
 
 
@@ -92,8 +98,8 @@ def _naive(results: StudyResults) -> Advice | None:
     if results.splits.method != "naive":
         return None
     return Advice(
-        "Divide the photos again before believing a score.",
-        "They were divided one by one, so that copies may stand in training and test at once. Leave out "
+        "Divide the photos again before you believe a score.",
+        "They were divided one by one, so a picture may be in training and, as a copy, in test. Leave out "
         "--split-method naive.",
     )
 
@@ -103,25 +109,28 @@ def _shortcut(results: StudyResults) -> Advice | None:
     if not found.found:
         return None
     if not found.culprits:
-        reason = f"File and light alone reach a macro-F1 of {score(found.macro_f1)}, by chance {score(found.chance)}."
-        return Advice("Collect the classes in one and the same way.", reason)
+        reason = (
+            f"File properties and light alone reach a macro-F1 of {score(found.macro_f1)}, where chance is "
+            f"{score(found.chance)}."
+        )
+        return Advice("Collect all classes in the same way.", reason)
     first = found.culprits[0]
     return Advice(
-        f"Even out “{culprit_words(first)}” between the classes.",
-        f"{count(first.count)} of {plural(first.of, 'such photo')} are “{first.label}”, which "
-        f"{percent(first.expected)} of all photos are. A recogniser can learn that instead of the face; add such "
-        "photos of other classes, and trust only a score on photos from elsewhere.",
+        f"Balance “{culprit_words(first)}” between the classes.",
+        f"{count(first.count)} of {plural(first.of, 'such photo')} are “{first.label}”, against "
+        f"{percent(first.expected)} of all photos. A recogniser can learn that instead of the face. Add such photos of "
+        "other classes, and trust only a score on photos from elsewhere.",
     )
 
 
 def _drawings(results: StudyResults) -> Advice | None:
     drawn, perhaps = (sum(results.data.flags[name].values()) for name in ("drawn", "perhaps_drawn"))
-    if not drawn:
+    if not drawn or results.data.is_demo:
         return None
-    more = f", and at {count(perhaps)} that perhaps are" if perhaps else ""
+    more = f" {plural(perhaps, 'more picture')} may be drawn." if perhaps else ""
     return Advice(
-        f"Decide whether {plural(drawn, 'drawing')} {'belongs' if drawn == 1 else 'belong'} in.",
-        f"Look at what was taken for drawn{more}. Drop them if the recogniser is meant for photographs.",
+        f"Decide whether {plural(drawn, 'drawing')} {'belongs' if drawn == 1 else 'belong'} in the data.",
+        f"Drop {'it' if drawn == 1 else 'them'} if the recogniser is meant for photographs.{more}",
     )
 
 
@@ -130,9 +139,9 @@ def _doubts(results: StudyResults) -> Advice | None:
     if not _worth_a_look(found):
         return None
     return Advice(
-        f"Look again at {plural(found.found, 'doubtful label')}, the most doubtful first.",
-        f"A probe would not have given them. It agrees with {percent(found.accuracy)} of all labels, so change only "
-        "what you see to be wrong.",
+        f"Check {plural(found.found, 'doubtful label')}, the most doubtful first.",
+        f"A probe disagrees with them. It agrees with only {percent(found.accuracy)} of all labels, so change nothing "
+        "but what you see to be wrong.",
     )
 
 
@@ -148,9 +157,9 @@ def _given_division(results: StudyResults) -> Advice | None:
     n, left = sum(across.values()), len(results.splits.left_out)
     out = f" {plural(left, 'photo')} {'was' if left == 1 else 'were'} left out for it here." if left else ""
     return Advice(
-        f"Mend the division that the data came with: {plural(n, 'picture')} {'stands' if n == 1 else 'stand'} in "
-        "several parts of it.",
-        f"Scores that others report on it count what was learned by heart.{out}",
+        f"Repair the division that the data came with: {plural(n, 'picture')} {'is' if n == 1 else 'are'} in several "
+        "parts of it.",
+        f"Scores that others report on it include what was memorised.{out}",
     )
 
 
@@ -158,18 +167,17 @@ def _decide(results: StudyResults) -> Advice | None:
     data = results.data
     if results.corrections is not None:
         return Advice(
-            "Pass the table of corrections on with the model.",
-            f"{plural(data.dropped, 'photo')} dropped and {plural(data.relabelled, 'photo')} relabelled: the "
-            f"scores hold for the data as corrected by the table whose SHA-256 begins with "
-            f"{results.corrections.sha256[:12]}.",
+            "Pass on the table of corrections with the model.",
+            f"The scores are for the data as corrected: {plural(data.dropped, 'photo')} dropped, "
+            f"{plural(data.relabelled, 'photo')} relabelled (SHA-256 {results.corrections.sha256[:12]}…).",
         )
-    flagged = sum(data.flags["drawn"].values())
+    flagged = 0 if data.is_demo else sum(data.flags["drawn"].values())
     if not data.conflicting_labels and not _worth_a_look(data.doubtful_labels) and not flagged:
         return None
     return Advice(
         "Write your decisions on single photos into a table.",
-        "mien audit DATA --out findings.csv lists every photo with a finding; fill in its column action and run the "
-        "study again with --corrections findings.csv. The photos themselves are not touched.",
+        "mien audit DATA --out findings.csv lists every photo that has a finding. Fill in the column action and run "
+        "the study again with --corrections findings.csv.",
     )
 
 
@@ -184,9 +192,8 @@ def _series(results: StudyResults) -> Advice | None:
         return None
     return Advice(
         "Divide by series: --split-method series.",
-        f"Photo by photo, a probe scores {signed(series.value, 3)} in macro-F1 against series kept together, and "
-        f"{signed(grouped.value, 3)} against copies kept together; between the two lie photos of one shoot, met "
-        "again.",
+        f"A naive division adds {signed(series.value, 3)} to a probe’s macro-F1 where series are kept together, and "
+        f"{signed(grouped.value, 3)} where only copies are. The rest comes from photos of one shoot that recur.",
     )
 
 
@@ -195,7 +202,8 @@ def _unreadable(results: StudyResults) -> Advice | None:
     if not n:
         return None
     return Advice(
-        f"Repair or remove {plural(n, 'unreadable file')}.", "They were not used. Reasons are listed under Data."
+        f"Repair or remove {plural(n, 'unreadable file')}.",
+        f"{'It was' if n == 1 else 'They were'} not used. “What is in the data” gives the reasons.",
     )
 
 
@@ -209,26 +217,26 @@ def _weakest_class(results: StudyResults) -> Advice | None:
     pairs = [pair for pair in frequent_confusions(test, most=len(known) ** 2) if pair[0] == label]
     if not pairs:
         return None
-    told = f"{percent(entry.recall)} of its {plural(entry.support, evidence(results))} are recognised, the least of all"
+    photos, taken = plural(entry.support, evidence(results)), plural(pairs[0][2], "is", "are")
     return Advice(
-        f"Look at “{label}” first, beside “{pairs[0][1]}”.",
-        f"{told}; {count(pairs[0][2])} are taken for “{pairs[0][1]}”. Check the labels of both and add "
-        "clear examples that set them apart.",
+        f"Look at “{label}” first, next to “{pairs[0][1]}”.",
+        f"It is the weakest class: {percent(entry.recall)} of its {photos} are recognised, and {taken} "
+        f"taken for “{pairs[0][1]}”. Check the labels of both, and add clear examples of each.",
     )
 
 
 def _fit(results: StudyResults) -> Advice | None:
     run = results.run
     fit = run.fit
-    scores = f"Macro-F1 {score(fit.train_macro_f1)} on training photos, {score(fit.val_macro_f1)} on validation."
+    scores = f"Macro-F1 is {score(fit.train_macro_f1)} on training and {score(fit.val_macro_f1)} on validation photos."
     more, other = _more_room(run), _other_augmentation(run)
     step = {
         "overfits": f"Add more varied photos{other}: the selected recipe overfits.",
-        "underfits": f"Give the model more room: {more}.",
-        "both": f"Add photos, and give the model more room: {more}. The selected recipe learns even its own poorly.",
+        "underfits": f"Give the model more capacity: {more}.",
+        "both": f"Add photos, and give the model more capacity: {more}.",
     }.get(fit.verdict)
     if fit.still_rising:
-        scores += " Validation was still rising when training ended, so a larger budget may help."
+        scores += " The validation score was still rising when training ended, so a larger budget may help."
         step = step or "Train longer."
     return Advice(step, scores) if step else None
 
@@ -258,8 +266,8 @@ def _sample_size(results: StudyResults) -> Advice | None:
         "Add photos of more people" if results.folds else f"Test on more {'people' if _by_person(test) else 'photos'}"
     )
     return Advice(
-        f"{step}, if you need a sharper answer.",
-        f"With {few} the interval is about ±{score(test.margin)}. Halving it takes about {many}.",
+        f"{step}, if you need a narrower interval.",
+        f"With {few}, it is about ±{score(test.margin)}. Halving it takes about {many}.",
     )
 
 
@@ -273,8 +281,8 @@ def _target_missing(results: StudyResults) -> Advice | None:
         return None
     how = "mien evaluate STUDY OTHER" if results.folds else "mien study DATA --target OTHER"
     return Advice(
-        "Test on photos from elsewhere before relying on it.",
-        f"Give a second labelled set, of other people and cameras: {how}.",
+        "Test on photos from elsewhere before you rely on it.",
+        f"Use a second labelled set, of other people and cameras: {how}.",
     )
 
 
@@ -284,8 +292,8 @@ def _target_drop(results: StudyResults) -> Advice | None:
         return None
     return Advice(
         "Collect and label training photos like those it will be used on.",
-        f"Over the shared classes, macro-F1 is {score(-change)} lower on photos from elsewhere than on the "
-        "test photos. The table under Photos from elsewhere shows how the two sets differ.",
+        f"Over the shared classes, macro-F1 is {score(-change)} lower on photos from elsewhere than on the test "
+        "photos.",
     )
 
 
@@ -296,10 +304,10 @@ def _target_extra(results: StudyResults) -> Advice | None:
     every = results.target.all
     n = sum(every.support[label] for label in extra)
     return Advice(
-        f"Add {' and '.join(f'“{label}”' for label in extra)} to the training photos, or keep such photos "
-        "away from the model.",
-        f"{count(n)} of {plural(every.images, 'photo')} from elsewhere show "
-        f"{'it' if len(extra) == 1 else 'them'}, and the model can only answer something else.",
+        f"Add {' and '.join(f'“{label}”' for label in extra)} to the training photos, or keep such photos away from "
+        "the model.",
+        f"{count(n)} of {plural(every.images, 'photo')} from elsewhere show {'it' if len(extra) == 1 else 'them'}, and "
+        "the model cannot give that answer.",
     )
 
 
@@ -311,8 +319,8 @@ def _undecided(results: StudyResults) -> Advice | None:
     names = " and ".join(c.second if c.first == selected else c.first for c in pairs)
     n = results.run.val.images
     return Advice(
-        f"Do not take {selected} for better than {names}.",
-        f"{plural(n, 'validation photo')} cannot tell them apart. More photos and several seeds would.",
+        f"Do not claim that {selected} is better than {names}.",
+        f"{plural(n, 'validation photo')} cannot tell. More photos and several seeds might.",
     )
 
 
@@ -323,7 +331,7 @@ def _imbalance(results: StudyResults) -> Advice | None:
     fewest = min(data.classes, key=lambda label: data.classes[label])
     return Advice(
         f"Add photos of “{fewest}”.",
-        f"It has {count(data.classes[fewest])}; the largest class has {data.imbalance:.1f} times as many.",
+        f"It has {count(data.classes[fewest])}, and the largest class has {data.imbalance:.1f} times as many.",
     )
 
 
@@ -333,7 +341,7 @@ def _faces(results: StudyResults) -> Advice | None:
         return None
     return Advice(
         f"Look through the {plural(n, 'photo')} in which no face was found.",
-        f"That is {percent(n / images)} of all. They may show no face, or one too small, turned away or covered.",
+        f"That is {percent(n / images)} of all. They may show no face, or one that is small, turned away or covered.",
     )
 
 
@@ -341,7 +349,7 @@ def _hard_photos(results: StudyResults) -> Advice | None:
     told = error_sentences(results.error_rates)
     if not told:
         return None
-    return Advice("Add training photos of the kind it gets wrong more often.", " ".join(told))
+    return Advice("Add training photos of the kinds that it gets wrong more often.", " ".join(told))
 
 
 _RULES: tuple[Callable[[StudyResults], Advice | None], ...] = (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mien.results.behaviour import Covered, ErrorRates, Promise
+from mien.results.behaviour import Covered, ErrorRates, Promise, Sureness
 from mien.results.scores import RunComparison, Scores
-from mien.results.study import Fit, StudyResults
+from mien.results.study import Fit, StudyResults, TestedRun
 from mien.results.target import TargetResults
 from mien.telling.words.cross_validation import evidence, final_sentence, fold_sentences, unseen
 from mien.telling.words.division import division_warning
@@ -15,18 +15,28 @@ from mien.telling.words.numerals import count, interval, number_word, percent, p
 from mien.telling.words.over import cannot_tell, counted, over, span
 
 __all__ = [
+    "chance_sentence",
     "comparison_sentences",
+    "covered_in_short",
+    "covered_sentence",
     "error_sentences",
     "fit_sentence",
     "headline",
+    "in_plain_words",
     "one_sided",
     "overall_answer",
+    "promise_in_short",
+    "promise_sentences",
+    "sureness_in_short",
+    "sureness_sentences",
     "target_answer",
     "warnings",
 ]
 
 FEWEST = 10
 """Bins with fewer photos are shown but not spoken of."""
+_VERDICTS = {True: "kept", False: "broken", None: "cannot tell"}
+"""Whether a promise was kept, in words."""
 LOPSIDED = 0.5
 """Share of the answers above which one class is said to draw them."""
 
@@ -36,60 +46,56 @@ def headline(results: StudyResults) -> str:
     test = results.test
     kinds = f"{number_word(len(results.labels)).capitalize()} expressions"
     if test.over and not test.over.enough:
-        return f"{kinds}; how well they are recognised cannot be said: only {counted(test.over)}"
+        return f"{kinds}: only {counted(test.over)}, too few to say how well they are recognised"
     if not test.beats_chance:
-        return f"{kinds}, not shown to be told apart better than by guessing"
-    told = f"{kinds} told apart with a macro-F1 of {score(test.macro_f1)}"
+        return f"{kinds}, not shown to be recognised better than by guessing"
+    told = f"{kinds} recognised with a macro-F1 of {score(test.macro_f1)}"
     shared = results.target.shared if results.target else None
     if shared is None or shared.macro_f1 is None:
         return told
     if shared.over and not shared.over.enough:
         return f"{told}; on photos from elsewhere, {cannot_tell(shared.over)}"
     if not shared.beats_chance:
-        return f"{told}; on photos from elsewhere, no better than by guessing"
+        return f"{told}; on photos from elsewhere, no better than guessing"
     return f"{told}, and of {score(shared.macro_f1)} on photos from elsewhere"
 
 
 def overall_answer(results: StudyResults) -> list[str]:
     """How good, how sure, and against what: on the test photos."""
-    selected, test, of = results.selected, results.test, evidence(results)
+    test, of = results.test, evidence(results)
     how = (
-        f"On {plural(test.images, of)}, each answered by a model that never saw {unseen(results)} "
-        f"({plural(len(results.folds.folds), 'fold')}), the procedure reaches"
+        f"Each of {plural(test.images, of)} was answered by a model that never saw {unseen(results)} "
+        f"({plural(len(results.folds.folds), 'fold')})."
         if results.folds
-        else f"On {plural(test.images, of)} that took no part in training or in any choice, the "
-        f"selected recipe, {selected}, reaches"
+        else f"The {plural(test.images, of)} took no part in training {results.selected} or in any choice."
     )
-    told = [
-        f"{how} a macro-F1 of {score(test.macro_f1)} "
-        f"({_with_interval(test)}). In plain words: of 100 new photos "
-        "of this kind it names the expression shown as the label does for about "
-        f"{count(None if test.accuracy is None else 100 * test.accuracy)}{_plausible(test, of)}.",
-        _against_chance(test),
-    ]
+    told = [f"{in_plain_words(test)} {how}", _against_chance(test)]
     return [*told, " ".join([*fold_sentences(results.folds), final_sentence(results)])] if results.folds else told
 
 
-def _with_interval(scores: Scores) -> str:
-    """The interval of macro-F1 and what it is over, or why there is none."""
-    if scores.over and not scores.over.enough:
-        return f"no interval: only {counted(scores.over)}, and it takes {scores.over.least}"
-    return f"95\N{NO-BREAK SPACE}% interval {interval(scores.interval)}{over(scores.over)}"
-
-
-def _plausible(scores: Scores, of: str) -> str:
+def in_plain_words(scores: Scores) -> str:
+    """What accuracy means for new photos."""
+    right = count(None if scores.accuracy is None else 100 * scores.accuracy)
+    told = f"Of 100 new photos like these, expect about {right} answers to agree with the label"
     if scores.accuracy_interval is None:
-        return ""
+        return f"{told}; how far that can be off is not known{_too_few(scores)}."
     ends = interval(scores.accuracy_interval, "percent").replace("\N{NO-BREAK SPACE}%", "")
-    return f"; with the {of}s at hand, anything from {ends} is plausible"
+    return f"{told}; anything from {ends} is plausible."
+
+
+def _too_few(scores: Scores) -> str:
+    """Why there is no interval, where that is known."""
+    few = scores.over and not scores.over.enough
+    return (
+        f", for that takes {scores.over.least} and there are only {counted(scores.over)}" if few and scores.over else ""
+    )
 
 
 def _against_chance(test: Scores) -> str:
     most = max(test.support, key=lambda label: test.support[label])
     told = (
-        f"Guessing by the class shares would give a macro-F1 of about {score(test.chance_macro_f1)}; "
-        f"always answering “{most}”, the most frequent class, would be right on "
-        f"{percent(test.majority_accuracy)}. "
+        f"Guessing by the class shares would reach a macro-F1 of about {score(test.chance_macro_f1)}; always answering "
+        f"“{most}”, the most frequent class, would be right for {percent(test.majority_accuracy)}. "
     )
     return told + _verdict(test, "on these photos")
 
@@ -101,15 +107,15 @@ def _verdict(scores: Scores, where: str) -> str:
     if scores.interval is None:
         return ""
     if scores.beats_chance:
-        return "The whole interval lies above chance."
+        return "The whole interval is above chance."
     if scores.chance_macro_f1 is not None and scores.interval.high < scores.chance_macro_f1:
         return (
-            f"The whole interval lies below chance ({score(scores.chance_macro_f1)}): by this score, "
-            f"guessing would do better {where}."
+            f"The whole interval is below chance ({score(scores.chance_macro_f1)}): by this score, guessing would do "
+            f"better {where}."
         )
     return (
-        f"The interval reaches down to chance ({score(scores.chance_macro_f1)}): {where} the model "
-        "cannot be told from guessing."
+        f"The interval includes chance ({score(scores.chance_macro_f1)}): {where}, the model is not shown to do "
+        "better than guessing."
     )
 
 
@@ -119,23 +125,19 @@ def target_answer(results: StudyResults) -> list[str]:
     if target is None:
         how = "scored with mien evaluate" if results.folds else "given as --target"
         return [
-            "How it holds on photos from elsewhere was not measured. On other people, cameras and "
-            f"collections it can do much worse; a second set of labelled photos, {how}, would "
-            "tell."
+            "How well it does on photos from elsewhere was not measured. On other people, cameras and collections it "
+            f"can do much worse. A second set of labelled photos, {how}, would tell."
         ]
     shared, change = target.shared, target.macro_f1_change
     n_shared = sum(1 for n in shared.support.values() if n)
     told = (
         f"On {plural(shared.images, 'photo')} from elsewhere ({target.data.name}), over the "
-        f"{number_word(n_shared)} classes that both sets have, macro-F1 is {score(shared.macro_f1)} "
-        f"({span(shared.interval, shared.over)}) and {percent(shared.accuracy)} of the answers agree with the "
-        "label."
+        f"{number_word(n_shared)} shared classes, macro-F1 is {score(shared.macro_f1)}"
     )
-    if change is not None:
-        told += f" {_change(change)}"
+    told += f": {_change(change)}." if change is not None else "."
     if shared.interval or shared.over:
         told += f" {_verdict(shared, 'on photos from elsewhere')}"
-    return [told, *_reference(target)]
+    return [told]
 
 
 def one_sided(scores: Scores) -> str | None:
@@ -153,21 +155,9 @@ def one_sided(scores: Scores) -> str | None:
 
 def _change(change: float) -> str:
     if float(f"{change:.2f}") == 0:
-        return "Over the same classes, that is as high as on the test photos."
+        return "as high as on the test photos of these classes"
     way = "lower" if change < 0 else "higher"
-    return f"Over the same classes, that is {score(abs(change))} {way} than on the test photos."
-
-
-def _reference(target: TargetResults) -> list[str]:
-    known = target.reference
-    if known is None:
-        return []
-    shared = target.shared
-    return [
-        f"For comparison, {known.what}: accuracy {score(known.accuracy, 3)}, macro-F1 "
-        f"{score(known.macro_f1, 3)}. This model: accuracy {score(shared.accuracy, 3)}, macro-F1 "
-        f"{score(shared.macro_f1, 3)}."
-    ]
+    return f"{score(abs(change))} {way} than on the test photos of these classes"
 
 
 def warnings(results: StudyResults) -> list[str]:
@@ -183,34 +173,66 @@ def _overlap_warnings(target: TargetResults) -> list[str]:
     found = ([met] if met else []) + collection_warnings(target, beside_test=True)
     if not target.near_copies and (recurring := target.recurring_groups):
         found.append(
-            f"{plural(recurring, 'picture')} {'stands' if recurring == 1 else 'stand'} both in the data and among the "
-            "photos from elsewhere, perhaps re-encoded or resized. The two sets are not fully independent."
+            f"{plural(recurring, 'picture')} {'is' if recurring == 1 else 'are'} both in the data and among the photos "
+            "from elsewhere, perhaps re-encoded or resized. The two sets are not fully independent."
         )
     return found
 
 
 def sureness_sentences(results: StudyResults) -> list[str]:
     """How far the probabilities can be believed, here and elsewhere."""
-    sets = [(f"{evidence(results)}s", results.sureness)]
-    if results.target:
-        sets.append(("photos from elsewhere", results.target.sureness))
-    told = []
-    for where, found in sets:
-        if found.ece is not None:
-            told.append(
-                f"On the {where} the probability of an answer and the share of right ones differ by "
-                f"{percent(found.ece)} on average (expected calibration error, {plural(found.images, 'photo')})."
-            )
-        if promise := found.promise:
-            told.append(
-                _promise(where, promise, found.images, by_fold=found is results.sureness and bool(results.folds))
-            )
+    told = [
+        f"On the {where}, the probability of an answer and the share of right answers differ by {percent(found.ece)} "
+        f"on average (expected calibration error, {plural(found.images, 'photo')})."
+        for where, found in _sets(results)
+        if found.ece is not None
+    ]
     if results.sureness.promise is None:
         told.append(
-            "Nothing is promised of the error: that takes out-of-fold answers on enough training photos, which only "
-            "recipes with a head on frozen features give."
+            "No error rate is promised: that takes out-of-fold answers on enough training photos, which only recipes "
+            "with a head on frozen features give."
         )
     return told
+
+
+def sureness_in_short(results: StudyResults) -> str:
+    """The same in a few words."""
+    told = [f"{percent(found.ece)} on the {where}" for where, found in _sets(results) if found.ece is not None]
+    return f"Off by {', '.join(told)}." if told else ""
+
+
+def promise_sentences(results: StudyResults) -> list[str]:
+    """What became of the promised error rate, here and elsewhere: what was promised, then a sentence a set."""
+    sets = [(where, found) for where, found in _sets(results) if found.promise]
+    if not sets or results.sureness.promise is None:
+        return []
+    promise = results.sureness.promise
+    each = "; the middle value, since each fold has its own" if results.folds else ""
+    asked = (
+        f"Promise: at most {percent(promise.max_error)} of the sure answers are wrong (probability at least "
+        f"{score(promise.probability)}{each})."
+    )
+    return [asked, *(_kept(where, found.promise, found.images) for where, found in sets if found.promise)]
+
+
+def promise_in_short(results: StudyResults) -> str | None:
+    """The same in a line or two."""
+    promise = results.sureness.promise
+    if promise is None:
+        return None
+    told = [
+        f"{percent(each.wrong / each.answered)} of {count(each.answered)} on the {where} ({_VERDICTS[each.kept]})"
+        for where, found in _sets(results)
+        if (each := found.promise) and each.answered
+    ]
+    if not told:
+        return None
+    return f"Promise: at most {percent(promise.max_error)} of sure answers wrong. Wrong: {', '.join(told)}."
+
+
+def _sets(results: StudyResults) -> list[tuple[str, Sureness]]:
+    found = [(f"{evidence(results)}s", results.sureness)]
+    return [*found, ("photos from elsewhere", results.target.sureness)] if results.target else found
 
 
 def covered_sentence(found: Covered | None) -> str | None:
@@ -220,28 +242,32 @@ def covered_sentence(found: Covered | None) -> str | None:
     background, face = found.background, found.face
     told = (
         f"On the {plural(found.images, 'test photo')} in which a face was found, macro-F1 is "
-        f"{score(found.whole.macro_f1)}. With the face covered, this model reaches "
+        f"{score(found.whole.macro_f1)}. With the face covered, it is "
         f"{score(background.macro_f1)} ({span(background.interval, found.over)}; chance is {score(found.chance)})"
     )
     if face is not None:
-        told += f", and with all but the face covered it is {score(face.macro_f1)} ({span(face.interval, found.over)})"
+        told += f", and with everything but the face covered {score(face.macro_f1)} ({span(face.interval, found.over)})"
     if found.tells_without_face:
-        told += ". So it also goes by what is not the face: posture and hands, or the way these photos were made"
+        told += (
+            ". So the model also uses what is not the face: posture and hands, or the way in which these photos were "
+            "made"
+        )
     return told + "."
 
 
-def _promise(where: str, promise: Promise, images: int, *, by_fold: bool) -> str:
-    each = " (a middle value: each fold has its own)" if by_fold else ""
-    asked = f"Answers of at least {score(promise.probability)}{each}, which are to be wrong at most " + (
-        f"{percent(promise.max_error)} of the time,"
-    )
+def covered_in_short(found: Covered) -> str:
+    """The same in a few words."""
+    told = f"{score(found.background.macro_f1)} with the face covered; chance is {score(found.chance)}."
+    return f"Uses more than the face: {told}" if found.tells_without_face else told[:1].upper() + told[1:]
+
+
+def _kept(where: str, promise: Promise, images: int) -> str:
     if not promise.answered:
-        return f"{asked} were given to none of the {where}."
-    share = promise.wrong / promise.answered
-    verdict = "" if promise.kept is not False else " The promise, made from the training photos, does not hold there."
+        return f"None of the {where} got a sure answer."
     return (
-        f"{asked} were given to {count(promise.answered)} of {count(images)} {where}, and {percent(share)} of them "
-        f"were wrong ({span(promise.interval, promise.over)}).{verdict}"
+        f"On the {where}, {count(promise.answered)} of {count(images)} answers were sure, and "
+        f"{percent(promise.wrong / promise.answered)} of these were wrong "
+        f"({span(promise.interval, promise.over, 'percent')}): {_VERDICTS[promise.kept]}."
     )
 
 
@@ -254,11 +280,22 @@ def _comparison(entry: RunComparison) -> str:
     first, second = entry.first, entry.second
     by, ends = signed(entry.macro_f1_difference), interval(entry.interval, "signed")
     if entry.interval is None:
-        return f"{first} or {second}: {cannot_tell(entry.over)}. The difference in macro-F1 is {by}."
+        return f"{first} or {second}: {cannot_tell(entry.over)}. Macro-F1 differs by {by} on validation."
     if entry.verdict == "cannot tell":
-        told = f"The difference in macro-F1 is {by}, and its interval, {ends}, includes zero."
-        return f"{first} or {second}: cannot tell. {told}"
-    return f"{first} is {entry.verdict} than {second}: macro-F1 {by} ({ends}{over(entry.over)})."
+        return (
+            f"These photos cannot tell whether {first} is better than {second}: macro-F1 differs by {by} ({ends}) on "
+            "validation."
+        )
+    return f"{first} is {entry.verdict} than {second}: macro-F1 {by} ({ends}{over(entry.over)}) on validation."
+
+
+def chance_sentence(name: str, run: TestedRun, tested: str) -> str:
+    """What is said of a run that does no better than guessing."""
+    val, test = run.val, run.test
+    return (
+        f"{name} does no better than guessing: macro-F1 {score(val.macro_f1)} on the validation photos and "
+        f"{score(test.macro_f1)} on the {tested}s, where chance is {score(test.chance_macro_f1)}."
+    )
 
 
 def error_sentences(rates: Sequence[ErrorRates]) -> list[str]:
@@ -271,8 +308,8 @@ def error_sentences(rates: Sequence[ErrorRates]) -> list[str]:
         worst, best = max(bins, key=lambda b: b.error_rate), min(bins, key=lambda b: b.error_rate)
         if worst.interval and best.interval and worst.interval.low > best.interval.high:
             told.append(
-                f"By {entry.title}: wrong on {percent(worst.error_rate)} in “{worst.bin}” against "
-                f"{percent(best.error_rate)} in “{best.bin}”; the intervals do not overlap."
+                f"{entry.title[:1].upper()}{entry.title[1:]}: {percent(worst.error_rate)} wrong at “{worst.bin}”, "
+                f"{percent(best.error_rate)} at “{best.bin}”."
             )
     return told
 
@@ -280,17 +317,15 @@ def error_sentences(rates: Sequence[ErrorRates]) -> list[str]:
 def fit_sentence(fit: Fit) -> str:
     """Whether a run over- or underfits, and what may help."""
     is_frozen = fit.stopped_early is None
-    scores = (
-        f"macro-F1 {score(fit.train_macro_f1)} on its training photos against {score(fit.val_macro_f1)} on validation"
-    )
+    scores = f"macro-F1 {score(fit.train_macro_f1)} on its training photos, {score(fit.val_macro_f1)} on validation"
     remedy = "" if is_frozen else " or augmentation"
     larger = "A larger backbone" if is_frozen else "A larger network, pretrained features, or longer training"
     told = {
         "overfits": f"Overfits: {scores}. More or more varied photos{remedy} may help.",
         "underfits": f"Underfits: {scores}. {larger} may help.",
-        "both": f"Learns its photos poorly and generalises worse: {scores}. {larger} may help.",
+        "both": f"Fits its training photos poorly, and the others worse: {scores}. {larger} may help.",
         "balanced": f"Balanced: {scores}.",
     }[fit.verdict]
     if fit.still_rising:
-        told += " Validation was still rising when training ended: a larger budget may help."
+        told += " The validation score was still rising when training ended, so a larger budget may help."
     return told

@@ -10,6 +10,7 @@ from mien.telling.words.slices import NOT_GIVEN
 __all__ = [
     "answer",
     "arm_lines",
+    "chance_lines",
     "class_note",
     "class_rows",
     "comparison_rows",
@@ -35,11 +36,11 @@ def answer(results: CompareResults) -> str:
     """What was compared on what, and whether the pairs could tell."""
     pairs, data = results.pairs, results.data
     text = (
-        f"{pairs.number} pairs of runs over {pairs.folds} grouped folds of {data.compared} photos; the "
-        f"{data.held_back} photos that a study would test on took no part."
+        f"{pairs.number} pairs of runs over {pairs.folds} grouped folds of {data.compared} photos. The "
+        f"{data.held_back} photos that a study would test on were left out."
     )
     if pairs.number < pairs.fewest:
-        text += f" With fewer than {pairs.fewest} pairs no verdict can be given on so many comparisons."
+        text += f" So many comparisons take at least {pairs.fewest} pairs for a verdict."
     groups = next((entry.over for entry in results.comparisons if entry.over), None)
     if groups:
         text += f" 95 % intervals are over {counted(groups)}." if groups.enough else f" {cannot_tell(groups)}."
@@ -51,9 +52,27 @@ def arm_lines(results: CompareResults) -> list[str]:
     return [f"{number}: {name}" for number, name in enumerate(results.arms, 1)]
 
 
+def chance_lines(results: CompareResults) -> list[str]:
+    """Which arms do no better than guessing, a line for each budget; none where all do."""
+    lines = []
+    for place, budget in enumerate(results.budgets):
+        at_chance = [name for name, arm in results.arms.items() if arm.budgets[place].beats_chance is False]
+        if not at_chance:
+            continue
+        chance = next(iter(results.arms.values())).budgets[place].chance_macro_f1
+        who = "every arm" if len(at_chance) == len(results.arms) else ", ".join(at_chance)
+        about = "" if chance is None else f" (macro-F1 about {chance:.2f})"
+        lines.append(f"{_budget(budget)}: at chance{about}: {who}")
+    if lines:
+        lines.append(
+            "A difference between arms at chance says nothing about the setting. Train longer, or on more photos."
+        )
+    return lines
+
+
 def comparison_rows(results: CompareResults) -> list[list[str]]:
     """A header and a row for each contrast under each budget."""
-    rows = [["equal", "arms", "macro-F1", "difference [95 %]", "p", "the first is"]]
+    rows = [["budget", "arms", "macro-F1", "difference [95 %]", "p", "the first is"]]
     for entry in results.comparisons:
         place = results.budgets.index(entry.budget)
         names = entry.first, entry.second
@@ -79,7 +98,7 @@ def _difference(entry: Contrast) -> str:
 
 def class_rows(results: CompareResults) -> list[list[str]]:
     """A header and a row for each contrast under each budget, with what it changes of each class's F1."""
-    rows = [["equal", "arms", *results.labels]]
+    rows = [["budget", "arms", *results.labels]]
     for entry in results.comparisons:
         rows.append([_budget(entry.budget), _numbers(results, entry), *map(_change, entry.per_class.values())])
     return rows
@@ -95,13 +114,13 @@ def class_note(results: CompareResults) -> str:
     """How the rows of the classes are read."""
     classes = [each for entry in results.comparisons for each in entry.per_class.values() if each]
     fewest, told = results.pairs.fewest_for_classes, any(each.verdict != "cannot tell" for each in classes)
-    text = "Change of each class's F1, first arm less second; * where it is told from chance, by Holm over all of them"
+    text = "F1 per class, first arm minus second; * where significant, corrected for all of them (Holm)"
     if results.pairs.number < fewest:
-        text += f" (of so many, fewer than {fewest} pairs can tell none)"
+        text += f". So many comparisons take at least {fewest} pairs for any to be significant"
     elif not told:
-        text += ": none is"
+        text += ". None is"
     if whole := results.config.comparison.leave_one_out:
-        text += f". Each part of {whole} was left out in turn: a minus with * says that it helped"
+        text += f". Each part of {whole} was left out in turn: a minus with * means that it helped"
     return text + "."
 
 
@@ -144,33 +163,33 @@ def _numbers(results: CompareResults, entry: Contrast | SliceContrast) -> str:
 
 
 def doubt_lines(results: CompareResults) -> list[str]:
-    """For each contrast that cannot be told, how much more of what would tell a difference as large as the one seen."""
+    """For each contrast without a verdict, what could confirm a difference as large as the one seen."""
     lines = []
     for entry in results.comparisons:
         if entry.verdict != "cannot tell":
             continue
         contrast = f"{_budget(entry.budget)}, {entry.first} / {entry.second}"
         if entry.macro_f1_difference == 0:
-            lines.append(f"{contrast}: no difference was seen")
-            continue
-        if entry.pairs_needed:
-            more = f"at least {entry.pairs_needed - entry.pairs} more pairs would"
+            lines.append(f"{contrast}: no difference")
+        elif entry.pairs_needed:
+            more = entry.pairs_needed - entry.pairs
+            lines.append(f"{contrast}: at least {more} more pairs could confirm a difference of this size")
         elif entry.pictures_needed:
-            more = f"about {entry.pictures_needed - entry.pictures} more {_noun(entry)} would"
+            more = entry.pictures_needed - entry.pictures
+            lines.append(f"{contrast}: about {more} more {_noun(entry)} could confirm a difference of this size")
         else:
-            more = f"no sensible number of pairs or {_noun(entry)} would"
-        lines.append(f"{contrast}: {more} tell a difference as large as the one seen")
+            lines.append(f"{contrast}: no realistic number of runs could confirm a difference this small")
     return lines
 
 
 def _noun(entry: Contrast) -> str:
-    """What more of would tell."""
+    """What more of could confirm it."""
     return entry.over.kind if entry.over and entry.over.kind in ("people", "groups") else "photos"
 
 
 def cost_rows(results: CompareResults) -> list[list[str]]:
     """A header and a row for the cost of each arm under each budget."""
-    rows = [["equal", "arm", "seconds a run", "images/s", "waiting", "epochs", "updates"]]
+    rows = [["budget", "arm", "seconds per run", "images/s", "waiting", "epochs", "updates"]]
     for place, budget in enumerate(results.budgets):
         for number, arm in enumerate(results.arms.values(), 1):
             cost = arm.budgets[place]
@@ -190,18 +209,18 @@ def cost_rows(results: CompareResults) -> list[list[str]]:
 
 def cost_note(results: CompareResults) -> str:
     """How the rows of the costs are read."""
-    text = "Waiting: the share of the time in which training waited for pixels."
+    text = "Waiting: the share of the time that training spent waiting for pixels."
     if results.jobs > 1:
-        text += f" {results.jobs} runs shared the machine, so that each took longer than it would alone."
+        text += f" {results.jobs} runs shared the machine, so each took longer than it would have alone."
     return text
 
 
 def growth_lines(results: CompareResults) -> list[str]:
-    """What each arm reached by the photos it learnt from, and what more of them would give."""
+    """What each arm reached by the photos it was trained on, and what more of them would give."""
     lines = []
     for name, curve in (results.sizes or {}).items():
         reached = ", ".join(f"{point.photos:.0f}: {point.macro_f1:.3f}" for point in curve.points)
-        text = f"{name}, macro-F1 by photos learnt from: {reached}"
+        text = f"{name}, macro-F1 by number of training photos: {reached}"
         if curve.growth:
             ahead = ", ".join(
                 f"{at.photos:.0f}: {at.macro_f1:.2f} [{at.interval[0]:.2f}, {at.interval[1]:.2f}]"

@@ -11,21 +11,28 @@ from mien.telling.report.tables import Dot
 from mien.telling.words.numerals import count, percent, plural, score
 
 __all__ = [
+    "ANCHORS",
     "Concern",
     "CulpritRow",
     "FaceTable",
+    "balance_sentence",
     "concerns",
     "copies_sentences",
+    "count_sentences",
     "culprit_rows",
     "culprit_words",
     "doubt_sentences",
     "drawing_sentences",
     "face_table",
     "property_dots",
+    "series_in_short",
     "series_sentence",
     "shortcut_sentences",
+    "unsought_sentences",
 ]
 
+ANCHORS = ("conflicts", "shortcuts", "drawings", "copies", "faces", "doubts")
+"""Where the page tells of each kind of trouble, the most harmful first."""
 WEAK_PROBE = 0.9
 """Share of labels agreed with below which a probe's doubts are said to be mostly its own mistakes."""
 MOST_PAIRS = 6
@@ -48,7 +55,7 @@ PROPERTIES = {
 }
 """Column → what readers call it."""
 FLAGS = {
-    "no_face": "none found",
+    "no_face": "not found",
     "several_faces": "several",
     "tiny_face": "tiny",
     "cut_face": "cut off",
@@ -90,13 +97,14 @@ class FaceTable:
 
 def concerns(data: ExaminedAudit) -> list[Concern]:
     """What was found, the most harmful first."""
-    found = [_conflicts(data), _shortcuts(data.shortcuts), _drawings(data), _copies(data), _faces(data)]
+    drawings = None if data.is_demo else _drawings(data)
+    found = [_conflicts(data), _shortcuts(data.shortcuts), drawings, _copies(data), _faces(data)]
     return [concern for concern in (*found, _doubts(data.doubtful_labels)) if concern]
 
 
 def _conflicts(data: ExaminedAudit) -> Concern | None:
     n = data.conflicting_labels
-    told = f"{_stand(n)} in several class folders."
+    told = f"{_appear(n)} in several class folders."
     return Concern("conflicts", "Under two labels", told) if n else None
 
 
@@ -106,7 +114,7 @@ def _shortcuts(found: Shortcuts) -> Concern | None:
     told = []
     if found.tells_classes:
         told.append(
-            f"File and light alone predict the class: macro-F1 {score(found.macro_f1)}, by chance "
+            f"File properties and light alone predict the class: macro-F1 {score(found.macro_f1)}; chance is "
             f"{score(found.chance)}."
         )
     if found.culprits:
@@ -119,7 +127,7 @@ def _shortcuts(found: Shortcuts) -> Concern | None:
 
 def _drawings(data: ExaminedAudit) -> Concern | None:
     drawn, perhaps = (sum(data.flags[name].values()) for name in ("drawn", "perhaps_drawn"))
-    told = [f"{plural(drawn, 'picture')} taken for drawn"] if drawn else []
+    told = [plural(drawn, "picture")] if drawn else []
     told += [f"{count(perhaps)} perhaps"] if perhaps else []
     return Concern("drawings", "Drawn, not photographed", ", ".join(told) + ".") if told else None
 
@@ -128,40 +136,39 @@ def _copies(data: ExaminedAudit) -> Concern | None:
     near = data.copies.near
     if not near.groups:
         return None
-    told = f"{plural(near.groups, 'picture')} more than once, {plural(data.duplicate_files, 'file')} too many"
+    told = f"{_appear(near.groups)} more than once: {plural(data.duplicate_files, 'redundant file')}"
     across = [f"{count(n)} in {_both(splits)}" for splits, n in near.across_splits.items()]
     return Concern("copies", "Copies", f"{'; '.join([told, *across])}.")
 
 
 def _faces(data: ExaminedAudit) -> Concern | None:
     counts = {title: sum(data.flags[name].values()) for name, title in FLAGS.items()}
-    told = ", ".join(f"{title} {count(n)}" for title, n in counts.items() if n)
+    told = ", ".join(f"{title} in {count(n)}" for title, n in counts.items() if n)
     return Concern("faces", "Faces", f"{_sentence(told)}.") if told else None
 
 
 def _doubts(found: DoubtfulLabels) -> Concern | None:
     if found.reason or not found.found:
         return None
-    told = f"{plural(found.found, 'label')} that a probe would not have given; it is often wrong itself."
+    told = f"A probe disagrees with {plural(found.found, 'label')}; it is often wrong itself."
     return Concern("doubts", "Doubtful labels", told)
 
 
 def shortcut_sentences(found: Shortcuts) -> list[str]:
     """What a tiny model makes of everything but the picture's content."""
     if found.reason:
-        return [f"Shortcuts were not looked for: {found.reason}."]
+        return [f"Shortcuts were not searched for: {found.reason}."]
     told = (
-        f"macro-F1 {score(found.macro_f1)}, against {score(found.chance)} by chance (shuffled labels stay "
-        f"below {score(found.chance_high)} in 95 of 100 trials), over "
-        f"{plural(found.pictures, 'distinct picture')}"
+        f"macro-F1 {score(found.macro_f1)}, where chance is {score(found.chance)} (shuffled labels stay below "
+        f"{score(found.chance_high)} in 95 of 100 trials), over {plural(found.pictures, 'distinct picture')}"
     )
-    what = "format, size, light, border and text strips, without a look at the face,"
+    what = "format, size, light, border and text strips alone, without looking at the face,"
     if not found.tells_classes:
-        return [f"From {what} a tiny model cannot tell the classes better than chance: {told}."]
+        return [f"From {what} a tiny model predicts the class no better than chance: {told}."]
     return [
         f"From {what} a tiny model predicts the class: {told}.",
-        "A recogniser can learn such marks instead of the face, and no score on photos of the same collection would "
-        "show it: the test photos carry the same marks.",
+        "A recogniser can learn such a shortcut instead of the face. No score on photos of the same collection would "
+        "show it, since the test photos have the same marks.",
     ]
 
 
@@ -207,13 +214,13 @@ def drawing_sentences(data: ExaminedAudit) -> list[str]:
     drawn, perhaps = data.flags["drawn"], data.flags["perhaps_drawn"]
     found = [
         f"{plural(sum(counts.values()), 'picture')} {words} ({_by_label(counts)})"
-        for counts, words in ((drawn, "taken for drawn"), (perhaps, "perhaps drawn"))
+        for counts, words in ((drawn, "drawn"), (perhaps, "perhaps drawn"))
         if counts
     ]
     return [
-        f"{'; '.join(found)}. The number below each is the probability of a drawing: from {data.drawn_from:g} on a "
-        f"picture is taken for drawn, from {data.perhaps_drawn_from:g} on for perhaps drawn.",
-        "A drawing shows what its artist made of an expression; whether it belongs in is yours to say.",
+        f"{'; '.join(found)}. Below each is the probability that it is a drawing: drawn from {data.drawn_from:g}, "
+        f"perhaps drawn from {data.perhaps_drawn_from:g}.",
+        "A drawing shows how its artist sees an expression. Whether it belongs in the data is for you to decide.",
     ]
 
 
@@ -221,34 +228,41 @@ def copies_sentences(data: ExaminedAudit) -> list[str]:
     """Pictures that stand more than once, and where."""
     exact, near = data.copies.exact, data.copies.near
     told = [
-        f"{_stand(near.groups)} more than once, saved again, resized, mirrored, cropped or marked: "
-        f"{plural(data.duplicate_files, 'file')} too many. Files with the same bytes: {count(exact.groups)} of "
-        "these pictures."
+        f"{_appear(near.groups)} more than once, saved anew, resized, mirrored, cropped or marked: "
+        f"{plural(data.duplicate_files, 'redundant file')}. {count(exact.groups)} of these pictures "
+        f"{'has' if exact.groups == 1 else 'have'} copies with the same bytes."
     ]
     for splits, n in near.across_splits.items():
         told.append(
-            f"{_stand(n)} in {_both(splits)} of the division that the data came with "
-            f"({count(exact.across_splits.get(splits, 0))} byte for byte): a score on that division counts what "
-            "was learned by heart."
+            f"{_appear(n)} in {_both(splits)} of the division that the data came with "
+            f"({count(exact.across_splits.get(splits, 0))} byte for byte), so a score on that division includes what "
+            "was memorised."
         )
     if near.across_labels:
-        told.append(f"{_stand(near.across_labels)} under several labels ({count(exact.across_labels)} byte for byte).")
+        told.append(f"{_appear(near.across_labels)} under several labels ({count(exact.across_labels)} byte for byte).")
     return told
 
 
-def _stand(n: int) -> str:
-    return f"{plural(n, 'picture')} {'stands' if n == 1 else 'stand'}"
+def _appear(n: int) -> str:
+    return f"{plural(n, 'picture')} {'appears' if n == 1 else 'appear'}"
 
 
 def series_sentence(data: ExaminedAudit) -> str | None:
     """Photos that may be of one shoot."""
     groups, photos = data.series
-    if not groups:
+    if not groups or data.is_demo:
         return None
     return (
-        f"Beside copies there {'is' if groups == 1 else 'are'} {count(groups)} series: {plural(photos, 'photo')} that "
-        "are alike without being the same, or whose names are numbered in sequence, perhaps of one shoot or person."
+        f"Besides copies, there {'is' if groups == 1 else 'are'} {count(groups)} series: {plural(photos, 'photo')} "
+        "that are alike without being the same, or whose names are numbered in sequence, perhaps of one shoot or "
+        "person."
     )
+
+
+def series_in_short(data: ExaminedAudit) -> str:
+    """The same in a few words."""
+    groups, photos = data.series
+    return f"{plural(photos, 'photo')} in {plural(groups, 'series', 'series')}, perhaps of one shoot."
 
 
 def face_table(data: ExaminedAudit) -> FaceTable:
@@ -260,16 +274,46 @@ def face_table(data: ExaminedAudit) -> FaceTable:
     return FaceTable(tuple(flags.values()), rows, tuple(sum(data.flags[name].values()) for name in flags))
 
 
+def count_sentences(data: ExaminedAudit) -> list[str]:
+    """How many files there are, and what they are."""
+    parts = [f"{count(data.images)} can be used"]
+    parts += [f"{count(data.unreadable)} cannot be read"] if data.unreadable else []
+    parts += [f"{count(data.dropped)} {'was' if data.dropped == 1 else 'were'} dropped"] if data.dropped else []
+    listed = " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+    told = [
+        f"Of {plural(data.files, 'file')}, {listed}." if len(parts) > 1 else f"All {data.files:,} files can be used."
+    ]
+    if data.ignored:
+        told.append(
+            f"{plural(data.ignored, 'further file')} {'is no photo' if data.ignored == 1 else 'are no photos'}."
+        )
+    return told
+
+
+def balance_sentence(data: ExaminedAudit) -> str:
+    """How frequent the classes are."""
+    classes = f"{plural(len(data.classes), 'class', 'classes')}"
+    if not data.imbalance or f"{data.imbalance:.1f}" == "1.0":
+        return f"{classes} of equal size."
+    return f"{classes}; the largest has {data.imbalance:.1f} times as many photos as the smallest."
+
+
+def unsought_sentences(data: ExaminedAudit) -> list[str]:
+    """What was not looked for, and why."""
+    told = shortcut_sentences(data.shortcuts) if data.shortcuts.reason else []
+    told += doubt_sentences(data.doubtful_labels) if data.doubtful_labels.reason else []
+    return told if data.faces_searched else [*told, "Faces were not searched for."]
+
+
 def doubt_sentences(found: DoubtfulLabels) -> list[str]:
     """What a probe says of the labels, and how far to believe it."""
     if found.reason or found.accuracy is None:
-        return [f"Labels were not judged: {found.reason}."]
+        return [f"Labels were not checked: {found.reason}."]
     agrees = f"{'only ' if found.accuracy < WEAK_PROBE else ''}{percent(found.accuracy)} of all labels"
     told = [
-        f"Of {plural(found.judged, 'label')}, {count(found.found)} "
-        f"{'is' if found.found == 1 else 'are'} doubtful: a probe trained on the other photos would have given "
-        f"another. The probe agrees with {agrees}, so many a doubt is a mistake of its own: a doubt is a reason to "
-        "look, no more."
+        f"{count(found.found)} of {plural(found.judged, 'label')} {'is' if found.found == 1 else 'are'} doubtful: a "
+        f"probe trained on the other photos suggests another. The probe agrees with {agrees}, so many of its doubts "
+        "are its own mistakes. A doubt is a reason to look, no more."
     ]
     return told + _pairs(found)
 
@@ -283,7 +327,7 @@ def _pairs(found: DoubtfulLabels) -> list[str]:
     first = sorted(pairs.items(), key=lambda item: (-item[1], item[0]))[:MOST_PAIRS]
     among = "" if len(listed) == found.found else f", among the {count(len(listed))} most doubtful"
     named = ", ".join(f"{label} → {other} {count(n)}" for (label, other), n in first)
-    return [f"Label and what the probe would say{among}: {named}{', and others' if len(pairs) > len(first) else ''}."]
+    return [f"Label → what the probe suggests{among}: {named}{', and others' if len(pairs) > len(first) else ''}."]
 
 
 def _sentence(words: str) -> str:

@@ -7,6 +7,7 @@ from mien.results.study import StudyResults
 from mien.telling.words.numerals import count, interval, percent, plural, score
 
 __all__ = [
+    "are_people",
     "evidence",
     "final_sentence",
     "fold_name",
@@ -24,18 +25,18 @@ def evidence(results: StudyResults) -> str:
 
 def unseen(results: StudyResults) -> str:
     """What a model never saw that answered a photo."""
-    if _are_people(results):
+    if are_people(results):
         return "the person"
     return "its group" if results.splits.groups else "it or a copy of it"
 
 
-def _are_people(results: StudyResults) -> bool:
+def are_people(results: StudyResults) -> bool:
     """Whether the groups are people."""
     return results.test.over is not None and results.test.over.kind == "people"
 
 
 def _groups(results: StudyResults, n: int) -> str:
-    return plural(n, "person", "people") if _are_people(results) else plural(n, "group")
+    return plural(n, "person", "people") if are_people(results) else plural(n, "group")
 
 
 def fold_name(fold: Fold) -> str:
@@ -53,10 +54,10 @@ def folds_sentence(results: StudyResults, found: CrossValidated) -> str:
             told += f"; copies join {further} to one of these, and they were held out together"
     else:
         together = "groups and copies" if results.splits.groups else "copies of a picture"
-        told = f"Each of {n} folds was held out once, with {together} whole"
+        told = f"Each of {n} folds was held out once, with {together} kept together"
     return (
-        f"{told}. Recipes were fitted, calibrated and selected without the photos held out; about a sixth of the "
-        f"others served to select. So every photo was answered once, by a model that never saw {unseen(results)}."
+        f"{told}. Recipes were fitted, calibrated and selected without the held-out photos; about a sixth of the "
+        f"others served for selection. So every photo was answered once, by a model that never saw {unseen(results)}."
     )
 
 
@@ -64,20 +65,22 @@ def fold_sentences(found: CrossValidated) -> list[str]:
     """How far the folds differ, and what they chose."""
     worst, best = found.worst, found.best
     told = [
-        f"By fold, between {percent(worst.accuracy)} ({fold_name(worst)}) and {percent(best.accuracy)} "
-        f"({fold_name(best)}) of the answers are right."
+        f"Accuracy per fold ranges from {percent(worst.accuracy)} ({fold_name(worst)}) to {percent(best.accuracy)} "
+        f"({fold_name(best)})."
     ]
     if len(found.selected) > 1:
         parts = ", ".join(f"{name} in {count(n)}" for name, n in found.selected.items())
-        told.append(f"The folds did not all choose the same recipe: {parts}. Their answers are scored as chosen.")
+        told.append(
+            f"The folds did not all select the same recipe: {parts}. Each fold counts with the one it selected."
+        )
     return told
 
 
 def final_sentence(results: StudyResults) -> str:
     """Whose scores the model to use carries."""
     return (
-        f"The model to use, {results.selected}, was fitted to all photos afterwards. It was not tested itself: the "
-        "scores and promises that it carries are those of the same procedure on photos that it had not seen."
+        f"The model to use, {results.selected}, was then fitted to all photos. It was not tested itself: its scores "
+        "and promises are those of the same procedure on photos that it had not seen."
     )
 
 

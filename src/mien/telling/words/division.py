@@ -9,20 +9,22 @@ from mien.results.audit import Leakage, Premium
 from mien.results.scores import Over
 from mien.results.study import StudyResults
 from mien.telling.report.tables import Dot, change_dots
-from mien.telling.words.cross_validation import folds_sentence
-from mien.telling.words.numerals import plural, signed
+from mien.telling.words.cross_validation import are_people, folds_sentence
+from mien.telling.words.numerals import count, plural, signed
 from mien.telling.words.over import cannot_tell, span
 
 __all__ = [
     "DivisionRow",
+    "division_in_short",
     "division_rows",
     "division_sentences",
     "division_warning",
     "keeps_groups",
     "kept_together",
     "premium_dots",
+    "premium_in_short",
     "premium_sentences",
-    "where_people_stand",
+    "where_people_are",
 ]
 
 DIGITS = 3
@@ -53,7 +55,7 @@ class DivisionRow:
 
 
 def keeps_groups(results: StudyResults) -> bool:
-    """Whether the user's own groups, such as people, stood together."""
+    """Whether the user's own groups, such as people, were kept together."""
     return bool(results.splits.groups) and results.splits.method != "naive"
 
 
@@ -64,15 +66,19 @@ def kept_together(results: StudyResults) -> str:
     return f"{told}, joined with the groups given" if keeps_groups(results) else told
 
 
-def where_people_stand(results: StudyResults) -> str:
+def where_people_are(results: StudyResults) -> str:
     """Whether the division tells new people from known ones."""
     if keeps_groups(results):
-        apart = "no group is both learnt from and answered" if results.folds else "no group stands in two parts"
+        if are_people(results):
+            known = "is both trained on and answered" if results.folds else "is in more than one part"
+            people = plural(results.splits.groups, "person", "people")
+            return f"No person {known} ({people}), so the scores are for people that the model has never seen."
+        apart = "no group is both trained on and answered" if results.folds else "no group is in two parts"
         return (
-            f"The division is by the groups given ({_groups(results)}): {apart}. Where a group "
-            "is a person, the scores are for people that the model has never seen."
+            f"The photos were divided by the groups given ({_groups(results)}): {apart}. Where a group is a person, "
+            "the scores are for people that the model has never seen."
         )
-    return "The division is by photo, not by person."
+    return "The photos were divided by picture, not by person."
 
 
 def _groups(results: StudyResults) -> str:
@@ -84,23 +90,23 @@ def division_sentences(results: StudyResults) -> list[str]:
     """The method in words."""
     splits, config = results.splits, results.config
     if results.folds:
-        return [folds_sentence(results, results.folds), where_people_stand(results)]
+        return [folds_sentence(results, results.folds), where_people_are(results)]
     together = {
         "naive": [],
-        "grouped": ["Copies of a picture that were found stand together, so none is met again in another part."],
+        "grouped": ["Copies of a picture were kept together, so that none recurs in another part."],
         "series": [
-            "Copies of a picture that were found stand together, and so do photos that may be of one shoot: none is "
-            "met again in another part."
+            "Copies of a picture were kept together, and so were photos that may be of one shoot, so that none recurs "
+            "in another part."
         ],
     }
     by = "each class and source by its share" if len(results.data.sources) > 1 else "each class by its share"
     told = (
-        "The folders, or the column, that came with the data decide who stands where; a part that did not come with "
-        "it was drawn from the training photos."
+        "The photos came divided, by folders or a column, and this division was kept. A part that was missing was "
+        "drawn from the training photos."
         if splits.given
         else f"Photos were divided {config.division.split} per cent, {by} (seed {config.randomness.seed})."
     )
-    return [told, *together[splits.method], where_people_stand(results), *_moved(splits.moved)]
+    return [told, *together[splits.method], where_people_are(results), *_moved(splits.moved)]
 
 
 def _moved(n: int | None) -> list[str]:
@@ -110,13 +116,25 @@ def _moved(n: int | None) -> list[str]:
     return [f"The parts of an earlier study were kept; {told}."]
 
 
+def division_in_short(results: StudyResults) -> str:
+    """The method in a few words."""
+    splits = results.splits
+    if results.folds:
+        return f"{plural(len(results.folds.folds), 'fold')}, each held out once."
+    sizes = {name: sum(part.values()) for name, part in splits.counts.items()}
+    together = {"naive": "nothing kept together", "grouped": "copies together", "series": "copies and series together"}
+    people = ", groups together" if keeps_groups(results) else ""
+    parts = f"{count(sizes['train'])} training, {count(sizes['val'])} validation, {count(sizes['test'])} test"
+    return f"{parts}; {together[splits.method]}{people}."
+
+
 def division_warning(results: StudyResults) -> str | None:
     """A warning where the division was for comparison only."""
     if results.splits.method != "naive":
         return None
     return (
-        "The photos were divided one by one, for comparison only: copies of a picture may stand in training and test "
-        "at once, and every score here may be too high. Run again without --split-method naive."
+        "The photos were divided one by one, for comparison only: a picture may be in training and, as a copy, in "
+        "test. Every score here may be too high. Run again without --split-method naive."
     )
 
 
@@ -144,14 +162,24 @@ def premium_dots(leakage: Leakage) -> tuple[list[Dot], float]:
 def premium_sentences(results: StudyResults) -> list[str]:
     """What the naive division adds, and how sure that is."""
     leakage = results.data.leakage
-    what = "What copies on both sides of a division would add to the score was not measured"
+    what = "What leaks would add to the score was not measured"
     if leakage is None:
         reason = results.data.doubtful_labels.reason if results.config.checks.leak_premium else None
         return [f"{what}: {reason}." if reason else f"{what}; ask with --leak-premium."]
     if leakage.reason:
         return [f"{what}: {leakage.reason}."]
     told = [_premium(method, premium, leakage.over) for method, premium in leakage.premium.items()]
-    return told + [f"{DIVISIONS[method][0]} was not scored: {reason}." for method, reason in leakage.left_out.items()]
+    return told + [f"{DIVISIONS[method][0]}: not scored, {reason}." for method, reason in leakage.left_out.items()]
+
+
+def premium_in_short(leakage: Leakage) -> str:
+    """The same in a few words."""
+    told = [
+        f"{signed(premium.value, DIGITS)} against {DIVISIONS[method][0].lower()}"
+        + (" (cannot tell)" if premium.verdict == "cannot tell" else "")
+        for method, premium in leakage.premium.items()
+    ]
+    return f"Macro-F1 {', '.join(told)}." if told else ""
 
 
 def _premium(method: str, premium: Premium, groups: Over | None) -> str:
@@ -160,7 +188,7 @@ def _premium(method: str, premium: Premium, groups: Over | None) -> str:
     if premium.interval is None and (why := cannot_tell(groups)):
         return f"{against}: {why}. The difference is {signed(premium.value, DIGITS)}."
     return {
-        "naive flatters": f"{against}: macro-F1 {by}. So much of the naive score is known photos met again.",
+        "naive flatters": f"{against}: macro-F1 {by}. That much of the naive score comes from photos seen in training.",
         "naive scores lower": f"{against}: macro-F1 {by}. The naive division scores lower, which leaks do not explain.",
         "cannot tell": f"{against}: cannot tell. The difference is {by}, and its interval includes zero.",
     }[premium.verdict]

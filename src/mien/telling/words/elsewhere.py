@@ -30,11 +30,12 @@ def novelty_sentences(target: TargetResults) -> list[str]:
     if not target.is_new:
         return told
     if target.near_copies is None:
-        return [*told, "Copies of training photos were looked for by their bytes alone: the model lies in no study."]
+        how = "They were searched for copies of training photos by their bytes alone: the model is not part of a study."
+        return [*told, how]
     return [
         *told,
-        "As far as can be told it is new: none of its photos is a copy of one that the model was trained or selected "
-        "on, and nothing shows that they are from a collection that the model or its backbone was trained on.",
+        "The photos are new to the model, as far as can be told: none is a copy of a photo that it was trained or "
+        "selected on, and nothing shows that they are from a collection that it or its backbone was trained on.",
     ]
 
 
@@ -46,7 +47,7 @@ def in_short(target: TargetResults) -> list[str]:
         told[0] += f"; on the test photos of these classes it is {score(causes.macro_f1)}."
         told += [_explained(causes)] if causes.reached - causes.macro_f1 <= DROP else []
     else:
-        told[0] += f", {signed(change)} against the test photos." if change is not None else "."
+        told[0] += f", a change of {signed(change)} from the test photos." if change is not None else "."
     told += filter(None, [confusion_sentence(target), one_sided(shared)])
     return told
 
@@ -54,11 +55,11 @@ def in_short(target: TargetResults) -> list[str]:
 def _explained(causes: Causes) -> str:
     fall, made = causes.reached - causes.macro_f1, causes.together.change
     if made >= 0:
-        return f"The score falls by {score(-fall)}, which image quality does not explain: {_REST}."
+        return f"Elsewhere, the score falls by {score(-fall)}, which image quality does not explain: {_REST}."
     if causes.unexplained >= 0:
-        return f"The score falls by {score(-fall)}. Image quality explains all of it ({signed(made)})."
+        return f"Elsewhere, the score falls by {score(-fall)}. Image quality explains all of it ({signed(made)})."
     rest = f"the rest comes from {_PEOPLE}"
-    return f"The score falls by {score(-fall)}. Image quality explains about {score(-made)}; {rest}."
+    return f"Elsewhere, the score falls by {score(-fall)}. Image quality explains about {score(-made)}; {rest}."
 
 
 _PEOPLE = "the people, how they show an expression, or how it was labelled"
@@ -72,12 +73,12 @@ def confusion_sentence(target: TargetResults) -> str | None:
         return None
     first = changes[0]
     told = (
-        f"“{first.true}” is taken for “{first.predicted}” in {_share(first.target)}, on the test photos in "
-        f"{_share(first.test)}"
+        f"“{first.true}” is taken for “{first.predicted}” in {_share(first.target)}, and in {_share(first.test)} of "
+        "the test photos"
     )
     if first.is_clear:
         return f"The confusion that changed most: {told}."
-    return f"No confusion changed by more than these photos can tell from chance; the most: {told}."
+    return f"No confusion changed significantly. The largest change: {told}."
 
 
 def _share(part: Counted) -> str:
@@ -129,15 +130,14 @@ def _label_more(target: TargetResults) -> Advice | None:
     if shared.over and not shared.over.enough:
         return Advice(
             _more(shared),
-            f"Only {counted(shared.over)}: from {shared.over.least} on something can be told.",
+            f"There are only {counted(shared.over)}; an interval takes at least {shared.over.least}.",
         )
     if shared.interval is None or shared.margin is None or shared.margin <= UNCERTAIN:
         return None
     few, many = four_times(shared)
     return Advice(
         _more(shared),
-        f"With {few} the score may be anywhere in {interval(shared.interval)}: too few to build on. Halving that takes "
-        f"about {many}.",
+        f"With {few}, the score may be anywhere from {interval(shared.interval)}. Halving that takes about {many}.",
     )
 
 
@@ -158,11 +158,11 @@ def _mend_the_cause(target: TargetResults) -> Advice | None:
         return None
     if worst.change > WORTH_A_STEP or not worst.lowers:
         return _mend_all(target.causes, [TITLES[move.property] for move in moved])
-    ends = interval(worst.interval, "signed")
+    ends, made = interval(worst.interval, "signed"), TITLES[worst.property]
     return Advice(
         VARIED,
-        f"Made {TITLES[worst.property]}, the test photos move by {signed(worst.change)} ({ends}), more than by any "
-        "other property of the pictures.",
+        f"{made[:1].upper()}{made[1:]}, the test photos score {signed(worst.change)} ({ends}), more than by any other "
+        "property of the pictures.",
     )
 
 
@@ -174,8 +174,8 @@ def _mend_all(causes: Causes, made: Sequence[str]) -> Advice | None:
     ends = interval(together.interval, "signed")
     return Advice(
         VARIED,
-        f"Made {', '.join(made)}: none of it alone lowers the score for sure, all at once move it by "
-        f"{signed(together.change)} ({ends}).",
+        f"None of these alone lowers the score significantly, all together by {signed(together.change)} ({ends}): "
+        f"{', '.join(made)}.",
     )
 
 
@@ -185,9 +185,9 @@ def _train_on_them(target: TargetResults) -> Advice | None:
         return None
     causes = target.causes
     why = (
-        f"{signed(causes.unexplained)} is not explained by image quality."
-        if causes
-        else f"Over the shared classes macro-F1 is lower by {score(-change)} than on the test photos."
+        f"{score(abs(causes.unexplained))} of the fall is not explained by image quality."
+        if causes and causes.unexplained < 0
+        else f"Over the shared classes, macro-F1 is {score(-change)} lower than on the test photos."
     )
     return Advice(
         "Label some of these photos and train on them together with your own: mien study YOURS SOME_OF_THESE.",
@@ -201,9 +201,9 @@ def _look_at_labels(target: TargetResults) -> Advice | None:
         return None
     first = clear[0]
     return Advice(
-        f"Look at some of its photos labelled “{first.true}” beside your own of “{first.predicted}”.",
-        f"{_share(first.target)} are taken for it, {_share(first.test)} of the test photos: the two collections "
-        "may not mean the same by these words. If they do not, map or drop the class in a file that "
+        f"Compare its photos of “{first.true}” with your own of “{first.predicted}”.",
+        f"{_share(first.target)} are taken for it, and {_share(first.test)} of the test photos: the two collections "
+        "may not mean the same by these words. If so, map or drop the class in a file that "
         "mien evaluate --write-class-map writes.",
     )
 
@@ -215,7 +215,7 @@ def _fewer_classes(target: TargetResults) -> Advice | None:
     return Advice(
         f"Limit its answers, if {' and '.join(target.labels.missing)} cannot occur: mien predict PHOTOS --classes "
         f"{','.join(dict.fromkeys(target.labels.matched.values()))}.",
-        f"With its answers limited to them, this model reaches {score(limited)} instead of {score(free)}.",
+        f"With its answers limited to these classes, this model reaches {score(limited)} instead of {score(free)}.",
     )
 
 

@@ -15,7 +15,7 @@ from mien.settings.run import HeadRun, NetworkRun
 from mien.settings.training import HeadSettings, TrainSettings
 from mien.telling.report.figures import kept_epoch
 from mien.telling.words.cross_validation import final_sentence, fold_sentences, folds_sentence
-from mien.telling.words.division import keeps_groups, kept_together, where_people_stand
+from mien.telling.words.division import keeps_groups, kept_together, where_people_are
 from mien.telling.words.numerals import count, percent, plural, score
 from mien.telling.words.over import counted
 
@@ -75,7 +75,7 @@ def _slices(results: StudyResults) -> list[str]:
 def _photos(results: StudyResults) -> str:
     data = results.data
     classes = ", ".join(f"{label} {count(n)}" for label, n in data.classes.items())
-    left = f"Not used: {plural(data.unreadable, 'file')} that could not be read. " if data.unreadable else ""
+    left = f"{plural(data.unreadable, 'file')} could not be read. " if data.unreadable else ""
     return (
         f"We used {plural(data.images, 'labelled photo')} of the collection {data.name} ({classes}). "
         f"{left}A label is the expression shown according to the collection. "
@@ -92,13 +92,13 @@ def _copies(results: StudyResults) -> str:
         f"Pictures were compared all with all by the cosine of their luma gradients at {coarse} × {coarse} "
         "pixels, squashed by tanh, less the horizontal band that differs most: as they are, mirrored, and, unless they "
         "are face crops, through windows of the other picture whose edges were aligned by Gauss-Newton steps (Lucas "
-        f"and Kanade, 1981). From a cosine of {copies.similarity:g} on (and {copies.fine_similarity:g} at "
-        f"{copies.side} × {copies.side} pixels), or with the same bytes, two are near duplicates. Groups of them are "
-        f"transitive, of at most {copies.most_pictures} distinct pictures or {percent(copies.most_share)} of all, the "
-        f"surest links first ({plural(data.near_duplicate_groups, 'group')}, {plural(data.duplicate_files, 'file')} "
-        f"too many). Photos were put into one series from a cosine of {copies.series_similarity:g} on, or where long "
-        "numbers in their file names follow each other closely "
-        f"({plural(data.series[0], 'series', 'series')} beside the near duplicates)."
+        f"and Kanade, 1981). Two pictures count as near duplicates if the cosine is at least {copies.similarity:g} "
+        f"(and {copies.fine_similarity:g} at {copies.side} × {copies.side} pixels), or if their bytes are equal. "
+        f"Groups of them are transitive and have at most {copies.most_pictures} distinct pictures or "
+        f"{percent(copies.most_share)} of all, the surest links first ({plural(data.near_duplicate_groups, 'group')}, "
+        f"{plural(data.duplicate_files, 'redundant file')}). Photos with a cosine of at least "
+        f"{copies.series_similarity:g}, or with closely consecutive long numbers in their file names, form a series "
+        f"({plural(data.series[0], 'series', 'series')} besides the near duplicates)."
     )
 
 
@@ -107,7 +107,7 @@ def _corrections(results: StudyResults) -> list[str]:
     if stored is None:
         return []
     return [
-        "Before the photos were compared and divided, decisions of a person on single photos were applied: "
+        "Before the photos were compared and divided, a person’s decisions on single photos were applied: "
         f"{plural(data.dropped, 'photo')} dropped, {plural(data.relabelled, 'photo')} given another label "
         f"(table {PurePath(stored.file).name}, SHA-256 {stored.sha256})."
     ]
@@ -117,26 +117,26 @@ def _split(results: StudyResults) -> str:
     splits, seed = results.splits, results.config.randomness.seed
     if results.folds:
         drawn = f" Folds and validation photos follow from a hash of their content and the seed ({seed})."
-        return " ".join([folds_sentence(results, results.folds) + drawn, where_people_stand(results)])
+        return " ".join([folds_sentence(results, results.folds) + drawn, where_people_are(results)])
     counts = {name: sum(part.values()) for name, part in splits.counts.items()}
     sizes = (
         f"{count(counts['train'])} training, {count(counts['val'])} validation and {count(counts['test'])} test photos"
     )
     by = "class and source" if len(results.data.sources) > 1 else "class"
     how = (
-        f"The division that came with the collection was kept ({sizes}), less "
-        f"{plural(len(splits.left_out), 'photo')} that belonged together with photos of a later part; a part that "
-        "did not come with it was drawn from the training photos."
+        f"The division that came with the collection was kept ({sizes}), without "
+        f"{plural(len(splits.left_out), 'photo')} that belonged together with photos of a later part; a missing part "
+        "was drawn from the training photos."
         if splits.given
-        else f"Photos were divided {results.config.division.split} per cent into {sizes}, stratified by {by}; where a "
-        f"group stands follows from a hash of its content and the seed ({seed})."
+        else f"Photos were divided {results.config.division.split} per cent into {sizes}, stratified by {by}; groups "
+        f"were assigned by a hash of their content and the seed ({seed})."
     )
-    return " ".join([how, _together(results), *_earlier(splits), where_people_stand(results)])
+    return " ".join([how, _together(results), *_earlier(splits), where_people_are(results)])
 
 
 def _together(results: StudyResults) -> str:
     if results.splits.method == "naive":
-        return "Nothing was kept together: near duplicates may stand in several parts."
+        return "Nothing was kept together, so near duplicates may be in several parts."
     groups = " and the groups given" if keeps_groups(results) else ""
     series = ", and photos of one series," if results.splits.method == "series" else ""
     return f"Near duplicates{groups}{series} were kept together."
@@ -145,7 +145,7 @@ def _together(results: StudyResults) -> str:
 def _earlier(splits: Splits) -> list[str]:
     if splits.moved is None:
         return []
-    return [f"Photos of an earlier study kept their parts, but for {count(splits.moved)}."]
+    return [f"Photos of an earlier study kept their parts, except {count(splits.moved)}."]
 
 
 def _label_check(results: StudyResults) -> list[str]:
@@ -156,7 +156,7 @@ def _label_check(results: StudyResults) -> list[str]:
         "Labels were ranked by confident learning (Northcutt et al., 2021) on out-of-fold probabilities of a logistic "
         f"regression on frozen features ({found.folds} folds, near duplicates together; accuracy "
         f"{percent(found.accuracy)}): {count(found.found)} of {plural(found.judged, 'label')} were "
-        "doubtful. None was changed by it."
+        "doubtful. No label was changed."
     ]
 
 
@@ -166,8 +166,8 @@ def _leakage(results: StudyResults) -> list[str]:
         return []
     told = ", ".join(f"{method} {score(value, 3)}" for method, value in found.macro_f1.items())
     return [
-        "What leaks add was measured by scoring one logistic regression on frozen features out of fold under a naive "
-        f"division{''.join(_TOGETHER[method] for method in found.premium)} "
+        "The effect of leaks was measured by scoring one logistic regression on frozen features out of fold under a "
+        f"naive division{''.join(_TOGETHER[method] for method in found.premium)} "
         f"({found.folds} folds, {found.repeats} times; macro-F1 {told}). Intervals are paired, by a jackknife over "
         f"{counted(found.over) if found.over else 'series'}."
     ]
@@ -188,23 +188,23 @@ def _recipes(results: StudyResults) -> list[str]:
         f"The recipe with the highest macro-F1 on the validation photos {where}: "
         f"{results.selected}. Recipes were compared by the difference of macro-F1 on the validation "
         f"photos with a paired jackknife over {_units(results.run.val, together)}; one "
-        f"training seed each, so the comparison does not speak of other seeds. {kept}",
+        f"training seed each, so the comparison says nothing about other seeds. {kept}",
     ]
 
 
 def _votes(results: StudyResults) -> list[str]:
-    """What was learnt of raters' votes."""
+    """How raters' votes were used."""
     voted = results.data.voted
     if not voted:
         return []
     learnt = (
-        "the share of each class in the votes was learnt (Barsoum et al., 2016)"
+        "the model was trained on the share of each class in them (Barsoum et al., 2016)"
         if results.runs[results.selected].config.votes == "soft"
-        else "the class with most votes was learnt"
+        else "the model was trained on the class with most votes"
     )
     return [
-        f"Of {plural(voted, 'photo')} there were votes of several raters: {learnt}, and the class with most votes was "
-        "scored; ties were left out."
+        f"{plural(voted, 'photo')} had votes of several raters: {learnt}, and the class with most votes was scored; "
+        "ties were left out."
     ]
 
 
@@ -220,7 +220,7 @@ def _head(run: TestedRun, head: HeadSettings, together: str) -> str:
     name = run.config.name
     strengths = ", ".join(f"{c:g}" for c in head.strengths)
     mirrored = ", of the training photos and their mirror images" if head.mirrored else ""
-    drawn = f" The penalty drew the weights of classes that {head.prior} knows towards its own." if head.prior else ""
+    drawn = f" Weights of classes that {head.prior} knows were regularised towards its own." if head.prior else ""
     second = (
         " A second head, fitted to the face alone, answers for pictures that are face crops."
         if head.context == "scene"
@@ -238,7 +238,7 @@ def _head(run: TestedRun, head: HeadSettings, together: str) -> str:
 
 
 def _weights(run: TestedRun) -> str:
-    """Where a run's pretrained weights are from."""
+    """Where a run's pretrained weights come from."""
     return "".join(f" Weights of {w.name}: {w.licence}, SHA-256 {w.sha256}." for w in run.backbones)
 
 

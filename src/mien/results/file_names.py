@@ -1,0 +1,19 @@
+"""Names of what a study writes for people and other programs to read, inside its folder."""
+
+from __future__ import annotations
+
+__all__ = ["FIGURES", "PREDICTIONS", "REPORT", "RESULTS", "THUMBNAILS", "predictions_table"]
+
+RESULTS = "results.json"
+REPORT = "report.html"
+FIGURES = "figures"
+"""Folder of the report's plots, each as SVG and PNG."""
+THUMBNAILS = "thumbnails.msgpack"
+PREDICTIONS = "predictions.parquet"
+"""Beside a run's model; of all folds in the study's folder."""
+
+
+def predictions_table(run: str | None = None) -> str:
+    """The CSV of a run's predictions, or of those of all folds."""
+    name = PREDICTIONS.replace(".parquet", ".csv")
+    return name if run is None else f"runs/{run}/{name}"
