@@ -66,4 +66,5 @@ def test_a_map_is_made_once_where_the_target_is_opened() -> None:
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "match_labels"
     ]
-    assert sorted(name for name, _ in calls) == ["adapt.py", "evaluate.py", "shift.py", "stages.py"]
+    rivals = ["against.py", "evaluate.py"]  # which have maps of their own
+    assert sorted(name for name, _ in calls) == sorted(["adapt.py", "evaluate.py", "shift.py", "stages.py", *rivals])

@@ -23,7 +23,7 @@ from mien.evaluation.enough import group_scores, promise_of_all, unknown_classes
 from mien.evaluation.familiar import familiar_collections
 from mien.evaluation.predictions import photos_of_study, predict_rows, score_rows, test_predictions
 from mien.evaluation.shift import score_target, seen_in_training
-from mien.labels import NOTHING_CHOSEN, LabelChoices, match_labels, usual_choices
+from mien.labels import NOTHING_CHOSEN, LabelChoices, LabelMap, match_labels, usual_choices
 from mien.models.artifact import model_path
 from mien.progress import Progress
 from mien.recognizer import Recognizer
@@ -112,7 +112,7 @@ def evaluate(
             slices=options.slices,
         )
         first = Answered(model, recognizer.labels, scored.labels.matched, predictions)
-        against = _against(first, rivals, source, target, progress)
+        against = _against(first, rivals, i, source, target, progress)
         targets[source.spec] = _judged(described, recognizer, predictions, target, against)
     return EvaluateResults(
         model=model,
@@ -147,12 +147,12 @@ class _Rival:
 
     Attributes:
         name: what it was given as.
-        choices: what a person decided of the targets' classes, as far as this model has the class that was meant.
+        label_maps: of each source, as far as this model has the class that a person meant.
     """
 
     name: str
     recognizer: Recognizer
-    choices: LabelChoices
+    label_maps: tuple[LabelMap, ...]
 
 
 def _rival(name: str, model: Path, sources: Sequence[Collection], choices: LabelChoices) -> _Rival:
@@ -168,24 +168,23 @@ def _rival(name: str, model: Path, sources: Sequence[Collection], choices: Label
         raise ConfigError(f"--against {name}: that is the model itself; give another one")
     recognizer = Recognizer(path)
     own = {there: here for there, here in choices.classes.items() if here in recognizer.labels}
-    rival = _Rival(name, recognizer, LabelChoices(own, choices.drop))
-    for source in sources:
-        try:
-            match_labels(recognizer.labels, source.labels, rival.choices)
-        except LabelError as error:
-            raise LabelError(f"--against {name}: {error}") from error
-    return rival
+    known = LabelChoices(own, choices.drop)
+    try:
+        label_maps = tuple(match_labels(recognizer.labels, source.labels, known) for source in sources)
+    except LabelError as error:
+        raise LabelError(f"--against {name}: {error}") from error
+    return _Rival(name, recognizer, label_maps)
 
 
 def _against(
-    model: Answered, rivals: Sequence[_Rival], source: Collection, target: Prepared, progress: Progress
+    model: Answered, rivals: Sequence[_Rival], place: int, source: Collection, target: Prepared, progress: Progress
 ) -> tuple[PairedModel, ...]:
-    """The model against each rival on the same photos."""
+    """The model against each rival on the same photos, those of the source in this place."""
     found = []
     for rival in rivals:
         labels, contract = rival.recognizer.labels, rival.recognizer.contract
         rows = usable(target.manifest)
-        names = match_labels(labels, source.labels, rival.choices).matched
+        names = rival.label_maps[place].matched
         predictions = _predict(rival.recognizer, target, f"{source.name} with {rival.name}", progress)
         familiar = familiar_collections(contract, rows, target.pixels, source.names)
         other = Answered(rival.name, labels, names, predictions, seen_in_training(contract, rows), familiar)

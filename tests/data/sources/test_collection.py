@@ -146,7 +146,7 @@ def test_files_that_take_no_part_keep_theirs(tmp_path: Path) -> None:
 def test_audit_says_what_it_renamed(mien: Mien, tmp_path: Path) -> None:
     specs = (folder(tmp_path / "lab", "anger", "sad"), folder(tmp_path / "web", "angry", "fear", each=3, seed=50))
     outcome = mien("audit", *specs, *QUICK)
-    assert "web: angry counted as anger" in outcome.out
+    assert "web: angry counts as anger" in outcome.out
     assert "by source web 6, lab 4" in outcome.out
     assert "lab+web: 10 files = 10 images" in outcome.out
     data = mien("audit", *specs, *QUICK, "--json").json["data"]

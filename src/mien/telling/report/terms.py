@@ -10,7 +10,8 @@ from markupsafe import Markup, escape
 __all__ = ["Terms"]
 
 
-TYPED = r"mien [a-z]+(?: (?:[A-Z_]{4,}|--[a-z-]+|[a-z]+\.csv)\b)*|--[a-z-]+(?: [a-z]+\.csv| [a-z0-9]+(?=[.,:]))?"
+GIVEN = r"--[a-z-]+(?: [a-z]+\.csv| [a-z0-9]+(?= --|[.,:]|$))?"
+TYPED = rf"mien [a-z]+(?: (?:[A-Z_]{{4,}}|{GIVEN}|[a-z]+\.csv)\b)*|{GIVEN}"
 """What is typed, in a sentence: a command with its arguments, or an option."""
 
 
