@@ -62,7 +62,7 @@ def commands(photos: Path, study: Path, others: Path) -> dict[str, Command]:
         "evaluate": Command(("evaluate", model, str(others), *folder)),
         "adapt": Command(("adapt", model, str(others), "--shots", "0,2", *folder)),
         "export": Command(("export", model, "--precision", "int8", "--out", f"{OUT}/model.onnx")),
-        "predict": Command(("predict", given, "--json")),
+        "predict": Command(("predict", given, "--jsonl")),
         "app": Command(("app", "--api-only", "--port", "0"), serves=True),
     }
 
