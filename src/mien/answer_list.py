@@ -20,7 +20,7 @@ class Predictions(list[Prediction]):
 
     def to_frame(self) -> pl.DataFrame:
         """A row an answer: path, status, label, a column ``prob_CLASS`` per class, flags joined by spaces, reason."""
-        import polars as pl  # here, for to answer for a photo needs no tables
+        import polars as pl  # imported here because predicting one photo needs no tables
 
         labels = list(dict.fromkeys(label for each in self for label in each.probabilities or {}))
         kinds: dict[str, type[pl.DataType]] = {"path": pl.String, "status": pl.String, "label": pl.String}
@@ -40,14 +40,16 @@ class Predictions(list[Prediction]):
 
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{name}</th>" for name in ("photo", "answer", "probability", "doubts"))
-        rows = "".join(f"<tr>{_cells(each)}</tr>" for each in self[:MOST_SHOWN])
+        rows = "".join(f"<tr>{_cells(i, each)}</tr>" for i, each in enumerate(self[:MOST_SHOWN]))
         left = len(self) - MOST_SHOWN
         more = f"<p>and {left} more</p>" if left > 0 else ""
         return f"<table><tr>{head}</tr>{rows}</table>{more}"
 
 
-def _cells(answer: Prediction) -> str:
+def _cells(place: int, answer: Prediction) -> str:
     """One answer as the cells of a row."""
     share = f"{100 * max(answer.probabilities.values()):.0f} %" if answer.probabilities else ""
     doubts = answer.reason or ", ".join(answer.flags).replace("_", " ")
-    return "".join(f"<td>{html.escape(text)}</td>" for text in (answer.path, answer.label or "", share, doubts))
+    return "".join(
+        f"<td>{html.escape(text)}</td>" for text in (answer.path or str(place), answer.label or "", share, doubts)
+    )

@@ -120,6 +120,14 @@ class Recognizer:
     threshold: Threshold | None
     """From which probability on an answer is not ``unsure``; None where every answer is given."""
 
+    def __repr__(self) -> str:
+        return f"<Recognizer {self.model}: {', '.join(self.labels)}>"
+
+    @property
+    def model(self) -> str:
+        """What it was opened from, by which commands find it: an absolute path, or a name and version."""
+        return self._opened.model
+
     def __getstate__(self) -> dict[str, object]:
         return asdict(self._opened)
 

@@ -130,3 +130,18 @@ def test_photos_that_changed_are_named(small_study: Study, study_copy: Path) -> 
     with pytest.raises(SourceError, match="changed") as refused:
         again(study_copy, dataclasses.replace(config))
     assert first in str(refused.value)
+
+
+def test_photos_that_are_labelled_otherwise_now_are_named(small_study: Study, study_copy: Path) -> None:
+    """As after an edit of the table that a study was made of."""
+    config = read_toml(StudySettings, small_study.folder / "study.toml")
+    manifest = pl.read_parquet(study_copy / "manifest.parquet")
+    first, label = manifest.filter(pl.col("status") == "ok").select("id", "label").row(0)
+    other = next(each for each in small_study.results["labels"] if each != label)
+    manifest.with_columns(
+        pl.when(pl.col("id") == first).then(pl.lit(other)).otherwise("label").alias("label")
+    ).write_parquet(study_copy / "manifest.parquet")
+    (study_copy / SUMS).unlink()
+    with pytest.raises(SourceError, match="labelled otherwise") as refused:
+        again(study_copy, dataclasses.replace(config))
+    assert first in str(refused.value)

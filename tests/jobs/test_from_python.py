@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +60,7 @@ study.next_steps
     exec(lines, scope)
     study = scope["study"]
     assert isinstance(study, package.Study)
-    assert study.folder == Path("mien-photos")
+    assert study.folder == tmp_path / "mien-photos"
     assert study.report.is_file()
     assert study.results.data.images == 30
 
@@ -78,6 +78,7 @@ def test_a_handle_holds_the_study(small_study: Made) -> None:
     assert study.next_steps
     assert results.selected in study._repr_html_()
     assert str(study.folder) in repr(study)
+    assert package.Study.open(small_study.folder / "results.json").folder == study.folder
 
 
 def test_no_folder_of_a_study_is_told(tmp_path: Path) -> None:
@@ -135,13 +136,14 @@ def test_paths_in_a_table_start_from_the_current_folder(tmp_path: Path, monkeypa
         ([], None, SourceError, "list"),
         (pl.DataFrame({"path": []}), None, SourceError, "without rows"),
         (["a.png", "b.png"], ["anger"], SourceError, "1 for 2 photos"),
+        (["a.png", "b.png"], 3, SourceError, "labels: int"),
+        (["a.png", "b.png"], np.eye(2), SourceError, "not a row"),
+        ({"path": ["a.png"], "label": []}, None, SourceError, "rows"),
         ("a.png", ["anger"], SourceError, "a list"),
         ([None, None], ["anger", "sad"], PhotoError, "photos[0–1]"),
     ],
 )
-def test_what_is_no_set_of_photos_is_one_line(
-    data: object, labels: list[str] | None, error: type[MienError], told: str
-) -> None:
+def test_what_is_no_set_of_photos_is_one_line(data: object, labels: object, error: type[MienError], told: str) -> None:
     with pytest.raises(error) as caught:
         taken(data, labels)
     assert told in str(caught.value)
@@ -175,6 +177,88 @@ def test_a_model_is_scored_on_photos_in_memory(photos: tuple[list[NDArray[np.uin
     assert "<table>" in found._repr_html_()
 
 
+def test_what_audit_found_is_decided_on_and_taken_out(
+    photos: tuple[list[NDArray[np.uint8]], list[str], list[str]], tmp_path: Path
+) -> None:
+    images, labels, persons = ([*each, each[0]] for each in photos)  # one picture twice
+    found = package.audit(images, labels, persons, out=tmp_path / "f.csv", progress=False, check_labels=False)
+    assert len(found.findings) >= 1
+    found.findings.head(1).with_columns(pl.lit("drop").alias("action")).write_csv(tmp_path / "decided.csv")
+    study = package.study(
+        images,
+        labels,
+        persons,
+        recipe="probe",
+        out=tmp_path / "out",
+        progress=False,
+        corrections=tmp_path / "decided.csv",
+    )
+    assert study.results.data.dropped == 1
+
+
+def test_one_buffer_that_is_filled_again_gives_each_picture(
+    photos: tuple[list[NDArray[np.uint8]], list[str], list[str]],
+) -> None:
+    images, labels, _ = photos
+
+    def frames() -> Iterator[NDArray[np.uint8]]:
+        buffer = np.zeros_like(images[0])
+        for image in images:
+            buffer[:] = image
+            yield buffer
+
+    table = taken(frames(), labels).table
+    assert table is not None
+    assert table["image"].to_list() == [_png(image) for image in images]
+
+
+def _png(image: NDArray[np.uint8]) -> bytes:
+    into = io.BytesIO()
+    Image.fromarray(image).save(into, format="PNG")
+    return into.getvalue()
+
+
+def test_cells_of_any_kind_are_read() -> None:
+    frame = pd.DataFrame(
+        {
+            "path": [Path("a.png"), Path("b.png"), Path("c.png")],
+            "label": [0.0, 1.0, np.nan],
+            "person": pd.array([1, pd.NA, 3], dtype="Int64"),
+            "when": [pd.Timestamp("2026-01-01"), pd.NaT, pd.Timestamp("2026-01-02")],
+            "thumb": [b"x", b"y", b"z"],
+            "odd": [object(), {"a": 1}, None],
+        },
+        index=[7, 5, 3],
+    )
+    found = taken(frame)
+    assert found.table is not None
+    assert found.root == str(Path.cwd()), "a further column of bytes does not hold the photos"
+    assert found.table["path"].to_list() == ["a.png", "b.png", "c.png"]
+    assert found.table["label"].to_list() == [0, 1, None], "pandas makes whole numbers floats where some are missing"
+    assert found.table["person"].to_list() == [1, None, 3]
+    with pytest.raises(SourceError, match="two columns"):
+        taken(pd.DataFrame([["a", "b"]], columns=["path", "path"]))
+
+
+def test_going_on_with_other_photos_loses_nothing(
+    photos: tuple[list[NDArray[np.uint8]], list[str], list[str]], tmp_path: Path
+) -> None:
+    images, labels, persons = photos
+    package.study(images, labels, persons, recipe="probe", out=tmp_path / "out", progress=False)
+    kept = (tmp_path / "out-photos/photos.parquet").read_bytes()
+    for other in ((images, labels[::-1], persons), (images[:20], labels[:20], persons[:20])):
+        with pytest.raises(OutputError, match="another out"):
+            package.study(*other, recipe="probe", out=tmp_path / "out", progress=False, resume=True)
+    assert (tmp_path / "out-photos/photos.parquet").read_bytes() == kept
+
+
+def test_a_refused_study_leaves_no_photos(tmp_path: Path) -> None:
+    one_class = [draw_face("sad", i).resize((64, 64)) for i in range(4)]
+    with pytest.raises(SourceError):
+        package.study(one_class, ["sad"] * 4, out=tmp_path / "out", progress=False)
+    assert not list(tmp_path.iterdir())
+
+
 # -- settings ---------------------------------------------------------------------------------------------------------
 
 
@@ -189,7 +273,7 @@ def test_settings_go_by_field_and_by_option() -> None:
     assert checked(StudySettings, {"recipes": ["probe", "scratch"]}) == {"recipes": ("probe", "scratch")}
     assert checked(StudySettings, {"epochs": np.int64(3)}) == {"epochs": 3}
     assert checked(StudySettings, {"target": Path("there")}) == {"target": "there"}
-    with pytest.raises(ConfigError, match="same setting"):
+    with pytest.raises(ConfigError, match="given twice"):
         checked(StudySettings, {"recipe": "probe", "recipes": ["probe"]})
 
 

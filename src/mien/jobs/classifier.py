@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import atexit
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Sized
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import cache
@@ -22,6 +22,7 @@ from mien.data.reading.pixels import PixelWriter
 from mien.data.reading.preprocess import UnreadableImageError, View, render
 from mien.errors import ConfigError, PhotoError
 from mien.extras import extra
+from mien.jobs.labelled import label_column
 from mien.progress import Silent
 from mien.settings.recipes import RECIPES
 from mien.settings.run import HeadRun
@@ -85,9 +86,11 @@ class ExpressionClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         """
         self._settings()  # refused before photos are read
         labels = np.asarray(y)
+        if labels.ndim != 1 or any(each is None for each in label_column("y", labels)):
+            raise ConfigError("y: give one class per photo, none of them missing")
         classes, numbers = np.unique(labels, return_inverse=True)
         if len(classes) < 2:
-            raise ConfigError(f"y: {len(classes)} class; a classifier needs two or more")
+            raise ConfigError(f"y: {len(classes)} different classes; a classifier needs two or more")
         names = tuple(map(str, classes))
         run = self._run(names)
         set_ = self._photos(run, photos, [names[k] for k in numbers], groups)
@@ -99,6 +102,8 @@ class ExpressionClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
     def predict_proba(self, photos: Iterable[Photo]) -> NDArray[np.float64]:
         """Probabilities (N, K), at the temperature that was chosen within the training photos."""
         check_is_fitted(self)
+        if isinstance(photos, Sized) and not len(photos):
+            return np.zeros((0, len(self.classes_)))
         run = self.fitted_.run
         set_ = self._photos(run, photos, None, None)
         streams = self._streams(run, set_)
@@ -108,7 +113,8 @@ class ExpressionClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
 
     def predict(self, photos: Iterable[Photo]) -> NDArray[Any]:
         """The likeliest class of each photo, (N,)."""
-        return np.asarray(self.classes_[self.predict_proba(photos).argmax(axis=1)])
+        best = self.predict_proba(photos).argmax(axis=1)
+        return np.asarray(self.classes_[best])
 
     def features(self, photos: Iterable[Photo]) -> NDArray[np.float32]:
         """Features (N, D + D') of photos, those of the whole photo before those of the face."""
@@ -126,14 +132,21 @@ class ExpressionClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         recipe = RECIPES.get(self.recipe)
         if not isinstance(recipe, HeadSettings):
             raise ConfigError(f"recipe={self.recipe!r}: choose from {', '.join(ON_FROZEN_FEATURES)}")
+        if self.strength is not None and not 0 < float(self.strength) < float("inf"):
+            raise ConfigError(f"strength={self.strength}: give a number above 0, or None to have it chosen")
+        if not 0 <= self.random_state < 2**32:
+            raise ConfigError(f"random_state={self.random_state}: give a whole number from 0 to 4,294,967,295")
         return replace(recipe, strength=self.strength)
 
     def _photos(
         self, run: HeadRun, photos: Iterable[Photo], labels: Sequence[str] | None, groups: ArrayLike | None
     ) -> LabelledPhotos:
         """Photos read and rendered as a study does."""
-        pictures = given(photos if isinstance(photos, Sequence) else list(photos)).pictures
-        persons = None if groups is None else [str(each) for each in np.asarray(groups)]
+        taken = given(photos)
+        if taken.is_one:
+            raise PhotoError("photos: one photo; give a list of photos, or a column of paths", {})
+        pictures = taken.pictures
+        persons = None if groups is None else label_column("groups", groups)
         for name, column in (("y", labels), ("groups", persons)):
             if column is not None and len(column) != len(pictures):
                 raise ConfigError(f"{name}: {len(column)} for {len(pictures)} photos; give one for each")
@@ -178,7 +191,9 @@ def _rendered(image: Any, views: Iterable[View], detector: FaceDetector) -> dict
     return {view.key: render(image, view, faces[0].box if faces else None) for view in views}
 
 
-def _manifest(contents: Sequence[str], labels: Sequence[str] | None, groups: Sequence[str] | None) -> pl.DataFrame:
+def _manifest(
+    contents: Sequence[str], labels: Sequence[str] | None, groups: Sequence[str | None] | None
+) -> pl.DataFrame:
     """What a study knows of photos, as far as a head needs it."""
     n = len(contents)
     return pl.DataFrame(

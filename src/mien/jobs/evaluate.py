@@ -21,11 +21,14 @@ __all__ = ["run_evaluation"]
 WRITTEN_BEFORE_RESULTS = ("evaluate.html", "evaluate.html.partial", "results.json.partial")
 
 
-def run_evaluation(settings: EvaluateSettings, folder: Path | None, *, progress: Progress) -> EvaluateResults:
+def run_evaluation(
+    settings: EvaluateSettings, folder: Path | None, *, progress: Progress, called: str | None = None
+) -> EvaluateResults:
     """Score the model on each set of photos, and write results and page.
 
     Args:
         folder: to write, which must not hold anything; None writes nothing.
+        called: what results call the one set of photos there is, in place of its path.
     """
     corrections, class_map = settings.decisions.corrections, settings.classes.class_map
     options = Evaluation(
@@ -36,13 +39,18 @@ def run_evaluation(settings: EvaluateSettings, folder: Path | None, *, progress:
         settings.rivals.against,
     )
     if folder is None:
-        return evaluate(settings.model, settings.data, None, options=options, progress=progress)
+        return _called(called, evaluate(settings.model, settings.data, None, options=options, progress=progress))
     from mien.telling.report.evaluation_page import write_page  # numbers alone need no matplotlib
 
     with new_folder(folder, WRITTEN_BEFORE_RESULTS):
-        results = evaluate(settings.model, settings.data, None, options=options, progress=progress)
+        results = _called(called, evaluate(settings.model, settings.data, None, options=options, progress=progress))
         page = folder / "evaluate.html"
         results = msgspec.structs.replace(results, paths=EvaluatePaths(report=str(page)))
         write_page(results, page)
         write_results(results, folder)
     return results
+
+
+def _called(name: str | None, results: EvaluateResults) -> EvaluateResults:
+    """The same, of photos by another name."""
+    return results if name is None else msgspec.structs.replace(results, targets={name: results.target})

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Iterable
-from contextlib import nullcontext
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -20,6 +21,7 @@ from mien.jobs.evaluate import run_evaluation
 from mien.jobs.handles import Adaptation, Audit, Comparison, Evaluation, Study
 from mien.jobs.labelled import Labelled, Photos, taken
 from mien.progress import Progress, Silent
+from mien.recognizer import Recognizer
 from mien.settings.adapt import AdaptSettings
 from mien.settings.audit import AuditSettings
 from mien.settings.by_name import checked, made, option_fields
@@ -63,8 +65,8 @@ def _default(group: type[object], name: str) -> object:
 @_with_settings(StudySettings, "data")
 def study(
     data: Photos,
-    labels: Iterable[object] | None = None,
-    groups: Iterable[object] | None = None,
+    labels: object | None = None,
+    groups: object | None = None,
     *,
     out: str | Path | None = None,
     resume: bool = False,
@@ -74,9 +76,9 @@ def study(
     """Do the main job, as ``mien study`` does: audit, split, train, compare, test, and write a report.
 
     Args:
-        data: labelled photos: a path or several, as the command takes them; a table of pandas or Polars with a row a
-            photo; or, with ``labels``, photos as ``Recognizer.predict`` takes them. Tables and photos in memory are
-            kept beside the folder as ``NAME-photos.parquet``.
+        data: labelled photos: a path or several, as the command takes them; a pandas or Polars DataFrame with one row
+            per photo; or, with ``labels``, photos as ``Recognizer.predict`` takes them. Tables and photos in memory
+            are kept beside the folder, in ``NAME-photos/``.
         labels: (N,) the class of each photo.
         groups: (N,) what each photo depends on, such as a person; never in two splits.
         out: folder to write; by default ``mien-NAME`` in the current one.
@@ -94,15 +96,15 @@ def study(
     config = with_demo_target(made(StudySettings, data=given.sources_at(_beside(place)), **_rooted(given, asked)))
     with extra("train", "training"):
         from mien.jobs.study import run_study
-    _keep(given, place, resume=resume)
-    return Study(run_study(config, place, resume=resume, progress=_progress(progress)), place)
+    with _kept(given, place, resume=resume):
+        return Study(run_study(config, place, resume=resume, progress=_progress(progress)), place)
 
 
 @_with_settings(AuditSettings, "data")
 def audit(
     data: Photos,
-    labels: Iterable[object] | None = None,
-    groups: Iterable[object] | None = None,
+    labels: object | None = None,
+    groups: object | None = None,
     *,
     out: str | Path | None = None,
     progress: bool = True,
@@ -128,10 +130,10 @@ def audit(
 
 @_with_settings(EvaluateSettings, "data", "model")
 def evaluate(
-    model: str | Path | Study,
+    model: str | Path | Study | Recognizer,
     data: Photos,
-    labels: Iterable[object] | None = None,
-    groups: Iterable[object] | None = None,
+    labels: object | None = None,
+    groups: object | None = None,
     *,
     out: str | Path | None = None,
     progress: bool = True,
@@ -140,7 +142,7 @@ def evaluate(
     """Score a model on labelled photos from elsewhere, as ``mien evaluate`` does.
 
     Args:
-        model: a study, its folder, a run folder, a model file, or one that comes with mien, such as ``"default"``.
+        model: a study, a ``Recognizer``, a folder of a study or run, a model file, or a name such as ``"default"``.
         data: as for ``study``.
         labels: as for ``study``.
         groups: as for ``study``.
@@ -154,15 +156,16 @@ def evaluate(
         config = made(EvaluateSettings, model=_model(model), data=sources, **_rooted(given, asked))
         given.write(folder / TABLE)
         place = None if out is None else user_path(out, "out")
+        called = None if given.table is None else "photos"
         with extra("report", "a page of mien.evaluate") if place else nullcontext():
-            return Evaluation(run_evaluation(config, place, progress=_progress(progress)), place)
+            return Evaluation(run_evaluation(config, place, progress=_progress(progress), called=called), place)
 
 
 @_with_settings(CompareSettings, "data")
 def compare(
     data: Photos,
-    labels: Iterable[object] | None = None,
-    groups: Iterable[object] | None = None,
+    labels: object | None = None,
+    groups: object | None = None,
     *,
     out: str | Path | None = None,
     resume: bool = False,
@@ -185,16 +188,16 @@ def compare(
     config = made(CompareSettings, data=given.sources_at(_beside(place)), **_rooted(given, asked))
     with extra("train", "training"):
         from mien.jobs.compare import run_comparison
-    _keep(given, place, resume=resume)
-    return Comparison(run_comparison(config, place, resume=resume, progress=_progress(progress)), place)
+    with _kept(given, place, resume=resume):
+        return Comparison(run_comparison(config, place, resume=resume, progress=_progress(progress)), place)
 
 
 @_with_settings(AdaptSettings, "target", "model")
 def adapt(
-    model: str | Path | Study,
+    model: str | Path | Study | Recognizer,
     target: Photos,
-    labels: Iterable[object] | None = None,
-    groups: Iterable[object] | None = None,
+    labels: object | None = None,
+    groups: object | None = None,
     *,
     out: str | Path | None = None,
     progress: bool = True,
@@ -219,8 +222,8 @@ def adapt(
     config = made(AdaptSettings, model=_model(model), target=source, **_rooted(given, asked))
     with extra("train", "adapting"):
         from mien.jobs.adapt import run_adaptation
-    _keep(given, place, resume=False)
-    return Adaptation(run_adaptation(config, place, progress=_progress(progress)), place)
+    with _kept(given, place, resume=False):
+        return Adaptation(run_adaptation(config, place, progress=_progress(progress)), place)
 
 
 def _place(out: str | Path | None, given: Labelled, start: str) -> Path:
@@ -228,15 +231,27 @@ def _place(out: str | Path | None, given: Labelled, start: str) -> Path:
 
 
 def _beside(place: Path) -> Path:
-    """Where a table is kept for a folder: beside it, where going on finds it again."""
-    return place.with_name(f"{place.name}-{TABLE}")
+    """Where a table is kept for a folder: beside it, where going on finds it again, under a name that never varies.
+
+    Its name is that of the source, by which ``corrections`` of an audit are matched.
+    """
+    return place.with_name(f"{place.name}-photos") / TABLE
 
 
-def _keep(given: Labelled, place: Path, *, resume: bool) -> None:
-    """Write the table, if one was given, unless that would change what a finished folder was made of."""
+@contextmanager
+def _kept(given: Labelled, place: Path, *, resume: bool) -> Iterator[None]:
+    """The table, if one was given, beside the folder; taken back where nothing came of the folder."""
+    path = _beside(place)
     if given.table is not None and place.exists() and not resume:
         raise OutputError(f"{place}: exists already; give another out, or resume=True to go on")
-    given.write(_beside(place))
+    was_written = given.write(path)
+    try:
+        yield
+    finally:
+        if was_written and not place.exists():
+            path.unlink(missing_ok=True)
+            with suppress(OSError):  # of a folder that holds something else
+                path.parent.rmdir()
 
 
 def _rooted(given: Labelled, asked: dict[str, object]) -> dict[str, object]:
@@ -244,8 +259,10 @@ def _rooted(given: Labelled, asked: dict[str, object]) -> dict[str, object]:
     return asked if given.root is None else {"root": given.root} | asked
 
 
-def _model(model: str | Path | Study) -> str:
-    return str(model.folder if isinstance(model, Study) else model)
+def _model(model: str | Path | Study | Recognizer) -> str:
+    if isinstance(model, Study):
+        return str(model.folder)
+    return model.model if isinstance(model, Recognizer) else os.fspath(model)
 
 
 def _progress(wanted: bool) -> Progress:

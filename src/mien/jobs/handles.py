@@ -48,7 +48,7 @@ class _Handle(Generic[R]):
 
     def __init__(self, results: R, folder: Path | None = None) -> None:
         """Keep results that a command has found."""
-        self.results, self.folder = results, folder
+        self.results, self.folder = results, folder and folder.absolute()
 
     def __repr__(self) -> str:
         where = f" in {self.folder}" if self.folder else ""
@@ -71,6 +71,7 @@ class Study(_Handle[StudyResults]):
             ResultsError: if there is none, or if it is damaged.
         """
         place = user_path(folder, "study")
+        place = place.parent if place.name == "results.json" else place
         results = open_results(place)
         if not isinstance(results, StudyResults):
             raise ResultsError(f"{place}: no results of a study; give the folder that mien study wrote")
@@ -133,6 +134,17 @@ class Audit(_Handle[AuditResults]):
         counts = self.results.data.classes
         return pl.DataFrame({"class": list(counts), "photos": list(counts.values())})
 
+    @property
+    def findings(self) -> pl.DataFrame:
+        """One row per photo with a finding, as ``out`` wrote it, with an empty column ``action`` to fill in.
+
+        Raises:
+            ConfigError: if no ``out`` was given.
+        """
+        if self.results.paths.findings is None:
+            raise ConfigError("findings are in the table that out writes; give one, as in mien.audit(..., out='f.csv')")
+        return pl.read_csv(self.results.paths.findings, infer_schema=False)
+
     def _answer(self) -> str:
         return f"{self.results.data.images} photos, {self.results.data.findings} with a finding"
 
@@ -142,6 +154,17 @@ class Audit(_Handle[AuditResults]):
 
 class Evaluation(_Handle[EvaluateResults]):
     """How good a model is on photos from elsewhere: ``mien.evaluate(...)``; of several sets, the first."""
+
+    @property
+    def report(self) -> Path:
+        """The page.
+
+        Raises:
+            ConfigError: if no ``out`` was given.
+        """
+        if self.folder is None:
+            raise ConfigError("no page was written; give a folder, as in mien.evaluate(..., out='evaluated')")
+        return self.folder / "evaluate.html"
 
     @property
     def target(self) -> TargetResults:

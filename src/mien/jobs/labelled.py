@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+import numpy as np
 import polars as pl
 from PIL import Image
 
 from mien.data.reading.given import Photo, given
+from mien.data.reading.pictures import Picture
+from mien.data.sources.columns import usual_columns
 from mien.data.sources.files import existing_path
-from mien.errors import SourceError
+from mien.errors import OutputError, SourceError
 from mien.system.files import written_whole
 
-__all__ = ["Labelled", "Photos", "taken"]
+__all__ = ["Labelled", "Photos", "label_column", "taken"]
 
 Photos: TypeAlias = object
 """A path, several paths, a table of pandas or Polars, a mapping of columns, or photos that come with ``labels``."""
@@ -45,16 +48,28 @@ class Labelled:
         """What a command takes once ``write`` has put the table there."""
         return self.sources if self.table is None else (str(path),)
 
-    def write(self, path: Path) -> None:
-        """Write the table, whole or not at all; nothing where paths were given."""
+    def write(self, path: Path) -> bool:
+        """Write the table, whole or not at all; never over another.
+
+        Returns:
+            Whether it was written: not where paths were given, and not where the same table is there.
+
+        Raises:
+            OutputError: if there is something else.
+        """
         if self.table is None:
-            return
+            return False
+        if path.exists():
+            if _is_same(path, self.table):
+                return False
+            raise OutputError(f"{path}: exists already, and is not the table that was given now; give another out")
         path.parent.mkdir(parents=True, exist_ok=True)
         with written_whole(path) as partial:
             self.table.write_parquet(partial)
+        return True
 
 
-def taken(data: Photos, labels: Iterable[object] | None = None, groups: Iterable[object] | None = None) -> Labelled:
+def taken(data: Photos, labels: object | None = None, groups: object | None = None) -> Labelled:
     """Take labelled photos.
 
     Args:
@@ -75,8 +90,9 @@ def taken(data: Photos, labels: Iterable[object] | None = None, groups: Iterable
     if table is not None:
         if table.is_empty():
             raise SourceError("data: a table without rows; give one with a row for each photo")
-        holds_images = pl.Binary in table.dtypes or pl.Struct in {type(each) for each in table.dtypes}
-        return Labelled(table=table, root=None if holds_images else str(Path.cwd()))
+        embedded = usual_columns(table.schema, "path")[:1]
+        is_embedded = bool(embedded) and table.schema[embedded[0]] not in (pl.String, pl.Categorical)
+        return Labelled(table=table, root=None if is_embedded else str(Path.cwd()))
     if isinstance(data, str | os.PathLike):
         return Labelled(sources=(os.fspath(data),))
     if isinstance(data, Sequence) and data and all(isinstance(each, str | os.PathLike) for each in data):
@@ -87,57 +103,125 @@ def taken(data: Photos, labels: Iterable[object] | None = None, groups: Iterable
     )
 
 
-def _listed(photos: object, labels: Iterable[object], groups: Iterable[object] | None) -> Labelled:
+def label_column(name: str, values: object) -> list[str | None]:
+    """Classes or groups, one for each photo, as text; None for what says nothing, such as NaN.
+
+    Args:
+        name: of the argument, for the error.
+
+    Raises:
+        SourceError: if they are no list of single values.
+    """
+    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
+        raise SourceError(f"{name}: {type(values).__name__}, where a list with one value per photo was expected")
+    items = _whole([_plain(each) for each in values])
+    odd = next((each for each in items if not isinstance(each, str | int | float | bool | None)), None)
+    if odd is not None:
+        raise SourceError(f"{name}: a {type(odd).__name__} for one photo; give one value per photo, not a row")
+    return [None if each is None else str(each) for each in items]
+
+
+def _listed(photos: object, labels: object, groups: object | None) -> Labelled:
     """Photos that come with their classes."""
-    items = _items(photos)
-    classes = [_text(each) for each in labels]
-    persons = None if groups is None else [_text(each) for each in groups]
-    for name, column in (("labels", classes), ("groups", persons)):
-        if column is not None and len(column) != len(items):
-            raise SourceError(f"{name}: {len(column)} for {len(items)} photos; give one for each")
-    own: dict[str, list[str | None]] = {"label": classes} | ({} if persons is None else {"person": persons})
-    names = [os.fspath(each) for each in items if isinstance(each, str | os.PathLike)]
-    if len(names) == len(items):
-        paths = [_absolute(name) for name in names]
-        return Labelled(table=pl.DataFrame({"path": paths} | own, schema_overrides=_texts(own)), root=str(Path.cwd()))
-    images = [_png(picture.load()) for picture in given(items).pictures]
-    return Labelled(table=pl.DataFrame({"image": images} | own, schema_overrides=_texts(own)))
+    own = {"label": label_column("labels", labels)}
+    if groups is not None:
+        own["person"] = label_column("groups", groups)
+    names, pictures = _read(photos)
+    for name, column in zip(("labels", "groups"), own.values(), strict=False):
+        if len(column) != len(names):
+            raise SourceError(f"{name}: {len(column)} for {len(names)} photos; give one for each")
+    texts = dict.fromkeys(own, pl.String)
+    if all(name is not None for name in names):
+        paths = [_absolute(name) for name in names if name is not None]
+        return Labelled(table=pl.DataFrame({"path": paths} | own, schema_overrides=texts), root=str(Path.cwd()))
+    images = [_png(picture.load()) for picture in pictures]
+    return Labelled(table=pl.DataFrame({"image": images} | own, schema_overrides=texts))
 
 
-def _items(photos: object) -> Sequence[Photo]:
-    """Several photos, one by one."""
+def _read(photos: object) -> tuple[list[str | None], list[Picture]]:
+    """Each photo's path, None for one in memory; and the photos, each copied as it comes from a generator."""
     if isinstance(photos, str | os.PathLike | bytes) or not isinstance(photos, Iterable):
         raise SourceError("data: one photo, where several were expected beside labels=; give a list")
-    return photos if isinstance(photos, Sequence) else list(photos)
+    names: list[str | None] = []
+
+    def noted() -> Iterator[Photo]:
+        for each in photos:
+            names.append(os.fspath(each) if isinstance(each, str | os.PathLike) else None)
+            yield each
+
+    pictures = given(noted()).pictures
+    return names, pictures
 
 
 def _as_table(data: object) -> pl.DataFrame | None:
     """A table of Polars, of pandas, or a mapping of columns; None for anything else."""
-    if isinstance(data, pl.DataFrame):
-        return data
+    columns: list[tuple[str, Iterable[object]]]
     if isinstance(data, pl.LazyFrame):
-        return data.collect()
-    if type(data).__module__.partition(".")[0] == "pandas" and hasattr(data, "columns"):
-        columns = {str(name): data[name].tolist() for name in data.columns}  # type: ignore[index]  # a DataFrame
+        data = data.collect()
+    if isinstance(data, pl.DataFrame):
+        if pl.Object not in data.dtypes:
+            return data
+        columns = [(name, data[name].to_list()) for name in data.columns]
+    elif type(data).__module__.partition(".")[0] == "pandas" and hasattr(data, "columns"):
+        columns = [(str(name), data.iloc[:, i].tolist()) for i, name in enumerate(data.columns)]  # type: ignore[attr-defined]
     elif isinstance(data, Mapping):
-        columns = {str(name): list(values) for name, values in data.items()}
+        columns = [(str(name), list(values)) for name, values in data.items()]
     else:
         return None
+    names = [name for name, _ in columns]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise SourceError(f"data: two columns are called {twice}; rename one")
+    lengths = {len(values) for _, values in columns}  # type: ignore[arg-type]  # lists
+    if len(lengths) > 1:
+        raise SourceError(
+            f"data: columns of {min(lengths)} and of {max(lengths)} rows; give one value per photo in each"
+        )
+    return pl.DataFrame([_column(name, values) for name, values in columns])
+
+
+def _column(name: str, values: Iterable[object]) -> pl.Series:
+    """A column of a table; what no table can hold becomes its text."""
+    items = _whole([_plain(each) for each in values])
     try:
-        return pl.DataFrame(columns, strict=False)
-    except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
-        raise SourceError(f"data: no table that can be read ({error})") from error
+        column = pl.Series(name, items, strict=True)
+    except (pl.exceptions.PolarsError, TypeError, ValueError):
+        return pl.Series(name, [None if each is None else str(each) for each in items], pl.String)
+    if column.dtype == pl.Object:
+        return pl.Series(name, [None if each is None else str(each) for each in items], pl.String)
+    return column
 
 
-def _text(value: object) -> str | None:
-    """A class or group as text; None for what says nothing."""
-    if value is None or value != value:
+def _plain(value: object) -> object:
+    """A cell as Polars takes it; None for what says nothing: NaN, NaT and the missing values of pandas."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, Image.Image):
+        return _png(value)
+    if isinstance(value, bytearray | memoryview):
+        return bytes(value)
+    if isinstance(value, np.ndarray | list | tuple):
+        return np.asarray(value).item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
+    if isinstance(value, np.generic):
+        value = value.item()
+    if type(value).__name__ in ("NAType", "NaTType"):
         return None
-    return str(value)
+    return None if isinstance(value, float) and value != value else value
 
 
-def _texts(columns: Mapping[str, object]) -> dict[str, type[pl.String]]:
-    return dict.fromkeys(columns, pl.String)
+def _whole(items: list[object]) -> list[object]:
+    """The same; numbers that pandas made floats, since some of the column are missing, are whole again."""
+    given_ = [each for each in items if each is not None]
+    are_whole = all(isinstance(each, float) and each.is_integer() for each in given_)
+    if given_ and are_whole and len(given_) < len(items):
+        return [None if each is None else int(each) for each in items]  # type: ignore[call-overload]  # floats
+    return items
+
+
+def _is_same(path: Path, table: pl.DataFrame) -> bool:
+    try:
+        return pl.read_parquet(path, glob=False).equals(table)
+    except (OSError, pl.exceptions.PolarsError):
+        return False
 
 
 def _absolute(path: str) -> str:

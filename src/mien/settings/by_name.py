@@ -60,7 +60,7 @@ def checked(kind: type[Any], values: dict[str, object]) -> dict[str, object]:  #
         if name is None:
             raise ConfigError(_no_such(given, [*fields, *by_option]))
         if name in found:
-            raise ConfigError(f"{given}: the same setting as {name}; give one of them")
+            raise ConfigError(f"{given}: given twice, by the names of its field and of its option; give one of them")
         found[name] = _converted(given, value, hints[name])
     return found
 

@@ -106,7 +106,7 @@ def cross_validate(
     folds = min(settings.folds, int(np.bincount(y).min()), len(np.unique(groups)))
     if folds < 2:
         return None
-    strengths = (settings.strength,) if settings.strength else settings.strengths
+    strengths = settings.strengths if settings.strength is None else (settings.strength,)
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     logits = np.full((len(strengths), len(y), n_classes), np.nan)
     for train, held_out in splitter.split(features, y, groups):

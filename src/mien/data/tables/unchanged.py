@@ -20,23 +20,31 @@ MOST_NAMED = 3
 
 
 def refuse_changed(collections: Sequence[Collection], manifest: pl.DataFrame, progress: Progress) -> None:
-    """Refuse photos that were changed, removed or added since the manifest was made, which knows the earlier ones.
+    """Refuse photos that were changed, removed, added or labelled otherwise since the manifest was made.
 
     Raises:
         SourceError: that names the first of each kind.
     """
     known: dict[str, str | None] = dict(manifest.select("id", "sha256").iter_rows())
+    labels = dict(manifest.select("id", pl.coalesce("given_label", "label")).iter_rows())
     sources = [source for collection in collections for source in collection.sources]
     ids = {f"{source.name}/{file.path}" for source in sources for file in source.files}
     changed: list[str] = []
+    relabelled: list[str] = []
     with progress.step("check photos", len(ids), "files") as advance:
         for source in sources:
             for file, sha256 in _hashes(source):
                 name = f"{source.name}/{file.path}"
                 if name in known and known[name] != sha256:
                     changed.append(name)
+                if name in known and file.ignored is None and file.label != labels[name]:
+                    relabelled.append(name)
                 advance(1)
-    kinds = {"changed": changed, "removed": [each for each in known if each not in ids]}
+    kinds = {
+        "changed": changed,
+        "labelled otherwise": relabelled,
+        "removed": [each for each in known if each not in ids],
+    }
     kinds["added"] = [each for each in ids if each not in known]
     told = [f"{what}: {_named(sorted(names))}" for what, names in kinds.items() if names]
     if told:

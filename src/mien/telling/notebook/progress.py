@@ -28,10 +28,9 @@ class NotebookProgress:
     """Draws one bar, of the step at hand, and says what has to be said above it."""
 
     def __init__(self) -> None:
-        drawing: Any = import_module("IPython.display")  # type: ignore[explicit-any]  # IPython has no types
-        self._html = drawing.HTML
+        self._drawing: Any = import_module("IPython.display")  # type: ignore[explicit-any]  # IPython has no types
         self._said: list[str] = []
-        self._handle = drawing.display(drawing.HTML(""), display_id=True)
+        self._handle: Any = None  # type: ignore[explicit-any]  # likewise; a call that is refused shows nothing
 
     def tell(self, line: str) -> None:
         """Say something that a person should know."""
@@ -58,7 +57,11 @@ class NotebookProgress:
 
     def _draw(self, bar: str) -> None:
         lines = "".join(f"<div>{html.escape(line)}</div>" for line in self._said)
-        self._handle.update(self._html(f"{lines}{bar}"))
+        page = self._drawing.HTML(f"{lines}{bar}")
+        if self._handle is None:
+            self._handle = self._drawing.display(page, display_id=True)
+        else:
+            self._handle.update(page)
 
 
 def _bar(title: str, done: int, total: int | None, unit: str) -> str:
