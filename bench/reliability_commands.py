@@ -13,6 +13,7 @@ import argparse
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -63,8 +64,14 @@ def commands(photos: Path, study: Path, others: Path) -> dict[str, Command]:
         "adapt": Command(("adapt", model, str(others), "--shots", "0,2", *folder)),
         "export": Command(("export", model, "--precision", "int8", "--out", f"{OUT}/model.onnx")),
         "predict": Command(("predict", given, "--jsonl")),
-        "app": Command(("app", "--api-only", "--port", "0"), serves=True),
+        "app": Command(("app", "--api-only", "--port", str(free_port())), serves=True),
     }
+
+
+def free_port() -> int:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        return int(held.getsockname()[1])
 
 
 @dataclass(frozen=True)
