@@ -145,8 +145,16 @@ def ended_by(sign: signal.Signals, command: Command, after: float, work: Path, w
 
 
 def signals(command: Command, n: int, work: Path, alone: float, whole: Any) -> list[Tried]:
-    at = [0.1 + (alone - 0.1) * (i + 0.5) / n for i in range(n)]
-    return [ended_by(sign, command, after, work, whole) for after in at for sign in SIGNALS]
+    """At moments spread over the time that the command took alone; sooner where it is over by then."""
+    tried = []
+    for i in range(n):
+        for sign in SIGNALS:
+            after = 0.1 + (alone - 0.1) * (i + 0.5) / n
+            tried.append(ended_by(sign, command, after, work, whole))
+            while tried[-1].outcome == "over before":
+                after *= 0.8
+                tried[-1] = ended_by(sign, command, after, work, whole)
+    return tried
 
 
 # -- full disks -------------------------------------------------------------------------------------------------------
