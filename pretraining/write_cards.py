@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,19 @@ def cards() -> str:
     """All cards as Markdown; every number comes from the files beside the weights."""
     names = ("default", "six", "expression", "votes")
     default, six, expression, votes = (json.loads(shipped(f"{name}.json").read_text("utf-8")) for name in names)
-    return "\n".join([HEAD, _default_card(default), _six_card(six), _expression_card(expression, votes)])
+    text = "\n".join([HEAD, _default_card(default), _six_card(six), _expression_card(expression, votes)])
+    return "\n".join(_wrapped(line) for line in text.split("\n"))
 
 
+def _wrapped(line: str) -> str:
+    """A line of Markdown, broken where it is long; rows of tables cannot be."""
+    if len(line) <= WIDTH or line.startswith("|"):
+        return line
+    indent = "  " if line.startswith("- ") else ""
+    return textwrap.fill(line, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
+WIDTH = 118
 HEAD = f"""# Model cards
 
 Written by `pretraining/write_cards.py` from what was measured when the weights were made; `make weights` makes them again.

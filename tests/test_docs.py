@@ -227,6 +227,18 @@ def test_the_reference_of_results_is_printed_from_the_types() -> None:
     assert document("docs/RESULTS.md") == reference()
 
 
+def test_no_line_of_prose_is_longer_than_120_characters() -> None:
+    """Rows of tables cannot be broken."""
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+    long = [
+        f"{page.name}:{number}"
+        for page in pages
+        for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1)
+        if len(line) > 120 and not line.startswith("|")
+    ]
+    assert not long
+
+
 def test_the_reference_of_commands_is_printed_from_their_help() -> None:
     assert document("docs/COMMANDS.md") == script("docs/write_commands.py").reference()
 
