@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ def measured(results: CompareResults) -> str:
     took = f"It took {results.seconds.training / 60:.0f} minutes of training{side_by_side}."
     parts = [answer(results), took, markdown(comparison_rows(results)), "\n".join(f"- {note}" for note in notes)]
     if all(entry.per_class for entry in results.comparisons):
-        parts += [markdown(class_rows(results)), class_note(results)]
+        parts += [markdown(class_rows(results)), textwrap.fill(class_note(results), 118)]
     return "\n\n".join([*parts, markdown(cost_rows(results))])
 
 
