@@ -18,9 +18,9 @@ from mien.data.tables.manifest import usable
 from mien.data.tables.prepare import Prepared, prepare
 from mien.errors import ConfigError, LabelError
 from mien.evaluation.against import Answered, paired_with
-from mien.evaluation.elsewhere import describe_target
+from mien.evaluation.elsewhere import describe_target, near_copies
 from mien.evaluation.enough import group_scores, promise_of_all, unknown_classes
-from mien.evaluation.familiar import familiar_collections
+from mien.evaluation.familiar import familiar_collections, is_known
 from mien.evaluation.predictions import photos_of_study, predict_rows, score_rows, test_predictions
 from mien.evaluation.shift import score_target, seen_in_training
 from mien.labels import NOTHING_CHOSEN, LabelChoices, LabelMap, match_labels, usual_choices
@@ -111,7 +111,15 @@ def evaluate(
             own=own,
             slices=options.slices,
         )
-        first = Answered(model, recognizer.labels, scored.labels.matched, predictions)
+        first = Answered(
+            model,
+            recognizer.labels,
+            scored.labels.matched,
+            predictions,
+            described.seen_in_training,
+            described.near_copies,
+            described.known_collections,
+        )
         against = _against(first, rivals, i, source, target, progress)
         targets[source.spec] = _judged(described, recognizer, predictions, target, against)
     return EvaluateResults(
@@ -135,7 +143,7 @@ def _judged(
     return EvaluatedTarget(
         **msgspec.structs.asdict(target),
         unknown=unknown_classes(contract, predictions, extra, target.sureness.promise),
-        promise_of_all=promise_of_all(contract, predictions, names, extra) if extra else None,
+        promise_of_all=promise_of_all(contract, predictions, names, extra, is_new=target.is_new) if extra else None,
         groups=group_scores(usable(read.manifest), predictions, contract.labels, names),
         against=against,
     )
@@ -148,11 +156,13 @@ class _Rival:
     Attributes:
         name: what it was given as.
         label_maps: of each source, as far as this model has the class that a person meant.
+        own: the photos of the study that it was made in; None where they are not at hand.
     """
 
     name: str
     recognizer: Recognizer
     label_maps: tuple[LabelMap, ...]
+    own: Prepared | None
 
 
 def _rival(name: str, model: Path, sources: Sequence[Collection], choices: LabelChoices) -> _Rival:
@@ -173,7 +183,7 @@ def _rival(name: str, model: Path, sources: Sequence[Collection], choices: Label
         label_maps = tuple(match_labels(recognizer.labels, source.labels, known) for source in sources)
     except LabelError as error:
         raise LabelError(f"--against {name}: {error}") from error
-    return _Rival(name, recognizer, label_maps)
+    return _Rival(name, recognizer, label_maps, photos_of_study(path))
 
 
 def _against(
@@ -187,7 +197,10 @@ def _against(
         names = rival.label_maps[place].matched
         predictions = _predict(rival.recognizer, target, f"{source.name} with {rival.name}", progress)
         familiar = familiar_collections(contract, rows, target.pixels, source.names)
-        other = Answered(rival.name, labels, names, predictions, seen_in_training(contract, rows), familiar)
+        known = tuple(each.name for each in familiar if is_known(each))
+        copies = near_copies(rows, target, rival.own) if rival.own else None
+        seen = seen_in_training(contract, rows)
+        other = Answered(rival.name, labels, names, predictions, seen, copies, known)
         found.append(paired_with(model, other, len(rivals)))
     return tuple(each for each in found if each is not None)
 

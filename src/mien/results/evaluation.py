@@ -67,13 +67,26 @@ class PairedModel(Record):
             "(Bonferroni)."
         ),
     ]
-    verdict: Annotated[Verdict, about("`better` or `worse` where the interval leaves out 0, else `cannot tell`.")]
+    verdict: Annotated[
+        Verdict,
+        about(
+            "`better` or `worse` where the interval leaves out 0 and both `is_new` and `other_is_new` are true, else "
+            "`cannot tell`."
+        ),
+    ]
     over: Annotated[Over, about("What the interval is over.")]
     other_seen_in_training: Annotated[int, about("Photos that the other model, or its backbone, was trained on.")]
     other_known_collections: Annotated[
         tuple[str, ...], about("Collections that it learnt from and the photos are, certainly or likely, from.")
     ]
-    other_is_new: Annotated[bool, about("Whether neither speaks against the photos being new to it.")]
+    other_is_new: Annotated[
+        bool, about("Whether none of the `other_` fields speaks against the photos being new to it.")
+    ]
+    other_near_copies: Annotated[
+        int | None,
+        about("Copies of photos that it was trained or selected on; null of a model that lies in no study."),
+    ] = None
+    is_new: Annotated[bool, about("Whether the photos are new to the model that is evaluated.")] = True
 
 
 class EvaluatedTarget(TargetResults):

@@ -49,7 +49,7 @@ def _target(spec: str, target: EvaluatedTarget) -> list[Markup]:
         *_told("Sure and unsure answers", promise_sentences(target)),
         *_told("By person or group", group_sentences(target.groups)),
         *_by_column(target),
-        *_told("Against other models", against_sentences(target.against, is_new=target.is_new)),
+        *_told("Against other models", against_sentences(target.against)),
         *_told("Next", [_step(advice) for advice in next_steps(target)]),
     ]
 

@@ -43,7 +43,7 @@ def _sentences(target: EvaluatedTarget) -> list[str]:
         *unknown_sentences(target),
         *promise_sentences(target),
         *group_sentences(target.groups),
-        *against_sentences(target.against, is_new=target.is_new),
+        *against_sentences(target.against),
     ]
 
 

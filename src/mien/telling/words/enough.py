@@ -127,6 +127,8 @@ def _kept(promise: Promise, where: str = "Here") -> str:
         return f"{where} no answer was sure."
     share = promise.wrong / promise.answered
     told = f"{where} {percent(share)} were ({span(promise.interval, promise.over, 'percent')})"
+    if not promise.is_new:
+        return f"{told}. The model learnt from these photos or others of their collection, so that tells nothing of it."
     if promise.kept is None:
         return f"{told}."
     if promise.kept:
@@ -160,25 +162,21 @@ def _group(each: GroupScore) -> str:
     return f"{each.group}, {count(each.right)} of {count(each.images)} right{ends}"
 
 
-def against_sentences(against: Sequence[PairedModel], *, is_new: bool = True) -> list[str]:
-    """How the model does against others on the same photos, a sentence for each, and what makes that unfair.
-
-    Args:
-        is_new: whether the photos are new to the model.
-    """
-    return [line for each in against for line in _against(each, is_new)]
+def against_sentences(against: Sequence[PairedModel]) -> list[str]:
+    """How the model does against others on the same photos, and why there is no verdict where that would be unfair."""
+    return [line for each in against for line in _against(each)]
 
 
-def _against(found: PairedModel, is_new: bool) -> list[str]:
+def _against(found: PairedModel) -> list[str]:
     where = f"Against {found.model}, on {plural(found.images, 'photo')} of {', '.join(found.classes)}"
     both = f"macro-F1 {score(found.macro_f1)} against {score(found.macro_f1_other)}"
     by = signed(found.difference)
     if found.interval is None:
         return [f"{where}: cannot tell, with only {counted(found.over)}. {both[0].upper()}{both[1:]} ({by})."]
     ends = f"{by}, {interval(found.interval, 'signed')}{over(found.over)}"
-    unfair = []
-    if is_new and not found.other_is_new:
-        unfair = [f"{found.model} learnt from these photos or their collection, so its score is too high."]
-    if found.other_is_new and not is_new:
-        unfair = [f"These photos are new to {found.model}, and not to the model."]
-    return [f"{where}: {found.verdict}. {both[0].upper()}{both[1:]} ({ends}).", *unfair]
+    told = f"{where}: {found.verdict}. {both[0].upper()}{both[1:]} ({ends})."
+    learnt = [*([] if found.is_new else ["The model"]), *([] if found.other_is_new else [found.model])]
+    if not learnt:
+        return [told]
+    whose = "both scores are" if len(learnt) == 2 else "its score is"
+    return [told, f"{' and '.join(learnt)} learnt from these photos or their collection, so {whose} too high."]
