@@ -124,3 +124,44 @@ def test_a_model_that_cannot_be_compared_is_refused_before_a_photo_is_read(
     outcome = mien("evaluate", model, lab, "--against", rival, "--out", tmp_path / "told")
     assert outcome.code == 2
     assert not (tmp_path / "told").exists()
+
+
+def test_without_photos_a_study_is_compared_with_another_and_not_by_slices(
+    mien: Mien, lab: Path, tmp_path: Path
+) -> None:
+    first = study(tmp_path / "first", lab, ("anger", "fear", "sad"), left_out="person-0")
+    second = study(tmp_path / "second", lab, ("fear", "anger", "sad"), left_out="person-0")
+    for refused in ([second, "--slice", "sex"], [first], [second, "--against", first]):
+        outcome = mien("evaluate", first, "--against", *refused)
+        assert (outcome.code, outcome.out) == (2, "")
+        assert outcome.complaint
+
+
+def test_photos_that_name_nobody_are_lost_or_are_of_two_people_are_counted(
+    mien: Mien, lab: Path, tmp_path: Path
+) -> None:
+    rows = [
+        {"path": f"person-{p}/{label}/{i}.png", "label": label, "participant": f"p{p}" if p < 6 else None}
+        for p in range(8)
+        for label in ("anger", "fear", "sad")
+        for i in range(2)
+    ]
+    rows += [{"path": f"gone/{i}.png", "label": "sad", "participant": "p1"} for i in range(3)]
+    (lab / "copy.png").write_bytes((lab / "person-0" / "anger" / "0.png").read_bytes())
+    rows.append({"path": "copy.png", "label": "anger", "participant": "p5"})
+    pl.DataFrame(rows).write_csv(lab / "photos.csv")
+    model = colour_model(tmp_path / "model.onnx")
+    outcome = mien("evaluate", model, lab / "photos.csv", "--out", tmp_path / "told")
+    assert outcome.code == 0, outcome.err
+    results = open_results(tmp_path / "told")
+    assert isinstance(results, EvaluateResults)
+    data = results.target.data
+    assert (data.files, data.unreadable, data.without_group) == (52, 3, 12)
+    assert data.copies.near.across_groups >= 1
+    page = (tmp_path / "told" / "evaluate.html").read_text(encoding="utf-8")
+    for told in (outcome.out, page):
+        flat = " ".join(told.split())
+        assert "3 of 52 files were not found, first: gone/0.png" in flat
+        assert "--root" in flat
+        assert "12 photos name no person" in flat
+        assert f"{data.copies.near.across_groups} picture" in flat

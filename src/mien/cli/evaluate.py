@@ -69,8 +69,11 @@ def evaluate(
 
 
 def _compare_tests(settings: EvaluateSettings, out: str | None, *, json: bool) -> None:
-    if settings.classes.class_map or settings.decisions.corrections or out is not None:
-        raise ConfigError("evaluate: without photos the stored tests are compared; give photos, or --against alone")
+    if settings.classes.class_map or settings.decisions.corrections or settings.slicing.slices or out is not None:
+        raise ConfigError(
+            "evaluate: without photos the stored tests are compared; give photos behind the model for --slice, "
+            "--class-map, --corrections and --out, or leave these out"
+        )
     from mien.evaluation.against import compare_tests
     from mien.telling.terminal.evaluation import paired_summary
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from mien.data.grouping.components import connected_components
-from mien.errors import ModelError, WorkFailedError
+from mien.errors import ConfigError, ModelError, WorkFailedError
 from mien.evaluation.predictions import over, photos_of_study, probabilities, test_predictions
 from mien.labels import match_labels
 from mien.metrics import paired_difference, score
@@ -18,7 +19,7 @@ from mien.models.artifact import model_path, open_model
 from mien.results.commands import PairedResults
 from mien.results.evaluation import PairedModel
 
-__all__ = ["Answered", "compare_tests", "paired_with"]
+__all__ = ["Answered", "compare_tests", "other_path", "paired_with"]
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,19 @@ def paired_with(model: Answered, other: Answered, family: int = 1) -> PairedMode
     )
 
 
+def other_path(name: str, model: Path) -> Path:
+    """The file of another model.
+
+    Raises:
+        ConfigError: if it is the model itself.
+        ModelError: if it is none.
+    """
+    path = model_path(name)
+    if path.resolve() == model.resolve():
+        raise ConfigError(f"--against {name}: that is the model itself; give another one")
+    return path
+
+
 def compare_tests(model: str, others: Sequence[str]) -> PairedResults:
     """Compare models of studies on the photos that both tested on, as they were answered then.
 
@@ -100,10 +114,13 @@ def compare_tests(model: str, others: Sequence[str]) -> PairedResults:
         others: likewise.
 
     Raises:
+        ConfigError: if one is compared with itself.
         ModelError: if one lies in no study.
         LabelError: if two share no class.
         WorkFailedError: if two tested no photo of a class that both have.
     """
+    for name in others:
+        other_path(name, model_path(model))
     first = _tested(model)
     return PairedResults(
         model=model,

@@ -16,8 +16,8 @@ from mien.data.tables.class_map import check_named, write_class_map
 from mien.data.tables.corrections import Corrections
 from mien.data.tables.manifest import usable
 from mien.data.tables.prepare import Prepared, prepare
-from mien.errors import ConfigError, LabelError
-from mien.evaluation.against import Answered, paired_with
+from mien.errors import LabelError
+from mien.evaluation.against import Answered, other_path, paired_with
 from mien.evaluation.elsewhere import describe_target, near_copies
 from mien.evaluation.enough import group_scores, promise_of_all, unknown_classes
 from mien.evaluation.familiar import familiar_collections, is_known
@@ -173,9 +173,7 @@ def _rival(name: str, model: Path, sources: Sequence[Collection], choices: Label
         ModelError: if it is none.
         LabelError: if it shares no class with a source.
     """
-    path = model_path(name)
-    if path.resolve() == model.resolve():
-        raise ConfigError(f"--against {name}: that is the model itself; give another one")
+    path = other_path(name, model)
     recognizer = Recognizer(path)
     own = {there: here for there, here in choices.classes.items() if here in recognizer.labels}
     known = LabelChoices(own, choices.drop)

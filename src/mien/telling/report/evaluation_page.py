@@ -14,6 +14,7 @@ from mien.telling.report import plain_page
 from mien.telling.report.tables import confusion_table
 from mien.telling.words import slices
 from mien.telling.words.advice import Advice
+from mien.telling.words.data_notes import data_notes
 from mien.telling.words.elsewhere import in_short, next_steps, novelty_sentences
 from mien.telling.words.enough import (
     against_sentences,
@@ -41,7 +42,7 @@ def _target(spec: str, target: EvaluatedTarget) -> list[Markup]:
     counted = f"{plural(data.files, 'file')}: {plural(data.images, 'image')}, {count(data.unreadable)} unreadable."
     return [
         Markup("<h2>{}</h2><p><strong>{}</strong></p>").format(spec, verdict(target)),
-        *plain_page.paragraphs([*novelty_sentences(target), *in_short(target), counted]),
+        *plain_page.paragraphs([*novelty_sentences(target), *in_short(target), counted, *data_notes(data)]),
         *_section("Per class", plain_page.table(recall_rows(target))),
         plain_page.drawing(lambda figure: _draw(target, figure), (7.5, height), said),
         *_told("Classes that the model has no word for", unknown_sentences(target)),
