@@ -14,7 +14,7 @@ __all__ = ["EvaluatedTarget", "GroupScore", "GroupScores", "PairedModel", "Unkno
 
 
 class UnknownClass(Record):
-    """Photos of a class that the model has no word for."""
+    """Photos of a class that the model does not know."""
 
     label: Annotated[str, about("Class of the target.")]
     images: Annotated[int, about("Its photos.")]
@@ -93,11 +93,13 @@ class EvaluatedTarget(TargetResults):
     """Everything that is known of a model on one set of photos."""
 
     unknown: Annotated[
-        tuple[UnknownClass, ...], about("Classes that the model has no word for, the most frequent first.")
+        tuple[UnknownClass, ...], about("Classes that the model does not know, the most frequent first.")
     ] = ()
     promise_of_all: Annotated[
         Promise | None,
-        about("The promise of `sureness` on all photos, where those of classes without a word are always wrong."),
+        about(
+            "The promise of `sureness` on all photos, where those of classes that it does not know are always wrong."
+        ),
     ] = None
     groups: Annotated[GroupScores | None, about("Null where fewer than two groups are named and large enough.")] = None
     against: Annotated[tuple[PairedModel, ...], about("One entry for each `--against`.")] = ()

@@ -45,7 +45,7 @@ def _target(spec: str, target: EvaluatedTarget) -> list[Markup]:
         *plain_page.paragraphs([*novelty_sentences(target), *in_short(target), counted, *data_notes(data)]),
         *_section("Per class", plain_page.table(recall_rows(target))),
         plain_page.drawing(lambda figure: _draw(target, figure), (7.5, height), said),
-        *_told("Classes that the model has no word for", unknown_sentences(target)),
+        *_told("Classes that the model does not know", unknown_sentences(target)),
         *_section("What is taken for what", plain_page.table(_confusion_rows(target))),
         *_told("Sure and unsure answers", promise_sentences(target)),
         *_told("By person or group", group_sentences(target.groups)),
