@@ -188,7 +188,7 @@ def test_people_with_few_photos_are_counted_and_not_named() -> None:
 # -- another model ----------------------------------------------------------------------------------------------------
 
 
-def versus(right: float, other: float, n_people: int = 30, met: Sequence[Any] = ({}, {})) -> Any:
+def versus(right: float, other: float, n_people: int = 30, met: tuple[Any, Any] = ({}, {})) -> Any:
     rng = np.random.default_rng(0)
     names = [f"p{i // 20}" for i in range(20 * n_people)]
     truth = [LABELS[i % 3] for i in range(len(names))]
@@ -203,7 +203,11 @@ def versus(right: float, other: float, n_people: int = 30, met: Sequence[Any] = 
 
 @pytest.mark.parametrize("met", [{"seen": 1}, {"copies": 2}, {"known": ("FER2013",)}])
 def test_there_is_no_verdict_where_either_model_learnt_from_the_photos(met: Any) -> None:
-    ours, theirs, both = (versus(0.8, 0.6, met=each) for each in ((met, {}), ({}, met), (met, met)))
+    ours, theirs, both = (
+        versus(0.8, 0.6, met=(met, {})),
+        versus(0.8, 0.6, met=({}, met)),
+        versus(0.8, 0.6, met=(met, met)),
+    )
     assert [each.verdict for each in (ours, theirs, both)] == ["cannot tell"] * 3
     assert [(each.is_new, each.other_is_new) for each in (ours, theirs, both)] == [
         (False, True),

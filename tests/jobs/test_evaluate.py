@@ -13,6 +13,7 @@ from mien.data.sources.collection import open_collection
 from mien.data.tables.manifest import usable, write_manifest
 from mien.data.tables.prepare import prepare
 from mien.evaluation.predictions import predict_rows, write_predictions
+from mien.models.seal import checksum_of
 from mien.progress import Silent
 from mien.recognizer import Recognizer
 from mien.results.commands import EvaluateResults
@@ -45,7 +46,13 @@ def test_a_page_and_results_are_written_and_read_back(mien: Mien, lab: Path, tmp
     model = colour_model(tmp_path / "model.onnx")
     outcome = mien("evaluate", model, lab, "--out", tmp_path / "told")
     assert outcome.code == 0, outcome.err
-    assert sorted(path.name for path in (tmp_path / "told").iterdir()) == ["evaluate.html", "results.json"]
+    assert sorted(path.name for path in (tmp_path / "told").iterdir()) == [
+        "SHA256SUMS",
+        "evaluate.html",
+        "predictions.csv",
+        "predictions.parquet",
+        "results.json",
+    ]
     results = open_results(tmp_path / "told")
     page = (tmp_path / "told" / "evaluate.html").read_text(encoding="utf-8")
     assert isinstance(results, EvaluateResults)
@@ -165,3 +172,22 @@ def test_photos_that_name_nobody_are_lost_or_are_of_two_people_are_counted(
         assert "--root" in flat
         assert "12 photos name no person" in flat
         assert f"{data.copies.near.across_groups} picture" in flat
+
+
+def test_answers_are_written_for_each_set_of_photos_and_the_page_says_what_gave_them(
+    mien: Mien, lab: Path, tmp_path: Path
+) -> None:
+    model = colour_model(tmp_path / "model.onnx")
+    assert mien("evaluate", model, lab, lab / "person-0", "--out", tmp_path / "two").code == 0
+    results = open_results(tmp_path / "two")
+    assert isinstance(results, EvaluateResults)
+    tables = [Path(path) for path in results.paths.predictions]
+    assert [path.name for path in tables] == ["predictions-1.parquet", "predictions-2.parquet"]
+    for path, target in zip(tables, results.targets.values(), strict=True):
+        table = pl.read_csv(path.with_suffix(".csv"))
+        assert len(table) == len(pl.read_parquet(path)) == target.data.images
+        assert {"prob_anger", "prob_fear", "prob_sad"} < set(table.columns)
+    assert results.model_sha256 == checksum_of(model)
+    page = (tmp_path / "two" / "evaluate.html").read_text(encoding="utf-8")
+    assert results.date is not None
+    assert all(told in page for told in (results.model_sha256[:12], results.date[:10], f"mien {results.mien}"))

@@ -44,7 +44,8 @@ def evaluate(
             out with --against.
         write_class_map: TOML file to write how classes are matched to, for you to edit and give as --class-map; nothing
             is scored then.
-        out: Folder to write, with a page and results.json. Default: none is written.
+        out: Folder to write, with a page, results.json and the answers as predictions.csv and .parquet. Default: none
+            is written.
     """
     settings = EvaluateSettings(
         model=model, data=data, columns=columns, decisions=decisions, classes=classes, slicing=slicing, rivals=rivals

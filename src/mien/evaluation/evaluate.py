@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from mien.evaluation.predictions import photos_of_study, predict_rows, score_row
 from mien.evaluation.shift import score_target, seen_in_training
 from mien.labels import NOTHING_CHOSEN, LabelChoices, LabelMap, match_labels, usual_choices
 from mien.models.artifact import model_path
+from mien.models.seal import checksum_of
 from mien.progress import Progress
 from mien.recognizer import Recognizer
 from mien.results.commands import ClassMap, ClassMapPaths, ClassMapResults, EvaluateResults
@@ -72,7 +73,13 @@ def write_mapping(model: str, specs: Sequence[str], path: Path, columns: Columns
 
 
 def evaluate(
-    model: str, specs: Sequence[str], folder: Path | None, *, options: Evaluation, progress: Progress
+    model: str,
+    specs: Sequence[str],
+    folder: Path | None,
+    *,
+    options: Evaluation,
+    progress: Progress,
+    keep: Callable[[pl.DataFrame], None] = lambda _: None,
 ) -> EvaluateResults:
     """Score a model on labelled sources.
 
@@ -80,6 +87,7 @@ def evaluate(
         model: run folder, study folder or model file.
         specs: labelled sources; all are checked before the first is read.
         folder: an empty folder that keeps the decoded photos; None keeps them nowhere.
+        keep: is given the predictions of each source, in their order.
 
     Raises:
         ModelError: if the model is none.
@@ -100,6 +108,7 @@ def evaluate(
         every = [recognizer, *(rival.recognizer for rival in rivals)]
         target = _read(every, source, folder and folder / str(i), options, progress)
         predictions = _predict(recognizer, target, source.name, progress)
+        keep(predictions)
         scored = score_target(predictions, recognizer.labels, test, label_map)
         described = describe_target(
             scored,
@@ -128,6 +137,8 @@ def evaluate(
         corrections=options.corrections.record if options.corrections else None,
         target=targets[sources[0].spec],
         targets=targets,
+        model_file=path.name,
+        model_sha256=checksum_of(path),
     )
 
 

@@ -32,7 +32,16 @@ __all__ = ["write_page"]
 def write_page(results: EvaluateResults, path: Path) -> None:
     """Write the page, whole or not at all."""
     parts = [part for spec, target in results.targets.items() for part in _target(spec, target)]
+    parts += plain_page.paragraphs([_origin(results)])
     plain_page.write_page(f"{results.model} on other photos", parts, path)
+
+
+def _origin(results: EvaluateResults) -> str:
+    """Which model answered, with which version of mien, and when."""
+    file = f", file {results.model_file}" if results.model_file else ""
+    sha256 = f", SHA-256 {results.model_sha256[:12]}…" if results.model_sha256 else ""
+    date = f", on {results.date[:10]}" if results.date else ""
+    return f"Model {results.model}{file}{sha256}; evaluated with mien {results.mien}{date}."
 
 
 def _target(spec: str, target: EvaluatedTarget) -> list[Markup]:
