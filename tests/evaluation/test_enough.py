@@ -20,6 +20,7 @@ from mien.metrics import LEAST_GROUPS, Interval
 from mien.models.artifact import Contract, Threshold
 from mien.results.scores import Over
 from mien.results.target import Level
+from mien.telling.words.elsewhere import novelty_sentences
 from mien.telling.words.enough import against_sentences, group_sentences, promise_sentences, verdict
 from support.made_study import evaluated_target, made_scores, make_manifest, make_results, with_target
 
@@ -95,6 +96,14 @@ def test_a_high_score_of_few_people_is_not_called_bad_but_not_shown(made_target:
     assert told.startswith("Not shown to be good enough")
     assert "0.67" in told
     assert "8 people" in told
+
+
+def test_of_photos_that_were_all_trained_on_the_collection_is_not_told_as_well(made_target: Any) -> None:
+    target = msgspec.structs.replace(made_target, known_collections=("FER2013",), collections=(), is_new=False)
+    n = target.data.images
+    some, every = (msgspec.structs.replace(target, near_copies=0, seen_in_training=seen) for seen in (n - 1, n))
+    assert ["FER2013" in " ".join(novelty_sentences(each)) for each in (some, every)] == [True, False]
+    assert str(n) in novelty_sentences(every)[0]
 
 
 def with_level(target: Any, level: Level) -> Any:

@@ -9,7 +9,7 @@ from mien.results.target import Causes, Counted, TargetResults
 from mien.telling.report.causes import TITLES
 from mien.telling.words.advice import DROP, Advice, take_out
 from mien.telling.words.answers import one_sided
-from mien.telling.words.novelty import collection_sentences, met_before
+from mien.telling.words.novelty import collection_sentences, has_met_all, met_before
 from mien.telling.words.numerals import count, interval, listed, percent, score, signed
 from mien.telling.words.over import counted, four_times, span
 
@@ -25,7 +25,7 @@ LIMITING_HELPS = 0.03
 
 def novelty_sentences(target: TargetResults) -> list[str]:
     """Is it new at all? As far as it can be told."""
-    met, collections = met_before(target), collection_sentences(target)
+    met, collections = met_before(target), [] if has_met_all(target) else collection_sentences(target)
     told = ([met] if met else []) + collections
     if not target.is_new:
         return told
