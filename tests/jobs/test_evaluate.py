@@ -191,3 +191,16 @@ def test_answers_are_written_for_each_set_of_photos_and_the_page_says_what_gave_
     page = (tmp_path / "two" / "evaluate.html").read_text(encoding="utf-8")
     assert results.date is not None
     assert all(told in page for told in (results.model_sha256[:12], results.date[:10], f"mien {results.mien}"))
+
+
+def test_a_study_that_trained_on_copies_of_the_photos_is_compared_without_a_verdict(
+    mien: Mien, lab: Path, tmp_path: Path
+) -> None:
+    met = study(tmp_path / "met", lab, ("fear", "anger", "sad"), left_out="person-7")
+    model = colour_model(tmp_path / "model.onnx")
+    for first, second, is_new in ((model, met, (True, False)), (met, model, (False, True))):
+        target = mien("evaluate", first, lab, "--against", second, "--json").json["target"]
+        (paired,) = target["against"]
+        assert paired["verdict"] == "cannot tell"
+        assert (paired["is_new"], paired["other_is_new"]) == is_new
+        assert target["is_new"] == paired["is_new"]
