@@ -255,7 +255,7 @@ def match_labels(
         if len(answers) > 1:
             raise LabelError(
                 f"the target's class {name!r} could be any of the model's {', '.join(answers)}; "
-                f"rename the target's folder to the one that is meant, or {MAP_THEM}"
+                f"rename it in the table or folder to the one that is meant, or {MAP_THEM}"
             )
         if answers:
             matched[name] = answers[0]
@@ -290,7 +290,7 @@ def class_indices(
 def _none_shared(model_labels: Sequence[str], target_labels: Sequence[str]) -> LabelError:
     return LabelError(
         f"no class is shared: the model knows {', '.join(model_labels)}; the target has "
-        f"{', '.join(target_labels)}. Rename the target's class folders to the model's classes, or {MAP_THEM}."
+        f"{', '.join(target_labels)}. Rename the classes in the table or folders, or map them with --class-map."
     )
 
 

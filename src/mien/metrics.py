@@ -58,7 +58,10 @@ class Interval(NamedTuple):
 
 @dataclass(frozen=True)
 class ClassScore:
-    """Scores of one class in [0, 1], with the 95 % interval of recall; None where the class has no true image."""
+    """Scores of one class in [0, 1], with the 95 % interval of recall; None where the class has no true image.
+
+    ``groups`` is how many groups its images are in.
+    """
 
     label: str
     precision: float | None
@@ -66,6 +69,7 @@ class ClassScore:
     f1: float | None
     support: int
     recall_interval: Interval | None = None
+    groups: int = 0
 
 
 @dataclass(frozen=True)
@@ -177,7 +181,7 @@ def score(
         tuple(labels),
         float(macro_f1(confusion)),
         float(np.trace(confusion) / n),
-        tuple(_class_score(label, confusion, i, _recall(i, y_true, y_pred, groups)) for i, label in enumerate(labels)),
+        tuple(_class_score(label, confusion, i, y_true, y_pred, groups) for i, label in enumerate(labels)),
         confusion,
         _score_interval(parts, lambda cells: macro_f1(cells.reshape(-1, k, k)), k * k),
         _accuracy_interval(parts, y_true == y_pred, k),
@@ -433,18 +437,17 @@ def _accuracy(confusion: FloatArray) -> FloatArray:
     return np.asarray(np.trace(confusion, axis1=1, axis2=2) / np.maximum(confusion.sum((1, 2)), 1e-12))
 
 
-def _recall(i: int, y_true: IntArray, y_pred: IntArray, groups: IntArray) -> Interval | None:
-    of_class = y_true == i
-    return share_interval(y_pred[of_class] == i, groups[of_class])
-
-
-def _class_score(label: str, confusion: IntArray, i: int, recall_interval: Interval | None) -> ClassScore:
+def _class_score(
+    label: str, confusion: IntArray, i: int, y_true: IntArray, y_pred: IntArray, groups: IntArray
+) -> ClassScore:
     support, answers, hits = int(confusion[i].sum()), int(confusion[:, i].sum()), int(confusion[i, i])
     if support == 0:
         return ClassScore(label, None, None, None, 0)
     precision = hits / answers if answers else 0.0
     f1 = 2 * hits / (support + answers)
-    return ClassScore(label, precision, hits / support, f1, support, recall_interval)
+    of_class = y_true == i
+    recall_interval = share_interval(y_pred[of_class] == i, groups[of_class])
+    return ClassScore(label, precision, hits / support, f1, support, recall_interval, len(np.unique(groups[of_class])))
 
 
 def _chance_macro_f1(support: IntArray) -> float:

@@ -22,6 +22,7 @@ from mien.metrics import confusion_matrix, macro_f1
 from mien.progress import Silent
 from mien.results.comparison import Axis, ComparedSlices
 from mien.results.reading import open_results
+from mien.significance import fewest_pairs
 from mien.telling.terminal.comparison import comparison_summary
 from support.intervals import present
 from support.made_comparison import asked, made_up
@@ -99,14 +100,9 @@ def test_few_people_and_photos_without_a_value_are_compared_with_none() -> None:
 
 
 def test_a_comparison_tells_of_each_value_on_terminal_and_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rng, rows, files = np.random.default_rng(0), [], {}
-    for i in range(180):
-        files[f"{i}.png"] = encoded(Image.fromarray(rng.integers(0, 255, (40, 50, 3), np.uint8)))
-        rows.append({"path": f"{i}.png", "label": LABELS[i % 3], "subject": f"p{i // 6}", "sex": "fm"[i // 6 % 2]})
-    write_files(tmp_path / "set", files)
-    pl.DataFrame(rows).write_csv(tmp_path / "set" / "photos.csv")
+    photos = sliced_photos(tmp_path / "set")
     monkeypatch.setattr(running, "_train", made_up([]))
-    config = asked(tmp_path / "set" / "photos.csv", slices=("sex",))
+    config = asked(photos, slices=("sex",))
     results = run_comparison(config, tmp_path / "out", resume=False, progress=Silent())
     assert open_results(tmp_path / "out") == results
     values = present(results.slices).values
@@ -121,3 +117,41 @@ def test_a_comparison_tells_of_each_value_on_terminal_and_page(tmp_path: Path, m
 
 def test_nothing_asked_for_gives_nothing() -> None:
     assert compare_slices(compared(["f", "m"] * 9, [(0.5, 0.5)] * 18), ()) is None
+
+
+def sliced_photos(folder: Path) -> Path:
+    """A table of 180 photos of 30 people, six of each, with two values of sex."""
+    rng, rows, files = np.random.default_rng(0), [], {}
+    for i in range(180):
+        files[f"{i}.png"] = encoded(Image.fromarray(rng.integers(0, 255, (40, 50, 3), np.uint8)))
+        rows.append({"path": f"{i}.png", "label": LABELS[i % 3], "subject": f"p{i // 6}", "sex": "fm"[i // 6 % 2]})
+    write_files(folder, files)
+    pl.DataFrame(rows).write_csv(folder / "photos.csv")
+    return folder / "photos.csv"
+
+
+class Heard(Silent):
+    """Keeps what is said before work goes on."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def tell(self, line: str) -> None:
+        self.lines.append(line)
+
+
+def test_as_many_pairs_are_run_as_can_tell_the_values_and_fewer_are_spoken_of_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos, heard = sliced_photos(tmp_path / "set"), Heard()
+    monkeypatch.setattr(running, "_train", made_up([]))
+    config = asked(photos, slices=("sex",), pairs=None)
+    results = run_comparison(config, tmp_path / "out", resume=False, progress=heard)
+    assert results.pairs.number == fewest_pairs(present(results.slices).comparisons) == 7
+    assert not any("--pairs" in line for line in heard.lines)
+    results = run_comparison(asked(photos, slices=("sex",), pairs=6), tmp_path / "few", resume=False, progress=heard)
+    assert results.pairs.number == 6
+    assert [line for line in heard.lines if "--pairs 7" in line] == heard.lines[-1:]
+    heard.lines.clear()
+    assert run_comparison(asked(photos, pairs=None), tmp_path / "plain", resume=False, progress=heard).pairs.number == 6
+    assert not any("--pairs" in line for line in heard.lines)

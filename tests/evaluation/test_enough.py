@@ -14,12 +14,13 @@ import pytest
 from mien.data.reading.preprocess import View
 from mien.evaluation.against import Answered, paired_with
 from mien.evaluation.enough import BOUNDS, good_enough, group_scores, promise_of_all, unknown_classes
-from mien.evaluation.predictions import as_predictions
+from mien.evaluation.predictions import as_predictions, score_rows
 from mien.evaluation.sureness import measure_sureness
-from mien.metrics import Interval
+from mien.metrics import LEAST_GROUPS, Interval
 from mien.models.artifact import Contract, Threshold
 from mien.results.scores import Over
 from mien.results.target import Level
+from mien.telling.words.elsewhere import novelty_sentences
 from mien.telling.words.enough import against_sentences, group_sentences, promise_sentences, verdict
 from support.made_study import evaluated_target, made_scores, make_manifest, make_results, with_target
 
@@ -95,6 +96,14 @@ def test_a_high_score_of_few_people_is_not_called_bad_but_not_shown(made_target:
     assert told.startswith("Not shown to be good enough")
     assert "0.67" in told
     assert "8 people" in told
+
+
+def test_of_photos_that_were_all_trained_on_the_collection_is_not_told_as_well(made_target: Any) -> None:
+    target = msgspec.structs.replace(made_target, known_collections=("FER2013",), collections=(), is_new=False)
+    n = target.data.images
+    some, every = (msgspec.structs.replace(target, near_copies=0, seen_in_training=seen) for seen in (n - 1, n))
+    assert ["FER2013" in " ".join(novelty_sentences(each)) for each in (some, every)] == [True, False]
+    assert str(n) in novelty_sentences(every)[0]
 
 
 def with_level(target: Any, level: Level) -> Any:
@@ -188,17 +197,70 @@ def test_people_with_few_photos_are_counted_and_not_named() -> None:
 # -- another model ----------------------------------------------------------------------------------------------------
 
 
-def versus(right: float, other: float, n_people: int = 30) -> Any:
+def versus(right: float, other: float, n_people: int = 30, met: tuple[Any, Any] = ({}, {})) -> Any:
     rng = np.random.default_rng(0)
     names = [f"p{i // 20}" for i in range(20 * n_people)]
     truth = [LABELS[i % 3] for i in range(len(names))]
     rows = photos(truth, names)
 
-    def model(name: str, share: float) -> Answered:
+    def model(name: str, share: float, met: Any) -> Answered:
         answers = [each if rng.random() < share else LABELS[(LABELS.index(each) + 1) % 3] for each in truth]
-        return Answered(name, LABELS, {label: label for label in LABELS}, answered(rows, answers))
+        return Answered(name, LABELS, {label: label for label in LABELS}, answered(rows, answers), **met)
 
-    return paired_with(model("ours", right), model("theirs", other))
+    return paired_with(model("ours", right, met[0]), model("theirs", other, met[1]))
+
+
+@pytest.mark.parametrize("met", [{"seen": 1}, {"copies": 2}, {"known": ("FER2013",)}])
+def test_there_is_no_verdict_where_either_model_learnt_from_the_photos(met: Any) -> None:
+    ours, theirs, both = (
+        versus(0.8, 0.6, met=(met, {})),
+        versus(0.8, 0.6, met=({}, met)),
+        versus(0.8, 0.6, met=(met, met)),
+    )
+    assert [each.verdict for each in (ours, theirs, both)] == ["cannot tell"] * 3
+    assert [(each.is_new, each.other_is_new) for each in (ours, theirs, both)] == [
+        (False, True),
+        (True, False),
+        (False, False),
+    ]
+    assert [len(against_sentences([each])) for each in (ours, versus(0.8, 0.6))] == [2, 1]
+    assert "theirs learnt" in against_sentences([theirs])[1]
+    assert versus(0.8, 0.6, met=({"copies": 0}, {})).verdict == "better"
+
+
+def test_a_promise_is_neither_kept_nor_broken_on_photos_that_were_learnt_from(made_target: Any) -> None:
+    rows = photos(["sad"] * 60 + ["neutral"] * 60)
+    predictions = answered(rows, ["sad"] * 120)
+    for found in (
+        measure_sureness(CONTRACT, predictions, {"sad": "sad"}, is_new=False).promise,
+        promise_of_all(CONTRACT, predictions, {"sad": "sad"}, ["neutral"], is_new=False),
+    ):
+        assert found is not None
+        assert (found.kept, found.is_new, found.interval is None) == (None, False, False)
+        target = evaluated_target(made_target)
+        sureness = msgspec.structs.replace(target.sureness, promise=found)
+        told = promise_sentences(msgspec.structs.replace(target, sureness=sureness))[0]
+        assert "kept" not in told
+        assert "broken" not in told
+        assert "learnt" in told
+
+
+@pytest.mark.parametrize("n", [LEAST_GROUPS - 1, LEAST_GROUPS])
+def test_a_promise_and_recall_take_enough_people_even_with_one_photo_each(n: int) -> None:
+    rows = photos(["sad"] * n, [f"p{i}" for i in range(n)])
+    predictions = answered(rows, ["sad"] * n)
+    found = measure_sureness(CONTRACT, predictions, {"sad": "sad"}).promise
+    assert found is not None
+    assert (found.answered, found.kept, found.interval is None) == (n, True if n == LEAST_GROUPS else None, n < 6)
+    recall = score_rows(predictions, LABELS).per_class["sad"]
+    assert (recall.recall, recall.recall_interval is None) == (1.0, n < 6)
+
+
+def test_a_promise_over_one_person_is_not_judged() -> None:
+    rows = photos(["sad"], ["p0"])
+    found = measure_sureness(CONTRACT, answered(rows, ["sad"]), {"sad": "sad"}).promise
+    assert found is not None
+    assert (found.kept, found.interval) == (None, None)
 
 
 def test_another_model_is_better_worse_or_cannot_be_told() -> None:

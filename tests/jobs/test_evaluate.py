@@ -13,6 +13,7 @@ from mien.data.sources.collection import open_collection
 from mien.data.tables.manifest import usable, write_manifest
 from mien.data.tables.prepare import prepare
 from mien.evaluation.predictions import predict_rows, write_predictions
+from mien.models.seal import checksum_of
 from mien.progress import Silent
 from mien.recognizer import Recognizer
 from mien.results.commands import EvaluateResults
@@ -45,7 +46,13 @@ def test_a_page_and_results_are_written_and_read_back(mien: Mien, lab: Path, tmp
     model = colour_model(tmp_path / "model.onnx")
     outcome = mien("evaluate", model, lab, "--out", tmp_path / "told")
     assert outcome.code == 0, outcome.err
-    assert sorted(path.name for path in (tmp_path / "told").iterdir()) == ["evaluate.html", "results.json"]
+    assert sorted(path.name for path in (tmp_path / "told").iterdir()) == [
+        "SHA256SUMS",
+        "evaluate.html",
+        "predictions.csv",
+        "predictions.parquet",
+        "results.json",
+    ]
     results = open_results(tmp_path / "told")
     page = (tmp_path / "told" / "evaluate.html").read_text(encoding="utf-8")
     assert isinstance(results, EvaluateResults)
@@ -124,3 +131,76 @@ def test_a_model_that_cannot_be_compared_is_refused_before_a_photo_is_read(
     outcome = mien("evaluate", model, lab, "--against", rival, "--out", tmp_path / "told")
     assert outcome.code == 2
     assert not (tmp_path / "told").exists()
+
+
+def test_without_photos_a_study_is_compared_with_another_and_not_by_slices(
+    mien: Mien, lab: Path, tmp_path: Path
+) -> None:
+    first = study(tmp_path / "first", lab, ("anger", "fear", "sad"), left_out="person-0")
+    second = study(tmp_path / "second", lab, ("fear", "anger", "sad"), left_out="person-0")
+    for refused in ([second, "--slice", "sex"], [first], [second, "--against", first]):
+        outcome = mien("evaluate", first, "--against", *refused)
+        assert (outcome.code, outcome.out) == (2, "")
+        assert outcome.complaint
+
+
+def test_photos_that_name_nobody_are_lost_or_are_of_two_people_are_counted(
+    mien: Mien, lab: Path, tmp_path: Path
+) -> None:
+    rows = [
+        {"path": f"person-{p}/{label}/{i}.png", "label": label, "participant": f"p{p}" if p < 6 else None}
+        for p in range(8)
+        for label in ("anger", "fear", "sad")
+        for i in range(2)
+    ]
+    rows += [{"path": f"gone/{i}.png", "label": "sad", "participant": "p1"} for i in range(3)]
+    (lab / "copy.png").write_bytes((lab / "person-0" / "anger" / "0.png").read_bytes())
+    rows.append({"path": "copy.png", "label": "anger", "participant": "p5"})
+    pl.DataFrame(rows).write_csv(lab / "photos.csv")
+    model = colour_model(tmp_path / "model.onnx")
+    outcome = mien("evaluate", model, lab / "photos.csv", "--out", tmp_path / "told")
+    assert outcome.code == 0, outcome.err
+    results = open_results(tmp_path / "told")
+    assert isinstance(results, EvaluateResults)
+    data = results.target.data
+    assert (data.files, data.unreadable, data.without_group) == (52, 3, 12)
+    assert data.copies.near.across_groups >= 1
+    page = (tmp_path / "told" / "evaluate.html").read_text(encoding="utf-8")
+    for told in (outcome.out, page):
+        flat = " ".join(told.split())
+        assert "3 of 52 files were not found, first: gone/0.png" in flat
+        assert "--root" in flat
+        assert "12 photos name no person" in flat
+        assert f"{data.copies.near.across_groups} picture" in flat
+
+
+def test_answers_are_written_for_each_set_of_photos_and_the_page_says_what_gave_them(
+    mien: Mien, lab: Path, tmp_path: Path
+) -> None:
+    model = colour_model(tmp_path / "model.onnx")
+    assert mien("evaluate", model, lab, lab / "person-0", "--out", tmp_path / "two").code == 0
+    results = open_results(tmp_path / "two")
+    assert isinstance(results, EvaluateResults)
+    tables = [Path(path) for path in results.paths.predictions]
+    assert [path.name for path in tables] == ["predictions-1.parquet", "predictions-2.parquet"]
+    for path, target in zip(tables, results.targets.values(), strict=True):
+        table = pl.read_csv(path.with_suffix(".csv"))
+        assert len(table) == len(pl.read_parquet(path)) == target.data.images
+        assert {"prob_anger", "prob_fear", "prob_sad"} < set(table.columns)
+    assert results.model_sha256 == checksum_of(model)
+    page = (tmp_path / "two" / "evaluate.html").read_text(encoding="utf-8")
+    assert results.date is not None
+    assert all(told in page for told in (results.model_sha256[:12], results.date[:10], f"mien {results.mien}"))
+
+
+def test_a_study_that_trained_on_copies_of_the_photos_is_compared_without_a_verdict(
+    mien: Mien, lab: Path, tmp_path: Path
+) -> None:
+    met = study(tmp_path / "met", lab, ("fear", "anger", "sad"), left_out="person-7")
+    model = colour_model(tmp_path / "model.onnx")
+    for first, second, is_new in ((model, met, (True, False)), (met, model, (False, True))):
+        target = mien("evaluate", first, lab, "--against", second, "--json").json["target"]
+        (paired,) = target["against"]
+        assert paired["verdict"] == "cannot tell"
+        assert (paired["is_new"], paired["other_is_new"]) == is_new
+        assert target["is_new"] == paired["is_new"]

@@ -44,7 +44,8 @@ def evaluate(
             out with --against.
         write_class_map: TOML file to write how classes are matched to, for you to edit and give as --class-map; nothing
             is scored then.
-        out: Folder to write, with a page and results.json. Default: none is written.
+        out: Folder to write, with a page, results.json and the answers as predictions.csv and .parquet. Default: none
+            is written.
     """
     settings = EvaluateSettings(
         model=model, data=data, columns=columns, decisions=decisions, classes=classes, slicing=slicing, rivals=rivals
@@ -69,8 +70,11 @@ def evaluate(
 
 
 def _compare_tests(settings: EvaluateSettings, out: str | None, *, json: bool) -> None:
-    if settings.classes.class_map or settings.decisions.corrections or out is not None:
-        raise ConfigError("evaluate: without photos the stored tests are compared; give photos, or --against alone")
+    if settings.classes.class_map or settings.decisions.corrections or settings.slicing.slices or out is not None:
+        raise ConfigError(
+            "evaluate: without photos the stored tests are compared; give photos behind the model for --slice, "
+            "--class-map, --corrections and --out, or leave these out"
+        )
     from mien.evaluation.against import compare_tests
     from mien.telling.terminal.evaluation import paired_summary
 

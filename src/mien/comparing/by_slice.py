@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mien.comparing.plan import PairPlan
 from mien.comparing.results import LEAST_PICTURES, Pairing, Runs, truth_of
+from mien.data.grouping.independence import independent
 from mien.data.sources.sliced import given_values
 from mien.data.tables.manifest import own_columns
 from mien.evaluation.slices import in_order
@@ -21,7 +22,7 @@ from mien.results.comparison import Axis, ComparedSlice, ComparedSlices, SliceCo
 from mien.results.scores import GroupKind, Over
 from mien.significance import Estimate, Pair, estimate, paired, verdict
 
-__all__ = ["Compared", "compare_slices"]
+__all__ = ["Compared", "comparable_values", "compare_slices"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,16 @@ class _Member:
     column: str
     value: str | None
     parts: tuple[NDArray[np.bool_], ...]
+
+
+def comparable_values(pool: pl.DataFrame, asked: Sequence[str]) -> int:
+    """How many values of some columns are in enough groups of a pool to be compared, once all of it is tested."""
+    if not asked:
+        return 0
+    own, units = own_columns(pool), pl.Series("unit", independent(pool).of)
+    tables = (pl.DataFrame({"value": given_values(pool[own[name]]), "unit": units}) for name in asked if name in own)
+    counted = (table.drop_nulls("value").group_by("value").agg(pl.col("unit").n_unique()) for table in tables)
+    return sum(len(each.filter(pl.col("unit") >= LEAST_PICTURES)) for each in counted)
 
 
 def compare_slices(compared: Compared, asked: Sequence[str]) -> ComparedSlices | None:

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from mien.comparing.arms import Arm, budgets, parse_arms, primary_contrast, resolve_arm, side_by_side
-from mien.comparing.by_slice import Compared, compare_slices
+from mien.comparing.by_slice import Compared, comparable_values, compare_slices
 from mien.comparing.plan import PairPlan, Pool, make_pool, plan_pairs, with_share
 from mien.comparing.results import Pairing, Runs, arm_scores, contrast_results, curves, size_curves
 from mien.comparing.run import Finished, run_all
@@ -70,12 +70,24 @@ class _Comparison:
         """How many verdicts Holm's correction is over."""
         return len(self.contrasts) * len(self.budgets)
 
-    @property
-    def pairs(self) -> int:
-        """Pairs asked for, or the fewest that can tell; which part of an augmentation helps is asked of each class."""
+    def pairs(self, values: int, tell: Callable[[str], None]) -> int:
+        """Pairs asked for, or the fewest that can tell; which part of an augmentation helps is asked of each class.
+
+        Args:
+            values: of the columns to slice by, each of which is a comparison of its own.
+            tell: is told where fewer were asked for than can tell the values apart.
+        """
         asked = self.config.comparison
         classes = len(self.data.labels) if asked.leave_one_out else 1
-        return asked.pairs or fewest_pairs(self.family * classes)
+        fewest = fewest_pairs(self.family * max(classes, values))
+        if asked.pairs is None:
+            return fewest
+        if values and asked.pairs < (needed := fewest_pairs(self.family * values)):
+            tell(
+                f"--slice: {asked.pairs} pairs cannot tell the arms apart on {values} value{'s' * (values > 1)}; "
+                f"give --pairs {needed} for that"
+            )
+        return asked.pairs
 
     def run(self, arm: Arm, budget: Budget, seed: int) -> RunConfig:
         """The settings of one run, precision and all, so that its key tells runs of two processors apart."""
@@ -99,7 +111,8 @@ def compare_arms(
     asked = _checked(config)
     with _begun(config, folder, resume=resume):
         photos, pool = _photos(asked, folder, progress)
-        plans = plan_pairs(pool, asked.pairs, config.comparison.folds, config.randomness.seed)
+        pairs = asked.pairs(comparable_values(pool.rows, config.slicing.slices), progress.tell)
+        plans = plan_pairs(pool, pairs, config.comparison.folds, config.randomness.seed)
     order = list(_order(asked, plans))
     wanted = [(asked.run(asked.arms[a], asked.budgets[b], plan.seed), plan) for plan, b, a in order]
     export_for((run for run, _ in wanted), photos, progress)  # once, before processes that would all do it

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from mien.data.grouping.components import connected_components
-from mien.errors import ModelError, WorkFailedError
-from mien.evaluation.familiar import is_known
+from mien.errors import ConfigError, ModelError, WorkFailedError
 from mien.evaluation.predictions import over, photos_of_study, probabilities, test_predictions
 from mien.labels import match_labels
 from mien.metrics import paired_difference, score
 from mien.models.artifact import model_path, open_model
 from mien.results.commands import PairedResults
 from mien.results.evaluation import PairedModel
-from mien.results.target import CollectionMatch
 
-__all__ = ["Answered", "compare_tests", "paired_with"]
+__all__ = ["Answered", "compare_tests", "other_path", "paired_with"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,8 @@ class Answered:
         names: class of the photos → class of the model.
         predictions: in the order of the photos.
         seen: photos that it, or its backbone, was trained on.
-        familiar: collections that it learnt from and that the photos are, or may be, of.
+        copies: photos that are copies of those that it was trained or selected on; None where these are not at hand.
+        known: collections that it learnt from and that the photos are, certainly or likely, of.
     """
 
     name: str
@@ -41,11 +41,19 @@ class Answered:
     names: Mapping[str, str]
     predictions: pl.DataFrame
     seen: int = 0
-    familiar: tuple[CollectionMatch, ...] = ()
+    copies: int | None = None
+    known: tuple[str, ...] = ()
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing says that it learnt from the photos."""
+        return not (self.seen or self.copies or self.known)
 
 
 def paired_with(model: Answered, other: Answered, family: int = 1) -> PairedModel | None:
     """Compare two models on the photos of the classes that both have; None where they share no such photo.
+
+    There is no verdict where one of them learnt from the photos: its score there says nothing of others.
 
     Args:
         model: the model that is evaluated.
@@ -67,7 +75,6 @@ def paired_with(model: Answered, other: Answered, family: int = 1) -> PairedMode
     reached = [score(y, answers, every).macro_f1 for answers in (first, second)]
     assert reached[0] is not None
     assert reached[1] is not None
-    known = tuple(each.name for each in other.familiar if is_known(each))
     return PairedModel(
         model=other.name,
         classes=tuple(" + ".join(label for label in shared if meaning[label] == i) for i in range(k - 1)),
@@ -76,12 +83,27 @@ def paired_with(model: Answered, other: Answered, family: int = 1) -> PairedMode
         macro_f1_other=reached[1],
         difference=difference.value,
         interval=difference.interval,
-        verdict=difference.verdict,
+        verdict=difference.verdict if model.is_new and other.is_new else "cannot tell",
         over=over(own),
+        is_new=model.is_new,
         other_seen_in_training=other.seen,
-        other_known_collections=known,
-        other_is_new=not (other.seen or known),
+        other_near_copies=other.copies,
+        other_known_collections=other.known,
+        other_is_new=other.is_new,
     )
+
+
+def other_path(name: str, model: Path) -> Path:
+    """The file of another model.
+
+    Raises:
+        ConfigError: if it is the model itself.
+        ModelError: if it is none.
+    """
+    path = model_path(name)
+    if path.resolve() == model.resolve():
+        raise ConfigError(f"--against {name}: that is the model itself; give another one")
+    return path
 
 
 def compare_tests(model: str, others: Sequence[str]) -> PairedResults:
@@ -92,10 +114,13 @@ def compare_tests(model: str, others: Sequence[str]) -> PairedResults:
         others: likewise.
 
     Raises:
+        ConfigError: if one is compared with itself.
         ModelError: if one lies in no study.
         LabelError: if two share no class.
         WorkFailedError: if two tested no photo of a class that both have.
     """
+    for name in others:
+        other_path(name, model_path(model))
     first = _tested(model)
     return PairedResults(
         model=model,

@@ -23,7 +23,7 @@ from mien.evaluation.sureness import measure_sureness
 from mien.recognizer import Recognizer
 from mien.results.target import TargetResults, TargetScores
 
-__all__ = ["describe_target"]
+__all__ = ["describe_target", "near_copies"]
 
 
 def describe_target(
@@ -53,7 +53,7 @@ def describe_target(
     rows = usable(target.manifest).filter(~pl.col("label").is_in(scored.labels.dropped))
     labels = recognizer.labels
     seen = seen_in_training(recognizer.contract, rows)
-    copies = _near_copies(rows, target, own) if own else None
+    copies = near_copies(rows, target, own) if own else None
     collections = familiar_collections(recognizer.contract, rows, target.pixels, collection.names)
     known = tuple(each.name for each in collections if is_known(each))
     is_new = not (copies or seen or known)
@@ -67,7 +67,7 @@ def describe_target(
         recurring_groups=recurring_groups,
         is_new=is_new,
         good_enough=good_enough(scored.shared, is_new=is_new),
-        sureness=measure_sureness(recognizer.contract, predictions, names),
+        sureness=measure_sureness(recognizer.contract, predictions, names, is_new=is_new),
         causes=find_causes(recognizer, own.pixels, _test(own), rows, scored) if own else None,
         drift=measure_drift(_divided(own), rows, names) if own else None,
         confusion_changes=confusion_changes(test, predictions, labels, names) if test is not None else None,
@@ -77,7 +77,7 @@ def describe_target(
     )
 
 
-def _near_copies(rows: pl.DataFrame, target: Prepared, own: Prepared) -> int:
+def near_copies(rows: pl.DataFrame, target: Prepared, own: Prepared) -> int:
     """How many photos are copies, perhaps re-encoded, of photos that the model was trained or selected on."""
     trained = own.manifest.filter(pl.col("split").is_in(["train", "val"]))
     return int(is_copy_of(rows, target.pixels, own=trained, own_pixels=own.pixels).sum())

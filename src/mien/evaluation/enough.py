@@ -73,13 +73,18 @@ def unknown_classes(
 
 
 def promise_of_all(
-    contract: Contract, predictions: pl.DataFrame, names: Mapping[str, str], extra: Sequence[str]
+    contract: Contract,
+    predictions: pl.DataFrame,
+    names: Mapping[str, str],
+    extra: Sequence[str],
+    *,
+    is_new: bool = True,
 ) -> Promise | None:
     """What becomes of the promise where photos of classes without a word, which are always wrong, count too."""
     rows = predictions.filter(pl.col("label").is_in([*names, *extra]))
     every = [*contract.labels, *(label for label in extra if label not in contract.labels)]
     truth = class_indices(rows["label"], every, dict(names) | {label: label for label in extra})
-    return promise_of(contract, probabilities(rows, contract.labels), truth, rows)
+    return promise_of(contract, probabilities(rows, contract.labels), truth, rows, is_new=is_new)
 
 
 def group_scores(

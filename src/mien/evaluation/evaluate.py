@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,15 +16,16 @@ from mien.data.tables.class_map import check_named, write_class_map
 from mien.data.tables.corrections import Corrections
 from mien.data.tables.manifest import usable
 from mien.data.tables.prepare import Prepared, prepare
-from mien.errors import ConfigError, LabelError
-from mien.evaluation.against import Answered, paired_with
-from mien.evaluation.elsewhere import describe_target
+from mien.errors import LabelError
+from mien.evaluation.against import Answered, other_path, paired_with
+from mien.evaluation.elsewhere import describe_target, near_copies
 from mien.evaluation.enough import group_scores, promise_of_all, unknown_classes
-from mien.evaluation.familiar import familiar_collections
+from mien.evaluation.familiar import familiar_collections, is_known
 from mien.evaluation.predictions import photos_of_study, predict_rows, score_rows, test_predictions
 from mien.evaluation.shift import score_target, seen_in_training
 from mien.labels import NOTHING_CHOSEN, LabelChoices, LabelMap, match_labels, usual_choices
 from mien.models.artifact import model_path
+from mien.models.seal import checksum_of
 from mien.progress import Progress
 from mien.recognizer import Recognizer
 from mien.results.commands import ClassMap, ClassMapPaths, ClassMapResults, EvaluateResults
@@ -72,7 +73,13 @@ def write_mapping(model: str, specs: Sequence[str], path: Path, columns: Columns
 
 
 def evaluate(
-    model: str, specs: Sequence[str], folder: Path | None, *, options: Evaluation, progress: Progress
+    model: str,
+    specs: Sequence[str],
+    folder: Path | None,
+    *,
+    options: Evaluation,
+    progress: Progress,
+    keep: Callable[[pl.DataFrame], None] = lambda _: None,
 ) -> EvaluateResults:
     """Score a model on labelled sources.
 
@@ -80,6 +87,7 @@ def evaluate(
         model: run folder, study folder or model file.
         specs: labelled sources; all are checked before the first is read.
         folder: an empty folder that keeps the decoded photos; None keeps them nowhere.
+        keep: is given the predictions of each source, in their order.
 
     Raises:
         ModelError: if the model is none.
@@ -100,6 +108,7 @@ def evaluate(
         every = [recognizer, *(rival.recognizer for rival in rivals)]
         target = _read(every, source, folder and folder / str(i), options, progress)
         predictions = _predict(recognizer, target, source.name, progress)
+        keep(predictions)
         scored = score_target(predictions, recognizer.labels, test, label_map)
         described = describe_target(
             scored,
@@ -111,7 +120,15 @@ def evaluate(
             own=own,
             slices=options.slices,
         )
-        first = Answered(model, recognizer.labels, scored.labels.matched, predictions)
+        first = Answered(
+            model,
+            recognizer.labels,
+            scored.labels.matched,
+            predictions,
+            described.seen_in_training,
+            described.near_copies,
+            described.known_collections,
+        )
         against = _against(first, rivals, i, source, target, progress)
         targets[source.spec] = _judged(described, recognizer, predictions, target, against)
     return EvaluateResults(
@@ -120,6 +137,8 @@ def evaluate(
         corrections=options.corrections.record if options.corrections else None,
         target=targets[sources[0].spec],
         targets=targets,
+        model_file=path.name,
+        model_sha256=checksum_of(path),
     )
 
 
@@ -135,7 +154,7 @@ def _judged(
     return EvaluatedTarget(
         **msgspec.structs.asdict(target),
         unknown=unknown_classes(contract, predictions, extra, target.sureness.promise),
-        promise_of_all=promise_of_all(contract, predictions, names, extra) if extra else None,
+        promise_of_all=promise_of_all(contract, predictions, names, extra, is_new=target.is_new) if extra else None,
         groups=group_scores(usable(read.manifest), predictions, contract.labels, names),
         against=against,
     )
@@ -148,11 +167,13 @@ class _Rival:
     Attributes:
         name: what it was given as.
         label_maps: of each source, as far as this model has the class that a person meant.
+        own: the photos of the study that it was made in; None where they are not at hand.
     """
 
     name: str
     recognizer: Recognizer
     label_maps: tuple[LabelMap, ...]
+    own: Prepared | None
 
 
 def _rival(name: str, model: Path, sources: Sequence[Collection], choices: LabelChoices) -> _Rival:
@@ -163,9 +184,7 @@ def _rival(name: str, model: Path, sources: Sequence[Collection], choices: Label
         ModelError: if it is none.
         LabelError: if it shares no class with a source.
     """
-    path = model_path(name)
-    if path.resolve() == model.resolve():
-        raise ConfigError(f"--against {name}: that is the model itself; give another one")
+    path = other_path(name, model)
     recognizer = Recognizer(path)
     own = {there: here for there, here in choices.classes.items() if here in recognizer.labels}
     known = LabelChoices(own, choices.drop)
@@ -173,7 +192,7 @@ def _rival(name: str, model: Path, sources: Sequence[Collection], choices: Label
         label_maps = tuple(match_labels(recognizer.labels, source.labels, known) for source in sources)
     except LabelError as error:
         raise LabelError(f"--against {name}: {error}") from error
-    return _Rival(name, recognizer, label_maps)
+    return _Rival(name, recognizer, label_maps, photos_of_study(path))
 
 
 def _against(
@@ -187,7 +206,10 @@ def _against(
         names = rival.label_maps[place].matched
         predictions = _predict(rival.recognizer, target, f"{source.name} with {rival.name}", progress)
         familiar = familiar_collections(contract, rows, target.pixels, source.names)
-        other = Answered(rival.name, labels, names, predictions, seen_in_training(contract, rows), familiar)
+        known = tuple(each.name for each in familiar if is_known(each))
+        copies = near_copies(rows, target, rival.own) if rival.own else None
+        seen = seen_in_training(contract, rows)
+        other = Answered(rival.name, labels, names, predictions, seen, copies, known)
         found.append(paired_with(model, other, len(rivals)))
     return tuple(each for each in found if each is not None)
 

@@ -9,8 +9,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mien.evaluation.predictions import over, probabilities
-from mien.metrics import share_interval
+from mien.metrics import LEAST_GROUPS, share_interval
 from mien.results.behaviour import ErrorRate, ErrorRates, Mistake
+from mien.results.scores import GroupKind
 
 __all__ = ["confident_mistakes", "error_rates"]
 
@@ -64,7 +65,7 @@ def error_rates(
     for name, title in PROPERTIES.items():
         bins = _bins(photos[name])
         if len(bins) > 1:
-            rates = tuple(_rate(b, wrong[m], groups[m]) for b, m in bins)
+            rates = tuple(_rate(b, wrong[m], groups[m], units.kind) for b, m in bins)
             found.append(ErrorRates(property=name, title=title, bins=rates, over=units))
     return tuple(found)
 
@@ -98,7 +99,9 @@ def _bins(values: pl.Series) -> list[tuple[str, NDArray[np.bool_]]]:
     return list(zip(names, members, strict=True))
 
 
-def _rate(name: str, wrong: NDArray[np.bool_], groups: NDArray[np.int64]) -> ErrorRate:
+def _rate(name: str, wrong: NDArray[np.bool_], groups: NDArray[np.int64], kind: GroupKind) -> ErrorRate:
     """Of a bin, none of which is empty."""
     rate, interval = float(wrong.mean()), share_interval(wrong, groups)
+    if kind != "pictures" and len(np.unique(groups)) < LEAST_GROUPS:  # few people of one photo each are few as well
+        interval = None
     return ErrorRate(bin=name, images=len(wrong), error_rate=rate, interval=interval)

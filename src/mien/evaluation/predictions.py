@@ -17,7 +17,7 @@ from mien.data.tables.manifest import own_columns, read_manifest
 from mien.data.tables.prepare import Prepared
 from mien.errors import OutputError
 from mien.labels import class_indices
-from mien.metrics import score
+from mien.metrics import LEAST_GROUPS, score
 from mien.progress import Advance
 from mien.recognizer import BATCH, Recognizer
 from mien.results.file_names import PREDICTIONS
@@ -182,7 +182,7 @@ def as_results(found: metrics.Scores, kind: GroupKind = "pictures") -> Scores:
                 recall=c.recall,
                 f1=c.f1,
                 support=c.support,
-                recall_interval=c.recall_interval,
+                recall_interval=c.recall_interval if kind == "pictures" or c.groups >= LEAST_GROUPS else None,
             )
             for c in found.per_class
         },

@@ -27,22 +27,25 @@ USUAL_ERROR = 0.1
 """Wrong answers among those given that the report speaks of where none was asked for."""
 
 
-def measure_sureness(contract: Contract, predictions: pl.DataFrame, names: Mapping[str, str] | None = None) -> Sureness:
+def measure_sureness(
+    contract: Contract, predictions: pl.DataFrame, names: Mapping[str, str] | None = None, *, is_new: bool = True
+) -> Sureness:
     """Calibration, and what becomes of the promised error.
 
     Args:
-        predictions: of photos that the model was neither fitted to nor selected on.
+        predictions: of photos that the model was neither fitted to nor selected on, unless ``is_new`` is false.
+        is_new: whether nothing says that the model learnt from the photos; a promise is judged by new ones alone.
         names: class of the table → class of the model; photos of other classes are left out. Equal names where None.
     """
     labels = list(contract.labels)
     known = names if names is not None else {label: label for label in labels}
     rows = predictions.filter(pl.col("label").is_in(list(known)))
     answers = _Answers(probabilities(rows, labels), class_indices(rows["label"], labels, known), rows)
-    return _measured(answers, _promise_of(contract, answers))
+    return _measured(answers, _promise_of(contract, answers, is_new=is_new))
 
 
 def promise_of(
-    contract: Contract, probs: NDArray[np.float64], y: NDArray[np.int64], rows: pl.DataFrame
+    contract: Contract, probs: NDArray[np.float64], y: NDArray[np.int64], rows: pl.DataFrame, *, is_new: bool = True
 ) -> Promise | None:
     """What becomes of the promised error; None where nothing is promised.
 
@@ -50,15 +53,16 @@ def promise_of(
         probs: (N, K) in the order of the contract's classes.
         y: (N,) class indices; K or more where the class is none of these, so that every answer is wrong.
         rows: of the table of predictions.
+        is_new: as for ``measure_sureness``.
     """
-    return _promise_of(contract, _Answers(probs, y, rows))
+    return _promise_of(contract, _Answers(probs, y, rows), is_new=is_new)
 
 
-def _promise_of(contract: Contract, answers: _Answers) -> Promise | None:
+def _promise_of(contract: Contract, answers: _Answers, *, is_new: bool) -> Promise | None:
     threshold = _threshold(contract)
     if threshold is None:
         return None
-    return _promise(threshold.max_error, threshold.probability, [answers.given(threshold)], answers.kind)
+    return _promise(threshold.max_error, threshold.probability, [answers.given(threshold)], answers.kind, is_new=is_new)
 
 
 def pooled_sureness(
@@ -143,21 +147,25 @@ def _threshold(contract: Contract) -> Threshold | None:
     return kept or next(iter(contract.thresholds), None)
 
 
-def _promise(max_error: float, probability: float, given: Sequence[Given], kind: GroupKind) -> Promise:
-    """What becomes of a promise.
+def _promise(
+    max_error: float, probability: float, given: Sequence[Given], kind: GroupKind, *, is_new: bool = True
+) -> Promise:
+    """What becomes of a promise; it is neither kept nor broken on few groups, or on photos that were learnt from.
 
     Args:
         given: of the answers that each model was sure enough of.
     """
     nothing = np.zeros(0, bool), np.zeros(0, np.int64)
     is_wrong, groups = (np.concatenate(each) for each in zip(nothing, *given, strict=True))
-    interval = share_interval(is_wrong, groups)
+    answered = Over.counted(len(np.unique(groups)), kind)
+    interval = share_interval(is_wrong, groups) if answered.enough else None
     return Promise(
         max_error=max_error,
         probability=probability,
         answered=len(is_wrong),
         wrong=int(is_wrong.sum()),
         interval=interval,
-        kept=interval.low <= max_error if interval else None,
-        over=Over.counted(len(np.unique(groups)), kind),
+        kept=interval.low <= max_error if interval and is_new else None,
+        over=answered,
+        is_new=is_new,
     )

@@ -166,6 +166,17 @@ class Evaluation(_Handle[EvaluateResults]):
             raise ConfigError("no page was written; give a folder, as in mien.evaluate(..., out='evaluated')")
         return self.folder / "evaluate.html"
 
+    @cached_property
+    def predictions(self) -> pl.DataFrame:
+        """One row per photo of the first set, with path, label and a probability per class.
+
+        Raises:
+            ConfigError: if no ``out`` was given.
+        """
+        if not self.results.paths.predictions:
+            raise ConfigError("no answers were kept; give a folder, as in mien.evaluate(..., out='evaluated')")
+        return read_predictions(Path(self.results.paths.predictions[0]))
+
     @property
     def target(self) -> TargetResults:
         """The first set of photos."""

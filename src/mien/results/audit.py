@@ -54,6 +54,9 @@ class Copies(Record):
     across_splits: Annotated[
         dict[str, int], about("Those in several of the splits that the photos came in: `train+test` → groups.")
     ]
+    across_groups: Annotated[
+        int, about("Those under several people, or other groups that were named; these count as one in intervals.")
+    ] = 0
 
 
 class CopiesFound(Record):
@@ -174,6 +177,9 @@ class Audit(Record):
         about("Source → how classes, persons and splits were read, a line each; none where there was nothing to tell."),
     ] = msgspec.field(default_factory=dict)
     voted: Annotated[int, about("Images that raters voted on; their label is the class with most votes.")] = 0
+    without_group: Annotated[
+        int, about("Images without a person or other named group, where others have one; each counts as a group.")
+    ] = 0
     files: Annotated[int, about("Files that take part: images, unreadable and dropped ones.")]
     images: Annotated[int, about("Images that can be used.")]
     unreadable: Annotated[int, about("Files that cannot be read.")]

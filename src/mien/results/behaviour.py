@@ -89,8 +89,14 @@ class Promise(Record):
         Interval | None,
         about("Of the share of wrong answers: 95 %, over the groups answered; null where these are too few."),
     ]
-    kept: Annotated[bool | None, about("Whether the interval reaches down to `max_error`; null without an interval.")]
+    kept: Annotated[
+        bool | None,
+        about(
+            "Whether the interval reaches down to `max_error`; null without an interval, or where `is_new` is false."
+        ),
+    ]
     over: Annotated[Over | None, about("Groups of the photos that got an answer; null in results of before.")] = None
+    is_new: Annotated[bool, about("Whether nothing says that the model learnt from the photos.")] = True
 
 
 class Sureness(Record):

@@ -48,6 +48,10 @@ class EvaluatePaths(Record):
     """Where things are."""
 
     report: Annotated[str | None, about("The page that `--out` wrote.")] = None
+    predictions: Annotated[
+        tuple[str, ...],
+        about("Tables of the answers to each set of photos, in the order of `targets`, each also as CSV beside it."),
+    ] = ()
 
 
 class EvaluateResults(Document, tag="evaluate"):
@@ -58,6 +62,11 @@ class EvaluateResults(Document, tag="evaluate"):
     corrections: Annotated[CorrectionsRecord | None, about("The table of decisions that was applied.")]
     target: Annotated[EvaluatedTarget, about("The first of `targets`.")]
     targets: Annotated[dict[str, EvaluatedTarget], about("What was given → its results.")]
+    model_file: Annotated[str | None, about("Name of the file that answered; null in results of before.")] = None
+    model_sha256: Annotated[
+        str | None, about("Of that file up to its seal, as the seal has it; null in results of before.")
+    ] = None
+    date: Annotated[str | None, about("When `--out` was written, ISO 8601 in UTC; null where it was not.")] = None
     paths: Annotated[EvaluatePaths, about("Where things are.")] = EvaluatePaths()
 
 

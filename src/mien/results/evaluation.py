@@ -14,7 +14,7 @@ __all__ = ["EvaluatedTarget", "GroupScore", "GroupScores", "PairedModel", "Unkno
 
 
 class UnknownClass(Record):
-    """Photos of a class that the model has no word for."""
+    """Photos of a class that the model does not know."""
 
     label: Annotated[str, about("Class of the target.")]
     images: Annotated[int, about("Its photos.")]
@@ -67,24 +67,39 @@ class PairedModel(Record):
             "(Bonferroni)."
         ),
     ]
-    verdict: Annotated[Verdict, about("`better` or `worse` where the interval leaves out 0, else `cannot tell`.")]
+    verdict: Annotated[
+        Verdict,
+        about(
+            "`better` or `worse` where the interval leaves out 0 and both `is_new` and `other_is_new` are true, else "
+            "`cannot tell`."
+        ),
+    ]
     over: Annotated[Over, about("What the interval is over.")]
     other_seen_in_training: Annotated[int, about("Photos that the other model, or its backbone, was trained on.")]
     other_known_collections: Annotated[
         tuple[str, ...], about("Collections that it learnt from and the photos are, certainly or likely, from.")
     ]
-    other_is_new: Annotated[bool, about("Whether neither speaks against the photos being new to it.")]
+    other_is_new: Annotated[
+        bool, about("Whether none of the `other_` fields speaks against the photos being new to it.")
+    ]
+    other_near_copies: Annotated[
+        int | None,
+        about("Copies of photos that it was trained or selected on; null of a model that lies in no study."),
+    ] = None
+    is_new: Annotated[bool, about("Whether the photos are new to the model that is evaluated.")] = True
 
 
 class EvaluatedTarget(TargetResults):
     """Everything that is known of a model on one set of photos."""
 
     unknown: Annotated[
-        tuple[UnknownClass, ...], about("Classes that the model has no word for, the most frequent first.")
+        tuple[UnknownClass, ...], about("Classes that the model does not know, the most frequent first.")
     ] = ()
     promise_of_all: Annotated[
         Promise | None,
-        about("The promise of `sureness` on all photos, where those of classes without a word are always wrong."),
+        about(
+            "The promise of `sureness` on all photos, where those of classes that it does not know are always wrong."
+        ),
     ] = None
     groups: Annotated[GroupScores | None, about("Null where fewer than two groups are named and large enough.")] = None
     against: Annotated[tuple[PairedModel, ...], about("One entry for each `--against`.")] = ()

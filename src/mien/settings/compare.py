@@ -40,7 +40,8 @@ class Comparison:
             dropout_scale and the other settings of training. Give two or more.
         leave_one_out: Compare an augmentation, notebook or elsewhere, with itself less each of its parts: which helps?
         recipe: Recipe of arms that name none.
-        pairs: Pairs of runs under each budget. Default: the fewest that can tell, 6 for one comparison.
+        pairs: Pairs of runs under each budget. Default: the fewest that can tell: 6 for one comparison, more
+            with --slice.
         folds: Outer folds that the photos are divided into, again and again.
         primary: The contrast that matters, by the numbers of its arms; the others are compared with its second arm.
             Default: 1/2; with --leave-one-out all are compared with the whole.

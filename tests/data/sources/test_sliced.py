@@ -70,3 +70,18 @@ def test_a_column_need_only_be_in_one_set_and_counts_for_the_photos_that_have_it
     check_sliced([[open_source(many)], [open_source(more)]], ["site"])  # two sets that are scored apart
     with pytest.raises(SourceError, match="24 values"):
         check_sliced([[open_source(many), open_source(more)]], ["site"])
+
+
+def test_columns_with_a_role_and_those_of_one_value_are_refused_by_what_they_hold(tmp_path: Path) -> None:
+    spec = table(tmp_path, {"Sex": "fm", "participant": ["p1", "p2", "p3"], "one": "x"})
+    source = open_source(spec)
+    assert (source.roles["label"], source.roles["group"]) == ("label", "participant")
+    for column in ("label", "participant"):
+        told = refusal([spec], column)
+        assert f"'{column}' holds" in told
+        assert told.endswith(": Sex, one")
+    assert "did you mean Sex?" in refusal([spec], "sex")
+    assert "did you mean" not in refusal([spec], "lighting")
+    told = refusal([spec], "one")
+    assert "'one'" in told
+    assert "single value, x" in told

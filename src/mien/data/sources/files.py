@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
@@ -69,6 +69,7 @@ class Source:
         opened: opens a file that lies as it is on this machine, to be read piece by piece; None where files are taken
             out of something else.
         group_kind: what its groups are.
+        roles: path, label, group or split → the column of a table that says it; none where no table does.
         own: a row for each of the files, with the columns of a table that play no role (``own.NAME``, text) and votes
             (``votes.CLASS``, Float64); None where there are none.
     """
@@ -82,6 +83,7 @@ class Source:
     own: pl.DataFrame | None = None
     opened: Callable[[SourceFile], BinaryIO] | None = None
     group_kind: Literal["people", "groups"] = "people"
+    roles: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def labels(self) -> tuple[str, ...]:

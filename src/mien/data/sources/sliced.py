@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from mien.data.sources.files import NOT_GIVEN, OWN, Source
@@ -18,7 +19,7 @@ MOST_VALUES = 20
 
 
 def check_sliced(sets: Sequence[Sequence[Source]], asked: Sequence[str]) -> None:
-    """Refuse columns that none of the photos has, or that have no values or too many to compare.
+    """Refuse columns that none of the photos has, or that have fewer than two values or too many to compare.
 
     Args:
         sets: sources that are scored together, such as the data, and photos from elsewhere.
@@ -30,8 +31,14 @@ def check_sliced(sets: Sequence[Sequence[Source]], asked: Sequence[str]) -> None
         having = [[source for source in each if _has(source, column)] for each in sets]
         if not any(having):
             raise SourceError(_missing([source for each in sets for source in each], column))
-        counts = {_spec(some): len(_values(some, column)) for some in having if some}
-        spec, most = max(counts.items(), key=lambda item: item[1])
+        found = {_spec(some): _values(some, column) for some in having if some}
+        spec, values = max(found.items(), key=lambda item: len(item[1]))
+        most = len(values)
+        if most == 1:
+            raise SourceError(
+                f"{spec}: the column {column!r} has a single value, {values.pop()}; there is nothing to compare, so "
+                "leave it out of --slice"
+            )
         if most == 0:
             raise SourceError(f"{spec}: the column {column!r} has no values to slice by; leave it out of --slice")
         if most > MOST_VALUES:
@@ -68,10 +75,28 @@ def _values(sources: Sequence[Source], column: str) -> set[str]:
     return found
 
 
+SAYS = {"label": "the classes", "group": "who is shown", "split": "the division", "path": "the paths"}
+"""What a column with a role holds."""
+
+
 def _missing(sources: Sequence[Source], column: str) -> str:
+    """Why there is no such column to slice by: it has another role, or it is called otherwise, or it is nowhere."""
     names = [name for source in sources if source.own is not None for name in source.own.columns]
     further = list(dict.fromkeys(name.removeprefix(OWN) for name in names if name.startswith(OWN)))
-    where = f"{_spec(sources)}: there is no column {column!r} to slice by"
+    roles = [role for source in sources for role, name in source.roles.items() if name == column]
+    if roles:
+        where = f"{_spec(sources)}: the column {column!r} holds {SAYS[roles[0]]} and cannot be sliced by"
+    else:
+        where = f"{_spec(sources)}: there is no column {column!r} to slice by{_meant(column, further)}"
     if further:
-        return f"{where}; beside those that say path, label, split or group there are: {', '.join(further)}"
-    return f"{where}, nor any other beside path, label, split and group; add it to a table that lists the photos"
+        return f"{where}; columns you can slice by: {', '.join(further)}"
+    return (
+        f"{where}; the photos have no other column than path, label, split and group; add it to a table that lists them"
+    )
+
+
+def _meant(column: str, further: Sequence[str]) -> str:
+    """``, did you mean sex?``, where a column is called nearly so."""
+    plain = {name.casefold(): name for name in reversed(further)}
+    close = get_close_matches(column.casefold(), list(plain), n=1)
+    return f", did you mean {plain[close[0]]}?" if close else ""

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
@@ -142,7 +142,8 @@ def open_tables(tables: Tables, columns: Columns, roles: Sequence[str] = ROLES, 
         opened=None if opened[0].holds_images else lambda f: _named_file(open_regular, tables.root, f.location, looked),
     )
     by = opened[0].columns.get("group")
-    source = replace(source, group_kind="groups" if by and not names_people(by) else "people")
+    kind: Literal["people", "groups"] = "groups" if by and not names_people(by) else "people"
+    source = replace(source, group_kind=kind, roles=opened[0].columns)
     if "label" not in roles:
         return source
     return _named(replace(source, notes=tuple(notes)), columns, opened, split_names, is_known=is_known)

@@ -46,6 +46,7 @@ def count_audit(collection: Collection, manifest: pl.DataFrame) -> Audit:
         formats=_counts(ok["format"]),
         sizes=_sizes(ok.select(pl.max_horizontal("width", "height")).to_series()),
         grey_share=float(ok["is_grey"].mean()) if len(ok) else None,  # type: ignore[arg-type]
+        without_group=_without_group(ok),
         copies=CopiesFound(exact=exact, near=near),
         exact_duplicate_groups=exact.groups,
         near_duplicate_groups=near.groups,
@@ -63,6 +64,12 @@ def count_audit(collection: Collection, manifest: pl.DataFrame) -> Audit:
     )
 
 
+def _without_group(ok: pl.DataFrame) -> int:
+    """Photos without one of the user's groups, where others have one."""
+    lacking = ok["group"].null_count()
+    return lacking if lacking < len(ok) else 0
+
+
 def _voted(ok: pl.DataFrame) -> int:
     votes = list(vote_columns(ok).values())
     return int(ok.select((pl.sum_horizontal(votes) > 0).sum()).item()) if votes else 0
@@ -73,10 +80,12 @@ def _copies(ok: pl.DataFrame, column: str) -> Copies:
     groups = repeated.group_by(column).agg(
         pl.col("label").drop_nulls().n_unique().alias("labels"),
         pl.col("given_split").drop_nulls().unique().sort(descending=True).str.join("+").alias("splits"),
+        pl.struct("source", "group").filter(pl.col("group").is_not_null()).n_unique().alias("people"),
     )
     return Copies(
         groups=len(groups),
         across_labels=len(groups.filter(pl.col("labels") > 1)),
+        across_groups=len(groups.filter(pl.col("people") > 1)),
         across_splits=_counts(groups.filter(pl.col("splits").str.contains("+", literal=True))["splits"]),
     )
 

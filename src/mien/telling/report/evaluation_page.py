@@ -14,6 +14,7 @@ from mien.telling.report import plain_page
 from mien.telling.report.tables import confusion_table
 from mien.telling.words import slices
 from mien.telling.words.advice import Advice
+from mien.telling.words.data_notes import data_notes
 from mien.telling.words.elsewhere import in_short, next_steps, novelty_sentences
 from mien.telling.words.enough import (
     against_sentences,
@@ -31,7 +32,16 @@ __all__ = ["write_page"]
 def write_page(results: EvaluateResults, path: Path) -> None:
     """Write the page, whole or not at all."""
     parts = [part for spec, target in results.targets.items() for part in _target(spec, target)]
+    parts += plain_page.paragraphs([_origin(results)])
     plain_page.write_page(f"{results.model} on other photos", parts, path)
+
+
+def _origin(results: EvaluateResults) -> str:
+    """Which model answered, with which version of mien, and when."""
+    file = f", file {results.model_file}" if results.model_file else ""
+    sha256 = f", SHA-256 {results.model_sha256[:12]}…" if results.model_sha256 else ""
+    date = f", on {results.date[:10]}" if results.date else ""
+    return f"Model {results.model}{file}{sha256}; evaluated with mien {results.mien}{date}."
 
 
 def _target(spec: str, target: EvaluatedTarget) -> list[Markup]:
@@ -41,15 +51,15 @@ def _target(spec: str, target: EvaluatedTarget) -> list[Markup]:
     counted = f"{plural(data.files, 'file')}: {plural(data.images, 'image')}, {count(data.unreadable)} unreadable."
     return [
         Markup("<h2>{}</h2><p><strong>{}</strong></p>").format(spec, verdict(target)),
-        *plain_page.paragraphs([*novelty_sentences(target), *in_short(target), counted]),
+        *plain_page.paragraphs([*novelty_sentences(target), *in_short(target), counted, *data_notes(data)]),
         *_section("Per class", plain_page.table(recall_rows(target))),
         plain_page.drawing(lambda figure: _draw(target, figure), (7.5, height), said),
-        *_told("Classes that the model has no word for", unknown_sentences(target)),
+        *_told("Classes that the model does not know", unknown_sentences(target)),
         *_section("What is taken for what", plain_page.table(_confusion_rows(target))),
         *_told("Sure and unsure answers", promise_sentences(target)),
         *_told("By person or group", group_sentences(target.groups)),
         *_by_column(target),
-        *_told("Against other models", against_sentences(target.against, is_new=target.is_new)),
+        *_told("Against other models", against_sentences(target.against)),
         *_told("Next", [_step(advice) for advice in next_steps(target)]),
     ]
 

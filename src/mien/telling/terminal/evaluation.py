@@ -10,6 +10,7 @@ from rich.text import Text
 from mien.results.commands import EvaluateResults, PairedResults
 from mien.results.evaluation import EvaluatedTarget
 from mien.telling.terminal.target import cause_lines, data_line, score_lines
+from mien.telling.words.data_notes import data_notes
 from mien.telling.words.enough import (
     against_sentences,
     group_sentences,
@@ -25,7 +26,12 @@ def evaluation_summary(results: EvaluateResults) -> RenderableType:
     """The verdict on each set of photos, and what it rests on."""
     parts: list[RenderableType] = []
     for spec, target in results.targets.items():
-        parts += [data_line(target.data), *score_lines(target, spec), _recall_table(target)]
+        parts += [
+            data_line(target.data),
+            *map(Text, data_notes(target.data)),
+            *score_lines(target, spec),
+            _recall_table(target),
+        ]
         parts += [Text(line) for line in _sentences(target)]
         parts += [*cause_lines(target), Text()]
     if page := results.paths.report:
@@ -43,7 +49,7 @@ def _sentences(target: EvaluatedTarget) -> list[str]:
         *unknown_sentences(target),
         *promise_sentences(target),
         *group_sentences(target.groups),
-        *against_sentences(target.against, is_new=target.is_new),
+        *against_sentences(target.against),
     ]
 
 

@@ -17,7 +17,7 @@ from mien.telling.report.causes import TITLES, TOGETHER
 from mien.telling.terminal.slices import slice_lines
 from mien.telling.words.elsewhere import confusion_sentence, next_steps
 from mien.telling.words.enough import verdict
-from mien.telling.words.novelty import collection_sentences, collection_warnings, met_before
+from mien.telling.words.novelty import collection_sentences, collection_warnings, has_met_all, met_before
 from mien.telling.words.numerals import NONE, score, signed
 from mien.telling.words.over import over_each, span
 
@@ -87,7 +87,8 @@ def _overlap_lines(target: TargetResults) -> list[RenderableType]:
     if met := met_before(target):
         lines.append(Text(met, style="red"))
     known = collection_warnings(target)
-    lines += [Text(told, style="red" if told in known else "") for told in collection_sentences(target)]
+    told_of = [] if has_met_all(target) else collection_sentences(target)
+    lines += [Text(told, style="red" if told in known else "") for told in told_of]
     if target.near_copies is None:
         how = "Searched for copies of training photos by bytes alone: the model is not part of a study."
         lines.append(Text(how))

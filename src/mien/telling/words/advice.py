@@ -14,7 +14,7 @@ from mien.telling.report.tables import frequent_confusions
 from mien.telling.words.answers import error_sentences
 from mien.telling.words.concerns import culprit_words
 from mien.telling.words.cross_validation import evidence
-from mien.telling.words.numerals import count, interval, percent, plural, score, signed
+from mien.telling.words.numerals import count, interval, listed, percent, plural, score, signed
 from mien.telling.words.over import counted, four_times
 
 __all__ = ["DROP", "Advice", "advise", "take_out"]
@@ -127,10 +127,11 @@ def _drawings(results: StudyResults) -> Advice | None:
     drawn, perhaps = (sum(results.data.flags[name].values()) for name in ("drawn", "perhaps_drawn"))
     if not drawn or results.data.is_demo:
         return None
-    more = f" {plural(perhaps, 'more picture')} may be drawn." if perhaps else ""
+    may = f" and {count(perhaps)} may be" if perhaps else ""
     return Advice(
-        f"Decide whether {plural(drawn, 'drawing')} {'belongs' if drawn == 1 else 'belong'} in the data.",
-        f"Drop {'it' if drawn == 1 else 'them'} if the recogniser is meant for photographs.{more}",
+        f"{plural(drawn, 'image looks', 'images look')} like {'a drawing' if drawn == 1 else 'drawings'}{may}; decide "
+        f"whether to keep {'it' if drawn + perhaps == 1 else 'them'}.",
+        "Drop drawings if the recogniser is meant for photographs.",
     )
 
 
@@ -304,7 +305,7 @@ def _target_extra(results: StudyResults) -> Advice | None:
     every = results.target.all
     n = sum(every.support[label] for label in extra)
     return Advice(
-        f"Add {' and '.join(f'“{label}”' for label in extra)} to the training photos, or keep such photos away from "
+        f"Add {listed([f'“{label}”' for label in extra])} to the training photos, or keep such photos away from "
         "the model.",
         f"{count(n)} of {plural(every.images, 'photo')} from elsewhere show {'it' if len(extra) == 1 else 'them'}, and "
         "the model cannot give that answer.",

@@ -221,7 +221,7 @@ def promise_in_short(results: StudyResults) -> str | None:
     if promise is None:
         return None
     told = [
-        f"{percent(each.wrong / each.answered)} of {count(each.answered)} on the {where} ({_VERDICTS[each.kept]})"
+        f"{percent(each.wrong / each.answered)} of {count(each.answered)} on the {where} ({_judged(each)})"
         for where, found in _sets(results)
         if (each := found.promise) and each.answered
     ]
@@ -261,13 +261,20 @@ def covered_in_short(found: Covered) -> str:
     return f"Uses more than the face: {told}" if found.tells_without_face else told[:1].upper() + told[1:]
 
 
+def _judged(promise: Promise) -> str:
+    """Whether a promise was kept, or why that cannot be told where it is not for want of photos."""
+    if promise.is_new:
+        return _VERDICTS[promise.kept]
+    return "neither kept nor broken, as the model learnt from these photos or others of their collection"
+
+
 def _kept(where: str, promise: Promise, images: int) -> str:
     if not promise.answered:
         return f"None of the {where} got a sure answer."
     return (
         f"On the {where}, {count(promise.answered)} of {count(images)} answers were sure, and "
         f"{percent(promise.wrong / promise.answered)} of these were wrong "
-        f"({span(promise.interval, promise.over, 'percent')}): {_VERDICTS[promise.kept]}."
+        f"({span(promise.interval, promise.over, 'percent')}): {_judged(promise)}."
     )
 
 

@@ -9,8 +9,8 @@ from mien.results.target import Causes, Counted, TargetResults
 from mien.telling.report.causes import TITLES
 from mien.telling.words.advice import DROP, Advice, take_out
 from mien.telling.words.answers import one_sided
-from mien.telling.words.novelty import collection_sentences, met_before
-from mien.telling.words.numerals import count, interval, percent, score, signed
+from mien.telling.words.novelty import collection_sentences, has_met_all, met_before
+from mien.telling.words.numerals import count, interval, listed, percent, score, signed
 from mien.telling.words.over import counted, four_times, span
 
 __all__ = ["confusion_sentence", "in_short", "next_steps", "novelty_sentences"]
@@ -25,7 +25,7 @@ LIMITING_HELPS = 0.03
 
 def novelty_sentences(target: TargetResults) -> list[str]:
     """Is it new at all? As far as it can be told."""
-    met, collections = met_before(target), collection_sentences(target)
+    met, collections = met_before(target), [] if has_met_all(target) else collection_sentences(target)
     told = ([met] if met else []) + collections
     if not target.is_new:
         return told
@@ -121,7 +121,7 @@ def _not_new(target: TargetResults) -> Advice | None:
 
 def _why_not_new(target: TargetResults) -> str:
     if target.known_collections:
-        return f"Photos of {' and '.join(target.known_collections)} helped to make the model."
+        return f"Photos of {listed(target.known_collections)} helped to make the model."
     return "Some of these photos were trained on."
 
 
@@ -202,7 +202,8 @@ def _look_at_labels(target: TargetResults) -> Advice | None:
     first = clear[0]
     return Advice(
         f"Compare its photos of “{first.true}” with your own of “{first.predicted}”.",
-        f"{_share(first.target)} are taken for it, and {_share(first.test)} of the test photos: the two collections "
+        f"{_share(first.target)} {'is' if first.target.count == 1 else 'are'} taken for it, and "
+        f"{_share(first.test)} of the test photos: the two collections "
         "may not mean the same by these words. If so, map or drop the class in a file that "
         "mien evaluate --write-class-map writes.",
     )
@@ -213,7 +214,7 @@ def _fewer_classes(target: TargetResults) -> Advice | None:
     if free is None or limited is None or limited - free < LIMITING_HELPS:
         return None
     return Advice(
-        f"Limit its answers, if {' and '.join(target.labels.missing)} cannot occur: mien predict PHOTOS --classes "
+        f"Limit its answers, if {listed(target.labels.missing)} cannot occur: mien predict PHOTOS --classes "
         f"{','.join(dict.fromkeys(target.labels.matched.values()))}.",
         f"With its answers limited to these classes, this model reaches {score(limited)} instead of {score(free)}.",
     )

@@ -1,4 +1,4 @@
-"""Is a model good enough for these photos? The verdict, what it promised, whom it fails, what it has no word for."""
+"""Is a model good enough for these photos? The verdict, what it promised, whom it fails, what it does not know."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from mien.results.behaviour import Promise
 from mien.results.evaluation import EvaluatedTarget, GroupScore, GroupScores, PairedModel, UnknownClass
 from mien.results.scores import Scores
 from mien.results.target import Level, TargetResults
-from mien.telling.words.numerals import NONE, count, interval, percent, plural, score, signed
+from mien.telling.words.numerals import NONE, count, interval, listed, percent, plural, score, signed
 from mien.telling.words.over import NOUNS, counted, over, span
 
 __all__ = ["against_sentences", "group_sentences", "promise_sentences", "recall_rows", "unknown_sentences", "verdict"]
 
 MOST_ANSWERS = 3
-"""Answers that are named of a class that the model has no word for."""
+"""Answers that are named of a class that the model does not know."""
 
 
 def verdict(target: TargetResults) -> str:
@@ -32,8 +32,9 @@ def _reached(shared: Scores) -> str:
 
 
 def _wrong(shared: Scores) -> str:
-    """``36 of 100 answers were wrong``."""
-    return f"{count(None if shared.accuracy is None else 100 * (1 - shared.accuracy))} of 100 answers were wrong"
+    """``36 % of 144 answers were wrong``."""
+    wrong = None if shared.accuracy is None else 1 - shared.accuracy
+    return f"{percent(wrong)} of {count(shared.images)} answers were wrong"
 
 
 def _few(shared: Scores) -> str:
@@ -44,8 +45,8 @@ def _few(shared: Scores) -> str:
 
 _VERDICTS: Mapping[Level, Callable[[Scores], str]] = {
     "not new": lambda shared: (
-        "Whether the model is good enough cannot be told from these photos: it, or what it is built on, met them or "
-        f"others of their collection in training (macro-F1 {score(shared.macro_f1)})."
+        "These photos cannot show whether the model is good enough: the model or its backbone was trained on them, or "
+        f"on others from the same collection (macro-F1 {score(shared.macro_f1)})."
     ),
     "cannot tell": _few,
     "no better than guessing": lambda shared: (
@@ -70,7 +71,7 @@ def recall_rows(target: TargetResults) -> list[list[str]]:
         recall, ends = scores.per_class[label].recall, scores.per_class[label].recall_interval
         has_word = label not in target.labels.extra
         told = f"{percent(recall)} ({interval(ends, 'percent')})" if ends else percent(recall)
-        rows.append([label, count(n), told if has_word else "no word for it", _taken_for(scores, i)])
+        rows.append([label, count(n), told if has_word else "not a class of the model", _taken_for(scores, i)])
     return rows
 
 
@@ -85,7 +86,7 @@ def _taken_for(scores: Scores, i: int) -> str:
 
 
 def unknown_sentences(target: EvaluatedTarget) -> list[str]:
-    """What becomes of the photos of classes that the model has no word for."""
+    """What becomes of the photos of classes that the model does not know."""
     return [_unknown(each) for each in target.unknown]
 
 
@@ -93,9 +94,13 @@ def _unknown(found: UnknownClass) -> str:
     named = [
         f"{label} for {count(n)} ({percent(n / found.images)})" for label, n in [*found.answers.items()][:MOST_ANSWERS]
     ]
-    sure = "" if found.sure is None else f" {count(found.sure)} of these answers passed for sure."
+    sure = "" if found.sure is None else _sure(found.sure)
     whose = f"{found.label}, {plural(found.images, 'photo')}"
-    return f"The model has no word for {whose}: it says {', '.join(named)}.{sure}"
+    return f"The model does not know the class {whose}: it says {', '.join(named)}.{sure}"
+
+
+def _sure(n: int) -> str:
+    return f" {count(n)} of these answers {'was' if n == 1 else 'were'} marked sure."
 
 
 def promise_sentences(target: EvaluatedTarget) -> list[str]:
@@ -113,7 +118,7 @@ def promise_sentences(target: EvaluatedTarget) -> list[str]:
         )
     every = target.promise_of_all
     if every and every.answered > promise.answered:
-        told.append(_kept(every, "With the photos of classes that it has no word for,"))
+        told.append(_kept(every, "With the photos of classes that it does not know,"))
     return told
 
 
@@ -127,6 +132,8 @@ def _kept(promise: Promise, where: str = "Here") -> str:
         return f"{where} no answer was sure."
     share = promise.wrong / promise.answered
     told = f"{where} {percent(share)} were ({span(promise.interval, promise.over, 'percent')})"
+    if not promise.is_new:
+        return f"{told}. The model learnt from these photos or others of their collection, so that tells nothing of it."
     if promise.kept is None:
         return f"{told}."
     if promise.kept:
@@ -160,25 +167,21 @@ def _group(each: GroupScore) -> str:
     return f"{each.group}, {count(each.right)} of {count(each.images)} right{ends}"
 
 
-def against_sentences(against: Sequence[PairedModel], *, is_new: bool = True) -> list[str]:
-    """How the model does against others on the same photos, a sentence for each, and what makes that unfair.
-
-    Args:
-        is_new: whether the photos are new to the model.
-    """
-    return [line for each in against for line in _against(each, is_new)]
+def against_sentences(against: Sequence[PairedModel]) -> list[str]:
+    """How the model does against others on the same photos, and why there is no verdict where that would be unfair."""
+    return [line for each in against for line in _against(each)]
 
 
-def _against(found: PairedModel, is_new: bool) -> list[str]:
+def _against(found: PairedModel) -> list[str]:
     where = f"Against {found.model}, on {plural(found.images, 'photo')} of {', '.join(found.classes)}"
     both = f"macro-F1 {score(found.macro_f1)} against {score(found.macro_f1_other)}"
     by = signed(found.difference)
     if found.interval is None:
         return [f"{where}: cannot tell, with only {counted(found.over)}. {both[0].upper()}{both[1:]} ({by})."]
     ends = f"{by}, {interval(found.interval, 'signed')}{over(found.over)}"
-    unfair = []
-    if is_new and not found.other_is_new:
-        unfair = [f"{found.model} learnt from these photos or their collection, so its score is too high."]
-    if found.other_is_new and not is_new:
-        unfair = [f"These photos are new to {found.model}, and not to the model."]
-    return [f"{where}: {found.verdict}. {both[0].upper()}{both[1:]} ({ends}).", *unfair]
+    told = f"{where}: {found.verdict}. {both[0].upper()}{both[1:]} ({ends})."
+    learnt = [*([] if found.is_new else ["The model"]), *([] if found.other_is_new else [found.model])]
+    if not learnt:
+        return [told]
+    whose = "both scores are" if len(learnt) == 2 else "its score is"
+    return [told, f"{listed(learnt)} learnt from these photos or their collection, so {whose} too high."]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from mien.results.target import CollectionMatch, Sure, TargetResults
 from mien.telling.words.numerals import count
 
-__all__ = ["collection_sentences", "collection_warnings", "met_before"]
+__all__ = ["collection_sentences", "collection_warnings", "has_met_all", "met_before"]
 
 
 def met_before(target: TargetResults, *, beside_test: bool = False) -> str:
@@ -26,6 +26,11 @@ def met_before(target: TargetResults, *, beside_test: bool = False) -> str:
     if n := target.seen_in_training:
         return f"The model or its backbone was trained on {count(n)} of {photos}, {follows}"
     return ""
+
+
+def has_met_all(target: TargetResults) -> bool:
+    """Whether every photo is known to have been trained on, beside which nothing need be said of its collection."""
+    return 0 < target.data.images <= max(target.near_copies or 0, target.seen_in_training)
 
 
 def collection_sentences(target: TargetResults, *, beside_test: bool = False) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["NONE", "count", "interval", "number_word", "percent", "plural", "score", "signed"]
+__all__ = ["NONE", "count", "interval", "listed", "number_word", "percent", "plural", "score", "signed"]
 
 NONE = "—"
 """Shown where there is no number; never 0."""
@@ -48,6 +48,12 @@ def interval(ends: Sequence[float] | None, kind: str = "score", digits: int = 2)
 def plural(n: int, noun: str, nouns: str | None = None) -> str:
     """``1 photo``, ``2 photos``."""
     return f"{count(n)} {noun if n == 1 else nouns or noun + 's'}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """``happy, pain and sad``."""
+    *before, last = names
+    return f"{', '.join(before)} and {last}" if before else last
 
 
 def number_word(n: int) -> str:

@@ -34,7 +34,7 @@ def slice_sentences(found: Slices) -> list[str]:
     sentences = [_worst(found)] if found.named else []
     others = _others(found)
     if others:
-        told = "; ".join(f"{named(name, each)} is {each.verdict}, {_difference(each)}" for name, each in others)
+        told = "; ".join(f"{named(name, each)} is {each.verdict}, {_difference(each, found)}" for name, each in others)
         sentences.append(f"Different as well: {told}.")
     if few := _too_few(found):
         least = found.named[0][1].over.least
@@ -56,12 +56,12 @@ def _worst(found: Slices) -> str:
         less, ends = score(-each.difference.value), interval(each.difference.interval, "signed")
         return (
             f"Worst: {named(name, each)}. Its photos are answered rightly {less} less often than photos of the same "
-            f"classes with other values ({ends}, p {p_text(each)} after correction for {_comparisons(found)})."
+            f"classes with other values (95 % interval by itself {ends}; p{_after(found)} {p_text(each)})."
         )
     kind = "is worse than" if found.different else "differs from"
     return (
-        f"No value {kind} the others of its column by more than chance, after correction for {_comparisons(found)}. "
-        f"Lowest: {named(name, each)}, {_difference(each)}."
+        f"No value {kind} the others of its column by more than chance{_corrected(found)}. "
+        f"Lowest: {named(name, each)}, {_difference(each, found)}."
     )
 
 
@@ -78,8 +78,9 @@ def _others(found: Slices) -> list[tuple[str, Slice]]:
 
 def in_short(found: Slices) -> str:
     """How the numbers are read, in two lines of a terminal."""
-    told = "difference: share of right answers, less that on photos of the same classes with other values"
-    told += f"; verdicts after correction for {_comparisons(found)}" if found.comparisons else ""
+    told = "difference: accuracy minus the accuracy on the other values' photos, class by class"
+    told += ", with its 95 % interval by itself"
+    told += f"; verdicts after correction for {_comparisons(found)}" if found.comparisons > 1 else ""
     return told + ("; * over fewer classes" if any(missing_classes(each, found) for _, each in found.named) else "")
 
 
@@ -95,9 +96,9 @@ def how_read(found: Slices) -> list[str]:
     sentences = [
         "Difference: the share of right answers less that on photos of the same classes with the column's other "
         "values, so that a value with more photos of an easy class does not look better.",
-        f"Intervals are 95 % of each by itself, over {groups_noun(found)}.",
+        f"Each 95 % interval is for that value alone, and is over {groups_noun(found)}.",
     ]
-    if found.comparisons:
+    if found.comparisons > 1:
         sentences.append(
             f"Verdicts are after correction for {_comparisons(found)} (Holm): where nothing differs, the chance that "
             f"any is called different is at most {100 * found.level:.0f} %."
@@ -174,15 +175,24 @@ def groups_noun(found: Slices) -> str:
     return NOUNS[found.named[0][1].over.kind][1] if found.named else "groups"
 
 
-def _difference(each: Slice) -> str:
-    """``−0.20 (−0.31 to −0.08, p 0.003)``."""
+def _difference(each: Slice, found: Slices) -> str:
+    """``−0.20 (95 % interval by itself −0.31 to −0.08; p after correction 0.003)``."""
     assert each.difference is not None
     ends, p = interval(each.difference.interval, "signed"), p_text(each)
-    return f"{signed(each.difference.value)} ({ends}, p {p})"
+    return f"{signed(each.difference.value)} (95 % interval by itself {ends}; p{_after(found)} {p})"
 
 
 def _too_few(found: Slices | None) -> list[str]:
     return [named(name, each) for name, each in found.named if each.verdict == "too few"] if found else []
+
+
+def _after(found: Slices) -> str:
+    """What is said of p where it is corrected for others."""
+    return " after correction" if found.comparisons > 1 else ""
+
+
+def _corrected(found: Slices) -> str:
+    return f", after correction for {_comparisons(found)}" if found.comparisons > 1 else ""
 
 
 def _comparisons(found: Slices) -> str:
