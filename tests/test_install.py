@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -36,14 +37,14 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_base_installation_recognises_a_drawn_face(bare: Path, tmp_path: Path) -> None:
     draw_face("fear", 0).save(tmp_path / "drawn.png")
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    command = [str(bare / "bin/mien"), "predict", "drawn.png"]
+    command = [str(bare / "bin/mien"), "predict", "drawn.png", "--jsonl"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split("\t")[1] == "fear"
-    command = [str(bare / "bin/mien"), "audit", "demo"]
+    assert json.loads(done.stdout)["label"] == "fear"
+    command = [str(bare / "bin/mien"), "audit", "demo", "--json"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "copies: " in done.stdout
+    assert json.loads(done.stdout)["data"]["copies"]["near"]["groups"] >= 1
     (packages,) = (bare / "lib").glob("python*/site-packages")
     installed = {path.name.split("-")[0].lower() for path in packages.iterdir()}
     assert not installed & {"torch", "torchvision", "lightning", "timm", "sklearn", "kornia"}

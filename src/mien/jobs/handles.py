@@ -20,6 +20,7 @@ from mien.results.scores import Scores
 from mien.results.slices import Slices
 from mien.results.study import StudyResults
 from mien.results.target import TargetResults
+from mien.system.files import regular
 from mien.system.paths import user_path
 from mien.telling.notebook.summaries import (
     adaptation_box,
@@ -143,7 +144,7 @@ class Audit(_Handle[AuditResults]):
         """
         if self.results.paths.findings is None:
             raise ConfigError("findings are in the table that out writes; give one, as in mien.audit(..., out='f.csv')")
-        return pl.read_csv(self.results.paths.findings, infer_schema=False)
+        return pl.read_csv(regular(Path(self.results.paths.findings)), infer_schema=False, glob=False)
 
     def _answer(self) -> str:
         return f"{self.results.data.images} photos, {self.results.data.findings} with a finding"

@@ -22,7 +22,7 @@ from mien.data.reading.pictures import Picture
 from mien.data.sources.columns import usual_columns
 from mien.data.sources.files import existing_path
 from mien.errors import OutputError, SourceError
-from mien.system.files import written_whole
+from mien.system.files import regular, written_whole
 
 __all__ = ["Labelled", "Photos", "label_column", "taken"]
 
@@ -219,7 +219,7 @@ def _whole(items: list[object]) -> list[object]:
 
 def _is_same(path: Path, table: pl.DataFrame) -> bool:
     try:
-        return pl.read_parquet(path, glob=False).equals(table)
+        return pl.read_parquet(regular(path), glob=False).equals(table)
     except (OSError, pl.exceptions.PolarsError):
         return False
 
