@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mien import Recognizer
 from mien.data.reading.pixels import Pixels
 from mien.data.tables.manifest import read_manifest
+from mien.evaluation import exporting
 from support.outcomes import Outcome
 from support.studies import Study
 
@@ -74,3 +75,19 @@ def test_export_without_the_photos_says_that_nothing_was_measured(mien: Mien, tm
     assert outcome.code == 0
     assert "not measured" in outcome.out
     assert Recognizer(tmp_path / "default-int8.onnx").labels == Recognizer("default").labels
+
+
+def test_an_export_that_is_stopped_leaves_no_file(
+    small_study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would stand in the way of the next one, though the command said that it was interrupted."""
+    out = tmp_path / "small.onnx"
+
+    def stopped(*_: object) -> None:
+        assert out.exists()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(exporting, "_compared", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        exporting.export(str(small_study.folder / RUN), out, "int8")
+    assert not out.exists()

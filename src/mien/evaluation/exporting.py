@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from mien.recognizer import Recognizer
 from mien.results.commands import ExportResults, Lost
 from mien.settings.choices import StoredPrecision
 from mien.system.files import not_written
+from mien.system.leftovers import undone_if_stopped
 
 __all__ = ["export"]
 
@@ -47,17 +49,24 @@ def export(model: str, out: Path, precision: StoredPrecision) -> ExportResults:
         raise OutputError(f"{out}: exists already; give another --out")
     narrow = {"fp32": lambda model: model, "fp16": with_sixteen_bits, "int8": with_eight_bits}[precision]
     made = narrow(whole_model(path))
-    try:
-        write_model(made, recognizer.contract, out)
-    except OSError as error:
-        raise not_written(out, error) from error
+    undo = partial(out.unlink, missing_ok=True)
+    with undone_if_stopped(undo):  # else the file of a command that was stopped would stand in the way of the next
+        try:
+            write_model(made, recognizer.contract, out)
+        except OSError as error:
+            raise not_written(out, error) from error
+        try:
+            lost = _compared(recognizer, Recognizer(out), photos) if photos and _validation(photos).height else None
+        except BaseException:
+            undo()
+            raise
     return ExportResults(
         model=str(path),
         out=str(out),
         precision=precision,
         bytes_before=path.stat().st_size,
         bytes=out.stat().st_size,
-        validation=_compared(recognizer, Recognizer(out), photos) if photos and _validation(photos).height else None,
+        validation=lost,
     )
 
 
