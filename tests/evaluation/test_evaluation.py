@@ -523,7 +523,7 @@ def test_sureness_counts_the_photos_of_the_shared_classes() -> None:
     promise = found.promise
     assert promise is not None
     assert (promise.max_error, promise.probability, promise.answered, promise.wrong) == (0.1, 0.8, 1, 0)
-    assert promise.kept
+    assert promise.kept is None, "one group tells nothing"
     assert measure_sureness(contract(), rows.head(0)).promise is None
 
 

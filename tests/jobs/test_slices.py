@@ -118,7 +118,6 @@ def test_evaluate_names_the_worst_value_and_what_it_was_corrected_for(mien: Mien
     told = mien("evaluate", model, photos, "--slice", "camera")
     assert told.code == 0
     assert "Worst: camera = bad" in told.out
-    assert "1 comparison" in told.out
     table = [line for line in told.out.splitlines() if line.startswith(("camera ", "bad ", "good "))]
     assert len(table) == 3
     assert max(len(line.rstrip()) for line in table) <= 80
@@ -130,7 +129,7 @@ def test_evaluate_names_the_worst_value_and_what_it_was_corrected_for(mien: Mien
 
 def test_a_source_without_the_column_says_so(mien: Mien, tmp_path: Path) -> None:
     model = str(colour_model(tmp_path / "model.onnx"))
-    first = coloured(tmp_path / "first", lambda i: "good")
+    first = coloured(tmp_path / "first", lambda i: "bad" if i % 2 else "good")
     second = coloured(tmp_path / "second")
     targets = mien("evaluate", model, first, second, "--slice", "camera", "--json").json["targets"]
     assert [each["slices"]["lacking"] for each in targets.values()] == [[], ["camera"]]
@@ -140,7 +139,7 @@ def test_a_source_without_the_column_says_so(mien: Mien, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
-        ("age", "there is no column 'age' to slice by; beside those that say path, label, split or group"),
+        ("age", "there is no column 'age' to slice by; columns you can slice by: camera, session"),
         ("session", "the column 'session' has 90 values"),
         ("camera,camera", "names a column twice"),
         ("camera,", "one of the names is empty"),

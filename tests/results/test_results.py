@@ -339,7 +339,7 @@ def judgements(record: Record) -> Iterator[tuple[str, Any, Any]]:
         case Over():
             yield "enough", record.enough, record.number >= record.least
         case Promise(interval=interval):
-            yield "kept", record.kept, interval.low <= record.max_error if interval else None
+            yield "kept", record.kept, interval.low <= record.max_error if interval and record.is_new else None
             assert record.over is not None
             too_few = record.over.number < min(record.over.least, record.answered)
             assert (interval is None) == (too_few or record.answered == 0)

@@ -120,15 +120,7 @@ def evaluate(
             own=own,
             slices=options.slices,
         )
-        first = Answered(
-            model,
-            recognizer.labels,
-            scored.labels.matched,
-            predictions,
-            described.seen_in_training,
-            described.near_copies,
-            described.known_collections,
-        )
+        first = _answered(model, recognizer, predictions, described)
         against = _against(first, rivals, i, source, target, progress)
         targets[source.spec] = _judged(described, recognizer, predictions, target, against)
     return EvaluateResults(
@@ -140,6 +132,12 @@ def evaluate(
         model_file=path.name,
         model_sha256=checksum_of(path),
     )
+
+
+def _answered(model: str, recognizer: Recognizer, predictions: pl.DataFrame, target: TargetResults) -> Answered:
+    """What the model answered, and how far it has met the photos."""
+    met = target.seen_in_training, target.near_copies, target.known_collections
+    return Answered(model, recognizer.labels, target.labels.matched, predictions, *met)
 
 
 def _judged(
