@@ -81,7 +81,7 @@ SETTINGS = (
 
 @dataclass(frozen=True)
 class Audit:
-    """Photos of one audit: whose, of which class, whether what was answered, and the value of each column."""
+    """The photos of one audit: their people, classes, answers, and the value of each column."""
 
     person: Ints
     y: Ints

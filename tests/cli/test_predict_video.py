@@ -210,6 +210,21 @@ def test_folder_has_a_table_of_faces_and_a_plot_of_each_video(model: Path, tmp_p
     assert mien("predict", first, "--model", model, "--out", tmp_path / "out").code == 2
 
 
+def test_a_folder_that_was_not_finished_is_taken_back(
+    model: Path, tmp_path: Path, mien: Mien, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would stand in the way of the same command, given again."""
+
+    def stopped(*_: object) -> str:
+        assert (tmp_path / "out/faces.csv").exists()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mien.telling.report.film_plot.film_plot", stopped)
+    path = film(tmp_path / "a.mp4", [tinted(RED)] * 5, 5)
+    assert mien("predict", path, "--model", model, "--out", tmp_path / "out").code == 130
+    assert not (tmp_path / "out").exists()
+
+
 def test_folder_that_cannot_be_written_is_refused_before_anything_is_answered(mien: Mien, tmp_path: Path) -> None:
     for place in (tmp_path, tmp_path / "nowhere/out"):
         outcome = mien("predict", tmp_path / "a.mp4", "--out", place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -91,3 +92,14 @@ def test_an_address_is_no_folder_for_plots(mien: Callable[..., Outcome]) -> None
     outcome = mien("predict", "photo.jpg", "--out", "s3://bucket/folder")
     assert (outcome.code, "s3" in outcome.complaint) == (2, True)
     assert not Path("s3:").exists()
+
+
+def test_what_cannot_be_written_is_told_by_the_door_alone() -> None:
+    """Elsewhere an error that says all would be said again inside another."""
+    root = Path(package.__file__).parent
+    told = re.compile(r'OutputError\(\s*f"\{[\w.]+\}: cannot be written')
+    assert {
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*.py")
+        if told.search(path.read_text(encoding="utf-8"))
+    } == {"system/files.py"}

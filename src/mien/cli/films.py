@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mien.errors import OutputError
 from mien.results.face_times import FaceTimes
 from mien.results.prediction import Prediction
 from mien.system.files import not_written, write_text
+from mien.system.new_folders import new_folder
 from mien.system.paths import user_path
 
-__all__ = ["Films", "new_folder"]
+__all__ = ["Films", "free_folder"]
 
 
-def new_folder(given: str) -> Path:
+def free_folder(given: str) -> Path:
     """A folder that can be made.
 
     Raises:
@@ -62,15 +63,17 @@ class Films:
         if not faces:
             yield f"mien: no video was answered, so {self._folder} is not written"
             return
+        plots = _plot_names(list(self._answers))
+        files = ["faces.csv", *plots.values()]
         try:
-            self._folder.mkdir()
-            write_text(face_table(faces, labels), self._folder / "faces.csv")
-            yield f"mien: wrote {self._folder / 'faces.csv'}"
-            yield from self._plots(self._folder, labels)
+            with new_folder(self._folder, [*files, *(f"{name}.partial" for name in files)]):
+                write_text(face_table(faces, labels), self._folder / "faces.csv")
+                yield f"mien: wrote {self._folder / 'faces.csv'}"
+                yield from self._plots(self._folder, plots, labels)
         except OSError as error:
             raise not_written(self._folder, error) from error
 
-    def _plots(self, folder: Path, labels: Sequence[str]) -> Iterator[str]:
+    def _plots(self, folder: Path, names: Mapping[str, str], labels: Sequence[str]) -> Iterator[str]:
         try:
             from mien.telling.report.film_plot import film_plot
         except ModuleNotFoundError as error:
@@ -78,10 +81,16 @@ class Films:
                 raise
             yield f"mien: plots need {error.name}, which is not installed; run: pip install 'mien[report]'"
             return
-        taken: set[str] = set()
-        for path, answers in self._answers.items():
-            stem = Path(path.rpartition("::")[2]).stem
-            name = next(n for i in range(1, len(taken) + 2) if (n := stem if i == 1 else f"{stem}-{i}") not in taken)
-            taken.add(name)
-            write_text(film_plot(answers, labels), folder / f"{name}.svg")
-            yield f"mien: wrote {folder / f'{name}.svg'}"
+        for path, name in names.items():
+            write_text(film_plot(self._answers[path], labels), folder / name)
+            yield f"mien: wrote {folder / name}"
+
+
+def _plot_names(paths: Sequence[str]) -> dict[str, str]:
+    """Path of a video → name of its plot; of two videos of one name the second is numbered."""
+    names: dict[str, str] = {}
+    for path in paths:
+        stem = Path(path.rpartition("::")[2]).stem
+        tried = (f"{stem}.svg" if i == 1 else f"{stem}-{i}.svg" for i in range(1, len(names) + 2))
+        names[path] = next(name for name in tried if name not in names.values())
+    return names

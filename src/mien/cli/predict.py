@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from mien.cli.films import Films, new_folder
+from mien.cli.films import Films, free_folder
 from mien.cli.options import Sources
 from mien.errors import ConfigError
 from mien.settings.computing import Promise
@@ -41,7 +41,7 @@ def predict(
         out: Folder to write what videos show over time: faces.csv, and a plot of each video.
     """
     _check(sources, jsonl=jsonl, csv=csv)
-    films = Films(None if out is None else new_folder(out))
+    films = Films(None if out is None else free_folder(out))
     from mien.data.reading.pictures import open_pictures
     from mien.recognizer import Recognizer, smoothed
     from mien.telling.terminal.predictions import (

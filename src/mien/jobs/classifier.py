@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
+from PIL import Image
 
 from mien.data.measuring.faces import FaceDetector
 from mien.data.measuring.fingerprints import SIDE
@@ -184,8 +185,8 @@ def _process_memory() -> Path:
     return kept.enter_context(work_folder())
 
 
-def _rendered(image: Any, views: Iterable[View], detector: FaceDetector) -> dict[str, NDArray[np.uint8]]:  # type: ignore[explicit-any]  # a Pillow image or a film
-    if not hasattr(image, "convert"):
+def _rendered(image: object, views: Iterable[View], detector: FaceDetector) -> dict[str, NDArray[np.uint8]]:
+    if not isinstance(image, Image.Image):
         raise UnreadableImageError("a video or animation; give its frames")
     faces = detector.find(image).faces
     return {view.key: render(image, view, faces[0].box if faces else None) for view in views}

@@ -91,9 +91,8 @@ def study(
     """
     given = taken(data, labels, groups)
     place = _place(out, given, "mien")
-    asked = checked(StudySettings, settings)
-    asked.setdefault("recipes", DEFAULT_RECIPES)
-    config = with_demo_target(made(StudySettings, data=given.sources_at(_beside(place)), **_rooted(given, asked)))
+    config = _configured(StudySettings, given, settings, data=given.sources_at(_beside(place)))
+    config = with_demo_target(config)
     with extra("train", "training"):
         from mien.jobs.study import run_study
     with _kept(given, place, resume=resume):
@@ -113,17 +112,17 @@ def audit(
     """Find what is wrong with a set of photos, as ``mien audit`` does.
 
     Args:
-        data: as for ``study``.
-        labels: as for ``study``.
-        groups: as for ``study``.
+        data: labelled photos, in any form that ``mien.study`` takes.
+        labels: (N,) the class of each photo, where ``data`` are photos.
+        groups: (N,) the person, or what else each photo depends on.
         out: CSV file to write all findings to; none by default.
-        progress: as for ``study``.
+        progress: whether to draw a bar in a notebook, and on a terminal.
         **settings: those of ``mien audit``.
     """
-    given, asked = taken(data, labels, groups), checked(AuditSettings, settings)
+    given = taken(data, labels, groups)
     findings = None if out is None else user_path(out, "out")
     with work_folder() as folder:
-        config = made(AuditSettings, data=given.sources_at(folder / TABLE), **_rooted(given, asked))
+        config = _configured(AuditSettings, given, settings, data=given.sources_at(folder / TABLE))
         given.write(folder / TABLE)
         return Audit(run_audit(config, findings, _progress(progress)))
 
@@ -143,17 +142,17 @@ def evaluate(
 
     Args:
         model: a study, a ``Recognizer``, a folder of a study or run, a model file, or a name such as ``"default"``.
-        data: as for ``study``.
-        labels: as for ``study``.
-        groups: as for ``study``.
+        data: labelled photos, in any form that ``mien.study`` takes.
+        labels: (N,) the class of each photo, where ``data`` are photos.
+        groups: (N,) the person, or what else each photo depends on.
         out: folder to write, with a page and ``results.json``; none by default.
-        progress: as for ``study``.
+        progress: whether to draw a bar in a notebook, and on a terminal.
         **settings: those of ``mien evaluate``.
     """
-    given, asked = taken(data, labels, groups), checked(EvaluateSettings, settings)
+    given = taken(data, labels, groups)
     with work_folder() as folder:
         sources = given.sources_at(folder / TABLE)
-        config = made(EvaluateSettings, model=_model(model), data=sources, **_rooted(given, asked))
+        config = _configured(EvaluateSettings, given, settings, model=_model(model), data=sources)
         given.write(folder / TABLE)
         place = None if out is None else user_path(out, "out")
         called = None if given.table is None else "photos"
@@ -175,17 +174,17 @@ def compare(
     """Compare settings of training under equal budgets, as ``mien compare`` does.
 
     Args:
-        data: as for ``study``.
-        labels: as for ``study``.
-        groups: as for ``study``.
-        out: as for ``study``; by default ``mien-compare-NAME``.
-        resume: as for ``study``.
-        progress: as for ``study``.
+        data: labelled photos, in any form that ``mien.study`` takes.
+        labels: (N,) the class of each photo, where ``data`` are photos.
+        groups: (N,) the person, or what else each photo depends on.
+        out: folder to write; by default ``mien-compare-NAME`` in the current one.
+        resume: go on with what was interrupted.
+        progress: whether to draw a bar in a notebook, and on a terminal.
         **settings: those of ``mien compare``, as in ``arms=["augment=none", "augment=notebook"], epochs=20``.
     """
-    given, asked = taken(data, labels, groups), checked(CompareSettings, settings)
+    given = taken(data, labels, groups)
     place = _place(out, given, "mien-compare")
-    config = made(CompareSettings, data=given.sources_at(_beside(place)), **_rooted(given, asked))
+    config = _configured(CompareSettings, given, settings, data=given.sources_at(_beside(place)))
     with extra("train", "training"):
         from mien.jobs.compare import run_comparison
     with _kept(given, place, resume=resume):
@@ -207,19 +206,19 @@ def adapt(
 
     Args:
         model: a study, its folder, or a run folder or model file in one.
-        target: as ``data`` of ``study``; half of the photos is only scored.
-        labels: as for ``study``.
-        groups: as for ``study``.
-        out: as for ``study``; by default ``mien-adapt-NAME``.
-        progress: as for ``study``.
+        target: labelled photos from elsewhere, in any form that ``mien.study`` takes; half of them are only scored.
+        labels: (N,) the class of each photo, where ``data`` are photos.
+        groups: (N,) the person, or what else each photo depends on.
+        out: folder to write; by default ``mien-adapt-NAME`` in the current one.
+        progress: whether to draw a bar in a notebook, and on a terminal.
         **settings: those of ``mien adapt``.
     """
-    given, asked = taken(target, labels, groups), checked(AdaptSettings, settings)
+    given = taken(target, labels, groups)
     place = _place(out, given, "mien-adapt")
     if len(given.sources) > 1:
         raise OutputError("adapt: one set of photos is adapted to; adapt to the others by themselves")
     (source,) = given.sources_at(_beside(place))
-    config = made(AdaptSettings, model=_model(model), target=source, **_rooted(given, asked))
+    config = _configured(AdaptSettings, given, settings, model=_model(model), target=source)
     with extra("train", "adapting"):
         from mien.jobs.adapt import run_adaptation
     with _kept(given, place, resume=False):
@@ -254,9 +253,18 @@ def _kept(given: Labelled, place: Path, *, resume: bool) -> Iterator[None]:
                 path.parent.rmdir()
 
 
-def _rooted(given: Labelled, asked: dict[str, object]) -> dict[str, object]:
-    """The settings, with the folder that the paths in a table start from."""
-    return asked if given.root is None else {"root": given.root} | asked
+def _configured(kind: type[T], given: Labelled, settings: dict[str, object], **own: object) -> T:
+    """Settings of a kind as a caller gave them, with those that the call itself decides.
+
+    Raises:
+        ConfigError: for a setting that is unknown, of another type, or out of range.
+    """
+    asked = checked(kind, settings)
+    if kind is StudySettings:
+        asked.setdefault("recipes", DEFAULT_RECIPES)
+    if given.root is not None:  # the folder that the paths in a table start from
+        asked.setdefault("root", given.root)
+    return made(kind, **asked, **own)
 
 
 def _model(model: str | Path | Study | Recognizer) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from functools import cached_property
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -39,7 +40,7 @@ __all__ = ["Adaptation", "Audit", "Comparison", "Evaluation", "Study"]
 R = TypeVar("R", bound=Document)
 
 
-class _Handle(Generic[R]):
+class _Handle(ABC, Generic[R]):
     """Results, and the folder that they lie in."""
 
     results: R
@@ -55,8 +56,9 @@ class _Handle(Generic[R]):
         where = f" in {self.folder}" if self.folder else ""
         return f"<{type(self).__name__}{where}: {self._answer()}>"
 
+    @abstractmethod
     def _answer(self) -> str:
-        raise NotImplementedError
+        """What was found, in a few words."""
 
 
 class Study(_Handle[StudyResults]):

@@ -38,8 +38,8 @@ class Training:
         backbone: What the whole photo goes through in two-stream and probe, or what finetune starts from: a name that
             timm knows, or hf-hub:OWNER/NAME, downloaded once; efficientnet-lite0 and expression come with mien.
             Default: the recipe's.
-        members: Networks of each trained recipe, from as many seeds, averaged into one model; takes so many times as
-            long.
+        members: Train this many networks per recipe, each with its own seed, and average their answers; takes that
+            many times as long.
     """
 
     recipes: Annotated[tuple[str, ...], Parameter(name="--recipe", consume_multiple=False, show_default=False)] = ()

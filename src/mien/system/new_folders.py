@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from mien.errors import OutputError
+from mien.system.files import not_written
 from mien.system.leftovers import Lock, is_free, locked_anew, made_by, take_back, undone_if_stopped
 
 __all__ = ["UNFINISHED", "new_folder"]
@@ -38,7 +39,7 @@ def new_folder(folder: Path, written: Sequence[str]) -> Iterator[None]:
             take_back(folder, ())
             lock = locked_anew(unfinished)
         except OSError as error:
-            raise OutputError(f"{folder}: cannot be written ({error.strerror}); give another --out") from error
+            raise not_written(folder, error) from error
         try:
             with lock:
                 yield
