@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -398,3 +399,23 @@ def test_nobody_else_makes_temporary_folders() -> None:
     """``data/scratch.py`` does, whose folders are found again; files without a name need no owner."""
     makers = {name for name in MODULES if any(temporary_files(name))}
     assert all(name.startswith("mien/app/") for name in makers), makers
+
+
+def test_threads_that_write_one_file_write_beside_each_other(tmp_path: Path) -> None:
+    """With one name for both, the second would empty what the first is about to give its name."""
+    both, names = threading.Barrier(2), list[str]()
+
+    def write() -> None:
+        with written_whole(tmp_path / "file", by_several=True) as partial:
+            partial.write_bytes(b"whole")
+            names.append(partial.name)
+            both.wait()
+
+    threads = [threading.Thread(target=write) for _ in range(2)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert len(set(names)) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_bytes() == b"whole"

@@ -13,6 +13,7 @@ import re
 import shutil
 import signal
 import stat
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -84,9 +85,10 @@ def written_whole(path: Path, *, by_several: bool = False) -> Iterator[Path]:
     """A file beside its place, which takes its name at the end of the block, and is gone where that is not reached.
 
     Args:
-        by_several: whether other processes may write the same one at the same time.
+        by_several: whether other processes, or threads of this one, may write the same one at the same time.
     """
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial" if by_several else f"{path.name}.partial")
+    writer = f".{os.getpid()}-{threading.get_native_id()}" if by_several else ""
+    partial = path.with_name(f"{path.name}{writer}.partial")
 
     def remove() -> None:
         with suppress(OSError):

@@ -35,7 +35,7 @@ def kept_whole(path: Path, *, by_several: bool = False) -> Iterator[Path]:
     """As ``written_whole``, and with its sum beside it.
 
     Args:
-        by_several: whether other processes may write the same file, or another one there, at the same time.
+        by_several: as for ``written_whole``, also where they write another file there.
     """
     with written_whole(path, by_several=by_several) as partial:
         yield partial

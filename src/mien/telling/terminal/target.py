@@ -90,7 +90,7 @@ def _overlap_lines(target: TargetResults) -> list[RenderableType]:
     told_of = [] if has_met_all(target) else collection_sentences(target)
     lines += [Text(told, style="red" if told in known else "") for told in told_of]
     if target.near_copies is None:
-        how = "Searched for copies of training photos by bytes alone: the model is not part of a study."
+        how = "Compared with the training photos by file hash alone: the model is not part of a study."
         lines.append(Text(how))
     return lines
 

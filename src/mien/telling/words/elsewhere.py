@@ -30,7 +30,10 @@ def novelty_sentences(target: TargetResults) -> list[str]:
     if not target.is_new:
         return told
     if target.near_copies is None:
-        how = "They were searched for copies of training photos by their bytes alone: the model is not part of a study."
+        how = (
+            "The photos were compared with the training photos by file hash alone, because the model is not part of a "
+            "study."
+        )
         return [*told, how]
     return [
         *told,

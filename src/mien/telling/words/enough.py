@@ -50,8 +50,8 @@ _VERDICTS: Mapping[Level, Callable[[Scores], str]] = {
     ),
     "cannot tell": _few,
     "no better than guessing": lambda shared: (
-        f"Not good enough: the model cannot be told from guessing here ({_reached(shared)}; guessing reaches "
-        f"{score(shared.chance_macro_f1)})."
+        f"Not good enough: the model is not shown to do better than guessing here ({_reached(shared)}; guessing "
+        f"reaches {score(shared.chance_macro_f1)})."
     ),
     "poor": lambda shared: f"Not good enough: {_wrong(shared)} ({_reached(shared)}).",
     "fair": lambda shared: f"Not good enough to rely on single answers: {_wrong(shared)} ({_reached(shared)}).",
@@ -156,8 +156,8 @@ def group_sentences(found: GroupScores | None) -> list[str]:
     fewer = f"; {count(left)} with fewer photos {'is' if left == 1 else 'are'} left out" if left else ""
     whom = f"{plural(found.number, one, several)} with {found.least_images} photos or more{fewer}"
     return [
-        f"Per {one}, for {whom}: the middle half is right on {percent(low)} to {percent(high)}, the median on "
-        f"{percent(middle)}. {differ}",
+        f"Per {one}, for {whom}: the median share of right answers is {percent(middle)}, the middle half "
+        f"lies between {percent(low)} and {percent(high)}. {differ}",
         f"Worst: {'; '.join(map(_group, found.worst))}. Best: {'; '.join(map(_group, found.best))}.",
     ]
 

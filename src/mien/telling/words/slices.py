@@ -94,8 +94,8 @@ def more_people(results: StudyResults) -> list[str]:
 def how_read(found: Slices) -> list[str]:
     """What the numbers are, and what the verdicts mean."""
     sentences = [
-        "Difference: the share of right answers less that on photos of the same classes with the column's other "
-        "values, so that a value with more photos of an easy class does not look better.",
+        "Difference: the accuracy minus the accuracy on the photos with the column's other values, class by class, so "
+        "that a value with more photos of an easy class does not look better.",
         f"Each 95 % interval is for that value alone, and is over {groups_noun(found)}.",
     ]
     if found.comparisons > 1:
