@@ -213,7 +213,7 @@ def test_what_is_not_new_is_said() -> None:
     assert "the model or its backbone was trained on 1 of these 30 photos" in seen.replace("The model", "the model")
     collection = known(known_collections=("fer2013",), is_new=False)
     assert "other photos of fer2013" in novelty_sentences(collection)[0]
-    assert "by their bytes alone" in novelty_sentences(known(near_copies=None))[0]
+    assert "by file hash alone" in novelty_sentences(known(near_copies=None))[0]
 
 
 def test_what_was_trained_on_is_told_in_the_same_words_wherever_it_is_told() -> None:
