@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageOps
 
-from mien.data.grouping import duplicates
+from mien.data.grouping import cells, duplicates
 from mien.data.grouping.duplicates import COPY_SIMILARITY, Pairs, assign_groups, find_pairs
 from mien.data.measuring.fingerprints import SIDE, align, descriptors, look_in, of_mirrored, similarity
 from mien.data.reading.intake import take_in
@@ -330,6 +330,47 @@ def test_copies_among_many_small_files_are_all_found(real_data: Path, tmp_path: 
     assert (exact.groups, exact.across_labels) == (1516, 57)
     assert exact.across_splits == {"train+test": 531}
     assert near.groups > exact.groups
+
+
+@pytest.mark.parametrize("n_photos", [0, 5])
+def test_cells_find_the_copies_that_a_search_of_each_with_each_finds(
+    faces: list[Image.Image], monkeypatch: pytest.MonkeyPatch, n_photos: int
+) -> None:
+    changed = [jpeg(face) for face in faces] + [ImageOps.mirror(face) for face in faces]
+    prints = [printed(image) for image in (*faces, *changed)]
+    is_crop = np.arange(len(prints)) >= n_photos
+    exact = pairs_of(prints, is_crop.tolist())
+    monkeypatch.setattr(cells, "FROM", 50)
+    monkeypatch.setattr(cells, "IN_A_CELL", 6)
+    found = pairs_of(prints, is_crop.tolist())
+    assert len(exact.indices) >= 2 * len(faces)
+    assert copies(found) == copies(exact)
+    pairs = [dict(zip(map(tuple, each.indices.tolist()), each.similarity, strict=True)) for each in (exact, found)]
+    assert pairs[1].items() <= pairs[0].items()
+    assert len(pairs[1]) >= 0.99 * len(pairs[0])
+
+
+def test_cells_look_for_pairs_across_two_sets_alone(faces: list[Image.Image], monkeypatch: pytest.MonkeyPatch) -> None:
+    prints = np.stack([printed(image) for image in (*faces, *map(jpeg, faces))])
+    ours, is_crop = np.arange(len(prints)) % 3 == 0, np.ones(len(prints), np.bool_)
+    exact = find_pairs(lambda some: prints[some], is_crop, ours)
+    monkeypatch.setattr(cells, "FROM", 50)
+    found = find_pairs(lambda some: prints[some], is_crop, ours)
+    assert (ours[found.indices[:, 0]] != ours[found.indices[:, 1]]).all()
+    assert copies(found) == copies(exact)
+    assert len(copies(found)) > 10
+
+
+@pytest.mark.data
+def test_cells_miss_hardly_a_pair_of_real_faces(
+    real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exact = grouped(real_data / "fer2013.zip", tmp_path / "exact")
+    monkeypatch.setattr(cells, "FROM", 1000)
+    found = grouped(real_data / "fer2013.zip", tmp_path / "cells")
+    for column in ("near_group", "series"):
+        same = (exact[column] == found[column]).sum()
+        assert same >= 0.999 * len(exact)
 
 
 def test_descriptors_of_mirrored_pictures_need_no_second_look() -> None:

@@ -9,19 +9,21 @@ searched for cropped copies, only for whole and mirrored ones.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import product
+from functools import partial
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from mien.data.grouping import cells
+from mien.data.grouping.candidates import BLOCK, WINDOWS, Candidates, Described, Prints, candidates
 from mien.data.grouping.components import connected_components
 from mien.data.grouping.series import named_alike
-from mien.data.measuring.fingerprints import GRID, SIDE, align, descriptors, halved, look_in, of_mirrored, similarity
+from mien.data.measuring.fingerprints import SIDE, align, halved, look_in, similarity
 from mien.data.reading.pixels import Pixels
 from mien.data.tables.manifest import usable
 
@@ -34,25 +36,12 @@ FINE_SIMILARITY = 0.88
 """Least similarity of copies at the full side of a fingerprint, which shows more of what portraits differ in."""
 KIN_SIMILARITY = 0.85
 """From here on two pictures may be of one shoot; between the two, about half of the pairs looked at were."""
-COARSE_SIMILARITY = 0.70
-"""Least dot product of two descriptors, one of them of a window, for the pictures to be compared."""
-CROP_COARSE_SIMILARITY = 0.85
-"""The same for face crops, which are all alike from afar."""
 ALIGNABLE = (0.6, 0.95)
 """Similarities through a window as it stands between which aligning it may change the answer."""
 MIN_CONTRAST = 0.02
 """Flatter pictures have no gradients to compare; only exact copies of them are grouped."""
 MAX_GROUP_SHARE, MIN_GROUP_CAP = 0.02, 24
 """Largest share of all pictures that one group may hold, unless the files are the same, and what it may always hold."""
-BLOCK, DESCRIBED, COMPARED = 512, 512, 128
-"""Whole pictures, descriptors, and pairs of pictures that are compared at once; they bound the memory."""
-
-STEPS = 127
-"""Steps from 0 to 1 in which descriptors are kept: rounding moves a product of two by some 0.002."""
-
-EDGES = ((0.0, 1.0), (0.0, 0.9), (0.1, 1.0), (0.05, 0.95))
-WINDOWS = np.array([(*rows, *columns) for rows, columns in product(EDGES, EDGES)], np.float32)
-"""Parts of a picture in which copies are looked for, (W, 4), the whole first. Aligning bridges what is between."""
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float32]
@@ -69,47 +58,6 @@ class Pairs:
 
     indices: IntArray
     similarity: FloatArray
-
-
-@dataclass(frozen=True)
-class _Prints:
-    """Fingerprints in an order that has the photos before the face crops, read when they are needed."""
-
-    read: Callable[[IntArray], NDArray[np.uint8]]
-    n: int
-    n_photos: int
-    is_ours: NDArray[np.bool_] | None = None
-
-    def across(self, found: _Candidates) -> _Candidates:
-        """Those of two sets, where there are two."""
-        return found if self.is_ours is None else found.chosen(self.is_ours[found.whole] != self.is_ours[found.part])
-
-    def block(self, start: int, end: int) -> NDArray[np.uint8]:
-        return self.read(np.arange(start, min(end, self.n)))
-
-    def described(self) -> NDArray[np.int8]:
-        """Descriptors (n, D) of the whole pictures times ``STEPS``; in bytes, since there is one for every picture."""
-        described = np.zeros((self.n, 2 * GRID**2), np.int8)
-        for start in range(0, self.n, BLOCK):
-            described[start : start + BLOCK] = np.rint(STEPS * descriptors(self.block(start, start + BLOCK)))
-        return described
-
-
-@dataclass(frozen=True)
-class _Candidates:
-    """Pictures ``part`` (P,) that may show a window (P, 4) of the pictures ``whole`` (P,), perhaps mirrored."""
-
-    whole: IntArray
-    part: IntArray
-    windows: FloatArray
-    mirrored: bool
-
-    def chosen(self, rows: slice | NDArray[np.bool_]) -> _Candidates:
-        return _Candidates(self.whole[rows], self.part[rows], self.windows[rows], self.mirrored)
-
-    def and_then(self, others: _Candidates) -> _Candidates:
-        whole, part = np.concatenate([self.whole, others.whole]), np.concatenate([self.part, others.part])
-        return _Candidates(whole, part, np.concatenate([self.windows, others.windows]), self.mirrored)
 
 
 def assign_groups(manifest: pl.DataFrame, pixels: Pixels) -> pl.DataFrame:
@@ -185,12 +133,11 @@ def find_pairs(
     """
     order = np.argsort(is_crop, kind="stable")  # photos first, so that both kinds are slices
     n_photos, sides = int((~is_crop).sum()), None if is_ours is None else is_ours[order]
-    prints = _Prints(lambda some: read(order[some]), len(order), n_photos, sides)
-    described = prints.described()
+    prints = Prints(lambda some: read(order[some]), len(order), n_photos, sides)
     best: dict[tuple[int, int], float] = {}
     # Blocks in threads use the cores better than one product in several, which would wait for each other.
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(max(1, min(4, os.cpu_count() or 1))) as pool:
-        for near in pool.map(lambda start: _near(prints, start, described), range(0, prints.n, BLOCK)):
+        for near in _near(prints, Described.of(prints), pool):
             for whole, part, alike in near:
                 i, j = sorted((int(order[whole]), int(order[part])))
                 best[i, j] = max(best.get((i, j), 0.0), alike)
@@ -198,94 +145,45 @@ def find_pairs(
     return Pairs(np.array(pairs, np.int64).reshape(-1, 2), np.array([best[pair] for pair in pairs], np.float32))
 
 
-def _near(prints: _Prints, start: int, described: NDArray[np.int8]) -> list[tuple[int, int, float]]:
-    """Pairs of a whole picture of the block that begins at ``start`` and any other, and how alike they are."""
-    near = list[tuple[int, int, float]]()
-    for candidates in _coarse(prints, start, described):
-        found = _compared(prints, candidates)
-        rows = np.flatnonzero(found >= KIN_SIMILARITY)
-        near += zip(candidates.whole[rows].tolist(), candidates.part[rows].tolist(), found[rows].tolist(), strict=True)
-    return near
+def _near(prints: Prints, described: Described, pool: Executor) -> Iterator[list[tuple[int, int, float]]]:
+    """Pairs that are alike and how much, some at a time: each with each, but very many face crops by their cells."""
+    has_cells = prints.n - prints.n_photos >= cells.FROM
+
+    def of_block(start: int) -> list[tuple[int, int, float]]:
+        return [pair for some in candidates(prints, start, described) for pair in _alike(prints, some)]
+
+    yield from pool.map(of_block, range(0, prints.n_photos if has_cells else prints.n, BLOCK))
+    if has_cells:
+        work = partial(_alike_in_cells, prints, described)
+        yield from pool.map(work, cells.candidates_in_cells(prints, described, pool))
 
 
-def _coarse(prints: _Prints, start: int, described: NDArray[np.int8]) -> Iterator[_Candidates]:
-    """Candidates by their descriptors, each pair with its best window, ``COMPARED`` at a time.
-
-    Args:
-        start: of the block of whole pictures.
-        described: all pictures.
-    """
-    wholes, is_photos, nothing = prints.block(start, start + BLOCK), start < prints.n_photos, np.zeros(0, np.int64)
-    seen = [descriptors(wholes)]
-    seen += [descriptors(wholes[: max(0, prints.n_photos - start)], window) for window in WINDOWS[1:] if is_photos]
-    for mirrored in (False, True):
-        # A picture is like another's mirror image as its own mirror image is like the other.
-        wanted = [of_mirrored(each) for each in seen] if mirrored else seen
-        waiting = _Candidates(nothing, nothing, WINDOWS[nothing], mirrored)
-        # A whole crop is as like another as the other is like it; a window of a photo is not.
-        for first in range(0 if is_photos else start, prints.n, DESCRIBED):
-            parts = np.multiply(described[first : first + DESCRIBED], 1 / STEPS, dtype=np.float32)
-            found = _agreeing(wanted, parts, (prints.n_photos - start, prints.n_photos - first))
-            found = _Candidates(found.whole + start, found.part + first, found.windows, mirrored)
-            is_photo = found.whole < prints.n_photos
-            found = found.chosen((found.whole < found.part) | (is_photo & (found.whole != found.part)))
-            waiting = waiting.and_then(prints.across(found))
-            while len(waiting.whole) >= COMPARED:
-                yield waiting.chosen(slice(COMPARED))
-                waiting = waiting.chosen(slice(COMPARED, None))
-        if len(waiting.whole):
-            yield waiting
+def _alike_in_cells(prints: Prints, described: Described, some: Candidates) -> list[tuple[int, int, float]]:
+    return _alike(prints, cells.confirmed(prints, described, some))
 
 
-def _agreeing(seen: Sequence[FloatArray], parts: FloatArray, n_photos: tuple[int, int]) -> _Candidates:
-    """Pairs of one of B whole pictures and a descriptor (C, D) that agree, in their best window.
-
-    Args:
-        seen: descriptors of the whole pictures (B, D), then of what each further window shows of the photos among them.
-        n_photos: how many of both, from the first on, are no face crops; those alone are looked for in windows.
-    """
-    photos, others = (max(0, n) for n in n_photos)
-    best = seen[0] @ parts.T
-    in_window = np.empty_like(best[:photos, :others])
-    for window in seen[1:]:
-        np.matmul(window, parts[:others].T, out=in_window)
-        np.maximum(best[:photos, :others], in_window, out=best[:photos, :others])
-    agree = best >= COARSE_SIMILARITY
-    agree[photos:, others:] &= best[photos:, others:] >= CROP_COARSE_SIMILARITY
-    whole, part = np.divmod(np.flatnonzero(agree), len(parts))
-    number = np.zeros(len(whole), np.int64)
-    among = np.flatnonzero((whole < photos) & (part < others))
-    number[among] = _best_windows(seen, parts, whole[among], part[among])
-    return _Candidates(whole, part, WINDOWS[number], mirrored=False)
+def _alike(prints: Prints, some: Candidates) -> list[tuple[int, int, float]]:
+    """Those that are alike, and how much."""
+    found = _compared(prints, some)
+    rows = np.flatnonzero(found >= KIN_SIMILARITY)
+    return list(zip(some.whole[rows].tolist(), some.part[rows].tolist(), found[rows].tolist(), strict=True))
 
 
-def _best_windows(seen: Sequence[FloatArray], parts: FloatArray, whole: IntArray, part: IntArray) -> IntArray:
-    """The window (P,) of each whole picture that is most like the part, by its number; few pairs need one."""
-    rows, at_row = np.unique(whole, return_inverse=True)
-    columns, at_column = np.unique(part, return_inverse=True)
-    best, number = np.full(len(whole), -np.inf, np.float32), np.zeros(len(whole), np.int64)
-    for i, window in enumerate(seen):
-        alike = (window[rows] @ parts[columns].T)[at_row, at_column]
-        number[alike > best] = i
-        best = np.maximum(best, alike)
-    return number
-
-
-def _compared(prints: _Prints, candidates: _Candidates) -> FloatArray:
+def _compared(prints: Prints, asked: Candidates) -> FloatArray:
     """How alike candidates are (P,), through windows that are aligned where that may help."""
-    parts, wholes = (prints.read(some).astype(np.float32) for some in (candidates.part, candidates.whole))
-    if candidates.mirrored:
+    parts, wholes = (prints.read(some).astype(np.float32) for some in (asked.part, asked.whole))
+    if asked.mirrored:
         parts = parts[:, :, ::-1]
-    is_moved = (candidates.windows != WINDOWS[0]).any(1)
+    is_moved = (asked.windows != WINDOWS[0]).any(1)
     found, moved = _likeness(parts, wholes), np.flatnonzero(is_moved)
     if len(moved):
-        seen = look_in(wholes[moved], candidates.windows[moved])
+        seen = look_in(wholes[moved], asked.windows[moved])
         found[moved] = np.maximum(found[moved], _likeness(parts[moved], seen))
     low, high = ALIGNABLE
     # The best window by the descriptors may be a wrong one, where something was added to a whole copy.
-    uncropped = np.broadcast_to(WINDOWS[0], candidates.windows.shape)
+    uncropped = np.broadcast_to(WINDOWS[0], asked.windows.shape)
     # Only photos are looked for in other windows than the whole, so whatever was moved is one.
-    for windows, among in ((candidates.windows, candidates.part < prints.n_photos), (uncropped, is_moved)):
+    for windows, among in ((asked.windows, asked.part < prints.n_photos), (uncropped, is_moved)):
         rows = np.flatnonzero(among & (found >= low) & (found < high))
         if len(rows):
             aligned = align(parts[rows], wholes[rows], windows[rows])

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from mien.data.reading.preprocess import as_grey
+
 __all__ = [
     "GRID",
     "SIDE",
@@ -53,7 +55,7 @@ Window = tuple[float, float, float, float] | FloatArray
 
 def fingerprint(image: Image.Image) -> NDArray[np.uint8]:
     """Luma of a picture, (SIDE, SIDE)."""
-    return np.asarray(image.convert("L").resize((SIDE, SIDE), Image.Resampling.BILINEAR))
+    return np.asarray(as_grey(image).resize((SIDE, SIDE), Image.Resampling.BILINEAR))
 
 
 def picture_hashes(prints: NDArray[np.uint8]) -> list[str]:

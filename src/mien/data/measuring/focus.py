@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mien.data.reading.preprocess import Box
+from mien.data.reading.preprocess import Box, as_grey
 
 __all__ = [
     "FOCUS_SIDE",
@@ -61,7 +61,9 @@ def focus_view(image: Image.Image, box: Box | None) -> NDArray[np.uint8]:
     left, top, right, bottom = box or (0, 0, *image.size)
     scale = min(1.0, FOCUS_SIDE / min(right - left, bottom - top))
     size = (max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale)))
-    return np.asarray(image.resize(size, Image.Resampling.BILINEAR, box=box, reducing_gap=2.0).convert("L"))
+    is_whole = box is None and size == image.size
+    seen = image if is_whole else image.resize(size, Image.Resampling.BILINEAR, box=box, reducing_gap=2.0)
+    return np.asarray(as_grey(seen))
 
 
 def focus(faces: NDArray[np.uint8]) -> NDArray[np.float64]:

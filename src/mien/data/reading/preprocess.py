@@ -29,6 +29,7 @@ __all__ = [
     "Box",
     "UnreadableImageError",
     "View",
+    "as_grey",
     "decode",
     "is_face_crop",
     "load_pixels",
@@ -206,6 +207,11 @@ def _upright(image: Image.Image, *, is_ours: bool) -> tuple[Image.Image, str | N
         return _on_white(image), note
     # A copy of a large photo costs as much as a decode.
     return (image if image.mode == "RGB" else image.convert("RGB")), note
+
+
+def as_grey(image: Image.Image) -> Image.Image:
+    """The luma of a picture (ITU-R 601), mode ``L``; the picture itself where it is that, as Pillow would copy it."""
+    return image if image.mode == "L" else image.convert("L")
 
 
 def load_pixels(image: Image.Image) -> None:
