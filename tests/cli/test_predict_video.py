@@ -197,7 +197,14 @@ def test_folder_has_a_table_of_faces_and_a_plot_of_each_video(model: Path, tmp_p
     photo = write_files(tmp_path, {"s.png": encoded(tinted(RED))}) / "s.png"
     outcome = mien("predict", first, photo, second, "--model", model, "--out", tmp_path / "out", "--smooth", "0.2")
     assert outcome.code == 0, outcome.err
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a-2.svg", "a.svg", "faces.csv"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "a-2.svg",
+        "a.svg",
+        "asked.json",
+        "faces.csv",
+        "part-000000.parquet",
+        "summary.json",
+    ]
     rows = list(csv.DictReader((tmp_path / "out/faces.csv").open()))
     assert [(row["path"], row["face_id"]) for row in rows] == [(str(first), "1"), (str(second), "")]
     assert (float(rows[0]["anger"]), float(rows[0]["sad"])) == pytest.approx((0.75, 0.25), abs=0.051)
@@ -210,34 +217,31 @@ def test_folder_has_a_table_of_faces_and_a_plot_of_each_video(model: Path, tmp_p
     assert mien("predict", first, "--model", model, "--out", tmp_path / "out").code == 2
 
 
-def test_a_folder_that_was_not_finished_is_taken_back(
+def test_a_folder_that_was_not_finished_is_gone_on_with(
     model: Path, tmp_path: Path, mien: Mien, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It would stand in the way of the same command, given again."""
+    """Without --resume it stands in the way of the same command, so that nothing is lost."""
 
     def stopped(*_: object) -> str:
         assert (tmp_path / "out/faces.csv").exists()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mien.telling.report.film_plot.film_plot", stopped)
     path = film(tmp_path / "a.mp4", [tinted(RED)] * 5, 5)
-    assert mien("predict", path, "--model", model, "--out", tmp_path / "out").code == 130
-    assert not (tmp_path / "out").exists()
+    argv = ("predict", path, "--model", model, "--out", tmp_path / "out")
+    with monkeypatch.context() as patch:
+        patch.setattr("mien.telling.report.film_plot.film_plot", stopped)
+        assert mien(*argv).code == 130
+    assert "--resume" in mien(*argv).complaint
+    assert mien(*argv, "--resume").code == 0
+    assert (tmp_path / "out/a.svg").exists()
 
 
 def test_folder_that_cannot_be_written_is_refused_before_anything_is_answered(mien: Mien, tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
     for place in (tmp_path, tmp_path / "nowhere/out"):
         outcome = mien("predict", tmp_path / "a.mp4", "--out", place)
         assert (outcome.code, outcome.out) == (2, "")
         assert "--out" in outcome.complaint
-
-
-def test_nothing_is_written_where_there_is_no_video(mien: Mien, model: Path, tmp_path: Path) -> None:
-    photo = write_files(tmp_path, {"s.png": encoded(tinted(RED))}) / "s.png"
-    outcome = mien("predict", photo, "--model", model, "--out", tmp_path / "out")
-    assert outcome.code == 0
-    assert "no video" in outcome.err
-    assert not (tmp_path / "out").exists()
 
 
 def test_without_the_report_extra_the_table_is_written_and_the_plot_is_missed(
@@ -249,7 +253,9 @@ def test_without_the_report_extra_the_table_is_written_and_the_plot_is_missed(
     outcome = mien("predict", path, "--model", model, "--out", tmp_path / "out")
     assert outcome.code == 0
     assert "mien[report]" in outcome.err
-    assert [each.name for each in (tmp_path / "out").iterdir()] == ["faces.csv"]
+    names = {each.name for each in (tmp_path / "out").iterdir()}
+    assert "faces.csv" in names
+    assert "a.svg" not in names
 
 
 def test_smoothing_time_that_there_is_not_is_refused(mien: Mien) -> None:

@@ -9,22 +9,22 @@ from mien.errors import OutputError
 from mien.results.face_times import FaceTimes
 from mien.results.prediction import Prediction
 from mien.system.files import not_written, write_text
-from mien.system.new_folders import new_folder
+from mien.system.leftovers import is_free
 from mien.system.paths import user_path
 
-__all__ = ["Films", "free_folder"]
+__all__ = ["Films", "answer_place"]
 
 
-def free_folder(given: str) -> Path:
-    """A folder that can be made.
+def answer_place(given: str, *, resume: bool) -> Path:
+    """A folder that can be made, or gone on with.
 
     Raises:
         ConfigError: if there can be no such folder.
-        OutputError: if it exists, or if there is no folder to make it in.
+        OutputError: if it exists and is not resumed, or if there is no folder to make it in.
     """
     folder = user_path(given, "--out")
-    if folder.exists():
-        raise OutputError(f"{folder}: exists already; give another --out")
+    if not (resume and folder.is_dir()) and not is_free(folder):
+        raise OutputError(f"{folder}: exists already; give another --out, or --resume to go on with it")
     if not folder.absolute().parent.is_dir():
         raise OutputError(f"{folder}: there is no folder {folder.parent} to make it in; give another --out")
     return folder
@@ -33,45 +33,44 @@ def free_folder(given: str) -> Path:
 class Films:
     """Answers to the frames of videos, added up as they come; all are kept only where plots are wanted."""
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, *, keeps: bool = False) -> None:
         """Begin.
 
         Args:
-            folder: where to write, in the end; None for nowhere.
+            keeps: whether ``write`` is to plot them.
         """
-        self._folder, self._times = folder, FaceTimes()
+        self._keeps, self._times = keeps, FaceTimes()
         self._answers: dict[str, list[Prediction]] = {}
 
     def add(self, answer: Prediction) -> None:
         """Take an answer; one to a still picture counts for nothing."""
         self._times.add(answer)
-        if self._folder is not None and answer.frame is not None and answer.probabilities:
+        if self._keeps and answer.frame is not None and answer.probabilities:
             self._answers.setdefault(answer.path, []).append(answer)
 
-    def told(self, labels: Sequence[str]) -> Iterator[str]:
-        """Write what is to be written, and give lines for the terminal.
+    def told(self) -> Iterator[str]:
+        """Lines for the terminal."""
+        from mien.telling.terminal.films import face_lines
+
+        yield from face_lines(self._times.faces())
+
+    def write(self, folder: Path, labels: Sequence[str]) -> Iterator[str]:
+        """Write a table of faces and a plot of each video, where there are any, and say what was written.
 
         Raises:
             OutputError: if the folder cannot be written.
         """
-        from mien.telling.terminal.films import face_lines, face_table
+        from mien.telling.terminal.films import face_table
 
         faces = self._times.faces()
-        yield from face_lines(faces)
-        if self._folder is None:
-            return
         if not faces:
-            yield f"mien: no video was answered, so {self._folder} is not written"
             return
-        plots = _plot_names(list(self._answers))
-        files = ["faces.csv", *plots.values()]
         try:
-            with new_folder(self._folder, [*files, *(f"{name}.partial" for name in files)]):
-                write_text(face_table(faces, labels), self._folder / "faces.csv")
-                yield f"mien: wrote {self._folder / 'faces.csv'}"
-                yield from self._plots(self._folder, plots, labels)
+            write_text(face_table(faces, labels), folder / "faces.csv")
+            yield f"mien: wrote {folder / 'faces.csv'}"
+            yield from self._plots(folder, _plot_names(list(self._answers)), labels)
         except OSError as error:
-            raise not_written(self._folder, error) from error
+            raise not_written(folder, error) from error
 
     def _plots(self, folder: Path, names: Mapping[str, str], labels: Sequence[str]) -> Iterator[str]:
         try:

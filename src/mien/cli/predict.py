@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from itertools import chain
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from mien.cli.films import Films, free_folder
+from mien.cli.films import Films, answer_place
 from mien.cli.options import Sources
 from mien.errors import ConfigError
 from mien.settings.computing import Promise
 from mien.settings.groups import OUTPUT
 from mien.settings.predict import Answering, Looking
 from mien.system.streams import as_data
+
+if TYPE_CHECKING:
+    from mien.data.reading.pictures import Picture
+    from mien.recognizer import Recognizer
+    from mien.results.prediction import Prediction
 
 __all__ = ["predict"]
 
@@ -30,6 +38,7 @@ def predict(
     jsonl: Annotated[bool, Parameter(group=OUTPUT)] = False,
     csv: Annotated[bool, Parameter(group=OUTPUT)] = False,
     out: Annotated[str | None, Parameter(group=OUTPUT)] = None,
+    resume: Annotated[bool, Parameter(group=OUTPUT)] = False,
 ) -> None:
     """Print an answer for each photo, and for each frame of a video that is looked at.
 
@@ -38,12 +47,39 @@ def predict(
             input and answers 32 at a time.
         jsonl: Print one JSON object per line instead of a table.
         csv: Print a CSV with a row for each answer.
-        out: Folder to write what videos show over time: faces.csv, and a plot of each video.
+        out: Folder to write the answers to instead of printing them, as Parquet files for 1,000 photos each; of
+            videos also faces.csv and a plot of each.
+        resume: Go on with the --out of a command that was stopped.
     """
-    _check(sources, jsonl=jsonl, csv=csv)
-    films = Films(None if out is None else free_folder(out))
+    _check(sources, jsonl=jsonl, csv=csv, out=out, resume=resume)
+    folder = None if out is None else answer_place(out, resume=resume)
     from mien.data.reading.pictures import open_pictures
     from mien.recognizer import Recognizer, smoothed
+
+    recognizer = Recognizer(answering.model, max_error=promise.max_error, classes=answering.among)
+    pictures = chain.from_iterable([open_pictures(source, frames_per_second=looking.fps) for source in sources])
+
+    def answers(some: Iterable[Picture]) -> Iterator[Prediction]:
+        found = recognizer.predict_pictures(some, every_face=looking.faces == "all")
+        return smoothed(found, looking.smooth) if looking.smooth else found
+
+    if folder is not None:
+        asked = asdict(looking) | {"sources": [*sources], "model": recognizer.model} | recognizer.__getstate__()
+        doubts = _keep(folder, recognizer, pictures, answers, asked, resume=resume)
+    else:
+        doubts = _print(
+            answers(pictures), recognizer.labels, looking, kind="jsonl" if jsonl else "csv" if csv else None
+        )
+    if answering.classes is not None:
+        print("mien: with --classes no error rate is promised, and no answer is called unsure", file=sys.stderr)
+    if doubts["unreadable"]:
+        sys.exit(1)
+
+
+def _print(
+    answers: Iterable[Prediction], labels: Sequence[str], looking: Looking, kind: Literal["jsonl", "csv"] | None
+) -> Counter[str]:
+    """Print answers as they come; how many have each doubt."""
     from mien.telling.terminal.predictions import (
         prediction_head,
         prediction_header,
@@ -51,34 +87,55 @@ def predict(
         prediction_text,
     )
 
-    recognizer = Recognizer(answering.model, max_error=promise.max_error, classes=answering.among)
-    pictures = chain.from_iterable([open_pictures(source, frames_per_second=looking.fps) for source in sources])
-    kind: Literal["table", "jsonl", "csv"] = "jsonl" if jsonl else "csv" if csv else "table"
-    text = prediction_text(kind, recognizer.labels, is_smoothed=looking.smooth > 0)
-    if csv:
-        print(as_data(prediction_header(recognizer.labels, is_smoothed=looking.smooth > 0)))
-    elif not jsonl:
-        print(as_data(prediction_head(recognizer.labels)))
-    answers = recognizer.predict_pictures(pictures, every_face=looking.faces == "all")
+    is_smoothed, films = looking.smooth > 0, Films()
+    text = prediction_text(kind or "table", labels, is_smoothed=is_smoothed)
+    if kind == "csv":
+        print(as_data(prediction_header(labels, is_smoothed=is_smoothed)))
+    elif kind is None:
+        print(as_data(prediction_head(labels)))
     number, doubts = 0, Counter[str]()
-    for prediction in smoothed(answers, looking.smooth) if looking.smooth else answers:
+    for prediction in answers:
         print(as_data(text(prediction)), flush=True)
         number += 1
         doubts.update(prediction.flags or ("ok",))
         films.add(prediction)
-    for line in (*films.told(recognizer.labels), prediction_summary(number, doubts)):
+    for line in (*films.told(), prediction_summary(number, doubts)):
         print(line, file=sys.stderr)
-    if answering.classes is not None:
-        print("mien: with --classes no error rate is promised, and no answer is called unsure", file=sys.stderr)
-    if doubts["unreadable"]:
-        sys.exit(1)
+    return doubts
 
 
-def _check(sources: Sources, *, jsonl: bool, csv: bool) -> None:
-    """Refuse what the parser takes for a source, and two forms of output.
+def _keep(
+    path: Path,
+    recognizer: Recognizer,
+    pictures: Iterable[Picture],
+    answers: Callable[[Iterable[Picture]], Iterable[Prediction]],
+    asked: Mapping[str, object],
+    *,
+    resume: bool,
+) -> Counter[str]:
+    """Write answers to a folder; how many have each doubt."""
+    from mien.jobs.predict import AnswerFolder, answer_into
+    from mien.telling.terminal.predictions import prediction_summary
+    from mien.telling.terminal.summaries import TerminalProgress
+
+    folder = AnswerFolder(path, recognizer.labels, is_smoothed=bool(asked["smooth"]))
+    progress = TerminalProgress()
+    doubts = answer_into(folder, pictures, answers, asked=asked, resume=resume, progress=progress)
+    films = Films(keeps=True)
+    for answer in folder.answers():
+        films.add(answer)
+    photos, number = doubts.pop("photos"), doubts.pop("answers")
+    for line in (*films.write(path, recognizer.labels), *films.told(), prediction_summary(number, doubts)):
+        print(line, file=sys.stderr)
+    print(f"mien: wrote the answers for {photos:,} photos to {path}", file=sys.stderr)
+    return doubts
+
+
+def _check(sources: Sources, *, jsonl: bool, csv: bool, out: str | None, resume: bool) -> None:
+    """Refuse what the parser takes for a source, two forms of output, and what to go on with where there is nothing.
 
     Raises:
-        ConfigError: for no source, an unknown option, or both forms.
+        ConfigError: for any of these, or no source.
     """
     if not sources:
         raise ConfigError("predict: give photos, as in: mien predict photo.jpg")
@@ -87,3 +144,7 @@ def _check(sources: Sources, *, jsonl: bool, csv: bool) -> None:
             raise ConfigError(f"Unknown option: {source}. See: mien predict --help")
     if jsonl and csv:
         raise ConfigError("predict: give --jsonl or --csv, not both")
+    if out is not None and (jsonl or csv):
+        raise ConfigError("predict: --out writes the answers as tables; leave --jsonl and --csv out")
+    if resume and out is None:
+        raise ConfigError("predict: --resume goes on with a folder of answers; give it as --out")

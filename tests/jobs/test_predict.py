@@ -1,0 +1,127 @@
+"""Answers for any number of photos, in parts: in order, each once, whatever stops the command."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from mien.demo import draw_face
+from mien.jobs import predict
+from mien.recognizer import Recognizer
+from mien.results.prediction import Prediction
+from mien.results.prediction_table import prediction_rows, prediction_table
+from support.outcomes import Outcome
+from support.pictures import encoded
+
+Mien = Callable[..., Outcome]
+LABELS = ("anger", "happy")
+
+
+@pytest.fixture
+def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Seven photos, the fourth of them no photo, to be answered three at a time."""
+    monkeypatch.setattr(predict, "PHOTOS_A_PART", 3)
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for i in range(7):
+        image = draw_face("happy", i).resize((48, 48))
+        (folder / f"{i}.png").write_bytes(b"no picture" if i == 3 else encoded(image))
+    return folder
+
+
+def parts(folder: Path) -> list[pl.DataFrame]:
+    return [pl.read_parquet(path) for path in sorted(folder.glob("part-*.parquet"))]
+
+
+def test_parts_hold_the_answers_in_order_each_once(photos: Path, tmp_path: Path, mien: Mien) -> None:
+    outcome = mien("predict", photos, "--out", tmp_path / "out")
+    assert (outcome.code, outcome.out) == (1, "")  # for one could not be read
+    found = parts(tmp_path / "out")
+    assert [len(each) for each in found] == [3, 3, 1]
+    table = pl.concat(found)
+    assert table["photo"].to_list() == list(range(7))
+    assert [Path(path).name for path in table["path"]] == [f"{i}.png" for i in range(7)]
+    assert table["status"][3] == "unreadable"
+    assert table["label"][3] is None
+    assert json.loads((tmp_path / "out/summary.json").read_text("utf-8")) | {"photos": 7, "answers": 7} == json.loads(
+        (tmp_path / "out/summary.json").read_text("utf-8")
+    )
+    direct = Recognizer.default().predict([photos / f"{i}.png" for i in (0, 1, 2)])
+    labels = Recognizer.default().labels
+    for row, each in zip(prediction_rows(table[:3], labels), direct, strict=True):
+        assert (row.label, row.flags, row.face) == (each.label, each.flags, each.face)
+        assert row.probabilities == pytest.approx(each.probabilities, abs=1e-6)
+
+
+def test_a_stopped_command_goes_on_after_the_parts_that_are_there(
+    photos: Path, tmp_path: Path, mien: Mien, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    assert mien("predict", photos, "--out", whole).code == 1
+    with monkeypatch.context() as patch:
+        write = predict.AnswerFolder.write
+
+        def stop(self: predict.AnswerFolder, number: int, answers: list[Prediction], places: list[int]) -> None:
+            if number == 1:
+                raise KeyboardInterrupt
+            write(self, number, answers, places)
+
+        patch.setattr(predict.AnswerFolder, "write", stop)
+        assert mien("predict", photos, "--out", stopped).code == 130
+    assert len(parts(stopped)) == 1
+    assert mien("predict", photos, "--out", stopped).code == 2
+    first = (stopped / "part-000000.parquet").stat().st_mtime_ns
+    assert mien("predict", photos, "--out", stopped, "--resume").code == 1
+    assert (stopped / "part-000000.parquet").stat().st_mtime_ns == first
+    for ours, theirs in zip(parts(stopped), parts(whole), strict=True):
+        assert ours.equals(theirs)
+    assert (stopped / "summary.json").read_bytes() == (whole / "summary.json").read_bytes()
+    assert mien("predict", photos, "--out", stopped, "--resume").code == 1  # and again: nothing is left to do
+
+
+@pytest.mark.parametrize("change", ["another photo", "one more", "one less", "another setting", "a damaged part"])
+def test_what_was_begun_with_other_things_is_refused(photos: Path, tmp_path: Path, mien: Mien, change: str) -> None:
+    out, options = tmp_path / "out", tuple[str, ...]()
+    assert mien("predict", photos, "--out", out).code == 1
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    if change == "another photo":
+        (photos / "1.png").rename(photos / "1b.png")
+    elif change == "one more":
+        (photos / "7.png").write_bytes((photos / "0.png").read_bytes())
+    elif change == "one less":
+        (photos / "6.png").unlink()
+    elif change == "another setting":
+        options = ("--faces", "all")
+    else:
+        (out / "part-000001.parquet").write_bytes(b"PAR1")
+    outcome = mien("predict", photos, "--out", out, "--resume", *options)
+    assert outcome.code == 2
+    assert len(outcome.complaint.splitlines()) == 1
+    if change != "a damaged part":
+        assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+@pytest.mark.parametrize("argv", [("--jsonl", "--out", "o"), ("--csv", "--out", "o"), ("--resume",)])
+def test_what_cannot_be_kept_is_refused(photos: Path, mien: Mien, argv: tuple[str, ...]) -> None:
+    assert mien("predict", photos, *argv).code == 2
+
+
+@pytest.mark.parametrize("is_smoothed", [False, True])
+def test_a_table_gives_back_the_answers_that_it_was_made_of(is_smoothed: bool) -> None:
+    probs = {"anger": 0.25, "happy": 0.75}
+    answers = [
+        Prediction("a.png", "ok", (), "happy", probs, (1.0, 2.0, 3.5, 4.0)),
+        Prediction(
+            "b.mp4", "unsure", ("unsure", "unproven"), "happy", probs, time=0.2, frame=5, seconds=0.2, face_id=1
+        ),
+        Prediction("c.png", "unreadable", ("unreadable",), reason="empty file"),
+    ]
+    if is_smoothed:
+        answers[1] = Prediction(**(vars(answers[1]) | {"smoothed": probs, "smoothed_label": "happy"}))
+    table = prediction_table(answers, [0, 1, 2], LABELS, is_smoothed=is_smoothed)
+    assert list(prediction_rows(table, LABELS)) == answers
+    assert table.schema == prediction_table([], [], LABELS, is_smoothed=is_smoothed).schema
