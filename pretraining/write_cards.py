@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mien.app.notice import NOTICE
 from mien.models.artifact import model_path, open_model, shipped
+from mien.telling.words.notice import NOTICE
 
 CARDS = Path(__file__).parents[1] / "docs" / "MODEL_CARDS.md"
 Stored = dict[str, Any]

@@ -21,7 +21,7 @@ __all__ = ["predict"]
 
 
 def predict(
-    sources: Annotated[Sources, Parameter(allow_leading_hyphen=True)],
+    sources: Annotated[Sources, Parameter(allow_leading_hyphen=True)] = (),
     /,
     *,
     answering: Answering = Answering(),
@@ -30,6 +30,7 @@ def predict(
     jsonl: Annotated[bool, Parameter(group=OUTPUT)] = False,
     csv: Annotated[bool, Parameter(group=OUTPUT)] = False,
     out: Annotated[str | None, Parameter(group=OUTPUT)] = None,
+    model_info: Annotated[bool, Parameter(group=OUTPUT)] = False,
 ) -> None:
     """Print an answer for each photo, and for each frame of a video that is looked at.
 
@@ -38,9 +39,13 @@ def predict(
             input and answers 32 at a time.
         jsonl: Print one JSON object per line instead of a table.
         csv: Print a CSV with a row for each answer.
+        model_info: Print what the model is for, how good it was found to be, and its limits; no photo is needed.
         out: Folder to write what videos show over time: faces.csv, and a plot of each video.
     """
-    _check(sources, jsonl=jsonl, csv=csv)
+    if model_info and not sources:
+        _tell_model(answering, promise)
+        return
+    _check(sources, jsonl=jsonl, csv=csv, model_info=model_info)
     films = Films(None if out is None else free_folder(out))
     from mien.data.reading.pictures import open_pictures
     from mien.recognizer import Recognizer, smoothed
@@ -74,16 +79,27 @@ def predict(
         sys.exit(1)
 
 
-def _check(sources: Sources, *, jsonl: bool, csv: bool) -> None:
+def _tell_model(answering: Answering, promise: Promise) -> None:
+    """Print what the model file says of itself."""
+    from mien.recognizer import Recognizer
+    from mien.telling.terminal.model_info import model_info
+
+    recognizer = Recognizer(answering.model, max_error=promise.max_error, classes=answering.among)
+    print(as_data(model_info(answering.model, recognizer.contract, recognizer.threshold)))
+
+
+def _check(sources: Sources, *, jsonl: bool, csv: bool, model_info: bool) -> None:
     """Refuse what the parser takes for a source, and two forms of output.
 
     Raises:
-        ConfigError: for no source, an unknown option, or both forms.
+        ConfigError: for no source, an unknown option, both forms, or photos beside ``--model-info``.
     """
     if not sources:
-        raise ConfigError("predict: give photos, as in: mien predict photo.jpg")
+        raise ConfigError("predict: SOURCES is missing, as in: mien predict photo.jpg. See: mien predict --help")
     for source in sources:
         if source.startswith("-") and source != "-":
             raise ConfigError(f"Unknown option: {source}. See: mien predict --help")
+    if model_info:
+        raise ConfigError("predict: --model-info answers no photos; leave them out, or leave it out")
     if jsonl and csv:
         raise ConfigError("predict: give --jsonl or --csv, not both")

@@ -76,7 +76,8 @@ crops, `face` the largest face; `size` in px), `recipe`, `temperature` (divide t
 (out-of-fold scores), `backbones` (`name`, `licence`, `sha256` of pretrained weights), `collections` and
 `training_hashes` (truncated sha256) of all photos that the model and its backbones were trained on, `traits` (by what
 other photos of a collection are known again: truncated hashes of its pictures at 8 × 8 cells, sizes and colours of its
-files, hashes of the patterns of their names, deciles of brightness, contrast and sharpness), `mien_version`, `format`.
+files, hashes of the patterns of their names, deciles of brightness, contrast and sharpness), `mien_version`, `format`,
+`card` (heading → text of a short model card, written by the study that tested the model; else null).
 The hashes reveal whether a photo at hand was among those of the study, and nothing of what it shows.
 """
 
