@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mien.models.artifact import model_path, open_model, shipped
+from mien.telling.words.model_card import DETECTOR
 from mien.telling.words.notice import NOTICE
 
 CARDS = Path(__file__).parents[1] / "docs" / "MODEL_CARDS.md"
@@ -44,9 +45,7 @@ Written by `pretraining/write_cards.py` from what was measured when the weights 
 
 **Before use.** {" ".join(NOTICE)}
 
-**Licence.** The code of mien is under Apache-2.0. The weights are not: they are **for research only**, because they were
-trained on FER2013 and on Kaggle photos, whose pictures belong to other people
-([NOTICE](../src/mien/models/weights/NOTICE.md)).
+**Licence.** The code of mien is under Apache-2.0. The weights are not: they are **for research only**, because they were trained on FER2013 and on Kaggle photos, whose pictures belong to other people ([NOTICE](../src/mien/models/weights/NOTICE.md)). {DETECTOR}
 """
 
 

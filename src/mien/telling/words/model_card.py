@@ -22,6 +22,7 @@ from mien.telling.words.over import counted, span
 from mien.telling.words.slices import slice_sentences
 
 __all__ = [
+    "DETECTOR",
     "UNKNOWN_LICENCE",
     "answers_sentence",
     "calibration_sentences",
@@ -39,6 +40,7 @@ FEW = 20
 UNKNOWN_LICENCE = "unknown to mien"
 """What is said of photos, whose licence no file tells."""
 RESEARCH = "research"
+DETECTOR = "Faces are found by CenterFace (MIT), whose makers trained it on WIDER FACE."
 
 
 def short_card(results: StudyResults) -> dict[str, str]:
@@ -192,4 +194,5 @@ def licence_sentences(results: StudyResults) -> list[str]:
     told = [f"It is made of weights of {each.name}: {each.licence}." for each in results.run.backbones]
     if is_research_only(results):
         told.append("So it may be used for research only.")
+    told.append(DETECTOR)
     return [*told, "mien does not license the model, and does not know the rights in the photos: check both."]
