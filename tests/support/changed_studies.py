@@ -8,14 +8,16 @@ from typing import Any
 from msgspec.structs import replace
 
 from mien.metrics import LEAST_GROUPS, Interval
+from mien.results.commands import EvaluateResults
 from mien.results.cross_validation import CrossValidated, Fold
 from mien.results.scores import Over
 from mien.results.slices import Slice, SlicedColumn, SliceDifference, Slices, SliceVerdict
+from mien.results.study import StudyResults
 from mien.settings.columns import Columns
 from support.made_report import changed
-from support.made_study import Made
+from support.made_study import Made, evaluated_target
 
-__all__ = ["by_person", "few_people", "held_out", "sliced", "without_target"]
+__all__ = ["by_person", "evaluated", "few_people", "held_out", "sliced", "without_target"]
 
 
 def by_person(made: Made) -> dict[str, Any]:
@@ -110,3 +112,12 @@ def sliced(made: Made) -> dict[str, Any]:
 
 def without_target(made: Made) -> dict[str, Any]:
     return {"target": None, "runs": {name: replace(run, target=None) for name, run in made.results.runs.items()}}
+
+
+def evaluated(results: StudyResults) -> EvaluateResults:
+    assert results.target is not None
+    target = evaluated_target(results.target)
+    targets = {"other": target, "again": target}
+    return EvaluateResults(
+        mien="0.0.test", model="run", labels=results.labels, corrections=None, target=target, targets=targets
+    )

@@ -19,7 +19,7 @@ from rich.console import Console, RenderableType
 from mien.metrics import Interval
 from mien.results.adaptation import AdaptPaths, AdaptResults, LeftOut, SideScores, Way
 from mien.results.audit import Copies, CopiesFound, DoubtfulLabels, Leakage, Shortcuts
-from mien.results.commands import AuditedData, AuditPaths, AuditResults, EvaluateResults
+from mien.results.commands import AuditedData, AuditPaths, AuditResults
 from mien.results.study import StudyResults
 from mien.settings.adapt import AdaptSettings
 from mien.settings.audit import LabelChecks
@@ -31,9 +31,9 @@ from mien.telling.report.evaluation_page import write_page as write_evaluation
 from mien.telling.terminal.adaptation import adaptation_summary
 from mien.telling.terminal.evaluation import evaluation_summary
 from mien.telling.terminal.summaries import audit_summary, study_summary
-from support.changed_studies import by_person, few_people, held_out, sliced, without_target
+from support.changed_studies import by_person, evaluated, few_people, held_out, sliced, without_target
 from support.made_report import changed, lines_of, make_study, without_photos, written
-from support.made_study import Made, evaluated_target, leakage
+from support.made_study import Made, leakage
 from support.snapshots import difference
 
 AsStored = Callable[[str, str], None]
@@ -174,15 +174,6 @@ def adapted() -> AdaptResults:
 def audited(results: StudyResults) -> AuditResults:
     data = AuditedData(**asdict(results.data), corrections=results.corrections, findings=17)
     return AuditResults(mien="0.0.test", data=data, paths=AuditPaths(findings="findings.csv"))
-
-
-def evaluated(results: StudyResults) -> EvaluateResults:
-    assert results.target is not None
-    target = evaluated_target(results.target)
-    targets = {"other": target, "again": target}
-    return EvaluateResults(
-        mien="0.0.test", model="run", labels=results.labels, corrections=None, target=target, targets=targets
-    )
 
 
 SAID: dict[str, Callable[[StudyResults], RenderableType]] = {
