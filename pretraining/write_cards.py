@@ -151,7 +151,7 @@ def _six_card(about: Stored) -> str:
     labels = about["labels"]
     scene, face = open_model(model_path("six"))[1].views
     promised = (
-        f"Answers with a probability of at least {promise['probability']:.2f} are to be wrong at most "
+        f"Answers with a probability of at least {promise['probability']:.2f} should be wrong at most "
         f"{about['max_error']:.0%} of the time; {promise['answered']:.0%} of such photos get one, the others are called `unsure`."
         if promise
         else f"An error of {about['max_error']:.0%} could not be promised."
@@ -170,7 +170,7 @@ def _six_card(about: Stored) -> str:
 
 What it is worth, measured on photos it was not fitted to: {grouped["folds"]} folds that keep copies together, penalty and temperature
 chosen inside the training part of each fold. The size of the scene (of three) and which stages of `expression` give features (of five
-choices) were chosen on the same photos, which flatters the scores a little.
+choices) were chosen on the same photos, which makes the scores a little too high.
 
 | | division | macro-F1, by seed of the folds | accuracy, mean |
 |---|---|---|---|

@@ -62,7 +62,7 @@ TAIL = """\
 | `time` | number or null | of a video's frame, seconds since the first frame |
 | `reason` | string or null | why a picture could not be read, or how a video is damaged |
 | `frame` | integer or null | number of a video's frame, counting all from 0 |
-| `seconds` | number or null | for how long the frame stands: until the next one that was looked at |
+| `seconds` | number or null | how long the frame is shown: until the next one that was looked at |
 | `face_id` | integer or null | which face of a video, from 1; [no person is recognised by it](VIDEO.md) |
 | `smoothed` | object or null | class → probability averaged over time, with `--smooth` |
 | `smoothed_label` | string or null | the likeliest class by these |
