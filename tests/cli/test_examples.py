@@ -13,13 +13,21 @@ import polars as pl
 import pytest
 
 from mien.cli.examples import EXAMPLES
+from support.drawn_sets import draw_set
 from support.outcomes import Outcome
 from support.studies import Study
 
 pytestmark = pytest.mark.heavy  # trains
 
 Mien = Callable[..., Outcome]
-RUN = [(command, line) for command, lines in EXAMPLES.items() for line, _ in lines if command != "app"]
+TRAINS = ("mien compare", "mien adapt", "mien study demo", "mien train")
+"""Examples that take more than some seconds here, whatever is left out."""
+RUN = [
+    pytest.param(command, line, marks=pytest.mark.slow if line.startswith(TRAINS) else ())
+    for command, lines in EXAMPLES.items()
+    for line, _ in lines
+    if command != "app"
+]
 SMALLER = {"--epochs 10": "--epochs 1", "--epochs 5": "--epochs 1", "--updates 500": "--updates 2"}
 """Budgets of the examples → those of the test."""
 QUICK = {
@@ -34,7 +42,8 @@ QUICK = {
 def desk(small_study: Study, tmp_path: Path) -> Path:
     """A folder with everything that the examples name."""
     shutil.copytree(small_study.data, tmp_path / "photos")
-    shutil.copytree(small_study.target, tmp_path / "others")
+    folders = {"Angry": "anger", "happiness": "happy", "neutral": "neutral"}
+    draw_set(tmp_path / "others", folders, 45, style="grey")
     photos = sorted((tmp_path / "photos").glob("*/*.png"))
     shutil.copy(photos[0], tmp_path / "photo.jpg")
     readable = [path for path in photos if path.stat().st_size > 500]

@@ -251,9 +251,7 @@ class TargetResults(TargetScores):
     ] = 0
     is_new: Annotated[
         bool,
-        about(
-            "Whether the photos are new to it, as far as `near_copies`, `seen_in_training` and `known_collections` tell."
-        ),
+        about("Whether the photos are new, as far as `near_copies`, `seen_in_training` and `known_collections` tell."),
     ]
     causes: Annotated[
         Causes | None, about("Null with fewer than 20 such test photos, or of a model that lies in no study.")

@@ -19,8 +19,8 @@ MEANING = {
     ways.LABELS_SHARES: "after the most labels, biases moved towards the class shares that its answers then suggest",
     ways.SELF_TAUGHT_BLOCKS: "the last blocks of the network trained further, half by the study's training photos made "
     "like the target's, half by the surest half of its own answers",
-    ways.BLOCKS: "the last blocks of the network trained further, by the study's training photos made like the target's "
-    "and by labelled photos of the target",
+    ways.BLOCKS: "the last blocks of the network trained further, by the study's training photos made like the "
+    "target's and by labelled photos of the target",
     ways.BLOCKS_SHARES: "after the most labels, biases moved towards the class shares that its answers then suggest",
 }
 
