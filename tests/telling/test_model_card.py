@@ -94,7 +94,11 @@ def part(card: str, heading: str) -> str:
 
 @pytest.mark.parametrize("name", [name for name in VARIANTS if name not in ("by person", "from the Hub")])
 def test_the_card_reads_as_stored(name: str, made: Made, as_stored: AsStored) -> None:
-    as_stored("model card" if name == "as made" else f"model card, {name}", model_card(results_of(made, name)))
+    card = model_card(results_of(made, name))
+    if name == "as made":
+        as_stored("model card", card)
+    else:
+        as_stored(f"model card, {name}", card)
 
 
 @pytest.mark.parametrize("name", VARIANTS)

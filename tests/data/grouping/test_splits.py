@@ -423,7 +423,7 @@ def test_photos_of_two_people_are_too_few_and_the_error_says_why() -> None:
 
 def test_class_that_a_given_folder_lacks_is_named_with_the_folder() -> None:
     table = manifest(["happy"] * 30 + ["sad"] * 20, splits=["train", "val", "test"] * 10 + ["train", "val"] * 10)
-    with pytest.raises(SplitError, match="'sad' has 20 usable photos, but none that may stand in test"):
+    with pytest.raises(SplitError, match="'sad' has 20 usable photos, but none that may be in test"):
         assign_splits(table, SHARES, 0)
 
 
