@@ -37,7 +37,7 @@ def tree() -> str:
     lines = list(_drawn(ROOT / "src" / "mien", ""))
     for name in ("pretraining", "bench", "docs"):
         lines += ["", *_drawn(ROOT / name, "")]
-    lines += ["", _line("tests/", WITHOUT_DOCSTRING["tests"])]
+    lines += ["", *_line("tests/", WITHOUT_DOCSTRING["tests"], "")]
     return "\n".join(lines)
 
 
@@ -45,14 +45,14 @@ def _drawn(folder: Path, before: str) -> Iterator[str]:
     """A folder and what is in it, files first; ``before`` is drawn left of all its lines but the first."""
     name = folder.relative_to(ROOT).as_posix()
     if not before:
-        yield _line(f"{name}/", _comment(folder))
+        yield from _line(f"{name}/", _comment(folder), "│")
     inside = [path for path in sorted(folder.iterdir()) if _is_shown(path)]
     inside.sort(key=lambda path: path.is_dir())
     for i, path in enumerate(inside):
         last = i == len(inside) - 1
         corner, on = ("└── ", "    ") if last else ("├── ", "│   ")
         shown = f"{path.name}/" if path.is_dir() else path.name
-        yield _line(before + corner + shown, _comment(path))
+        yield from _line(before + corner + shown, _comment(path), before + on)
         if path.is_dir():
             yield from _drawn(path, before + on)
 
@@ -74,19 +74,25 @@ def _comment(path: Path) -> str:
     return " ".join(first.split())
 
 
-def _line(name: str, comment: str) -> str:
-    """A name with its comment beside it, which ends where the line does."""
+def _line(name: str, comment: str, below: str) -> Iterator[str]:
+    """A name with its comment beside it, which goes on in the next line where it is long.
+
+    Args:
+        below: what is drawn under the name.
+    """
     room = WIDTH - COLUMN - 2
-    if len(comment) > room:
-        comment = _shortened(comment, room)
-    return f"{name:{COLUMN - 1}} # {comment}".rstrip(" #")
+    first, *more = textwrap.wrap(_shortened(comment, room), room, break_on_hyphens=False) or [""]
+    yield f"{name:{COLUMN - 1}} # {first}".rstrip(" #")
+    for each in more:
+        yield f"{below:{COLUMN - 1}}   {each}"
 
 
 def _shortened(comment: str, room: int) -> str:
-    """As many clauses as there is room for; with an ellipsis where not even the first ends in time."""
-    found = [each.start() for each in re.finditer(r"[:;.,](?= )|(?= \()", comment)]
-    ends = [end for end in found if ROOM_LEAST <= end <= room]
-    return comment[: ends[-1]] if ends else textwrap.shorten(comment, room, placeholder=" …")
+    """The first sentence, or what is before a colon or semicolon, where all is too long for a line."""
+    if len(comment) <= room:
+        return comment
+    ends = [found.start() for found in re.finditer(r"[:;.](?= )", comment)]
+    return comment[: max((end for end in ends if ROOM_LEAST <= end <= room), default=len(comment))]
 
 
 if __name__ == "__main__":

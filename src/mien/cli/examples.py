@@ -7,8 +7,7 @@ __all__ = ["EXAMPLES", "epilogue"]
 EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "predict": (
         ("mien predict photo.jpg", "one photo"),
-        ("mien predict photos/ --csv > answers.csv", "a folder, as a table"),
-        ("mien predict photos/ --model mien-photos --faces all", "by your own model, every face"),
+        ("mien predict photos/ --model mien-photos --csv > answers.csv", "a folder, by your own model, as a table"),
         ("mien predict --model mien-photos --model-info", "what that model is worth, and its limits"),
     ),
     "audit": (
