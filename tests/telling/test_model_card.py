@@ -229,6 +229,16 @@ def test_results_from_before_have_a_card_too(made: Made) -> None:
     assert "0.93 (0.61 to 0.99)" in part(model_card(results), "Scores")
 
 
+def test_the_licence_of_photos_is_told_where_it_is_known_and_said_to_be_unknown_elsewhere(made: Made) -> None:
+    drawn, hub = results_of(made, "the demo"), results_of(made, "from the Hub")
+    assert "Apache-2.0" in part(model_card(drawn), "Data")
+    assert "Apache-2.0" in short_card(drawn)["data"]
+    assert "see the page of hf:someone/faces" in part(model_card(hub), "Data")
+    for results in (made.results, hub):
+        assert "unknown to mien" in part(model_card(results), "Data")
+        assert "unknown to mien" in short_card(results)["data"]
+
+
 def test_votes_and_left_out_photos_are_counted(made: Made) -> None:
     results = replace(made.results, **changed(made, "data", voted=12))
     assert "12 photos had votes" in part(model_card(results), "Data")

@@ -149,7 +149,7 @@ def _data(results: StudyResults) -> list[str]:
     sources += [[name, count(n), _licence_of(name, results)] for name, n in data.sources.items()]
     if results.target:
         target = results.target.data
-        sources.append([f"{target.name}, to test on", count(target.images), words.UNKNOWN_LICENCE])
+        sources.append([f"{target.name}, to test on", count(target.images), words.photos_licence(target)])
     left = len(results.splits.left_out)
     told = [f"Left out, as part of a group or copy in a later part: {plural(left, 'photo')}."] * (left > 0)
     if data.voted:
@@ -161,11 +161,9 @@ def _licence_of(name: str, results: StudyResults) -> str:
     """What is known of the licence of one source, by where it came from."""
     specs = dict(zip(results.data.names, results.config.data, strict=False))
     spec = specs.get(name, "") if len(results.data.names) == len(results.config.data) else ""
-    if results.data.is_demo:
-        return "Apache-2.0, drawn by mien"
     if hub_datasets([spec]) or spec.startswith(KAGGLE):
         return f"{words.UNKNOWN_LICENCE}: see the page of {spec.partition('::')[0]}"
-    return words.UNKNOWN_LICENCE
+    return words.photos_licence(results.data)
 
 
 def _use(results: StudyResults) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mien.results.audit import Audit
 from mien.results.scores import Scores
 from mien.results.study import StudyResults
 from mien.telling.words.answers import (
@@ -30,6 +31,7 @@ __all__ = [
     "is_research_only",
     "licence_sentences",
     "limits",
+    "photos_licence",
     "scores_in_short",
     "short_card",
     "tested_sentences",
@@ -39,6 +41,7 @@ FEW = 20
 """Photos of a class below which its scores are said to rest on little."""
 UNKNOWN_LICENCE = "unknown to mien"
 """What is said of photos, whose licence no file tells."""
+DRAWN_LICENCE = "Apache-2.0, drawn by mien"
 RESEARCH = "research"
 DETECTOR = "Faces are found by CenterFace (MIT), whose makers trained it on WIDER FACE."
 
@@ -99,7 +102,13 @@ def chance_words(scores: Scores) -> str:
 def _data_in_short(results: StudyResults) -> str:
     data = results.data
     classes = listed([f"{label} {count(n)}" for label, n in data.classes.items()])
-    return f"{data.name}: {plural(data.images, 'labelled photo')} ({classes}). Licence: {UNKNOWN_LICENCE}."
+    licence = photos_licence(data)
+    return f"{data.name}: {plural(data.images, 'labelled photo')} ({classes}). Licence of the photos: {licence}."
+
+
+def photos_licence(data: Audit) -> str:
+    """What is known of the licence of a set of photos; of drawings that mien made, all."""
+    return DRAWN_LICENCE if data.is_demo else UNKNOWN_LICENCE
 
 
 def tested_sentences(results: StudyResults) -> list[str]:
