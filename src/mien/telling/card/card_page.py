@@ -80,7 +80,7 @@ def _scores(results: StudyResults) -> list[str]:
     told = [_text(words.chance_words(results.test))]
     if target := results.target:
         rows.append(_score_row(f"{target.data.name}, shared classes", target.shared))
-        told.append(_text(f"On photos from elsewhere: {words.chance_words(target.shared)}"))
+        told.append(_text(words.chance_words(target.shared, "photos from elsewhere")))
         if not target.is_new:
             told.append("The photos from elsewhere are not new to the model, so its scores there are too high.")
     return [_table(rows), "Intervals are 95 %. " + " ".join(told)]

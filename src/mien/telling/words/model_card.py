@@ -89,9 +89,10 @@ def _scored(where: str, scores: Scores) -> str:
     )
 
 
-def chance_words(scores: Scores) -> str:
-    """Where guessing stands, and whether the model was shown to do better."""
-    told = f"Guessing by the class shares would reach a macro-F1 of {score(scores.chance_macro_f1)}"
+def chance_words(scores: Scores, where: str = "") -> str:
+    """What guessing reaches, on the photos that ``where`` names, and whether the model was shown to do better."""
+    guessing = f"On {where}, guessing" if where else "Guessing"
+    told = f"{guessing} by the class shares would reach a macro-F1 of {score(scores.chance_macro_f1)}"
     if scores.beats_chance:
         return f"{told}."
     if scores.over and not scores.over.enough:
