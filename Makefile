@@ -46,6 +46,11 @@ check: $(VENV)/installed ## lint and type-check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+pages: $(VENV)/installed ## write anew what is generated in the documentation: tables, trees, references, cards
+	for each in write_results write_commands write_law readme_table compare_tables write_benchmarks write_dependencies write_tree; \
+	  do $(BIN)/python docs/$$each.py || exit 1; done
+	$(BIN)/python pretraining/write_cards.py
+
 docs: $(VENV)/installed ## write the documentation's site to build/site; warnings and broken links are errors
 	$(BIN)/sphinx-build -q -W --keep-going -E -b html docs build/site
 
@@ -77,4 +82,4 @@ browser:
 	  { command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } || \
 	  echo 'no Chromium: the tests that open the report will be skipped'
 
-.PHONY: help demo quick test test-slow test-data test-lowest snapshots check docs lock bench weights browser
+.PHONY: help demo quick test test-slow test-data test-lowest snapshots check pages docs lock bench weights browser

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mien.app.notice import NOTICE
 from mien.models.artifact import model_path, open_model, shipped
+from mien.telling.words.model_card import DETECTOR
+from mien.telling.words.notice import NOTICE
 
 CARDS = Path(__file__).parents[1] / "docs" / "MODEL_CARDS.md"
 Stored = dict[str, Any]
@@ -44,9 +45,7 @@ Written by `pretraining/write_cards.py` from what was measured when the weights 
 
 **Before use.** {" ".join(NOTICE)}
 
-**Licence.** The code of mien is under Apache-2.0. The weights are not: they are **for research only**, because they were
-trained on FER2013 and on Kaggle photos, whose pictures belong to other people
-([NOTICE](../src/mien/models/weights/NOTICE.md)).
+**Licence.** The code of mien is under Apache-2.0. The weights are not: they are **for research only**, because they were trained on FER2013 and on Kaggle photos, whose pictures belong to other people ([NOTICE](../src/mien/models/weights/NOTICE.md)). {DETECTOR}
 """
 
 
@@ -152,7 +151,7 @@ def _six_card(about: Stored) -> str:
     labels = about["labels"]
     scene, face = open_model(model_path("six"))[1].views
     promised = (
-        f"Answers with a probability of at least {promise['probability']:.2f} are to be wrong at most "
+        f"Answers with a probability of at least {promise['probability']:.2f} should be wrong at most "
         f"{about['max_error']:.0%} of the time; {promise['answered']:.0%} of such photos get one, the others are called `unsure`."
         if promise
         else f"An error of {about['max_error']:.0%} could not be promised."
@@ -171,7 +170,7 @@ def _six_card(about: Stored) -> str:
 
 What it is worth, measured on photos it was not fitted to: {grouped["folds"]} folds that keep copies together, penalty and temperature
 chosen inside the training part of each fold. The size of the scene (of three) and which stages of `expression` give features (of five
-choices) were chosen on the same photos, which flatters the scores a little.
+choices) were chosen on the same photos, which makes the scores a little too high.
 
 | | division | macro-F1, by seed of the folds | accuracy, mean |
 |---|---|---|---|

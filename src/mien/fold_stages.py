@@ -26,7 +26,7 @@ from mien.metrics import confusion_matrix, macro_f1
 from mien.models.artifact import laxest_within, least_promise
 from mien.results.audit import ExaminedAudit
 from mien.results.cross_validation import CrossValidated, Fold
-from mien.results.file_names import PREDICTIONS, REPORT
+from mien.results.file_names import MODEL_CARD, PREDICTIONS, REPORT
 from mien.results.study import Epoch, StudyPaths, StudyResults, TestedRun, Weights
 from mien.settings.run import HeadRun, NetworkRun, read_run
 from mien.stages import OpenStudy, compared_pairs, count_splits, fit_to_all, procedure, promise_in
@@ -155,6 +155,7 @@ def score_folds(study: OpenStudy, held_out: HeldOut, data: ExaminedAudit) -> Stu
             run=str(study.folder),
             model=str(study.folder / "runs" / selected / "model.onnx"),
             report=str(study.folder / REPORT),
+            card=str(study.folder / MODEL_CARD),
         ),
     )
 

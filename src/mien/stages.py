@@ -59,7 +59,7 @@ from mien.results.audit import ExaminedAudit
 from mien.results.behaviour import Mistake
 from mien.results.document import write_exhibits
 from mien.results.exhibits import Exhibits
-from mien.results.file_names import PREDICTIONS, REPORT, THUMBNAILS
+from mien.results.file_names import MODEL_CARD, PREDICTIONS, REPORT, THUMBNAILS
 from mien.results.study import (
     CopyThresholds,
     Epoch,
@@ -93,6 +93,7 @@ __all__ = [
     "count_splits",
     "examine_data",
     "fit_to_all",
+    "keep_card",
     "keep_exhibits",
     "open_study",
     "procedure",
@@ -412,7 +413,7 @@ def score_tested(study: OpenStudy, trained: TrainResults, data: ExaminedAudit) -
     kept = asdict(trained) | {
         "data": data,
         "runs": runs,
-        "paths": replace(trained.paths, report=str(study.folder / REPORT)),
+        "paths": replace(trained.paths, report=str(study.folder / REPORT), card=str(study.folder / MODEL_CARD)),
     }
     results = StudyResults(
         **kept,
@@ -479,6 +480,13 @@ def promise_in(folder: Path, **promised: Any) -> None:  # type: ignore[explicit-
         forget(folder / "model.onnx")
         write_model(whole_model(folder / "model.onnx"), contract, folder / "model.onnx")
         keep(folder / "model.onnx")
+
+
+def keep_card(results: StudyResults, card: dict[str, str]) -> None:
+    """Write a short card into the model files that a study gives: that of the selected run, and the refitted one."""
+    for path in (results.paths.model, results.paths.refit):
+        if path is not None:
+            promise_in(Path(path).parent, card=card)
 
 
 def keep_exhibits(study: OpenStudy, results: StudyResults, examined: Examined) -> Exhibits | None:

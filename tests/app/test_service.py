@@ -18,7 +18,6 @@ from PIL import Image
 
 from mien.app.batching import Batcher, BusyError
 from mien.app.limits import Limits
-from mien.app.notice import NOTICE
 from mien.app.serve import check_address
 from mien.app.service import make_service
 from mien.data.reading.given import in_memory
@@ -26,6 +25,7 @@ from mien.data.reading.pictures import Picture
 from mien.errors import ConfigError
 from mien.recognizer import Recognizer
 from mien.telling.terminal.predictions import prediction_text
+from mien.telling.words.notice import NOTICE
 from support.pictures import BLUE, GREEN, RED, colour_model, encoded, png_header
 
 TOKEN = "0123456789abcdef"

@@ -43,11 +43,12 @@ def test_help_fits_two_screens_before_what_is_rarely_needed(command: str) -> Non
 
 def test_every_command_has_an_example() -> None:
     assert set(EXAMPLES) == set(COMMANDS)
+    assert {len(lines) for lines in EXAMPLES.values()} <= {2, 3}
 
 
 @pytest.mark.parametrize(("command", "line"), ALL_EXAMPLES)
 def test_examples_are_taken_by_the_parser(command: str, line: str) -> None:
-    words = shlex.split(line.partition(">")[0])
+    words = shlex.split(re.split("[>|]", line)[0])
     assert words[:2] == ["mien", command]
     function, *_ = app.parse_args(words[1:], exit_on_error=False, print_error=False)  # raises for what it does not know
     assert function is app[command].default_command

@@ -33,6 +33,7 @@ from mien.results.study import FitVerdict, StudyResults
 from mien.settings.by_name import option_fields
 from mien.settings.run import NetworkRun
 from mien.settings.study import StudySettings
+from mien.telling.report.evaluation_page import write_page as write_evaluation
 from mien.telling.report.figure_files import study_plots, write_figures
 from mien.telling.report.figures import ON_PAGE, kept_epoch, learning_curves
 from mien.telling.report.page import SECTIONS, sections
@@ -41,6 +42,7 @@ from mien.telling.words.advice import TRUSTED_PROBE, advise
 from mien.telling.words.answers import error_sentences, fit_sentence, headline, warnings
 from mien.telling.words.concerns import concerns
 from mien.telling.words.methods import methods
+from support.changed_studies import evaluated, sliced
 from support.made_report import changed, make_study, plain, shown, without_photos, written
 from support.made_study import (
     FACE_VIEW,
@@ -131,6 +133,25 @@ def test_every_section_is_there_in_order_and_visible(made: Made, browser: Any) -
     assert links == [f"#{name}" for name in names]
     assert page.locator("#comparison .panels svg").count() == 3
     assert page.locator("#scores .panels svg").count() == 2 + 2
+
+
+@pytest.mark.parametrize("width", [320, 390, 1200])
+def test_no_column_of_an_evaluation_is_cut_off(width: int, made: Made, browser: Any, tmp_path: Path) -> None:
+    """On a phone each row of a table is a block of its own, with the name of each column beside its value."""
+    results = evaluated(replace(made.results, **sliced(made)))
+    write_evaluation(results, tmp_path / "evaluate.html")
+    page = show(browser, tmp_path / "evaluate.html", width).page
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    cells = page.eval_on_selector_all(
+        "td", "all => all.filter(c => c.getClientRects().length).map(c => c.getBoundingClientRect().right)"
+    )
+    assert cells
+    assert max(cells) <= width
+    inside = "all => all.filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.tagName + e.textContent)"
+    assert page.eval_on_selector_all("tbody,tbody tr,td,p", inside) == []
+    shown = page.eval_on_selector_all("td", "all => all.map(c => getComputedStyle(c, '::before').content)")
+    assert any("photos" in each for each in shown) == (width < 800)
+    assert page.locator("role=columnheader").count() >= 5
 
 
 def test_the_folded_page_is_short_and_its_first_screens_decide(made: Made, browser: Any) -> None:

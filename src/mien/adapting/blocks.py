@@ -1,4 +1,4 @@
-"""The last blocks of a fine-tuned network, taught on at a low rate: the stages near the pixels stay as they are.
+"""The last blocks of a fine-tuned network, trained further at a low rate: the stages near the pixels stay as they are.
 
 What these make of a photo is computed once, so that to teach the rest takes seconds.
 """

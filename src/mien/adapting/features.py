@@ -90,6 +90,7 @@ def adapted_contract(before: Contract, way: str, target: CollectionTraits, seen:
         max_error=None,
         thresholds=(),
         measured=None,
+        card=None,
         collections=tuple(dict.fromkeys([*before.collections, target.name])),
         training_hashes=before.training_hashes | {sha[:HASH_LENGTH] for sha in seen},
         traits=(*before.traits, target),

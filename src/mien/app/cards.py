@@ -8,9 +8,10 @@ import io
 
 from PIL import Image, ImageDraw
 
-from mien.app.notice import NOTICE
 from mien.models.artifact import Contract, Threshold
 from mien.recognizer import Prediction
+from mien.telling.words.model_info import licences, measured_sentence, promise_sentence
+from mien.telling.words.notice import NOTICE
 
 __all__ = ["CSS", "STATUS_WORDS", "model_html", "notice_html", "picture_html", "prediction_html"]
 
@@ -27,6 +28,15 @@ STATUS_WORDS = {
 DOUBTS = {"unsure", "no_face", "low_quality", "turned"}
 """Flags with which the likeliest class is no more than a guess, and is shown as one."""
 NO_BREAK = "\N{NO-BREAK SPACE}"
+FROM_STUDY = {
+    "scores": "How it was scored in its study",
+    "data": "Its photos",
+    "how tested": "How they were split and tested",
+    "limits": "Its limits",
+    "meant for": "What it is meant for",
+    "not meant for": "What it is not meant for",
+}
+"""Part of a model file's card → heading on the page."""
 LONGEST = 560
 """Side of the shown picture, px."""
 
@@ -100,52 +110,32 @@ def model_html(contract: Contract, threshold: Threshold | None) -> str:
     stored = (contract.measured or {}).get("recall", {})
     recall = {label: share for label, share in stored.items() if share is not None}  # a class without photos has none
     bars = f"<p>Of the photos that show each expression, it named it in:</p>{_bars(recall)}" if recall else ""
-    licences = "; ".join(f"{each.name}: {each.licence}" for each in contract.backbones)
     parts = {
         "What it tells apart": _sentence(", ".join(contract.labels)),
         "What it was trained on": _sentence(", ".join(contract.collections) or "Not stated."),
-        "How good it is": _sentence(_measured(contract)) + bars + _unproven(contract),
-        "When it says “perhaps”": _sentence(_promise(threshold)),
-        "Licences of what it is built on": _sentence(licences or "Not stated."),
+        "How good it is": _sentence(measured_sentence(contract)) + bars + _unproven(contract),
+        "When it says “perhaps”": _sentence(promise_sentence(threshold)),
+        "Licences of what it is built on": _sentence(licences(contract)),
+        **{heading: _sentence(text) for heading, text in _from_study(contract).items()},
         "Before you use it": notice_html(),
     }
     return f'<div class="mien-model">{"".join(f"<h3>{name}</h3>{part}" for name, part in parts.items())}</div>'
+
+
+def _from_study(contract: Contract) -> dict[str, str]:
+    """Heading → text of what the study that tested the model says and the file's other fields do not."""
+    card = contract.card or {}
+    return {heading: card[name] for name, heading in FROM_STUDY.items() if name in card}
 
 
 def _sentence(text: str) -> str:
     return f"<p>{html.escape(text.replace(' %', NO_BREAK + '%'))}</p>"
 
 
-def _measured(contract: Contract) -> str:
-    measured = contract.measured
-    if not measured:
-        return "Nothing is stored in this model file; see the report of its study."
-    ends = measured["interval"]
-    groups = measured.get("over")  # of model files from before, not said
-    over = f", over {groups['number']:,} {groups['kind']}" if groups else ""
-    told = f" (95 % interval {ends[0]:.2f} to {ends[1]:.2f}{over})" if ends else ""
-    return (
-        f"Macro-F1 {measured['macro_f1']:.2f}{told} on {measured['images']:,} "
-        f"photos, {measured['how']}. That is the mean of one score for each class; 1 is perfect, and guessing gives "
-        f"about {1 / len(contract.labels):.2f}. On other photos expect less."
-    )
-
-
 def _unproven(contract: Contract) -> str:
     if not contract.unproven:
         return ""
     return _sentence(f"Never measured on people from elsewhere: {', '.join(contract.unproven)}.")
-
-
-def _promise(threshold: Threshold | None) -> str:
-    always = "Where no face is found, or one that is too small or too blurred"
-    if threshold is None:
-        return f"{always}. How often its other answers are right was not promised."
-    return (
-        f"{always}; and below a probability of {100 * threshold.probability:.0f} %. On the photos it was "
-        f"measured on, {100 * threshold.answered:.0f} % reach that, and at most {100 * threshold.max_error:g} % of "
-        "these answers should be wrong on photos like them."
-    )
 
 
 def _bars(shares: dict[str, float], label: str | None = None) -> str:

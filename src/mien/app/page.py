@@ -183,7 +183,7 @@ def _photos_tab(page: _Page, *, is_local: bool) -> None:
     labels = ", ".join(page.recognizer.labels)
     gr.Markdown(
         f"For each photo you get the face that was judged, a probability for each of {labels}, and what makes the "
-        f"answer doubtful. How good the model is stands under *Model*. Photos {stay}, and are forgotten as soon as "
+        f"answer doubtful. *Model* says how good the model is. Photos {stay}, and are forgotten as soon as "
         "they are answered."
     )
     with gr.Row():

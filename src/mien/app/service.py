@@ -18,8 +18,8 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Red
 
 from mien.app.batching import Batcher, BusyError
 from mien.app.limits import Limits, read_body, read_pictures
-from mien.app.notice import NOTICE
 from mien.recognizer import Prediction, Recognizer
+from mien.telling.words.notice import NOTICE
 from mien.version import __version__
 
 __all__ = ["COOKIE", "LOCAL", "make_service"]

@@ -1,4 +1,4 @@
-"""How much a score flatters when copies, or photos of one shoot, stand on both sides of a split.
+"""How much too high a score is when copies, or photos of one shoot, are on both sides of a split.
 
 The same probe is scored out of fold under several divisions: photo by photo (naive), copies together (grouped), people
 together where they are known, and series together. The difference is the leak premium. Its interval is a jackknife over

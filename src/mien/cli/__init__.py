@@ -32,6 +32,7 @@ RECOGNISING = Group("Recognise expressions", sort_key=1)
 LEARNING = Group("Make a recogniser from your photos", sort_key=2)
 JUDGING = Group("Judge a recogniser on other photos", sort_key=3)
 TAKING = Group("Take it elsewhere", sort_key=4)
+AROUND = Group("For programs and shells", sort_key=5)
 
 HELP = {
     "predict": (RECOGNISING, "Recognise the expression shown in photos and videos."),
@@ -54,7 +55,8 @@ HELP = {
         "Measure what would make a model better on photos from elsewhere, and what that would cost at home.",
     ),
     "export": (TAKING, "Write a model file to take elsewhere, as it is or smaller, and measure what that costs."),
-    "schema": (TAKING, "Print the JSON Schema of what --json prints and results.json holds."),
+    "schema": (AROUND, "Print the JSON Schema of what --json prints and results.json holds."),
+    "completion": (AROUND, "Print what makes bash, zsh or fish complete commands and options with Tab."),
 }
 """Command → its group and help, in the order of use. The functions do not say it, so that a list of the commands
 imports none of them."""

@@ -7,8 +7,8 @@ __all__ = ["EXAMPLES", "epilogue"]
 EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "predict": (
         ("mien predict photo.jpg", "one photo"),
-        ("mien predict photos/ --csv > answers.csv", "a folder, as a table"),
-        ("mien predict photos/ --model mien-photos --faces all", "by your own model, every face"),
+        ("mien predict photos/ --model mien-photos --csv > answers.csv", "a folder, by your own model, as a table"),
+        ("mien predict --model mien-photos --model-info", "what that model is worth, and its limits"),
     ),
     "audit": (
         ("mien audit photos/", "what needs a look"),
@@ -19,7 +19,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("mien study photos/", "a folder per class"),
         ("mien study photos.csv --group-column person --target others/", "persons apart; tested elsewhere too"),
     ),
-    "train": (("mien train photos/ --recipe finetune --epochs 5", "the test photos stay unread"),),
+    "train": (
+        ("mien train photos/", "a minute; the test photos stay unread"),
+        ("mien train photos/ --recipe finetune --epochs 5 --out tuned", "a network, trained further"),
+    ),
     "evaluate": (
         ("mien evaluate default photos/", "the recogniser that comes with mien"),
         ("mien evaluate mien-photos others/", "your own, on other photos"),
@@ -32,12 +35,23 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("mien adapt mien-photos others/", "what would help?"),
         ("mien adapt mien-photos others/ --save labels", "and write that model"),
     ),
-    "export": (("mien export mien-photos --precision fp16", "half the size"),),
+    "export": (
+        ("mien export mien-photos --precision fp16", "half the size"),
+        ("mien export default --out default.onnx", "one file with everything in it"),
+    ),
     "app": (
         ("mien app", "the page"),
         ("mien app --model mien-photos --api-only", "the service alone, with your own model"),
     ),
-    "schema": (("mien schema > results.schema.json", "for programs that read results"),),
+    "schema": (
+        ("mien schema > results.schema.json", "for programs that read results"),
+        ("mien schema | less", "to look at"),
+    ),
+    "completion": (
+        ("mien completion bash > ~/.local/share/bash-completion/completions/mien", "for bash, from the next one on"),
+        ("mien completion fish > ~/.config/fish/completions/mien.fish", "for fish"),
+        ("mien completion zsh > ~/.zfunc/_mien", "for zsh, with fpath+=(~/.zfunc) before compinit"),
+    ),
 }
 """Command → lines, and what each is for; the first shows what must be given."""
 

@@ -29,7 +29,7 @@ __all__ = ["predict"]
 
 
 def predict(
-    sources: Annotated[Sources, Parameter(allow_leading_hyphen=True)],
+    sources: Annotated[Sources, Parameter(allow_leading_hyphen=True)] = (),
     /,
     *,
     answering: Answering = Answering(),
@@ -39,6 +39,7 @@ def predict(
     csv: Annotated[bool, Parameter(group=OUTPUT)] = False,
     out: Annotated[str | None, Parameter(group=OUTPUT)] = None,
     resume: Annotated[bool, Parameter(group=OUTPUT)] = False,
+    model_info: Annotated[bool, Parameter(group=OUTPUT)] = False,
 ) -> None:
     """Print an answer for each photo, and for each frame of a video that is looked at.
 
@@ -50,8 +51,12 @@ def predict(
         out: Folder to write the answers to instead of printing them, as Parquet files for 1,000 photos each; of
             videos also faces.csv and a plot of each.
         resume: Go on with the --out of a command that was stopped.
+        model_info: Print what the model is for, how good it was found to be, and its limits; no photo is needed.
     """
-    _check(sources, jsonl=jsonl, csv=csv, out=out, resume=resume)
+    if model_info and not sources:
+        _tell_model(answering, promise)
+        return
+    _check(sources, jsonl=jsonl, csv=csv, out=out, resume=resume, model_info=model_info)
     folder = None if out is None else answer_place(out, resume=resume)
     from mien.data.reading.pictures import open_pictures
     from mien.recognizer import Recognizer, smoothed
@@ -131,17 +136,28 @@ def _keep(
     return doubts
 
 
-def _check(sources: Sources, *, jsonl: bool, csv: bool, out: str | None, resume: bool) -> None:
-    """Refuse what the parser takes for a source, two forms of output, and what to go on with where there is nothing.
+def _tell_model(answering: Answering, promise: Promise) -> None:
+    """Print what the model file says of itself."""
+    from mien.recognizer import Recognizer
+    from mien.telling.terminal.model_info import model_info
+
+    recognizer = Recognizer(answering.model, max_error=promise.max_error, classes=answering.among)
+    print(as_data(model_info(answering.model, recognizer.contract, recognizer.threshold)))
+
+
+def _check(sources: Sources, *, jsonl: bool, csv: bool, out: str | None, resume: bool, model_info: bool) -> None:
+    """Refuse what the parser takes for a source, and options that do not go together.
 
     Raises:
         ConfigError: for any of these, or no source.
     """
     if not sources:
-        raise ConfigError("predict: give photos, as in: mien predict photo.jpg")
+        raise ConfigError("predict: SOURCES is missing, as in: mien predict photo.jpg. See: mien predict --help")
     for source in sources:
         if source.startswith("-") and source != "-":
             raise ConfigError(f"Unknown option: {source}. See: mien predict --help")
+    if model_info:
+        raise ConfigError("predict: --model-info answers no photos; leave them out, or leave it out")
     if jsonl and csv:
         raise ConfigError("predict: give --jsonl or --csv, not both")
     if out is not None and (jsonl or csv):

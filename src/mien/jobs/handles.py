@@ -16,6 +16,7 @@ from mien.results.adaptation import AdaptResults
 from mien.results.commands import AuditResults, EvaluateResults
 from mien.results.comparison import CompareResults
 from mien.results.document import Document
+from mien.results.file_names import MODEL_CARD
 from mien.results.reading import open_results
 from mien.results.scores import Scores
 from mien.results.slices import Slices
@@ -110,6 +111,11 @@ class Study(_Handle[StudyResults]):
     def report(self) -> Path:
         """The page."""
         return self.folder / "report.html"
+
+    @property
+    def model_card(self) -> Path:
+        """The model card, in the format of the Hugging Face Hub."""
+        return self.folder / MODEL_CARD
 
     @cached_property
     def model(self) -> Recognizer:

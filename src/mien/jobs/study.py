@@ -15,6 +15,7 @@ from mien.settings.study import StudySettings
 from mien.stages import (
     OpenStudy,
     examine_data,
+    keep_card,
     keep_exhibits,
     open_study,
     refit_selected,
@@ -24,8 +25,10 @@ from mien.stages import (
     write_tables,
 )
 from mien.system.in_use import in_use
+from mien.telling.card.card_page import write_model_card
 from mien.telling.report.figure_files import write_figures
 from mien.telling.report.page import write_report
+from mien.telling.words.model_card import short_card
 
 __all__ = ["run_study", "run_training"]
 
@@ -35,8 +38,8 @@ def run_study(config: StudySettings, folder: Path, *, resume: bool, progress: Pr
 
     Args:
         folder: gets ``study.toml``, ``manifest.parquet``, ``pixels/``, ``runs/``, ``thumbnails.msgpack``,
-            ``results.json``, ``report.html``, ``figures/``, and ``predictions.csv`` beside each table of predictions;
-            with folds ``folds/`` and ``predictions.parquet`` too.
+            ``results.json``, ``report.html``, ``model-card.md``, ``figures/``, and ``predictions.csv`` beside each
+            table of predictions; with folds ``folds/`` and ``predictions.parquet`` too.
         resume: go on in a folder that exists.
 
     Returns:
@@ -50,6 +53,8 @@ def run_study(config: StudySettings, folder: Path, *, resume: bool, progress: Pr
             write_tables(study, results)
             write_figures(folder, results)
             write_report(folder, results, keep_exhibits(study, results, examined))
+            write_model_card(folder, results)
+            keep_card(results, short_card(results))
         results = replace(results, seconds=study.clock.total())
         write_results(results, folder)
         return results

@@ -133,6 +133,8 @@ class Contract:
         traits: by which photos of those collections are known again that it was not fitted to; of collections that came
             with a backbone, ``known_traits.py`` has them.
         mien_version: the version that wrote the file.
+        card: heading → text of a short model card, as the study wrote it that tested the model; None of a model that
+            no study tested, and of files from before.
     """
 
     labels: tuple[str, ...]
@@ -148,6 +150,7 @@ class Contract:
     training_hashes: frozenset[str] = frozenset()
     traits: tuple[CollectionTraits, ...] = ()
     mien_version: str = ""
+    card: dict[str, str] | None = None
 
     def to_json(self) -> str:
         """The metadata string."""
@@ -184,7 +187,14 @@ class Contract:
         )
         if not (0 < contract.temperature < math.inf and all(isinstance(label, str) for label in contract.labels)):
             raise ValueError("its temperature or its classes make no sense")
+        if not _is_card(contract.card):
+            raise ValueError("its card is no text")
         return contract
+
+
+def _is_card(value: object) -> bool:
+    texts = (*value.keys(), *value.values()) if isinstance(value, dict) else ()
+    return value is None or (isinstance(value, dict) and all(isinstance(each, str) for each in texts))
 
 
 def shipped(name: str) -> Path:

@@ -135,7 +135,7 @@ class DoubtfulLabels(Record):
 class Premium(Record):
     """Macro-F1 under the naive division less that under a stricter one."""
 
-    value: Annotated[float, about("Positive where the naive division flatters.")]
+    value: Annotated[float, about("Positive where the naive division scores higher.")]
     interval: Annotated[Interval | None, about("95 %, paired, over the groups of `over`; null for too few.")]
     verdict: Annotated[
         Literal["naive flatters", "naive scores lower", "cannot tell"],

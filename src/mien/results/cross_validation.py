@@ -35,7 +35,7 @@ class CrossValidated(Record):
     folds: Annotated[tuple[Fold, ...], about("In the order of their numbers.")]
     pooled: Annotated[
         Scores,
-        about("All photos, each answered by the recipe that its fold selected without it; what is to be expected."),
+        about("All photos, each answered by the recipe that its fold selected without it: the score to expect."),
     ]
     joined: Annotated[int, about("Groups that copies join to another, and that are therefore held out with it.")]
 

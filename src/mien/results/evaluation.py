@@ -79,9 +79,7 @@ class PairedModel(Record):
     other_known_collections: Annotated[
         tuple[str, ...], about("Collections that it learnt from and the photos are, certainly or likely, from.")
     ]
-    other_is_new: Annotated[
-        bool, about("Whether none of the `other_` fields speaks against the photos being new to it.")
-    ]
+    other_is_new: Annotated[bool, about("Whether the photos are new to it, as far as the other `other_` fields tell.")]
     other_near_copies: Annotated[
         int | None,
         about("Copies of photos that it was trained or selected on; null of a model that lies in no study."),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["FIGURES", "PREDICTIONS", "REPORT", "RESULTS", "THUMBNAILS", "predictions_table"]
+__all__ = ["FIGURES", "MODEL_CARD", "PREDICTIONS", "REPORT", "RESULTS", "THUMBNAILS", "predictions_table"]
 
 RESULTS = "results.json"
 REPORT = "report.html"
+MODEL_CARD = "model-card.md"
+"""In the format of the Hugging Face Hub, whose repositories call it README.md."""
 FIGURES = "figures"
 """Folder of the report's plots, each as SVG and PNG."""
 THUMBNAILS = "thumbnails.msgpack"

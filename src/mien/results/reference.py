@@ -62,7 +62,7 @@ TAIL = """\
 | `time` | number or null | of a video's frame, seconds since the first frame |
 | `reason` | string or null | why a picture could not be read, or how a video is damaged |
 | `frame` | integer or null | number of a video's frame, counting all from 0 |
-| `seconds` | number or null | for how long the frame stands: until the next one that was looked at |
+| `seconds` | number or null | how long the frame is shown: until the next one that was looked at |
 | `face_id` | integer or null | which face of a video, from 1; [no person is recognised by it](VIDEO.md) |
 | `smoothed` | object or null | class → probability averaged over time, with `--smooth` |
 | `smoothed_label` | string or null | the likeliest class by these |
@@ -76,7 +76,8 @@ crops, `face` the largest face; `size` in px), `recipe`, `temperature` (divide t
 (out-of-fold scores), `backbones` (`name`, `licence`, `sha256` of pretrained weights), `collections` and
 `training_hashes` (truncated sha256) of all photos that the model and its backbones were trained on, `traits` (by what
 other photos of a collection are known again: truncated hashes of its pictures at 8 × 8 cells, sizes and colours of its
-files, hashes of the patterns of their names, deciles of brightness, contrast and sharpness), `mien_version`, `format`.
+files, hashes of the patterns of their names, deciles of brightness, contrast and sharpness), `mien_version`, `format`,
+`card` (heading → text of a short model card, written by the study that tested the model; else null).
 The hashes reveal whether a photo at hand was among those of the study, and nothing of what it shows.
 """
 

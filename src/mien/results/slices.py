@@ -14,7 +14,7 @@ SliceVerdict = Literal["worse", "better", "cannot tell", "too few"]
 
 
 class SliceDifference(Record):
-    """How much more often photos of one value are answered rightly than those of the others, class by class."""
+    """How much more often photos of one value are answered correctly than those of the others, class by class."""
 
     value: Annotated[
         float,

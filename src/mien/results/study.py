@@ -148,6 +148,7 @@ class StudyPaths(Record):
     run: Annotated[str, about("The study's folder.")]
     model: Annotated[str, about("Model file of the selected run.")]
     report: Annotated[str | None, about("The page; null after `mien train`.")] = None
+    card: Annotated[str | None, about("The model card; null after `mien train`, and in results of before.")] = None
     refit: Annotated[
         str | None,
         about("Model file of the selected recipe fitted to all photos, test photos included; null unless asked for."),

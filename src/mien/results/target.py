@@ -247,10 +247,11 @@ class TargetResults(TargetScores):
     ] = ()
     good_enough: Annotated[GoodEnough | None, about("Null in results of before.")] = None
     recurring_groups: Annotated[
-        int, about("Pictures that stand in data and target, perhaps re-encoded; 0 of `mien evaluate`.")
+        int, about("Pictures that are in both data and target, perhaps re-encoded; 0 of `mien evaluate`.")
     ] = 0
     is_new: Annotated[
-        bool, about("Whether none of `near_copies`, `seen_in_training` and `known_collections` speaks against it.")
+        bool,
+        about("Whether the photos are new, as far as `near_copies`, `seen_in_training` and `known_collections` tell."),
     ]
     causes: Annotated[
         Causes | None, about("Null with fewer than 20 such test photos, or of a model that lies in no study.")

@@ -83,7 +83,7 @@ UNTUNED_BUDGET = Budget(epochs=15)
 """``finetune`` from a backbone that has yet to learn what an expression is."""
 
 PLAIN = "-no-augmentation"
-"""What stands behind the name of a trained recipe without its augmentation."""
+"""What is appended to the name of a trained recipe without its augmentation."""
 TWO_STREAM = HeadSettings(
     face_backbone="expression",
     context="scene",

@@ -27,12 +27,12 @@ class TrainSettings:
         augment: what is done to training photos, a name of ``AUGMENTATIONS`` with ``-PART`` behind for parts left out;
             validation and test are never augmented.
         monitor: validation score that the scheduler, the best state and early stopping go by.
-        plateau_factor: the learning rate is multiplied by this when the score stands still.
+        plateau_factor: the learning rate is multiplied by this when the score stops rising.
         plateau_patience: epochs without improvement before it is.
         stop_patience: epochs without improvement before training ends; None trains the whole budget.
         dropout_scale: factor on the network's dropout rates, in [0, 1].
         precision: ``auto`` is replaced by what ``training/precision.py`` has for the processor and the network.
-        schedule: ``plateau`` lowers the learning rate when the score stands still; ``cosine`` follows the share of the
+        schedule: ``plateau`` lowers the learning rate when the score stops rising; ``cosine`` follows the share of the
             budget that is spent, from nothing up to ``learning_rate`` and down to a hundredth of it.
         warm_up: share of the budget in which ``cosine`` rises, in [0, 1).
         balance: ``loss`` weighs each class by the inverse of its photos; ``sampler`` draws each class as often as the

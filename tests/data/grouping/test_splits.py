@@ -351,7 +351,7 @@ def test_train_photos_of_a_person_who_stands_in_test_leave_train_with_their_reas
     group, sources = ["anna", *[None] * 34, "anna"], ["set"] * 35 + [source]
     table = given_folders("test").with_columns(pl.Series("group", group), pl.Series("source", sources))
     after = assign_splits(table.with_columns(pl.Series("near_group", range(36))), SHARES, 0)
-    reason = "its group 'anna' stands in test" if source == "set" else None
+    reason = "its group 'anna' is in test" if source == "set" else None
     assert (after["split_reason"][0], after["split"][0]) == (reason, None if reason else "train")
     assert after["split"][1:].to_list() == table["given_split"][1:].to_list()
 
@@ -363,7 +363,7 @@ def test_train_photo_that_others_tie_to_test_leaves_train_with_its_reason() -> N
     after = assign_splits(table, SHARES, 0)
     assert after["split_reason"][:2].to_list() == [
         "belongs together with photos in test",
-        "its group 'anna' stands in test",
+        "its group 'anna' is in test",
     ]
 
 
@@ -423,7 +423,7 @@ def test_photos_of_two_people_are_too_few_and_the_error_says_why() -> None:
 
 def test_class_that_a_given_folder_lacks_is_named_with_the_folder() -> None:
     table = manifest(["happy"] * 30 + ["sad"] * 20, splits=["train", "val", "test"] * 10 + ["train", "val"] * 10)
-    with pytest.raises(SplitError, match="'sad' has 20 usable photos, but none that may stand in test"):
+    with pytest.raises(SplitError, match="'sad' has 20 usable photos, but none that may be in test"):
         assign_splits(table, SHARES, 0)
 
 

@@ -182,7 +182,7 @@ def _with_reasons(rows: pl.DataFrame, missing: list[int]) -> pl.DataFrame:
         pl.when(recurs)
         .then(pl.format("recurs in {}", name))
         .when(of_group)
-        .then(pl.format("its group '{}' stands in {}", "group", name))
+        .then(pl.format("its group '{}' is in {}", "group", name))
         .otherwise(pl.format("belongs together with photos in {}", name))
     )
     return rows.with_columns(
@@ -245,7 +245,7 @@ def _check_every_class(rows: pl.DataFrame, *, is_grouped: bool) -> None:
         why = (
             f"too few for train, validation and test (none left for {empty})"
             if groups < len(SPLITS)
-            else f"but none that may stand in {empty}, as its folders and groups divide it"
+            else f"but none that may be in {empty}, as its folders and groups divide it"
         )
         raise SplitError(
             f"class {label!r} has {total} usable photo{'s' * (total != 1)}{copies}, {why}; "

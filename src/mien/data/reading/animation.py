@@ -57,7 +57,7 @@ def animation_frames(content: bytes, frames_per_second: float) -> Iterator[Frame
     except UnreadableImageError as error:
         reason = str(error)
     except Exception:  # a damaged file can raise nearly anything inside a decoder
-        reason = f"damaged: what stands after {clock:.2f} s cannot be decoded"
+        reason = f"damaged: what comes after {clock:.2f} s cannot be decoded"
     yield from pace.end()
     if is_cut_short(io.BytesIO(content)):
         reason = f"cut short: it ends after {clock:.2f} s"

@@ -1,4 +1,4 @@
-"""Frames of moving pictures: which of them are looked at, for how long each stands, and where some are missing."""
+"""Frames of moving pictures: which of them are looked at, how long each is shown, and where some are missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images that stand inside Parquet tables, read a few megabytes at a time."""
+"""Images inside Parquet tables, read a few megabytes at a time."""
 
 from __future__ import annotations
 

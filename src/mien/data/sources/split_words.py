@@ -64,7 +64,7 @@ def check_splits(names: Iterable[str], splits: Mapping[str, str], what: str, way
     known, others = sorted(name for name in names if name in splits), sorted(set(names) - set(splits))
     if known and others:
         raise SourceError(
-            f"the {what} {_few(known)} look like splits, but {_few(others)} stand beside them; "
+            f"the {what} {_few(known)} look like splits, but {_few(others)} are beside them; "
             f"say what these are with --split-map {_quoted(others[0])}=train (or val, test, none), or {way_out}"
         )
     if known and "train" not in splits.values():

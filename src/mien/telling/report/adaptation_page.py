@@ -17,7 +17,7 @@ __all__ = ["write_page"]
 def write_page(results: AdaptResults, path: Path) -> None:
     """Write the page, whole or not at all."""
     seen = dict.fromkeys(entry.described for entry in results.ways)
-    said = "The gain of each way on the target against its gain at home; the numbers stand in the table"
+    said = "The gain of each way on the target against its gain at home; the numbers are in the table"
     parts = [
         *(Markup("<p><strong>{}</strong></p>").format(line) for line in verdicts(results)),
         *plain_page.paragraphs([division(results)]),

@@ -45,7 +45,7 @@ def _origin(results: EvaluateResults) -> str:
 
 
 def _target(spec: str, target: EvaluatedTarget) -> list[Markup]:
-    said = "The share of each class that is recognised, with its interval; the numbers stand in the table"
+    said = "The share of each class that is recognised, with its interval; the numbers are in the table"
     height = 0.8 + 0.32 * len(_recalls(target))
     data = target.data
     counted = f"{plural(data.files, 'file')}: {plural(data.images, 'image')}, {count(data.unreadable)} unreadable."

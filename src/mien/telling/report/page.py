@@ -12,7 +12,7 @@ from mien.metrics import LEAST_GROUPS
 from mien.results.audit import ExaminedAudit
 from mien.results.behaviour import ErrorRates
 from mien.results.exhibits import Exhibits, Thumbnail
-from mien.results.file_names import REPORT, predictions_table
+from mien.results.file_names import MODEL_CARD, REPORT, predictions_table
 from mien.results.scores import RunComparison, Scores
 from mien.results.study import StudyResults
 from mien.results.target import TargetResults
@@ -104,6 +104,7 @@ def render_report(results: StudyResults, exhibits: Exhibits | None) -> str:
             division=_division(results),
             flagged=FLAGGED,
             tables=predictions_table("*"),
+            model_card=MODEL_CARD,
         )
     )
 

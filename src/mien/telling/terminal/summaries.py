@@ -229,6 +229,8 @@ def _places(results: StudyResults | TrainResults) -> Iterator[RenderableType]:
     paths = results.paths
     if paths.report:
         yield Text(f"report   {paths.report}")
+    if paths.card:
+        yield Text(f"card     {paths.card}")
     yield Text(f"model    {paths.model}")
     if paths.refit:
         yield Text(f"refit    {paths.refit} (fitted to all photos; the scores are those of {results.selected})")

@@ -17,10 +17,10 @@ MEANING = {
     ways.SELF_TRAINING: "the same, fitted to the surest half of its own answers as well",
     ways.LABELS: "a new head, fitted to the study's photos made like the target's and to labelled photos of the target",
     ways.LABELS_SHARES: "after the most labels, biases moved towards the class shares that its answers then suggest",
-    ways.SELF_TAUGHT_BLOCKS: "the last blocks of the network taught on, half by the study's training photos made like "
-    "the target's, half by the surest half of its own answers",
-    ways.BLOCKS: "the last blocks of the network taught on, by the study's training photos made like the target's and "
-    "by labelled photos of the target",
+    ways.SELF_TAUGHT_BLOCKS: "the last blocks of the network trained further, half by the study's training photos made "
+    "like the target's, half by the surest half of its own answers",
+    ways.BLOCKS: "the last blocks of the network trained further, by the study's training photos made like the "
+    "target's and by labelled photos of the target",
     ways.BLOCKS_SHARES: "after the most labels, biases moved towards the class shares that its answers then suggest",
 }
 
@@ -35,7 +35,7 @@ def division(results: AdaptResults) -> str:
     pool, scored = sum(results.pool.values()), sum(results.scored.values())
     text = (
         f"{count(scored)} photos of the target are only scored, {count(pool)} others are learnt from; what belongs "
-        f"together stands on one side. Answers there are limited to the {number_word(len(results.shared))} shared "
+        f"together is on one side. Answers there are limited to the {number_word(len(results.shared))} shared "
         f"classes. Home: {plural(results.home_images, 'validation photo')} of the study"
     )
     return text + (", cropped to the face as the target's are." if results.are_crops else ".")

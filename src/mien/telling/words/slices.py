@@ -55,7 +55,7 @@ def _worst(found: Slices) -> str:
         assert each.difference is not None
         less, ends = score(-each.difference.value), interval(each.difference.interval, "signed")
         return (
-            f"Worst: {named(name, each)}. Its photos are answered rightly {less} less often than photos of the same "
+            f"Worst: {named(name, each)}. Its photos are answered correctly {less} less often than photos of the same "
             f"classes with other values (95 % interval by itself {ends}; p{_after(found)} {p_text(each)})."
         )
     kind = "is worse than" if found.different else "differs from"

@@ -1,0 +1,1 @@
+"""The model card of a user's model, in the format of the Hugging Face Hub."""
