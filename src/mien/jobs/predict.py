@@ -23,7 +23,8 @@ from mien.system.leftovers import written_whole
 
 __all__ = ["ASKED", "PHOTOS_A_PART", "SUMMARY", "AnswerFolder", "answer_into"]
 
-ASKED, SUMMARY = "asked.json", "summary.json"
+ASKED = "asked.json"
+SUMMARY = "summary.json"
 PHOTOS_A_PART = 1000
 """Photos, or videos, whose answers are one file; what a command that is killed has to do again."""
 DAMAGED = "is damaged; remove the folder and start again"

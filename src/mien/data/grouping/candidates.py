@@ -12,14 +12,16 @@ from numpy.typing import NDArray
 from mien.data.grouping.sketches import Sketcher, agreeing
 from mien.data.measuring.fingerprints import GRID, descriptors, of_mirrored
 
-__all__ = ["BLOCK", "WINDOWS", "Candidates", "Described", "Prints", "candidates"]
+__all__ = ["BLOCK", "COMPARED", "WINDOWS", "Candidates", "Described", "Prints", "candidates"]
 
 COARSE_SIMILARITY = 0.70
 """Least dot product of two descriptors, one of them of a window, for the pictures to be compared."""
 CROP_COARSE_SIMILARITY = 0.85
 """The same for face crops, which are all alike from afar."""
-BLOCK, DESCRIBED, COMPARED = 512, 512, 128
-"""Whole pictures, descriptors, and pairs of pictures that are compared at once; they bound the memory."""
+BLOCK = 512
+"""Pictures, and descriptors, that are compared at once, to bound the memory."""
+COMPARED = 128
+"""Pairs of pictures that are compared at once."""
 STEPS = 127
 """Steps from 0 to 1 in which descriptors are kept: rounding moves a product of two by some 0.002."""
 RANK, CROP_RANK = 48, 24
@@ -115,8 +117,8 @@ def candidates(prints: Prints, start: int, described: Described) -> Iterator[Can
         sketched = [(described.sketcher(each), each) for each in wanted]
         waiting = Candidates(nothing, nothing, WINDOWS[nothing], mirrored)
         # A whole crop is as like another as the other is like it; a window of a photo is not.
-        for first in range(0 if is_photos else start, prints.n, DESCRIBED):
-            theirs = slice(first, first + DESCRIBED)
+        for first in range(0 if is_photos else start, prints.n, BLOCK):
+            theirs = slice(first, first + BLOCK)
             part = (described.sketches[theirs], described.steps[theirs])
             found = _agreeing(sketched, part, (prints.n_photos - start, prints.n_photos - first))
             found = Candidates(found.whole + start, found.part + first, found.windows, mirrored)
