@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -22,14 +22,19 @@ from mien.data.reading.pixels import Pixels
 from mien.data.reading.preprocess import View
 from mien.errors import ConfigError, MienError, OutputError, ResultsError, SourceError
 from mien.progress import Silent
+from mien.settings.training import HeadSettings
 from support.studies import Study as Made
+
+FACE = HeadSettings().face_size
+"""The largest that a study keeps."""
 
 
 def test_a_split_is_that_of_the_study(small_study: Made) -> None:
     study = package.Study.open(small_study.folder)
     manifest = pl.read_parquet(small_study.folder / "manifest.parquet")
-    for split in ("train", "val", "test"):
-        dataset = package.FaceDataset(study, split)  # type: ignore[arg-type]
+    splits: tuple[Literal["train", "val", "test"], ...] = ("train", "val", "test")
+    for split in splits:
+        dataset = package.FaceDataset(study, split)
         own = manifest.filter(pl.col("split") == split, pl.col("label").is_not_null())
         assert len(dataset) == len(own) == sum(study.results.splits.counts[split].values())
         assert dataset.rows["path"].to_list() == own["path"].to_list()
@@ -45,10 +50,10 @@ def test_an_item_is_what_the_study_read(small_study: Made) -> None:
     dataset = package.FaceDataset(package.Study.open(small_study.folder), "val", view="face")
     pixels, label = dataset[0]
     assert isinstance(pixels, Tensor)
-    assert (pixels.dtype, tuple(pixels.shape)) == (torch.uint8, (3, 112, 112))
-    assert dataset.view == "face-112"
+    assert (pixels.dtype, tuple(pixels.shape)) == (torch.uint8, (3, FACE, FACE))
+    assert dataset.view == f"face-{FACE}"
     assert dataset.classes[label] == dataset.rows["label"][0]
-    (stored,) = Pixels(small_study.folder / "pixels").read(View("face", 112), [dataset.rows["row"][0]])
+    (stored,) = Pixels(small_study.folder / "pixels").read(View("face", FACE), [dataset.rows["row"][0]])
     assert np.array_equal(pixels.permute(1, 2, 0).numpy(), stored)
     last, _ = dataset[-1]
     assert torch.equal(last, dataset[len(dataset) - 1][0])
@@ -65,7 +70,7 @@ def test_a_loader_gives_every_photo_once(small_study: Made, workers: int) -> Non
         package.FaceDataset(small_study.folder), batch_size=7, num_workers=workers, multiprocessing_context=context
     ):
         assert pixels.dtype == torch.uint8
-        assert pixels.shape[1:] == (3, 112, 112)
+        assert pixels.shape[1:] == (3, FACE, FACE)
         seen.update(labels.tolist())
     assert [seen[k] for k in range(len(dataset.classes))] == list(dataset.class_counts.values())
     (pixels, _) = dataset[0]
@@ -101,9 +106,10 @@ def test_another_size_is_made_once_and_as_the_study_would(small_study: Made, stu
     fresh = prepare([data, target], [View("face", 48)], None, progress=Silent())
     (expected,) = fresh.pixels.read(View("face", 48), [dataset.rows["row"][0]])
     assert np.array_equal(pixels.permute(1, 2, 0).numpy(), expected)
+    place.write_bytes(b"damaged")
+    assert torch.equal(package.FaceDataset(study_copy, "val", size=48)[0][0], pixels), "a cache is made again"
+    (study_copy / f"pixels/face-{FACE}.npy").write_bytes(b"damaged")
     with pytest.raises(OutputError):
-        place.with_name("face-48.npy").write_bytes(b"damaged")
-        (study_copy / "pixels/face-112.npy").write_bytes(b"damaged")
         package.FaceDataset(study_copy)
 
 
@@ -151,7 +157,7 @@ def test_a_fold_is_held_out(small_set: Path, tmp_path: Path) -> None:
     study = package.study(str(small_set), recipe="probe", folds=3, out=tmp_path / "out", progress=False)
     with pytest.raises(ConfigError, match="from 1 to 3"):
         package.FaceDataset(study)
-    parts = {split: package.FaceDataset(study, split, fold=2) for split in ("train", "val", "test")}  # type: ignore[arg-type]
+    parts = {split: package.FaceDataset(study, split, fold=2) for split in ("train", "val", "test")}
     assert set(parts["test"].rows["fold"]) == {2}
     assert 2 not in {*parts["train"].rows["fold"], *parts["val"].rows["fold"]}
     assert sum(map(len, parts.values())) == study.scores.images
@@ -175,7 +181,7 @@ def test_a_network_trained_on_it_is_wrapped(small_study: Made, tmp_path: Path) -
             return network(x)  # type: ignore[no-any-return]
 
     program = torch.onnx.export(
-        Fed().eval(), (torch.zeros(2, 3, 112, 112),), dynamo=True, verbose=False, dynamic_shapes=({0: "n"},)
+        Fed().eval(), (torch.zeros(2, 3, FACE, FACE),), dynamo=True, verbose=False, dynamic_shapes=({0: "n"},)
     )
     assert program is not None
     program.save(str(tmp_path / "own.onnx"))
