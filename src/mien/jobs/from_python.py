@@ -10,7 +10,7 @@ import dataclasses
 import inspect
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import ParamSpec, TypeVar, Unpack
 
@@ -20,7 +20,8 @@ from mien.extras import extra
 from mien.jobs.evaluate import run_evaluation
 from mien.jobs.handles import Adaptation, Audit, Comparison, Evaluation, Study
 from mien.jobs.labelled import Labelled, Photos, taken
-from mien.progress import Progress, Silent
+from mien.progress import Advance, Progress, Silent
+from mien.python_words import in_python
 from mien.recognizer import Recognizer
 from mien.settings.adapt import AdaptSettings
 from mien.settings.audit import AuditSettings
@@ -274,11 +275,26 @@ def _model(model: str | Path | Study | Recognizer) -> str:
     return model.model if isinstance(model, Recognizer) else os.fspath(model)
 
 
+@dataclasses.dataclass(frozen=True)
+class _InPython:
+    """Progress whose lines name arguments where those of a command name options."""
+
+    drawn: Progress
+
+    def tell(self, line: str) -> None:
+        """Say something that a person should know before work goes on."""
+        self.drawn.tell(in_python(line))
+
+    def step(self, title: str, total: int | None, unit: str) -> AbstractContextManager[Advance]:
+        """Announce a step."""
+        return self.drawn.step(title, total, unit)
+
+
 def _progress(wanted: bool) -> Progress:
     if not wanted:
         return Silent()
     if in_notebook():
-        return NotebookProgress()
+        return _InPython(NotebookProgress())
     from mien.telling.terminal.summaries import TerminalProgress
 
-    return TerminalProgress()
+    return _InPython(TerminalProgress())
