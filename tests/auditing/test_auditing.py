@@ -256,7 +256,7 @@ def test_labels_are_not_judged_without_the_training_parts() -> None:
     assert reason is not None
     assert "pip install 'mien[train]'" in reason
     assert judges_labels(False, 10) == "not asked for"
-    with pytest.raises(MissingExtraError, match=r"check_labels=True.*pip install 'mien\[train\]'"):
+    with pytest.raises(MissingExtraError, match=r"--check-labels.*pip install 'mien\[train\]'"):
         judges_labels(True, 10)
 
 

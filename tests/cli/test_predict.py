@@ -231,7 +231,7 @@ def test_slip_in_the_options_is_one_line(mien: Mien, photos: Path, options: tupl
 def test_unreadable_promise_in_a_config_is_refused() -> None:
     from mien.settings.training import HeadSettings
 
-    with pytest.raises(ConfigError, match="max_error"):
+    with pytest.raises(ConfigError, match="--max-error"):
         HeadSettings(max_error=1.5)
 
 

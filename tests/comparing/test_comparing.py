@@ -304,7 +304,7 @@ def test_an_interrupted_comparison_goes_on(
 
 def test_a_folder_is_not_overwritten(faces: Path, tmp_path: Path, trained: list[tuple[RunConfig, PairPlan]]) -> None:
     compare(asked(faces), tmp_path / "out")
-    with pytest.raises(OutputError, match="resume=True"):
+    with pytest.raises(OutputError, match="--resume"):
         compare(asked(faces), tmp_path / "out")
     other = draw_set(tmp_path / "other", dict(zip(CLASSES, CLASSES, strict=True)), 12)
     with pytest.raises(OutputError, match="other photos"):

@@ -274,7 +274,7 @@ def test_error_that_the_folds_cannot_promise_is_refused_when_they_are_known(fold
     folder = tmp_path / "study"
     changes = {"recipes": ("probe",), "size": None, "epochs": None, "precision": None, "max_error": 0.001}
     settings = made(StudySettings, data=(str(folded.data),), **SETTINGS | changes)
-    with pytest.raises(WorkFailedError, match=r"max_error=0\.001"):
+    with pytest.raises(WorkFailedError, match=r"--max-error 0\.001"):
         run_study(settings, folder, resume=False, progress=Silent())
     assert not (folder / "results.json").exists()
 
@@ -311,7 +311,7 @@ def test_what_does_not_go_with_folds_is_refused_in_one_line(changes: dict[str, A
     with pytest.raises(ConfigError) as refused:
         made(StudySettings, data=("photos",), **{"folds": 5} | changes)
     assert told in str(refused.value)
-    assert "folds=" in str(refused.value)
+    assert "--folds" in str(refused.value)
     assert "\n" not in str(refused.value)
 
 

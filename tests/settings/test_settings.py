@@ -366,7 +366,7 @@ def test_smallest_budget_and_none() -> None:
 
 @pytest.mark.parametrize("size", [31, 0, -224])
 def test_input_too_small_for_the_network(size: int) -> None:
-    with pytest.raises(ConfigError, match=rf"size={size}.*32"):
+    with pytest.raises(ConfigError, match=rf"--size {size}.*32"):
         dataclasses.replace(TRAIN, size=size)
 
 

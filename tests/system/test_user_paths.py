@@ -33,7 +33,7 @@ ADDRESSES = {
 @pytest.mark.parametrize("text", ADDRESSES)
 def test_addresses_are_named_and_nothing_is_read_or_written_there(text: str) -> None:
     assert ADDRESSES[text] in (why_no_path(text) or "")
-    with pytest.raises(ConfigError, match="out"):
+    with pytest.raises(ConfigError, match="--out"):
         user_path(text, "--out")
 
 

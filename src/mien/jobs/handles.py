@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import polars as pl
 
 from mien.data.sources.files import OWN
-from mien.errors import ConfigError, ResultsError
+from mien.errors import ConfigError, ResultsError, said_in_python
 from mien.evaluation.predictions import read_predictions
 from mien.extras import extra
 from mien.jobs.labelled import ROW
@@ -104,6 +104,7 @@ class Study(_Drawn[StudyResults]):
     folder: Path
 
     @classmethod
+    @said_in_python()
     def open(cls, folder: str | Path) -> Study:
         """A study that was finished earlier, also by ``mien study``.
 
@@ -123,6 +124,7 @@ class Study(_Drawn[StudyResults]):
         return self.results.test
 
     @cached_property
+    @said_in_python()
     def predictions(self) -> pl.DataFrame:
         """One row per photo that the selected recipe answered, with path, split, label and a probability per class.
 
@@ -153,6 +155,7 @@ class Study(_Drawn[StudyResults]):
         return self.folder / "report.html"
 
     @cached_property
+    @said_in_python()
     def model(self) -> Recognizer:
         """The selected recipe's model, ready to use."""
         return Recognizer(self.folder)
@@ -211,6 +214,7 @@ class Evaluation(_Drawn[EvaluateResults]):
         return self.folder / "evaluate.html"
 
     @cached_property
+    @said_in_python()
     def predictions(self) -> pl.DataFrame:
         """One row per photo of the first set, with path, label and a probability per class; in order as of ``Study``.
 
@@ -298,6 +302,7 @@ class Adaptation(_Drawn[AdaptResults]):
         return Path(self.results.paths.page)
 
     @property
+    @said_in_python()
     def model(self) -> Recognizer:
         """The model that ``save`` asked for.
 

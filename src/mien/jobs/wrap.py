@@ -21,7 +21,7 @@ from mien.data.tables.manifest import read_manifest, usable
 from mien.data.tables.observed_traits import traits_of
 from mien.data.tables.prepare import prepare
 from mien.demo import draw_face
-from mien.errors import ConfigError, ModelError, OutputError
+from mien.errors import ConfigError, ModelError, OutputError, said_in_python
 from mien.evaluation.predictions import predict_rows, probabilities
 from mien.extras import extra
 from mien.jobs.handles import Study
@@ -61,6 +61,7 @@ EXPRESSIONS = ("happy", "sad", "fear")
 """Of the drawn faces that a network is tried on."""
 
 
+@said_in_python()
 def wrap(
     onnx: str | Path,
     labels: Sequence[str],

@@ -173,7 +173,7 @@ def test_other_names_of_splits_are_mapped_or_refused_and_advice_holds(tmp_path: 
 
 @pytest.mark.parametrize("text", ["Extra", "Extra=dev2", "=train"])
 def test_a_split_map_that_is_none_is_refused(text: str, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="split_map"):
+    with pytest.raises(ConfigError, match="--split-map"):
         opened(divided(tmp_path, "Training", "Extra"), split_map=text)
 
 
@@ -250,9 +250,9 @@ def test_missing_photos_say_where_was_looked_and_what_to_do(tmp_path: Path) -> N
     source = opened(spec)
     with pytest.raises(OSError, match=re.escape(str(tmp_path / "lists"))) as caught:
         source.read(source.files[0])
-    assert "root=" in str(caught.value)
-    assert "ending" in str(caught.value)
-    with pytest.raises(SourceError, match="root"):
+    assert "--root" in str(caught.value)
+    assert "--ending" in str(caught.value)
+    with pytest.raises(SourceError, match="--root"):
         manifest_of(spec)
 
 

@@ -65,7 +65,7 @@ def test_a_choice_that_says_what_the_name_says_is_no_other_kind() -> None:
 
 def test_a_choice_settles_what_a_synonym_leaves_open() -> None:
     model = ("angry", "anger", "sad")
-    with pytest.raises(LabelError, match="class_map"):
+    with pytest.raises(LabelError, match="--class-map"):
         match_labels(model, ("mad", "sad"))
     assert match_labels(model, ("mad", "sad"), LabelChoices({"mad": "anger"})).matched["mad"] == "anger"
     assert usual_choices(model, ("mad", "sad")) == LabelChoices({"sad": "sad"}, unknown=("mad",))
