@@ -23,8 +23,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from mien.python_words import in_python
-
 __all__ = [
     "ConfigError",
     "CorrectionsError",
@@ -60,7 +58,11 @@ class MienError(Exception):
         return super().__str__()
 
     def __str__(self) -> str:
-        return in_python(self.typed) if self.is_for_python else self.typed
+        if not self.is_for_python:
+            return self.typed
+        from mien.python_words import in_python  # its patterns are of no use to a command that starts
+
+        return in_python(self.typed)
 
     def _render_traceback_(self) -> list[str]:
         """One line in place of the traceback, which IPython asks for by this name."""
