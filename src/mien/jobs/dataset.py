@@ -56,7 +56,10 @@ class FaceDataset(Dataset[tuple[Any, int]]):  # type: ignore[explicit-any]  # wh
         split: of the study.
 
     Example:
-        ``DataLoader(mien.FaceDataset(study, "train"), batch_size=32, shuffle=True, num_workers=2)``
+        >>> photos = mien.FaceDataset(study, "train", view="face-64")
+        >>> pixels, labels = next(iter(torch.utils.data.DataLoader(photos, batch_size=8, shuffle=True)))
+        >>> tuple(pixels.shape), pixels.dtype
+        ((8, 3, 64, 64), torch.uint8)
     """
 
     @said_in_python()

@@ -81,6 +81,9 @@ class _Drawn(_Handle[D]):
         Raises:
             ConfigError: if there is none of this name; the message names those that there are.
             MissingExtraError: without matplotlib, which ``pip install 'mien[report]'`` brings.
+
+        Example:
+            >>> study.figure("confusion").savefig("confusion.svg")
         """
         with extra("report", "a figure"):
             from mien.telling.report.named_figures import draw

@@ -119,7 +119,9 @@ def wrap(
         OutputError: if ``out`` exists, or cannot be written.
 
     Example:
-        ``mien.wrap("net.onnx", dataset.classes, dataset.view, out="mine.onnx", mean=0.5, std=0.25)``
+        >>> model = mien.wrap("net.onnx", ["anger", "happy", "sad"], "face", out="mine.onnx", mean=0.5, std=0.25)
+        >>> model.predict("photo.png").label in model.labels
+        True
     """
     names = _labels(labels)
     shown = Shown(_each("mean", mean), _each("std", std), _positive("white", white), _channels(channels))
