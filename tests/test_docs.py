@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import json
 import re
 import statistics
@@ -20,22 +19,11 @@ import pytest
 from mien.metrics import LEAST_GROUPS
 from support.checkout import ROOT
 from support.outcomes import Outcome
+from support.scripts import script
 
 
 def document(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
-
-
-def script(name: str) -> Any:
-    """A script of the project as a module."""
-    path = ROOT / name
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module  # where its dataclasses look for themselves
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_the_layer_table_is_the_networks_own() -> None:
@@ -60,6 +48,15 @@ def test_the_readmes_table_is_made_from_what_is_stored() -> None:
     text = document("README.md")
     assert module.table() in text
     assert module.page(text) == text
+
+
+def test_the_sizes_of_extras_are_those_that_were_measured() -> None:
+    module = script("docs/install_sizes.py")
+    stored = json.loads(module.PLACE.read_text(encoding="utf-8"))
+    assert module.table(stored) in document("docs/PYTHON.md")
+    extras = tomllib.loads(document("pyproject.toml"))["project"]["optional-dependencies"]
+    assert {*module.EXTRAS} == {"", *extras} - {"dev"} == {*stored}
+    assert stored[""]["bytes"] < 0.8e9
 
 
 def test_the_readme_is_short() -> None:

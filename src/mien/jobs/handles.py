@@ -5,12 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from functools import cached_property
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import polars as pl
 
-from mien.errors import ConfigError, ResultsError
+from mien.data.sources.files import OWN
+from mien.errors import ConfigError, ResultsError, said_in_python
 from mien.evaluation.predictions import read_predictions
+from mien.extras import extra
+from mien.jobs.labelled import ROW
+from mien.python_words import in_python
 from mien.recognizer import Recognizer
 from mien.results.adaptation import AdaptResults
 from mien.results.commands import AuditResults, EvaluateResults
@@ -36,9 +40,13 @@ from mien.telling.words.answers import headline
 from mien.telling.words.elsewhere import next_steps
 from mien.telling.words.numerals import score
 
+if TYPE_CHECKING:
+    from mien.telling.report.figures import Figure
+
 __all__ = ["Adaptation", "Audit", "Comparison", "Evaluation", "Study"]
 
 R = TypeVar("R", bound=Document)
+D = TypeVar("D", StudyResults, EvaluateResults, CompareResults, AdaptResults)
 
 
 class _Handle(ABC, Generic[R]):
@@ -62,12 +70,45 @@ class _Handle(ABC, Generic[R]):
         """What was found, in a few words."""
 
 
-class Study(_Handle[StudyResults]):
+class _Drawn(_Handle[D]):
+    """Results that the page draws."""
+
+    def figure(self, name: str) -> Figure:
+        """A figure of the report, as one of matplotlib; a notebook shows it, and ``savefig`` writes it.
+
+        Args:
+            name: such as ``"confusion"``; ``figures`` lists them all. Hyphens and underscores are the same.
+
+        Raises:
+            ConfigError: if there is none of this name; the message names those that there are.
+            MissingExtraError: without matplotlib, which ``pip install 'mien[report]'`` brings.
+
+        Example:
+            >>> study.figure("confusion").savefig("confusion.svg")
+        """
+        with extra("report", "a figure"):
+            from mien.telling.report.named_figures import draw
+        return draw(self.results, name)
+
+    @property
+    def figures(self) -> list[str]:
+        """The names that ``figure`` takes.
+
+        Raises:
+            MissingExtraError: as ``figure`` does.
+        """
+        with extra("report", "a figure"):
+            from mien.telling.report.named_figures import figure_names
+        return figure_names(self.results)
+
+
+class Study(_Drawn[StudyResults]):
     """A finished study: ``mien.study(...)``, or ``mien.Study.open("mien-photos")`` for one that is there."""
 
     folder: Path
 
     @classmethod
+    @said_in_python()
     def open(cls, folder: str | Path) -> Study:
         """A study that was finished earlier, also by ``mien study``.
 
@@ -87,10 +128,15 @@ class Study(_Handle[StudyResults]):
         return self.results.test
 
     @cached_property
+    @said_in_python()
     def predictions(self) -> pl.DataFrame:
-        """One row per photo that the selected recipe answered, with path, split, label and a probability per class."""
+        """One row per photo that the selected recipe answered, with path, split, label and a probability per class.
+
+        Of a table, or of photos with labels, they are in the order that these had; ``index`` is the place of each
+        there, from 0. Photos that take no part, or could not be read, are not among them.
+        """
         place = self.folder if self.results.folds else self.folder / "runs" / self.results.selected
-        return read_predictions(place / "predictions.parquet")
+        return _in_order(read_predictions(place / "predictions.parquet"))
 
     @property
     def per_class(self) -> pl.DataFrame:
@@ -118,6 +164,7 @@ class Study(_Handle[StudyResults]):
         return self.folder / MODEL_CARD
 
     @cached_property
+    @said_in_python()
     def model(self) -> Recognizer:
         """The selected recipe's model, ready to use."""
         return Recognizer(self.folder)
@@ -125,7 +172,7 @@ class Study(_Handle[StudyResults]):
     @property
     def next_steps(self) -> list[str]:
         """What to do next and why, what pays most first."""
-        return [f"{advice.step} {advice.reason}" for advice in advise(self.results)]
+        return [in_python(f"{advice.step} {advice.reason}") for advice in advise(self.results)]
 
     def _answer(self) -> str:
         return headline(self.results)
@@ -161,7 +208,7 @@ class Audit(_Handle[AuditResults]):
         return audit_box(self.results)
 
 
-class Evaluation(_Handle[EvaluateResults]):
+class Evaluation(_Drawn[EvaluateResults]):
     """How good a model is on photos from elsewhere: ``mien.evaluate(...)``; of several sets, the first."""
 
     @property
@@ -176,15 +223,16 @@ class Evaluation(_Handle[EvaluateResults]):
         return self.folder / "evaluate.html"
 
     @cached_property
+    @said_in_python()
     def predictions(self) -> pl.DataFrame:
-        """One row per photo of the first set, with path, label and a probability per class.
+        """One row per photo of the first set, with path, label and a probability per class; in order as of ``Study``.
 
         Raises:
             ConfigError: if no ``out`` was given.
         """
         if not self.results.paths.predictions:
             raise ConfigError("no answers were kept; give a folder, as in mien.evaluate(..., out='evaluated')")
-        return read_predictions(Path(self.results.paths.predictions[0]))
+        return _in_order(read_predictions(Path(self.results.paths.predictions[0])))
 
     @property
     def target(self) -> TargetResults:
@@ -214,7 +262,7 @@ class Evaluation(_Handle[EvaluateResults]):
     @property
     def next_steps(self) -> list[str]:
         """What to do next and why."""
-        return [f"{advice.step} {advice.reason}" for advice in next_steps(self.target)]
+        return [in_python(f"{advice.step} {advice.reason}") for advice in next_steps(self.target)]
 
     def _answer(self) -> str:
         return f"macro-F1 {score(self.scores.macro_f1)} on {self.scores.images} photos"
@@ -223,7 +271,7 @@ class Evaluation(_Handle[EvaluateResults]):
         return evaluation_box(self.results)
 
 
-class Comparison(_Handle[CompareResults]):
+class Comparison(_Drawn[CompareResults]):
     """Settings of training, compared: ``mien.compare(...)``."""
 
     @property
@@ -254,7 +302,7 @@ class Comparison(_Handle[CompareResults]):
         return comparison_box(self.results)
 
 
-class Adaptation(_Handle[AdaptResults]):
+class Adaptation(_Drawn[AdaptResults]):
     """What adapting a model gives: ``mien.adapt(...)``."""
 
     @property
@@ -263,6 +311,7 @@ class Adaptation(_Handle[AdaptResults]):
         return Path(self.results.paths.page)
 
     @property
+    @said_in_python()
     def model(self) -> Recognizer:
         """The model that ``save`` asked for.
 
@@ -278,6 +327,15 @@ class Adaptation(_Handle[AdaptResults]):
 
     def _repr_html_(self) -> str:
         return adaptation_box(self.results)
+
+
+def _in_order(predictions: pl.DataFrame) -> pl.DataFrame:
+    """In the order of the caller's photos, with ``index``; as they are where they came from a path."""
+    number = OWN + ROW
+    if number not in predictions.columns or predictions[number].null_count() == len(predictions):
+        return predictions
+    index = predictions.select(pl.col(number).cast(pl.Int64).alias("index"))
+    return index.hstack(predictions.drop(number)).sort("index", nulls_last=True, maintain_order=True)
 
 
 def _per_class(scores: Scores) -> pl.DataFrame:
