@@ -47,7 +47,7 @@ check: $(VENV)/installed ## lint and type-check
 	$(BIN)/lint-imports
 
 pages: $(VENV)/installed ## write anew what is generated in the documentation: tables, trees, references, cards
-	for each in write_results write_commands write_law readme_table compare_tables write_benchmarks write_dependencies write_tree; \
+	for each in write_results write_commands write_law readme_table compare_tables write_benchmarks write_dependencies write_tree write_calls; \
 	  do $(BIN)/python docs/$$each.py || exit 1; done
 	$(BIN)/python pretraining/write_cards.py
 

@@ -61,7 +61,7 @@ TEXTS = frozenset(
 )
 """Options whose values are text."""
 TERMINAL_ONLY = frozenset(
-    {"api-only", "csv", "dry-run", "fps", "host", "json", "jsonl", "port", "token", "write-class-map"}
+    {"api-only", "csv", "dry-run", "fps", "host", "json", "jsonl", "model-info", "port", "token", "write-class-map"}
 )
 """Options that no function of Python has."""
 OPPOSITES = frozenset(f"no-{flag}" for flag in FLAGS)
