@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mien.jobs.from_python import audit as audit
     from mien.jobs.from_python import compare as compare
     from mien.jobs.from_python import evaluate as evaluate
+    from mien.jobs.from_python import score as score
     from mien.jobs.from_python import study as study
     from mien.jobs.handles import Study as Study
     from mien.recognizer import Recognizer as Recognizer
@@ -32,6 +33,7 @@ _PLACES = {
     "compare": "mien.jobs.from_python",
     "evaluate": "mien.jobs.from_python",
     "open_results": "mien.results.reading",
+    "score": "mien.jobs.from_python",
     "study": "mien.jobs.from_python",
 }
 """Public name → the module that has it."""
@@ -47,6 +49,7 @@ __all__ = [
     "compare",
     "evaluate",
     "open_results",
+    "score",
     "study",
 ]
 
