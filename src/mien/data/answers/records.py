@@ -23,6 +23,11 @@ NO_FACE = "no face found"
 """What a row says of a photo in which a tool found no face."""
 WHY = "why there is no answer"
 """The column in which it says so."""
+FACES = (
+    *("face", "faces", "result", "results", "detection", "detections", "analysis", "analyses", "emotion", "emotions"),
+    *("deepface", "fer", "prediction", "predictions", "output", "response"),
+)
+"""Keys under which an empty list says that no face was found."""
 DEEPEST = 6
 """Levels of nesting that are looked through; the formats that are known have three."""
 LONGEST = 100_000
@@ -31,6 +36,7 @@ _NUMPY = (
     (re.compile(r"\b(?:np\.|numpy\.)?(?:float|int|uint)\d+\(([^()]*)\)"), r"\1"),
     (re.compile(r"\b(?:np\.|numpy\.)?array\((\[[^\[\]]*\])[^()]*\)"), r"\1"),
     (re.compile(r"\bnan\b"), "None"),
+    (re.compile(r"(?<=\d)\.?\s+(?=-?\d)"), ", "),
 )
 """How NumPy writes numbers and arrays into the text of a dictionary, and what is read instead."""
 
@@ -109,7 +115,7 @@ def rows_of(record: Mapping[str, object], where: str) -> list[Row]:
     faces: list[object] | None = None
     for name, value in record.items():
         value = _read(value)
-        if isinstance(value, list) and all(isinstance(each, dict) for each in value):
+        if isinstance(value, list) and _are_faces(name, value):
             if faces:
                 raise AnswersError(f"{where}: two lists of faces, the second under {name!r}; keep one")
             faces = value
@@ -129,9 +135,21 @@ def rows_of(record: Mapping[str, object], where: str) -> list[Row]:
     return rows
 
 
+def _are_faces(name: str, values: Sequence[object]) -> bool:
+    """Whether a list holds what was answered of each face; an empty one by what it is called."""
+    if not values:
+        return name.lower() in FACES
+    return all(isinstance(each, dict) for each in values)
+
+
 def is_nested_text(value: object) -> bool:
-    """Whether a cell is the text of a dictionary or a list."""
-    return isinstance(value, str) and value[:1] in ("{", "[") and value[-1:] in ("}", "]") and len(value) <= LONGEST
+    """Whether a cell is the text of a dictionary, a list or a tuple."""
+    return (
+        isinstance(value, str)
+        and value[:1] in ("{", "[", "(")
+        and value[-1:] in ("}", "]", ")")
+        and len(value) <= LONGEST
+    )
 
 
 def _read(value: object) -> object:

@@ -68,7 +68,7 @@ def names_photos(name: str) -> bool:
 def format_of(columns: Collection[str]) -> str:
     """Whose table it is, by its columns; one of ``FORMATS``."""
     has = set(columns)
-    if {"split_group", "group_kind"} <= has or {"path", "status", "flags", "label"} <= has:
+    if {"split_group", "group_kind"} <= has or {"path", "status", "label"} <= has:
         return "mien"
     if {"FaceRectX", "FaceRectWidth"} <= has:
         return "py-feat"
@@ -132,7 +132,7 @@ def _class_in(name: str) -> str:
     """The class in a column's name: ``happy`` in ``prob_happy``, ``emotion.happy`` and ``happy (%)``."""
     if match := _SURELY.match(name):
         return name[match.end() :]
-    plainer = name.strip().replace("(", "").replace(")", "")
+    plainer = re.sub(r" \(\d+\)$", "", name.strip()).replace("(", "").replace(")", "")  # of a name that comes twice
     while (shorter := _BEHIND.sub("", _BEFORE.sub("", plainer))) != plainer and shorter:
         plainer = shorter
     return plainer
