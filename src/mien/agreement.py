@@ -143,7 +143,7 @@ def one_against_others(counts: Ints) -> Ratings:
     return Ratings(np.concatenate(photos), np.concatenate(said), np.concatenate(truth))
 
 
-def share_difference(first: NDArray[np.bool_], second: NDArray[np.bool_], groups: Ints, family: int = 1) -> Estimate:
+def share_difference(first: Floats, second: Floats, groups: Ints, family: int = 1) -> Estimate:
     """The share of ``first`` that is true less that of ``second``, which are of the same things or of different ones.
 
     Args:
@@ -152,8 +152,7 @@ def share_difference(first: NDArray[np.bool_], second: NDArray[np.bool_], groups
         groups: (N,) as for ``fleiss``.
         family: how many such differences are looked at; their intervals hold together (Bonferroni).
     """
-    one, other = first.astype(float), second.astype(float)
-    parts = np.column_stack([np.nan_to_num(one), ~np.isnan(one), np.nan_to_num(other), ~np.isnan(other)])
+    parts = np.column_stack([np.nan_to_num(first), ~np.isnan(first), np.nan_to_num(second), ~np.isnan(second)])
 
     def difference(sums: Floats) -> Floats:
         with np.errstate(invalid="ignore", divide="ignore"):

@@ -27,6 +27,7 @@ from mien.evaluation.against import Answered, paired_with
 from mien.evaluation.enough import good_enough, group_scores, unknown_classes
 from mien.evaluation.mistakes import confident_mistakes, error_rates
 from mien.evaluation.predictions import as_predictions, over, score_rows
+from mien.evaluation.raters import measure_raters
 from mien.evaluation.rivals import Rival, answered_by, rival
 from mien.evaluation.shift import score_target
 from mien.evaluation.slices import measure_slices
@@ -255,6 +256,7 @@ def _scored(own: _Answers, matched: Matched, said: _Said, target: Prepared, opti
         sureness=calibration_of(answered, labels, names) if has_probs else _no_sureness(answered),
         mistakes=confident_mistakes(answered, labels, names) if has_probs else (),
         error_rates=error_rates(predictions, manifest, labels, names),
+        raters=measure_raters(manifest, predictions, labels, names, has_probabilities=has_probs),
         slices=measure_slices(predictions, manifest, labels, options.slices, names),
         unknown=unknown_classes(labels, predictions, scores.labels.extra, None),
         groups=group_scores(usable(manifest), predictions, labels, names),

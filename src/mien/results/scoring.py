@@ -31,10 +31,7 @@ class AnswerCounts(Record):
 
 
 class ScoredTarget(EvaluatedTarget):
-    """Everything that is known of a tool's answers to one set of photos.
-
-    Photos without an answer count as wrong in every score but `answered`, under the answer `no answer`.
-    """
+    """Everything that is known of a tool's answers; photos without one count as wrong but in `answered`."""
 
     answers: Annotated[AnswerCounts, about("How many photos were answered.")]
     answered: Annotated[Scores, about("Images of shared classes that were answered; any answer is allowed.")]
