@@ -15,7 +15,16 @@ from numpy.typing import NDArray
 
 from mien.metrics import Interval, Verdict, mean_difference
 
-__all__ = ["Estimate", "Ratings", "cohen", "fleiss", "krippendorff", "one_against_others", "share_difference"]
+__all__ = [
+    "Estimate",
+    "Ratings",
+    "cohen",
+    "fleiss",
+    "krippendorff",
+    "one_against_others",
+    "rater_apart",
+    "share_difference",
+]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -153,12 +162,34 @@ def share_difference(first: Floats, second: Floats, groups: Ints, family: int = 
         family: how many such differences are looked at; their intervals hold together (Bonferroni).
     """
     parts = np.column_stack([np.nan_to_num(first), ~np.isnan(first), np.nan_to_num(second), ~np.isnan(second)])
+    return _estimate(parts, groups, _of_shares, family)
 
-    def difference(sums: Floats) -> Floats:
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.asarray(sums[:, 0] / sums[:, 1] - sums[:, 2] / sums[:, 3])
 
-    return _estimate(parts, groups, difference, family)
+def rater_apart(said: Ints, rater: int, groups: Ints, family: int = 1) -> Estimate:
+    """How often a rater agrees with the others, pair by pair, less how often these agree with each other.
+
+    Args:
+        said: (N, R) class that each rater chose; negative where a rater did not say.
+        rater: which of the R.
+        groups: (N,) as for ``fleiss``.
+        family: as for ``share_difference``.
+
+    Returns:
+        An estimate without a value where no two others rated one of the rater's photos.
+    """
+    kept = said[:, rater] >= 0
+    said, groups = said[kept], groups[kept]
+    rated = (said >= 0).sum(1)
+    alike = [((said == said[:, [r]]) & (said[:, [r]] >= 0)).sum(1) - (said[:, r] >= 0) for r in range(said.shape[1])]
+    own, every = alike[rater], np.sum(alike, axis=0) / 2
+    parts = np.column_stack([own, rated - 1, every - own, (rated - 1) * (rated - 2) / 2])
+    return _estimate(parts, groups, _of_shares, family)
+
+
+def _of_shares(sums: Floats) -> Floats:
+    """One share less another, from the sums that each is the quotient of."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(sums[:, 0] / sums[:, 1] - sums[:, 2] / sums[:, 3])
 
 
 def _rated(counts: Ints, groups: Ints | None) -> tuple[Ints, Ints]:

@@ -296,3 +296,37 @@ def test_from_python_fers_lists_are_taken_as_they_are(lab: Path) -> None:
     ]
     assert library.score(answers, str(lab), progress=False).scores.accuracy == 1.0
     assert json.loads(json.dumps(answers)) == answers
+
+
+def test_raters_and_their_ceiling_stand_beside_the_score(mien: Mien, lab: Path, tmp_path: Path) -> None:
+    wrong = {"anger": "fear", "fear": "sad", "sad": "anger", "surprise": "anger"}
+    rows = [(f"lab/{name}", right(name), right(name), wrong[right(name)]) for name in names(lab)]
+    photos = table(tmp_path / "photos.csv", rows, "path,rater1,rater2,rater3")
+    answers = table(tmp_path / "a.csv", [(name, label) for name, label, _, _ in rows])
+    target = scored(mien, answers, photos)
+    assert target["raters"]["agreement"]["most_votes"] == 3
+    worst = target["raters"]["agreement"]["raters"][0]
+    assert (worst["name"], worst["agrees"], worst["verdict"]) == ("rater3", 0.0, "worse")
+    model = target["raters"]["model"]
+    assert {name: each["share"] for name, each in model["against_each"].items()} == {
+        "rater1": 1.0,
+        "rater2": 1.0,
+        "rater3": 0.0,
+    }
+    assert (model["model"]["share"], model["verdict"]) == (1.0, "better")
+    outcome = mien("score", answers, photos, "--out", tmp_path / "told")
+    assert "Your raters agree" in outcome.out
+    assert "rater3" in (tmp_path / "told" / "score.html").read_text(encoding="utf-8")
+    model_file = colour_model(tmp_path / "model.onnx")
+    evaluated = mien("evaluate", model_file, photos, "--json")
+    assert evaluated.json["target"]["raters"]["agreement"] == target["raters"]["agreement"]
+    assert "Your raters agree" in mien("evaluate", model_file, photos).out
+
+
+def test_a_row_a_rating_names_its_raters_too(mien: Mien, lab: Path, tmp_path: Path) -> None:
+    ratings = [(f"lab/{name}", right(name), rater) for name in names(lab) for rater in ("ann", "ben")]
+    photos = table(tmp_path / "photos.csv", ratings, "path,label,rater")
+    answers = table(tmp_path / "a.csv", [(f"lab/{name}", right(name)) for name in names(lab)])
+    raters = scored(mien, answers, photos)["raters"]
+    assert {each["name"] for each in raters["agreement"]["raters"]} == {"ann", "ben"}
+    assert raters["agreement"]["pairs"][0]["kappa"] == pytest.approx(1.0)

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mien.agreement import Estimate, cohen, fleiss, krippendorff, one_against_others, share_difference
+from mien.agreement import Estimate, cohen, fleiss, krippendorff, one_against_others, rater_apart, share_difference
 from mien.data.grouping.independence import independent
 from mien.data.sources.votes import UNDECIDED, is_no_class
 from mien.data.tables.manifest import rater_columns, usable, vote_columns
@@ -184,34 +184,29 @@ def _pairs(said: Mapping[str, Ints], k: int, groups: Ints) -> tuple[RaterPair, .
 
 
 def _named(said: Mapping[str, Ints], voted: _Votes) -> tuple[NamedRater, ...]:
-    """Each named rater against the majority of the others, and against how the others do at that."""
+    """Each named rater against the majority of the others, and whether the rater parts from them."""
+    if len(said) < 2:
+        return ()
     assert voted.counts is not None
-    right = {name: _agrees(voted.counts, place, voted.classes) for name, place in said.items()}
+    every = np.column_stack(list(said.values()))
     found = []
-    for name, own in right.items():
-        others = np.column_stack(
-            [each for other, each in right.items() if other != name] or [np.full(len(own), np.nan)]
-        )
-        kept = ~np.isnan(own)
-        if not kept.any():
-            continue
-        flat = others[kept]
-        repeated = np.repeat(voted.groups[kept], flat.shape[1])
-        first = np.full(flat.size, np.nan)
-        first[:: flat.shape[1]] = own[kept]  # the rater once for each photo, beside all others
-        apart = share_difference(first, flat.ravel(), repeated, len(said))
-        hits = own[kept].astype(bool)
+    for i, (name, own) in enumerate(said.items()):
+        agrees = _agrees(voted.counts, own, voted.classes)
+        kept = ~np.isnan(agrees)
+        apart = rater_apart(every, i, voted.groups, len(said))
+        share = _share(agrees[kept].astype(bool), voted.groups[kept])
         found.append(
             NamedRater(
                 name=name,
-                photos=int(kept.sum()),
-                agrees=float(hits.mean()),
-                interval=share_interval(hits, voted.groups[kept]),
+                rated=int((own >= 0).sum()),
+                photos=share.images,
+                agrees=share.share,
+                interval=share.interval,
                 difference=apart.value,
                 verdict=apart.verdict,
             )
         )
-    return tuple(sorted(found, key=lambda each: (each.agrees or 0, each.name)))
+    return tuple(sorted(found, key=lambda each: (each.difference or 0.0, each.name)))
 
 
 def _agrees(counts: Ints, place: Ints, classes: Sequence[str]) -> NDArray[np.float64]:

@@ -42,11 +42,18 @@ class NamedRater(Record):
     """One rater who is named, against the majority of the others."""
 
     name: Annotated[str, about("As the table has it.")]
-    photos: Annotated[int, about("Photos that the rater rated, and of which the others have a majority.")]
-    agrees: Annotated[float | None, about("Share of these on which the rater says what most of the others say.")]
+    rated: Annotated[int, about("Photos that the rater rated.")]
+    photos: Annotated[int, about("Those of which the others have a majority.")]
+    agrees: Annotated[
+        float | None, about("Share of these on which the rater says what most of the others say; null without any.")
+    ]
     interval: Annotated[Interval | None, about("Of `agrees`: 95 %, over groups of photos; null for too few.")]
     difference: Annotated[
-        float | None, about("`agrees` less that of the other raters, each against the majority of their others.")
+        float | None,
+        about(
+            "How often the rater agrees with the others, pair by pair, less how often these agree with each other; "
+            "null where no two others rated the same photo."
+        ),
     ]
     verdict: Annotated[
         Verdict,
@@ -83,7 +90,7 @@ class Agreement(Record):
         ),
     ]
     pairs: Annotated[tuple[RaterPair, ...], about("Every two raters, where they are named.")]
-    raters: Annotated[tuple[NamedRater, ...], about("Those who agree least first; empty where they are not named.")]
+    raters: Annotated[tuple[NamedRater, ...], about("Those who part most first; empty where they are not named.")]
     disputed: Annotated[
         tuple[Disputed, ...], about("Photos on which raters agree least, of the most votes first; 24 at most.")
     ]

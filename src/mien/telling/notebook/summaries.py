@@ -20,6 +20,7 @@ from mien.telling.words.elsewhere import in_short, next_steps
 from mien.telling.words.enough import against_sentences, verdict
 from mien.telling.words.numerals import count, percent, plural, score
 from mien.telling.words.over import span
+from mien.telling.words.raters import rater_sentences
 from mien.telling.words.scoring import answer_sentences
 
 __all__ = [
@@ -92,7 +93,8 @@ def evaluation_box(results: EvaluateResults) -> str:
         rows = [["", "macro-F1", "95 %", "accuracy", "photos"]]
         rows += [["all classes", *_scores(target.all)], ["shared classes", *_scores(target.shared)]]
         steps = [f"{advice.step} {advice.reason}" for advice in next_steps(target)]
-        boxes.append(_Box(f"{results.model} on {spec}: {verdict(target)}", in_short(target), rows, steps).html())
+        told = [*in_short(target), *rater_sentences(target.raters)]
+        boxes.append(_Box(f"{results.model} on {spec}: {verdict(target)}", told, rows, steps).html())
     return "".join(boxes)
 
 
@@ -104,7 +106,8 @@ def score_box(results: ScoreResults) -> str:
     rows += [["all classes", *_scores(target.all)], ["shared classes", *_scores(target.shared)]]
     rows += [["of these, answered", *_scores(target.answered)]] if target.answers.unanswered else []
     steps = [f"{advice.step} {advice.reason}" for advice in next_steps(target)]
-    told = [*in_short(target), *answer_sentences(target), *against_sentences(target.against)]
+    told = [*in_short(target), *answer_sentences(target), *rater_sentences(target.raters, "the tool")]
+    told += against_sentences(target.against)
     return _Box(f"{results.answers} on {results.photos}: {verdict(target)}", told, rows, steps).html()
 
 

@@ -26,6 +26,7 @@ from mien.telling.words.enough import (
     verdict,
 )
 from mien.telling.words.numerals import count, percent, plural
+from mien.telling.words.raters import disputed_rows, rater_rows, rater_sentences
 from mien.telling.words.scoring import answer_sentences, calibration_sentences, reliability_rows
 
 __all__ = ["write_page", "write_score_page"]
@@ -69,6 +70,7 @@ def _target(spec: str, target: EvaluatedTarget) -> list[Markup]:
         *_told("Classes that the model does not know", unknown_sentences(target)),
         *_section("What is taken for what", plain_page.table(_confusion_rows(target))),
         *_sureness(target),
+        *_beside_raters(target),
         *_told("By person or group", group_sentences(target.groups)),
         *_by_column(target),
         *_told("Against other models", against_sentences(target.against)),
@@ -88,6 +90,13 @@ def _sureness(target: EvaluatedTarget) -> list[Markup]:
     rows = reliability_rows(target)
     told = plain_page.paragraphs(calibration_sentences(target))
     return _section("How sure the answers are", *told, *([plain_page.table(rows)] if rows else []))
+
+
+def _beside_raters(target: EvaluatedTarget) -> list[Markup]:
+    """What several raters say of the photos; nothing where they came without votes."""
+    told = rater_sentences(target.raters, "the tool" if isinstance(target, ScoredTarget) else "the model")
+    tables = [plain_page.table(rows) for rows in (rater_rows(target.raters), disputed_rows(target.raters)) if rows]
+    return _section("Beside your raters", *plain_page.paragraphs(told), *tables) if told else []
 
 
 def _section(title: str, *parts: Markup) -> list[Markup]:

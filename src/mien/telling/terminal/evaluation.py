@@ -21,6 +21,7 @@ from mien.telling.words.enough import (
     recall_rows,
     unknown_sentences,
 )
+from mien.telling.words.raters import rater_sentences
 from mien.telling.words.scoring import answer_sentences, calibration_sentences
 
 __all__ = ["evaluation_summary", "paired_summary", "score_summary"]
@@ -66,6 +67,7 @@ def _sentences(target: EvaluatedTarget) -> list[str]:
         told = [*answer_sentences(target), *told, *calibration_sentences(target)]
     else:
         told += promise_sentences(target)
+    told += rater_sentences(target.raters, "the tool" if isinstance(target, ScoredTarget) else "the model")
     return [*told, *group_sentences(target.groups), *against_sentences(target.against)]
 
 
