@@ -90,6 +90,17 @@ def test_miens_own_answers_score_as_evaluate_scores_them(mien: Mien, lab: Path, 
     assert lines["sureness"]["ece"] == pytest.approx(evaluated["sureness"]["ece"], abs=1e-4)
 
 
+def test_one_table_may_hold_labels_and_answers_but_no_column_is_both(mien: Mien, lab: Path, tmp_path: Path) -> None:
+    rows = [(f"lab/{name}", right(name), right(name)) for name in names(lab)]
+    both = table(tmp_path / "both.csv", rows, "path,label,predicted")
+    assert scored(mien, both, both)["all"]["accuracy"] == 1.0
+    alone = table(tmp_path / "alone.csv", [row[:2] for row in rows])
+    assert "--answer-label" in mien("score", alone, alone).complaint
+    shares = [(name, *(float(label == each) for each in COLOURS)) for name, label, _ in rows]
+    votes = table(tmp_path / "votes.csv", shares, f"path,{','.join(COLOURS)}")
+    assert mien("score", votes, votes).code == 2
+
+
 def test_photos_without_an_answer_count_as_wrong_and_apart(mien: Mien, lab: Path, tmp_path: Path) -> None:
     shown = names(lab)
     rows = [(name, right(name)) for name in shown]

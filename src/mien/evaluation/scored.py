@@ -171,12 +171,30 @@ def _read(spec: str, source: Collection, options: Scoring) -> _Answers:
     """A table of answers, and how its classes and the photos' go together."""
     choices = options.choices
     table = read_answers(spec, (*source.labels, *choices.classes.values()), options.answer_columns)
+    _check_not_truth(table, source)
     label_map = match_labels(table.labels, source.labels, choices)
     if table.probs is not None:
         return _Answers(table, table.labels, (), label_map)
     unsaid = tuple(label for label in label_map.extra if label not in choices.unknown)
     labels = (*table.labels, *unsaid)
     return _Answers(table, labels, unsaid, match_labels(labels, source.labels, choices))
+
+
+def _check_not_truth(table: AnswerTable, source: Collection) -> None:
+    """Refuse answers that are the photos' own labels, where one table has both.
+
+    Raises:
+        AnswersError: if the answer is read from what the labels are read from.
+    """
+    if not _is_same(table.spec, source.spec.partition("::")[0]):
+        return
+    truth = source.sources[0].roles.get("label")
+    if truth is None or truth == table.label_column:
+        which = f"the column {truth!r}" if truth else "its columns of classes"
+        raise AnswersError(
+            f"{table.spec}: {which} would be both the labels and the answers; say which column is which with "
+            "--label-column and --answer-label"
+        )
 
 
 def _rival(name: str, answers: str, source: Collection, options: Scoring) -> Rival | _Answers:

@@ -79,6 +79,7 @@ class AnswerTable:
         given: N rows.
         probs: (N, K) in [0, 1], zeros where there is no answer; None where answers are labels alone.
         in_percent: whether the table had them in per cent.
+        label_column: the column that says the answer; None where probabilities alone do.
         notes: how it was read, a line each.
     """
 
@@ -87,6 +88,7 @@ class AnswerTable:
     labels: tuple[str, ...]
     given: tuple[Given, ...]
     probs: NDArray[np.float64] | None
+    label_column: str | None = None
     in_percent: bool = False
     notes: tuple[str, ...] = ()
 
@@ -215,7 +217,7 @@ def _with_answers(frame: pl.DataFrame, roles: Roles, where: str) -> AnswerTable:
             zip(names, answers, areas, frames, faceless, strict=True), 1
         )
     )
-    return AnswerTable("", format_of(frame.columns), classes, given, probs, in_percent)
+    return AnswerTable("", format_of(frame.columns), classes, given, probs, roles.label, in_percent)
 
 
 def _texts(column: pl.Series) -> list[str | None]:

@@ -123,7 +123,9 @@ def sections(results: StudyResults) -> dict[str, str]:
 
 def _raters(results: StudyResults) -> dict[str, object]:
     """What raters say of the photos, beside the selected recipe."""
-    rows = {"Raters": rater_rows(results.raters), "Photos on which they part": disputed_rows(results.raters)}
+    rows = {"Raters": rater_rows(results.raters)}
+    if not results.config.report.no_photos:  # which shows no names of files either
+        rows["Photos on which they part"] = disputed_rows(results.raters)
     return {
         "told": rater_sentences(results.raters, results.selected),
         "tables": [(title, table) for title, table in rows.items() if table],
