@@ -261,6 +261,8 @@ BROKEN: dict[str, tuple[str, str | bytes]] = {
     "the truth beside probabilities": ("a.csv", "path,label,happy,sad\n1.jpg,sad,0.9,0.1\n"),
     "a label without probabilities": ("a.csv", "path,label,happy,sad\n1.jpg,sad,0.1,0.9\n2.jpg,sad,,\n"),
     "too many cells": ("a.csv", "path,label\n1.jpg,happy,3\n"),
+    "a header that ends in the middle of a quote": ("a.csv", '"\n" a"a,path,label\n1.jpg,happy\n'),
+    "text that looks like numbers of Python": ("a.csv", "path,x,label\n1.jpg,{1a: 2},\n"),
     "not UTF-8": ("a.csv", b"path,label\n\xff.jpg,happy\n"),
     "a spreadsheet": ("a.xlsx", b"PK\3\4"),
     "a picture": ("a.jpg", b"\xff\xd8\xff"),

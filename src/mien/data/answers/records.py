@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
@@ -164,7 +165,9 @@ def _read(value: object) -> object:
     for pattern, by in _NUMPY:
         text = pattern.sub(by, text)
     try:
-        read: object = ast.literal_eval(text)
+        with warnings.catch_warnings():  # of numbers that are none
+            warnings.simplefilter("ignore")
+            read: object = ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return value
     return list(read) if isinstance(read, tuple) else read
