@@ -136,6 +136,13 @@ def pandas_columns(folder: Path) -> str:
     return text(folder / "answers.json", json.dumps(columns))
 
 
+def pipeline_of_transformers(folder: Path) -> str:
+    """A list of classes with their scores for each photo, the likeliest first."""
+    ranked = sorted(zip(SEVEN, shares(3), strict=True), key=lambda each: -each[1])
+    answers = {"a.jpg": [{"label": name, "score": p} for name, p in ranked], "b.jpg": []}
+    return text(folder / "answers.json", json.dumps(answers))
+
+
 def mien_lines(folder: Path) -> str:
     first: dict[str, object] = {
         "path": "a.jpg",
@@ -166,6 +173,7 @@ def mien_lines(folder: Path) -> str:
         (labels_alone, "table"),
         (name_to_label, "table"),
         (pandas_columns, "table"),
+        (pipeline_of_transformers, "table"),
         (mien_lines, "mien"),
     ],
 )
@@ -174,8 +182,10 @@ def test_answers_as_tools_and_people_store_them(written: Callable[[Path], str], 
     assert table.format == format
     assert [(name[-5:], answer) for name, answer in told(table)] == [("a.jpg", "happy"), ("b.jpg", None)]
     if table.probs is not None:
-        assert table.labels == SEVEN
-        assert table.probs[0] == pytest.approx(shares(3), abs=0.006)
+        assert set(table.labels) == set(SEVEN)
+        assert dict(zip(table.labels, table.probs[0], strict=True)) == pytest.approx(
+            dict(zip(SEVEN, shares(3), strict=True)), abs=0.006
+        )
         assert (table.probs[1] == 0).all()
 
 

@@ -116,7 +116,9 @@ def rows_of(record: Mapping[str, object], where: str) -> list[Row]:
     faces: list[object] | None = None
     for name, value in record.items():
         value = _read(value)
-        if isinstance(value, list) and _are_faces(name, value):
+        if isinstance(value, list) and _are_classes(value):
+            _put(flat, "scores", {str(each["label"]): each["score"] for each in value}, where, 1)
+        elif isinstance(value, list) and _are_faces(name, value):
             if faces:
                 raise AnswersError(f"{where}: two lists of faces, the second under {name!r}; keep one")
             faces = value
@@ -134,6 +136,11 @@ def rows_of(record: Mapping[str, object], where: str) -> list[Row]:
             _put(row, str(name), _read(value), where, 1)
         rows.append(row)
     return rows
+
+
+def _are_classes(values: Sequence[object]) -> bool:
+    """Whether a list has an entry for each class, as pipelines of Transformers give it, rather than for each face."""
+    return len(values) > 1 and all(isinstance(each, dict) and {"label", "score"} == set(each) for each in values)
 
 
 def _are_faces(name: str, values: Sequence[object]) -> bool:
