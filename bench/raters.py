@@ -144,7 +144,9 @@ def _agreement(stored: dict[str, Any]) -> list[str]:
         f"| Cohen's kappa of FER2013's label and the majority of ten | | {_ends(against['kappa'])} |",
         "",
         f"{faces['faces']:,} faces, {faces['votes']:,} votes; on {faces['unanimous']:,} faces all raters agree, and "
-        f"{faces['ties']:,} are ties. Agreement and ceiling took {faces['seconds']:.0f} s on one core.",
+        f"{faces['ties']:,} are ties.",
+        f"Agreement and ceiling took {faces['seconds']:.0f} s on one core.",
+        "",
         f"FER2013's label is what most raters say for {_share(against)} of {against['faces']:,} faces with a majority.",
     ]
 

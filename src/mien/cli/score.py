@@ -13,8 +13,9 @@ from mien.errors import ConfigError
 from mien.extras import extra
 from mien.settings.columns import Columns
 from mien.settings.division import Decisions
+from mien.settings.evaluate import Rivals
 from mien.settings.groups import OUTPUT
-from mien.settings.score import AnswerColumns, OtherAnswers, ScoreSettings
+from mien.settings.score import AnswerColumns, ScoreSettings
 from mien.settings.slicing import Slicing
 from mien.settings.target import ClassMap
 from mien.system.paths import user_path
@@ -30,7 +31,7 @@ def score(
     classes: ClassMap = ClassMap(),
     slicing: Slicing = Slicing(),
     write_class_map: Annotated[str | None, Parameter(group=OUTPUT)] = None,
-    rivals: OtherAnswers = OtherAnswers(),
+    rivals: Rivals = Rivals(),
     decisions: Decisions = Decisions(),
     answer_columns: AnswerColumns = AnswerColumns(),
     columns: ColumnOptions = Columns(),

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
 
 from cyclopts import Parameter
 
 from mien.settings.columns import Columns
 from mien.settings.division import Decisions
-from mien.settings.groups import DATA, READING
+from mien.settings.evaluate import Rivals
+from mien.settings.groups import READING
 from mien.settings.slicing import Slicing
 from mien.settings.target import ClassMap
 
-__all__ = ["NO_LABEL", "AnswerColumns", "OtherAnswers", "ScoreSettings"]
+__all__ = ["NO_LABEL", "AnswerColumns", "ScoreSettings"]
 
 NO_LABEL = "none"
 """What is given for the column of the answer where probabilities alone say it."""
@@ -32,19 +32,6 @@ class AnswerColumns:
 
     answer_path: str | None = None
     answer_label: str | None = None
-
-
-@Parameter(name="*", group=DATA)
-@dataclass(frozen=True, kw_only=True)
-class OtherAnswers:
-    """What else answered the same photos.
-
-    Attributes:
-        against: Other answers to compare with, photo by photo: another table of answers, or a model (a study folder, a
-            model.onnx, default or six). May be repeated.
-    """
-
-    against: Annotated[tuple[str, ...], Parameter(consume_multiple=False, show_default=False)] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,4 +56,4 @@ class ScoreSettings:
     decisions: Decisions = Decisions()
     classes: ClassMap = ClassMap()
     slicing: Slicing = Slicing()
-    rivals: OtherAnswers = OtherAnswers()
+    rivals: Rivals = Rivals()
