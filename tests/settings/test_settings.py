@@ -112,6 +112,7 @@ CONFIGS: dict[str, Any] = {
     "adaptation": made(AdaptSettings, model="run", target="photos", shots=(0, 3), draws=2, save="labels, shares"),
     "audit": made(AuditSettings, data=("photos",), find_faces=False),
     "evaluation": made(EvaluateSettings, model="run", data=("photos",)),
+    "score": made(ScoreSettings, answers="answers.csv", photos="photos"),
 }
 ASKED = (StudySettings, CompareSettings, AdaptSettings, AuditSettings, EvaluateSettings, ScoreSettings)
 """What a command is asked for as a whole."""
