@@ -13,6 +13,8 @@ import pytest
 from mien.data.answers.tables import AnswerTable, read_answers
 from mien.errors import AnswersError
 from mien.settings.score import AnswerColumns
+from support.outcomes import Outcome
+from support.pictures import class_files, write_files
 
 SEVEN = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 FEX = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
@@ -293,15 +295,20 @@ BROKEN: dict[str, tuple[str, str | bytes]] = {
 
 
 @pytest.mark.parametrize("kind", BROKEN)
-def test_a_broken_table_is_refused_in_one_line(kind: str, tmp_path: Path) -> None:
+def test_a_broken_table_is_refused_in_one_line_before_anything_is_written(
+    kind: str, mien: Callable[..., Outcome], tmp_path: Path
+) -> None:
     name, content = BROKEN[kind]
     path = tmp_path / (name or "missing.csv")
     if name:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(AnswersError) as error:
+    with pytest.raises(AnswersError):
         read_answers(str(path), ("happy", "sad"))
-    assert path.name in str(error.value)
-    assert "\n" not in str(error.value)
+    photos = write_files(tmp_path / "photos", class_files("happy", "sad"))
+    outcome = mien("score", path, photos, "--out", tmp_path / "out")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert path.name in outcome.complaint
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_and_a_pipe_are_no_tables(tmp_path: Path) -> None:
