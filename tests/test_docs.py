@@ -245,6 +245,20 @@ def test_the_table_of_slices_is_made_from_what_is_stored(slices: Any) -> None:
     assert slices.page(text, json.loads(document("bench/slices.json"))) == text
 
 
+def test_the_table_of_scoring_is_made_from_what_is_stored() -> None:
+    text, stored = document("docs/SCORING.md"), json.loads(document("bench/scoring.json"))
+    assert script("bench/scoring.py").page(text, stored) == text
+    assert stored["faces"] == 3150
+
+
+def test_the_tables_of_raters_are_made_from_what_is_stored_and_took_ten_seconds_at_most() -> None:
+    text, stored = document("docs/RATERS.md"), json.loads(document("bench/raters.json"))
+    assert script("bench/raters.py").page(text, stored) == text
+    assert stored["fer2013"]["faces"] == 35_696
+    assert stored["fer2013"]["seconds"] <= 10
+    assert stored["fer2013"]["difference"]["verdict"] == "worse", "FER2013's label agrees less than a rater"
+
+
 def test_slices_are_called_different_where_they_are_and_not_where_they_are_not(slices: Any) -> None:
     stored = json.loads(document("bench/slices.json"))
     assert (stored["slices"], stored["people"], stored["level"]) == (20, 60, 0.05)

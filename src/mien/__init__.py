@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mien.jobs.from_python import audit as audit
     from mien.jobs.from_python import compare as compare
     from mien.jobs.from_python import evaluate as evaluate
+    from mien.jobs.from_python import score as score
     from mien.jobs.from_python import study as study
     from mien.jobs.handles import Study as Study
     from mien.jobs.wrap import wrap as wrap
@@ -35,6 +36,7 @@ _PLACES = {
     "compare": "mien.jobs.from_python",
     "evaluate": "mien.jobs.from_python",
     "open_results": "mien.results.reading",
+    "score": "mien.jobs.from_python",
     "study": "mien.jobs.from_python",
     "wrap": "mien.jobs.wrap",
 }
@@ -52,6 +54,7 @@ __all__ = [
     "compare",
     "evaluate",
     "open_results",
+    "score",
     "study",
     "wrap",
 ]

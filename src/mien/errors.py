@@ -5,6 +5,7 @@
     │   └── MissingColumnError   a column that was named is not there
     ├── PhotoError            what Python code handed over is no photo
     ├── CorrectionsError      a table of corrections that cannot be read, or that is of other data
+    ├── AnswersError          a table of answers that cannot be read, or that is of other photos
     ├── LabelError            classes that cannot be used or matched
     ├── SplitError            too few photos to divide as asked
     ├── ConfigError           a setting out of range, or settings that contradict each other
@@ -24,6 +25,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 __all__ = [
+    "AnswersError",
     "ConfigError",
     "CorrectionsError",
     "DiskError",
@@ -101,6 +103,10 @@ class MissingColumnError(SourceError):
 
 class CorrectionsError(MienError):
     """A table of corrections cannot be read, or is of other data."""
+
+
+class AnswersError(MienError):
+    """A table of answers cannot be read, or is of other photos."""
 
 
 class LabelError(MienError):

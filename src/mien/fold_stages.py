@@ -19,6 +19,7 @@ from mien.evaluation.compare import compare_runs, select
 from mien.evaluation.mistakes import confident_mistakes, error_rates
 from mien.evaluation.overfitting import fit_verdict, stopped_early
 from mien.evaluation.predictions import kind_of, probabilities, score_rows, write_predictions
+from mien.evaluation.raters import measure_raters
 from mien.evaluation.slices import measure_slices
 from mien.evaluation.sureness import pooled_sureness
 from mien.labels import class_indices
@@ -148,6 +149,7 @@ def score_folds(study: OpenStudy, held_out: HeldOut, data: ExaminedAudit) -> Stu
         robustness=None,
         mistakes=confident_mistakes(pooled, labels),
         error_rates=error_rates(pooled, study.prepared.manifest, labels),
+        raters=measure_raters(study.prepared.of(study.data), pooled, labels),
         slices=measure_slices(pooled, study.photos.manifest, labels, study.config.slicing.slices),
         target=None,
         seconds=study.clock.seconds,

@@ -241,15 +241,17 @@ def balance_difference(
     return _difference(_pairs(y_true, first, second, k, groups), difference, k**3, 1)
 
 
-def mean_difference(values: FloatArray, sizes: FloatArray, value: float) -> Difference:
+def mean_difference(values: FloatArray, sizes: FloatArray, value: float, *, family: int = 1) -> Difference:
     """A difference of any statistic that was computed without each group in turn, with its interval and verdict.
 
     Args:
         values: (G,) the difference without each group.
         sizes: (G,) images of each group.
         value: the difference with all of them.
+        family: how many such differences are looked at; their intervals hold together (Bonferroni).
     """
-    return _judged(value, values, _Parts(np.zeros(0, np.int64), np.zeros((0, 0)), np.ones(len(values)), sizes), 1)
+    parts = _Parts(np.zeros(0, np.int64), np.zeros((0, 0)), np.ones(len(values)), sizes)
+    return _judged(value, values, parts, family)
 
 
 def share_interval(hits: NDArray[np.bool_], groups: IntArray | None = None, level: float = 0.05) -> Interval | None:

@@ -47,6 +47,7 @@ from mien.evaluation.exhibits import exhibits
 from mien.evaluation.mistakes import confident_mistakes, error_rates
 from mien.evaluation.overfitting import fit_verdict, stopped_early
 from mien.evaluation.predictions import predict_rows, read_predictions, score_rows, write_predictions, write_table
+from mien.evaluation.raters import measure_raters
 from mien.evaluation.robustness import measure_robustness
 from mien.evaluation.shift import score_target
 from mien.evaluation.slices import measure_slices
@@ -419,6 +420,7 @@ def score_tested(study: OpenStudy, trained: TrainResults, data: ExaminedAudit) -
         **kept,
         mistakes=confident_mistakes(answered, labels),
         error_rates=error_rates(answered, study.prepared.manifest, labels),
+        raters=measure_raters(study.prepared.of(study.data), answered, labels),
         slices=measure_slices(answered, study.photos.manifest, labels, study.config.slicing.slices),
         sureness=measure_sureness(recognizer.contract, answered),
         covered=score_covered(*photos, runs[selected].test.chance_macro_f1),

@@ -37,6 +37,7 @@ OPTIONS = {
     "train": (*DIVIDING, "recipe", "resume", "out", "json"),
     "audit": ("corrections", "faces", "no_faces", "check_labels", "no_check_labels", "leak_premium", "out", *COLUMNS),
     "evaluate": ("class_map", "write_class_map", "corrections", "path_column", "label_column", "json"),
+    "score": ("class_map", "write_class_map", "against", "answer_path", "answer_label", "path_column", "slice", "json"),
     "predict": ("model", "faces", "max_error", "fps", "jsonl", "csv"),
     "export": ("out", "precision", "json"),
     "compare": ("arm", "leave_one_out", "pairs", "folds", "sizes", "resume", "out", "json", *COLUMNS),

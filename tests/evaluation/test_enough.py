@@ -124,10 +124,10 @@ def test_what_photos_of_unknown_classes_are_called_is_counted() -> None:
     rows = photos(["neutral"] * 6 + ["awe"] * 2 + ["sad"] * 3)
     predictions = answered(rows, ["sad"] * 4 + ["happy"] * 2 + ["anger"] * 2 + ["sad"] * 3, [0.9] * 3 + [0.5] * 8)
     promise = measure_sureness(CONTRACT, predictions, {"sad": "sad"}).promise
-    neutral, awe = unknown_classes(CONTRACT, predictions, ["awe", "neutral"], promise)
+    neutral, awe = unknown_classes(CONTRACT.labels, predictions, ["awe", "neutral"], promise)
     assert (neutral.label, neutral.images, neutral.answers, neutral.sure) == ("neutral", 6, {"sad": 4, "happy": 2}, 3)
     assert (awe.label, awe.answers, awe.sure) == ("awe", {"anger": 2}, 0)
-    assert unknown_classes(CONTRACT, predictions, ["awe"], None)[0].sure is None
+    assert unknown_classes(CONTRACT.labels, predictions, ["awe"], None)[0].sure is None
 
 
 def test_a_promise_that_holds_on_shared_classes_breaks_where_others_are_called_something_surely() -> None:

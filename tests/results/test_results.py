@@ -28,6 +28,7 @@ from mien.evaluation.against import compare_tests
 from mien.evaluation.evaluate import Evaluation, evaluate, write_mapping
 from mien.evaluation.exporting import export
 from mien.evaluation.predictions import score_rows
+from mien.evaluation.scored import Scoring, score_answers
 from mien.jobs.adapt import run_adaptation
 from mien.jobs.compare import run_comparison
 from mien.jobs.study import run_study, run_training
@@ -87,6 +88,11 @@ def evaluated(study: Study, photos: Path, folder: Path) -> EvaluateResults:
     return evaluate(str(study.folder), [str(photos)], folder / "work", options=options, progress=Silent())
 
 
+def of_answers(study: Study, folder: Path) -> Document:
+    answers = study.folder / "runs" / "probe" / "predictions.parquet"
+    return score_answers(str(answers), str(study.data), options=Scoring(), progress=Silent())
+
+
 def of_class_map(study: Study, folder: Path) -> Document:
     return write_mapping(str(study.folder), [str(study.target)], folder / "map.toml", Columns())
 
@@ -127,6 +133,7 @@ MAKERS: dict[str, Callable[[Study, Path], Document]] = {
     "evaluate": of_evaluation,
     "export": of_export,
     "paired": of_two_tests,
+    "score": of_answers,
     "study": of_study,
     "train": of_training,
 }

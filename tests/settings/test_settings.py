@@ -29,6 +29,7 @@ from mien.settings.compare import CompareSettings
 from mien.settings.evaluate import EvaluateSettings
 from mien.settings.recipes import DEFAULT_RECIPES, RECIPES
 from mien.settings.run import HeadRun, NetworkRun, RunConfig, read_run
+from mien.settings.score import ScoreSettings
 from mien.settings.study import StudySettings
 from mien.settings.toml import as_builtins, read_toml, write_toml
 from mien.settings.training import HeadSettings, TrainSettings
@@ -111,8 +112,9 @@ CONFIGS: dict[str, Any] = {
     "adaptation": made(AdaptSettings, model="run", target="photos", shots=(0, 3), draws=2, save="labels, shares"),
     "audit": made(AuditSettings, data=("photos",), find_faces=False),
     "evaluation": made(EvaluateSettings, model="run", data=("photos",)),
+    "score": made(ScoreSettings, answers="answers.csv", photos="photos"),
 }
-ASKED = (StudySettings, CompareSettings, AdaptSettings, AuditSettings, EvaluateSettings)
+ASKED = (StudySettings, CompareSettings, AdaptSettings, AuditSettings, EvaluateSettings, ScoreSettings)
 """What a command is asked for as a whole."""
 
 
@@ -137,7 +139,7 @@ OF_RUNS = {"NetworkRun", "HeadRun", "_Run", "TrainSettings", "HeadSettings"}
 OF_ONE_OPTION = {"WayToAdapt"}
 """What the choices of a single option are."""
 GROUPS = {name: kind for name, kind in CLASSES.items() if name not in OF_RUNS | OF_ONE_OPTION and kind not in ASKED}
-WORKED_ON = {"data", "model", "target"}
+WORKED_ON = {"data", "model", "target", "answers", "photos"}
 """Positional arguments, without which a command cannot run: ``model`` and ``target`` are options of other commands."""
 REPLACED = {"size", "augment", "precision", "backbone", "members", "max_error"}
 """Asked for by option, where None takes the recipe's, and decided in ``TrainSettings`` or ``HeadSettings``."""

@@ -43,6 +43,7 @@ from mien.telling.words.answers import error_sentences, fit_sentence, headline, 
 from mien.telling.words.concerns import concerns
 from mien.telling.words.methods import methods
 from support.changed_studies import evaluated, sliced
+from support.made_raters import made_raters
 from support.made_report import changed, make_study, plain, shown, without_photos, written
 from support.made_study import (
     FACE_VIEW,
@@ -120,7 +121,7 @@ LOW_CONTRAST = """() => {
 
 def test_every_section_is_there_in_order_and_visible(made: Made, browser: Any) -> None:
     page, names = show(browser, made.folder / "report.html").page, list(sections(made.results))
-    assert names == [name for name in SECTIONS if name != "slices"], "no column was asked for"
+    assert names == [name for name in SECTIONS if name not in ("slices", "raters")], "no column, and no votes"
     assert page.eval_on_selector_all("section", "all => all.map(s => s.id)") == names
     for name in names:
         assert page.locator(f"#{name}").is_visible()
@@ -309,6 +310,19 @@ def test_without_photos_there_is_no_face_and_no_name(made: Made, tmp_path: Path,
     assert "--no-photos" in html
     page = show(browser, tmp_path / "report.html", 360).page
     assert all(page.locator(f"#{name}").is_visible() for name in sections(made.results))
+
+
+def test_raters_have_a_section_and_their_photos_go_unnamed_where_photos_are_not_shown(
+    made: Made, tmp_path: Path
+) -> None:
+    raters = made_raters(made.results.test)
+    page = written(made, tmp_path, raters=raters)
+    assert 'id="raters"' in page
+    for told in ("Your raters agree 0.75", "eve", "apart-7.png", "0.52"):
+        assert told in page
+    bare = written(made, tmp_path, raters=raters, **without_photos(made))
+    assert "Your raters agree 0.75" in bare
+    assert "apart-7.png" not in bare
 
 
 def test_names_of_people_and_places_outside_the_study_stay_out(made: Made) -> None:

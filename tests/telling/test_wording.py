@@ -17,18 +17,21 @@ from msgspec.structs import asdict, replace
 from rich.console import Console, RenderableType
 
 from mien.results.audit import Copies, CopiesFound, DoubtfulLabels, Leakage, Shortcuts
-from mien.results.commands import AuditedData, AuditPaths, AuditResults
+from mien.results.commands import AuditedData, AuditPaths, AuditResults, ScoreResults
+from mien.results.scoring import AnswerCounts, ScoredTarget
 from mien.results.study import StudyResults
 from mien.settings.audit import LabelChecks
 from mien.settings.recipes import FINETUNE
 from mien.settings.run import NetworkRun
 from mien.telling.report.adaptation_page import write_page
 from mien.telling.report.evaluation_page import write_page as write_evaluation
+from mien.telling.report.evaluation_page import write_score_page
 from mien.telling.terminal.adaptation import adaptation_summary
-from mien.telling.terminal.evaluation import evaluation_summary
+from mien.telling.terminal.evaluation import evaluation_summary, score_summary
 from mien.telling.terminal.summaries import audit_summary, study_summary
 from support.changed_studies import by_person, evaluated, few_people, held_out, sliced, without_target
 from support.made_adaptation import adapted
+from support.made_raters import made_raters
 from support.made_report import changed, lines_of, make_study, without_photos, written
 from support.made_study import Made, leakage
 from support.snapshots import difference
@@ -143,19 +146,60 @@ def audited(results: StudyResults) -> AuditResults:
     return AuditResults(mien="0.0.test", data=data, paths=AuditPaths(findings="findings.csv"))
 
 
+def rated(made: Made) -> dict[str, Any]:
+    """Votes of several raters beside the photos."""
+    return {"raters": made_raters(made.results.test)}
+
+
+def answers_scored(results: StudyResults) -> ScoreResults:
+    """The answers of a tool, of which some are lacking, to photos with votes."""
+    target = evaluated(results).target
+    counts = AnswerCounts(
+        photos=100,
+        answered=88,
+        no_face=9,
+        missing=3,
+        without_face=2,
+        several=1,
+        elsewhere=4,
+        first_elsewhere=("a.png", "b.png", "c.png"),
+        by_name=True,
+    )
+    scored = ScoredTarget(
+        **asdict(replace(target, near_copies=None, is_new=True, raters=made_raters(results.test))),
+        answers=counts,
+        answered=target.shared_limited,
+        has_probabilities=True,
+        unsaid=("fear",),
+    )
+    return ScoreResults(
+        mien="0.0.test",
+        answers="answers.csv",
+        photos="photos",
+        format="fer",
+        in_percent=False,
+        labels=results.labels,
+        corrections=None,
+        target=scored,
+        answers_sha256="0" * 64,
+    )
+
+
 SAID: dict[str, Callable[[StudyResults], RenderableType]] = {
     "study": lambda results: study_summary(replace(results, seconds={"read": 1.0, "total": 61.0})),
     "study with folds": lambda results: study_summary(replace(results, seconds={"read": 1.0, "total": 61.0})),
     "study with slices": lambda results: study_summary(replace(results, seconds={"read": 1.0, "total": 61.0})),
+    "study with raters": lambda results: study_summary(replace(results, seconds={"read": 1.0, "total": 61.0})),
     "audit": lambda results: audit_summary(audited(results)),
     "evaluate": lambda results: evaluation_summary(evaluated(results)),
+    "score": lambda results: score_summary(answers_scored(results)),
     "adapt": lambda results: adaptation_summary(adapted()),
 }
 
 
 @pytest.mark.parametrize("command", SAID)
 def test_the_terminal_reads_as_stored(command: str, made: Made, as_stored: AsStored) -> None:
-    changes = {"study with folds": held_out, "study with slices": sliced}.get(command)
+    changes = {"study with folds": held_out, "study with slices": sliced, "study with raters": rated}.get(command)
     results = replace(made.results, **changes(made)) if changes else made.results
     as_stored(f"terminal, {command}", printed(SAID[command](results)))
 
@@ -163,6 +207,11 @@ def test_the_terminal_reads_as_stored(command: str, made: Made, as_stored: AsSto
 def test_the_page_of_an_adaptation_reads_as_stored(tmp_path: Path, as_stored: AsStored) -> None:
     write_page(adapted(), tmp_path / "adapt.html")
     as_stored("page of adapt", lines_of((tmp_path / "adapt.html").read_text(encoding="utf-8")))
+
+
+def test_the_page_of_answers_reads_as_stored(made: Made, tmp_path: Path, as_stored: AsStored) -> None:
+    write_score_page(answers_scored(made.results), tmp_path / "score.html")
+    as_stored("page of score", lines_of((tmp_path / "score.html").read_text(encoding="utf-8")))
 
 
 def test_the_page_of_an_evaluation_reads_as_stored(made: Made, tmp_path: Path, as_stored: AsStored) -> None:

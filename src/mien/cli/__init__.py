@@ -50,6 +50,7 @@ HELP = {
     Each of --epochs, --updates and --seconds is a budget of its own.""",
     ),
     "evaluate": (JUDGING, "Say whether a model is good enough for labelled photos, or better than another."),
+    "score": (JUDGING, "Say how good the answers of any tool are on labelled photos, or whether others are better."),
     "adapt": (
         JUDGING,
         "Measure what would make a model better on photos from elsewhere, and what that would cost at home.",

@@ -27,6 +27,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("mien evaluate default photos/", "the recogniser that comes with mien"),
         ("mien evaluate mien-photos others/", "your own, on other photos"),
     ),
+    "score": (
+        ("mien score answers.csv photos/", "a table of any tool's answers"),
+        ("mien score answers.csv photos.csv --against default", "against mien's own recogniser, photo by photo"),
+    ),
     "compare": (
         ("mien compare photos/ --arm augment=none --arm augment=notebook --epochs 10", "does augmentation help?"),
         ("mien compare photos/ --leave-one-out notebook --updates 500", "which part of it?"),

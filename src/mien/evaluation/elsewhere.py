@@ -17,6 +17,7 @@ from mien.evaluation.drift import confusion_changes, measure_drift
 from mien.evaluation.enough import good_enough
 from mien.evaluation.familiar import familiar_collections, is_known
 from mien.evaluation.mistakes import confident_mistakes, error_rates
+from mien.evaluation.raters import measure_raters
 from mien.evaluation.shift import seen_in_training
 from mien.evaluation.slices import measure_slices
 from mien.evaluation.sureness import measure_sureness
@@ -73,6 +74,7 @@ def describe_target(
         confusion_changes=confusion_changes(test, predictions, labels, names) if test is not None else None,
         mistakes=confident_mistakes(predictions, labels, names),
         error_rates=error_rates(predictions, target.manifest, labels, names),
+        raters=measure_raters(target.manifest, predictions, labels, names),
         slices=measure_slices(predictions, target.manifest, labels, slices, names),
     )
 

@@ -52,14 +52,14 @@ def _level(shared: Scores, reached: float | None, is_new: bool) -> Level:
 
 
 def unknown_classes(
-    contract: Contract, predictions: pl.DataFrame, extra: Sequence[str], promise: Promise | None
+    labels: Sequence[str], predictions: pl.DataFrame, extra: Sequence[str], promise: Promise | None
 ) -> tuple[UnknownClass, ...]:
-    """What the photos of classes are called that the model has no word for."""
-    labels = np.array(contract.labels, np.str_)
+    """What the photos of classes are called that the model, which answers ``labels``, has no word for."""
+    answers = np.array(labels, np.str_)
     found = []
     for label in extra:
-        probs = probabilities(predictions.filter(pl.col("label") == label), contract.labels)
-        names, counts = np.unique(labels[probs.argmax(1)], return_counts=True)
+        probs = probabilities(predictions.filter(pl.col("label") == label), labels)
+        names, counts = np.unique(answers[probs.argmax(1)], return_counts=True)
         order = np.argsort(-counts, kind="stable")
         found.append(
             UnknownClass(

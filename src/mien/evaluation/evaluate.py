@@ -16,14 +16,13 @@ from mien.data.tables.class_map import check_named, write_class_map
 from mien.data.tables.corrections import Corrections
 from mien.data.tables.manifest import usable
 from mien.data.tables.prepare import Prepared, prepare
-from mien.errors import LabelError
 from mien.evaluation.against import Answered, other_path, paired_with
-from mien.evaluation.elsewhere import describe_target, near_copies
+from mien.evaluation.elsewhere import describe_target
 from mien.evaluation.enough import group_scores, promise_of_all, unknown_classes
-from mien.evaluation.familiar import familiar_collections, is_known
-from mien.evaluation.predictions import photos_of_study, predict_rows, score_rows, test_predictions
-from mien.evaluation.shift import score_target, seen_in_training
-from mien.labels import NOTHING_CHOSEN, LabelChoices, LabelMap, match_labels, usual_choices
+from mien.evaluation.predictions import photos_of_study, score_rows, test_predictions
+from mien.evaluation.rivals import Rival, answered_by, predict_photos, rival
+from mien.evaluation.shift import score_target
+from mien.labels import NOTHING_CHOSEN, LabelChoices, match_labels, usual_choices
 from mien.models.artifact import model_path
 from mien.models.seal import checksum_of
 from mien.progress import Progress
@@ -102,12 +101,12 @@ def evaluate(
     check_sliced([source.sources for source in sources], options.slices)
     check_named(options.choices, _labels(sources))
     label_maps = [match_labels(recognizer.labels, source.labels, options.choices) for source in sources]
-    rivals = [_rival(name, path, sources, options.choices) for name in dict.fromkeys(options.against)]
+    rivals = [rival(name, other_path(name, path), sources, options.choices) for name in dict.fromkeys(options.against)]
     targets = {}
     for i, (source, label_map) in enumerate(zip(sources, label_maps, strict=True)):
-        every = [recognizer, *(rival.recognizer for rival in rivals)]
+        every = [recognizer, *(each.recognizer for each in rivals)]
         target = _read(every, source, folder and folder / str(i), options, progress)
-        predictions = _predict(recognizer, target, source.name, progress)
+        predictions = predict_photos(recognizer, target, source.name, progress)
         keep(predictions)
         scored = score_target(predictions, recognizer.labels, test, label_map)
         described = describe_target(
@@ -151,64 +150,18 @@ def _judged(
     names, extra, contract = target.labels.matched, target.labels.extra, recognizer.contract
     return EvaluatedTarget(
         **msgspec.structs.asdict(target),
-        unknown=unknown_classes(contract, predictions, extra, target.sureness.promise),
+        unknown=unknown_classes(contract.labels, predictions, extra, target.sureness.promise),
         promise_of_all=promise_of_all(contract, predictions, names, extra, is_new=target.is_new) if extra else None,
         groups=group_scores(usable(read.manifest), predictions, contract.labels, names),
         against=against,
     )
 
 
-@dataclass(frozen=True)
-class _Rival:
-    """Another model that answers the same photos.
-
-    Attributes:
-        name: what it was given as.
-        label_maps: of each source, as far as this model has the class that a person meant.
-        own: the photos of the study that it was made in; None where they are not at hand.
-    """
-
-    name: str
-    recognizer: Recognizer
-    label_maps: tuple[LabelMap, ...]
-    own: Prepared | None
-
-
-def _rival(name: str, model: Path, sources: Sequence[Collection], choices: LabelChoices) -> _Rival:
-    """Open another model, and see that it shares a class with each source.
-
-    Raises:
-        ConfigError: if it is the model itself.
-        ModelError: if it is none.
-        LabelError: if it shares no class with a source.
-    """
-    path = other_path(name, model)
-    recognizer = Recognizer(path)
-    own = {there: here for there, here in choices.classes.items() if here in recognizer.labels}
-    known = LabelChoices(own, choices.drop)
-    try:
-        label_maps = tuple(match_labels(recognizer.labels, source.labels, known) for source in sources)
-    except LabelError as error:
-        raise LabelError(f"--against {name}: {error}") from error
-    return _Rival(name, recognizer, label_maps, photos_of_study(path))
-
-
 def _against(
-    model: Answered, rivals: Sequence[_Rival], place: int, source: Collection, target: Prepared, progress: Progress
+    model: Answered, rivals: Sequence[Rival], place: int, source: Collection, target: Prepared, progress: Progress
 ) -> tuple[PairedModel, ...]:
     """The model against each rival on the same photos, those of the source in this place."""
-    found = []
-    for rival in rivals:
-        labels, contract = rival.recognizer.labels, rival.recognizer.contract
-        rows = usable(target.manifest)
-        names = rival.label_maps[place].matched
-        predictions = _predict(rival.recognizer, target, f"{source.name} with {rival.name}", progress)
-        familiar = familiar_collections(contract, rows, target.pixels, source.names)
-        known = tuple(each.name for each in familiar if is_known(each))
-        copies = near_copies(rows, target, rival.own) if rival.own else None
-        seen = seen_in_training(contract, rows)
-        other = Answered(rival.name, labels, names, predictions, seen, copies, known)
-        found.append(paired_with(model, other, len(rivals)))
+    found = [paired_with(model, answered_by(rival, place, source, target, progress), len(rivals)) for rival in rivals]
     return tuple(each for each in found if each is not None)
 
 
@@ -223,9 +176,3 @@ def _read(
     views = [view for model in models for view in model.contract.views]
     read = prepare([source], views, folder, corrections=options.corrections, progress=progress)
     return replace(read, manifest=as_target(read.manifest))
-
-
-def _predict(recognizer: Recognizer, target: Prepared, name: str, progress: Progress) -> pl.DataFrame:
-    rows = usable(target.manifest)
-    with progress.step(f"predict {name}", len(rows), "photos") as advance:
-        return predict_rows(recognizer, target.pixels, rows, advance)

@@ -29,6 +29,7 @@ def score_target(
     labels: Sequence[str],
     test: Scores | None,
     label_map: LabelMap | None = None,
+    no_answer: str | None = None,
 ) -> TargetScores:
     """Score a target set three ways, and compare with the test split.
 
@@ -41,6 +42,7 @@ def score_target(
         labels: the model's classes.
         test: the scores of the test split, for the change; None where there is none.
         label_map: how the target's classes answer to those; None matches them by name.
+        no_answer: which of ``labels`` stands for a photo that was not answered; None where all were.
 
     Raises:
         LabelError: if no class is shared.
@@ -50,7 +52,7 @@ def score_target(
     predictions = predictions.filter(~pl.col("label").is_in(list(label_map.dropped)))
     names = label_map.matched
     shared_rows = predictions.filter(pl.col("label").is_in(list(names)))
-    shared = [label for label in labels if label in label_map.shared]
+    shared = [label for label in labels if label in label_map.shared or label == no_answer]
     scores = score_rows(shared_rows, labels, names=names)
     return TargetScores(
         labels=LabelMatching(

@@ -18,7 +18,7 @@ from mien.models.artifact import Contract, Threshold, laxest_within
 from mien.results.behaviour import Promise, ReliabilityBin, RiskCoverage, Sureness
 from mien.results.scores import GroupKind, Over
 
-__all__ = ["measure_sureness", "pooled_sureness", "promise_of"]
+__all__ = ["calibration_of", "measure_sureness", "pooled_sureness", "promise_of"]
 
 Given: TypeAlias = tuple[NDArray[np.bool_], NDArray[np.int64]]
 """Whether each answer that was given is wrong, and its group."""
@@ -42,6 +42,17 @@ def measure_sureness(
     rows = predictions.filter(pl.col("label").is_in(list(known)))
     answers = _Answers(probabilities(rows, labels), class_indices(rows["label"], labels, known), rows)
     return _measured(answers, _promise_of(contract, answers, is_new=is_new))
+
+
+def calibration_of(predictions: pl.DataFrame, labels: Sequence[str], names: Mapping[str, str]) -> Sureness:
+    """Calibration of answers that promise nothing.
+
+    Args:
+        predictions: of photos that were answered.
+        names: class of the table → class of the answers; photos of other classes are left out.
+    """
+    rows = predictions.filter(pl.col("label").is_in(list(names)))
+    return _measured(_Answers(probabilities(rows, labels), class_indices(rows["label"], labels, names), rows), None)
 
 
 def promise_of(

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar, Unpack
 
 from mien.auditing.run import run_audit
-from mien.errors import OutputError, said_in_python
+from mien.errors import ConfigError, OutputError, said_in_python
 from mien.extras import extra
 from mien.jobs.evaluate import run_evaluation
-from mien.jobs.handles import Adaptation, Audit, Comparison, Evaluation, Study
-from mien.jobs.labelled import Labelled, Photos, taken
+from mien.jobs.handles import Adaptation, Audit, Comparison, Evaluation, Scored, Study
+from mien.jobs.labelled import Labelled, Photos, answers_at, taken
+from mien.jobs.score import run_score
 from mien.progress import Advance, Progress, Silent
 from mien.python_words import in_python
 from mien.recognizer import Recognizer
@@ -31,12 +32,13 @@ from mien.settings.compare import CompareSettings
 from mien.settings.evaluate import EvaluateSettings
 from mien.settings.places import folder_for
 from mien.settings.recipes import DEFAULT_RECIPES
+from mien.settings.score import ScoreSettings
 from mien.settings.study import StudySettings, with_demo_target
 from mien.system.paths import user_path
 from mien.system.scratch import work_folder
 from mien.telling.notebook.progress import NotebookProgress, in_notebook
 
-__all__ = ["adapt", "audit", "compare", "evaluate", "study"]
+__all__ = ["adapt", "audit", "compare", "evaluate", "score", "study"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -161,6 +163,45 @@ def evaluate(
         called = None if given.table is None else "photos"
         with extra("report", "a page of mien.evaluate") if place else nullcontext():
             return Evaluation(run_evaluation(config, place, progress=_progress(progress), called=called), place)
+
+
+@_with_settings(ScoreSettings, "answers", "photos")
+def score(
+    answers: object,
+    photos: Photos,
+    labels: object | None = None,
+    groups: object | None = None,
+    *,
+    out: str | Path | None = None,
+    progress: bool = True,
+    **settings: object,
+) -> Scored:
+    """Score the answers of any tool on labelled photos, as ``mien score`` does.
+
+    Args:
+        answers: a table of answers: its path; a pandas or Polars DataFrame or a mapping of columns; or a list with a
+            dictionary for each photo, as DeepFace's and fer's results with the path beside them.
+        photos: labelled photos, in any form that ``mien.study`` takes.
+        labels: (N,) the class of each photo, where ``photos`` are photos.
+        groups: (N,) the person, or what else each photo depends on.
+        out: folder to write, with a page and ``results.json``; none by default.
+        progress: whether to draw a bar in a notebook, and on a terminal.
+        **settings: those of ``mien score``, as in ``against=["default"]``.
+    """
+    given = taken(photos, labels, groups)
+    with work_folder() as folder:
+        sources = given.sources_at(folder / TABLE)
+        if len(sources) > 1:
+            raise ConfigError("score: one set of photos is scored; score the others by themselves")
+        table = answers_at(answers, folder)
+        config = _configured(ScoreSettings, given, settings, answers=table, photos=sources[0])
+        given.write(folder / TABLE)
+        place = None if out is None else user_path(out, "out")
+        called = "photos" if given.table is not None else None
+        told = None if isinstance(answers, str | os.PathLike) else "answers"
+        with extra("report", "a page of mien.score") if place else nullcontext():
+            found = run_score(config, place, progress=_progress(progress), answers_called=told, photos_called=called)
+            return Scored(found, place)
 
 
 @_with_settings(CompareSettings, "data")

@@ -17,12 +17,13 @@ from mien.jobs.labelled import ROW
 from mien.python_words import in_python
 from mien.recognizer import Recognizer
 from mien.results.adaptation import AdaptResults
-from mien.results.commands import AuditResults, EvaluateResults
+from mien.results.commands import AuditResults, EvaluateResults, ScoreResults
 from mien.results.comparison import CompareResults
 from mien.results.document import Document
 from mien.results.file_names import MODEL_CARD
 from mien.results.reading import open_results
 from mien.results.scores import Scores
+from mien.results.scoring import ScoredTarget
 from mien.results.slices import Slices
 from mien.results.study import StudyResults
 from mien.results.target import TargetResults
@@ -33,6 +34,7 @@ from mien.telling.notebook.summaries import (
     audit_box,
     comparison_box,
     evaluation_box,
+    score_box,
     study_box,
 )
 from mien.telling.words.advice import advise
@@ -43,7 +45,7 @@ from mien.telling.words.numerals import score
 if TYPE_CHECKING:
     from mien.telling.report.figures import Figure
 
-__all__ = ["Adaptation", "Audit", "Comparison", "Evaluation", "Study"]
+__all__ = ["Adaptation", "Audit", "Comparison", "Evaluation", "Scored", "Study"]
 
 R = TypeVar("R", bound=Document)
 D = TypeVar("D", StudyResults, EvaluateResults, CompareResults, AdaptResults)
@@ -269,6 +271,68 @@ class Evaluation(_Drawn[EvaluateResults]):
 
     def _repr_html_(self) -> str:
         return evaluation_box(self.results)
+
+
+class Scored(_Handle[ScoreResults]):
+    """How good the answers of any tool are: ``mien.score(...)``."""
+
+    @property
+    def report(self) -> Path:
+        """The page.
+
+        Raises:
+            ConfigError: if no ``out`` was given.
+        """
+        if self.folder is None:
+            raise ConfigError("no page was written; give a folder, as in mien.score(..., out='scored')")
+        return self.folder / "score.html"
+
+    @cached_property
+    def predictions(self) -> pl.DataFrame:
+        """One row per photo with path, label and a probability per class; 1 for ``no answer`` where there is none.
+
+        Raises:
+            ConfigError: if no ``out`` was given.
+        """
+        if not self.results.paths.predictions:
+            raise ConfigError("no answers were kept; give a folder, as in mien.score(..., out='scored')")
+        return read_predictions(Path(self.results.paths.predictions[0]))
+
+    @property
+    def target(self) -> ScoredTarget:
+        """What was found of the photos."""
+        return self.results.target
+
+    @property
+    def scores(self) -> Scores:
+        """On the photos of classes that the tool knows; those without an answer count as wrong."""
+        return self.target.shared
+
+    @property
+    def per_class(self) -> pl.DataFrame:
+        """As of ``Study``."""
+        return _per_class(self.target.all)
+
+    @property
+    def confusion(self) -> pl.DataFrame:
+        """As of ``Study``, with ``no answer`` as one more answer where it occurs."""
+        return _confusion(self.target.all)
+
+    @property
+    def slices(self) -> pl.DataFrame:
+        """As of ``Study``."""
+        return _slices(self.target.slices)
+
+    @property
+    def next_steps(self) -> list[str]:
+        """What to do next and why."""
+        return [f"{advice.step} {advice.reason}" for advice in next_steps(self.target)]
+
+    def _answer(self) -> str:
+        return f"macro-F1 {score(self.scores.macro_f1)} on {self.scores.images} photos"
+
+    def _repr_html_(self) -> str:
+        return score_box(self.results)
 
 
 class Comparison(_Drawn[CompareResults]):

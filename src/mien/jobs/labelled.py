@@ -7,6 +7,7 @@ the same thing each time; photos in memory are kept without loss, as PNG.
 from __future__ import annotations
 
 import io
+import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,10 +22,10 @@ from mien.data.reading.given import Photo, given
 from mien.data.reading.pictures import Picture
 from mien.data.sources.columns import usual_columns
 from mien.data.sources.files import existing_path
-from mien.errors import OutputError, SourceError
+from mien.errors import AnswersError, OutputError, SourceError
 from mien.system.files import regular, written_whole
 
-__all__ = ["ROW", "Labelled", "Photos", "label_column", "taken"]
+__all__ = ["ROW", "Labelled", "Photos", "answers_at", "label_column", "taken"]
 
 ROW = "mien_row"
 """A column beside those of the caller: which of the caller's rows or photos each is, from 0."""
@@ -104,6 +105,41 @@ def taken(data: Photos, labels: object | None = None, groups: object | None = No
         f"data: {type(data).__name__}, where labelled photos were expected: give a path, a table of pandas or Polars "
         "with a row for each photo, or photos together with labels="
     )
+
+
+def answers_at(answers: object, folder: Path) -> str:
+    """A table of answers as the path of a file, written into a folder where it lies in memory.
+
+    Raises:
+        AnswersError: if it is no table.
+    """
+    if isinstance(answers, str | os.PathLike):
+        return os.fspath(answers)
+    if isinstance(answers, Sequence) and answers and all(isinstance(each, Mapping) for each in answers):
+        path = folder / "answers.json"
+        try:
+            path.write_text(json.dumps([dict(each) for each in answers], default=_as_json), encoding="utf-8")
+        except (TypeError, ValueError) as error:
+            raise AnswersError(f"answers: {error}; give texts and numbers") from error
+        return str(path)
+    table = _as_table(answers)
+    if table is None:
+        raise AnswersError(
+            f"answers: {type(answers).__name__}, where a table was expected: give a path, a table of pandas or Polars, "
+            "or a list with a dictionary for each photo"
+        )
+    path = folder / "answers.parquet"
+    table.write_parquet(path)
+    return str(path)
+
+
+def _as_json(value: object) -> object:
+    """A path, or a number or array of NumPy, as JSON has it."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError(f"a {type(value).__name__} is among them")
 
 
 def label_column(name: str, values: object) -> list[str | None]:

@@ -8,6 +8,7 @@ from mien.results.audit import CorrectionsRecord, ExaminedAudit
 from mien.results.document import Document
 from mien.results.evaluation import EvaluatedTarget, PairedModel
 from mien.results.record import Record, about
+from mien.results.scoring import ScoredTarget
 
 __all__ = [
     "AuditPaths",
@@ -21,6 +22,7 @@ __all__ = [
     "ExportResults",
     "Lost",
     "PairedResults",
+    "ScoreResults",
 ]
 
 
@@ -76,6 +78,21 @@ class PairedResults(Document, tag="paired"):
     model: Annotated[str, about("What was given.")]
     labels: Annotated[tuple[str, ...], about("The classes in the model's order.")]
     against: Annotated[tuple[PairedModel, ...], about("One entry for each `--against`.")]
+
+
+class ScoreResults(Document, tag="score"):
+    """What `mien score` found."""
+
+    answers: Annotated[str, about("The table that was given.")]
+    photos: Annotated[str, about("The photos that were given.")]
+    format: Annotated[str, about("Whose table it is: `mien`, `py-feat`, `DeepFace`, `fer`, or any `table`.")]
+    in_percent: Annotated[bool, about("Whether its probabilities were in per cent.")]
+    labels: Annotated[tuple[str, ...], about("The classes that it can answer.")]
+    corrections: Annotated[CorrectionsRecord | None, about("The table of decisions that was applied.")]
+    target: Annotated[ScoredTarget, about("What was found of the photos.")]
+    answers_sha256: Annotated[str, about("Of the table.")]
+    date: Annotated[str | None, about("When `--out` was written, ISO 8601 in UTC; null where it was not.")] = None
+    paths: Annotated[EvaluatePaths, about("Where things are.")] = EvaluatePaths()
 
 
 class ClassMap(Record):

@@ -8,7 +8,14 @@ import msgspec
 
 from mien.errors import ConfigError, ResultsError, said_in_python
 from mien.results.adaptation import AdaptResults
-from mien.results.commands import AuditResults, ClassMapResults, EvaluateResults, ExportResults, PairedResults
+from mien.results.commands import (
+    AuditResults,
+    ClassMapResults,
+    EvaluateResults,
+    ExportResults,
+    PairedResults,
+    ScoreResults,
+)
 from mien.results.comparison import CompareResults
 from mien.results.document import READABLE
 from mien.results.outline import OutlineResults
@@ -24,6 +31,7 @@ AnyResults = (
     | AuditResults
     | EvaluateResults
     | PairedResults
+    | ScoreResults
     | ClassMapResults
     | CompareResults
     | AdaptResults
@@ -38,6 +46,7 @@ DOCUMENTS = (
     AuditResults,
     EvaluateResults,
     PairedResults,
+    ScoreResults,
     ClassMapResults,
     ExportResults,
     OutlineResults,

@@ -23,6 +23,7 @@ COMMANDS = {
     "AuditResults": "mien audit",
     "EvaluateResults": "mien evaluate",
     "PairedResults": "mien evaluate --against",
+    "ScoreResults": "mien score",
     "ClassMapResults": "mien evaluate --write-class-map",
     "ExportResults": "mien export",
     "OutlineResults": "mien audit --dry-run",

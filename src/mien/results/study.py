@@ -8,6 +8,7 @@ from mien.results.audit import Audit, CorrectionsRecord, ExaminedAudit
 from mien.results.behaviour import Covered, ErrorRates, Mistake, Robustness, Sureness
 from mien.results.cross_validation import CrossValidated
 from mien.results.document import Document
+from mien.results.raters import Raters
 from mien.results.record import Record, about
 from mien.results.scores import RunComparison, Scores
 from mien.results.slices import Slices
@@ -195,6 +196,10 @@ class StudyResults(Document, tag="study"):
     slices: Annotated[Slices | None, about("Scores on these photos by values of columns; null unless asked for.")] = (
         None
     )
+    raters: Annotated[
+        Raters | None,
+        about("What several raters say of these photos, agreement of all photos; null where they came without votes."),
+    ] = None
     target: Annotated[TargetResults | None, about("The selected run on photos from elsewhere; null without any.")]
     seconds: Annotated[dict[str, float], about("Stage → seconds; `total` is all of them.")]
     paths: Annotated[StudyPaths, about("Where things are.")]

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from mien.metrics import Interval
 from mien.results.audit import Audit
 from mien.results.behaviour import ErrorRates, Mistake, Sureness
+from mien.results.raters import Raters
 from mien.results.record import Record, about
 from mien.results.scores import Over, Scores
 from mien.results.slices import Slices
@@ -263,6 +264,9 @@ class TargetResults(TargetScores):
     sureness: Annotated[Sureness, about("On the shared classes.")]
     mistakes: Annotated[tuple[Mistake, ...], about("The most confident first.")]
     error_rates: Annotated[tuple[ErrorRates, ...], about("By property of the photo.")]
+    raters: Annotated[
+        Raters | None, about("What several raters say of the photos; null where the photos came without votes.")
+    ] = None
     slices: Annotated[
         Slices | None, about("By values of columns, on the shared classes, any answer allowed; null unless asked for.")
     ] = None

@@ -20,11 +20,12 @@ __all__ = ["EvaluateSettings", "Rivals"]
 @Parameter(name="*", group=DATA)
 @dataclass(frozen=True, kw_only=True)
 class Rivals:
-    """Which other models answer the same photos.
+    """What else answers the same photos.
 
     Attributes:
-        against: Another model to compare with, photo by photo: a study folder, a model.onnx, default or six; without
-            photos a study folder, on the photos that both studies tested on. May be repeated.
+        against: Another model to compare with, photo by photo: a study folder, a model.onnx, default or six. 'mien
+            score' takes a table of other answers as well; 'mien evaluate' without photos compares study folders, on the
+            photos that both tested on. May be repeated.
     """
 
     against: Annotated[tuple[str, ...], Parameter(consume_multiple=False, show_default=False)] = ()

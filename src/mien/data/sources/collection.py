@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mien.data.sources import RECOGNISED, Source, open_source
-from mien.data.sources.files import VOTES
+from mien.data.sources.files import RATERS, VOTES
 from mien.errors import MissingColumnError, SourceError
 from mien.labels import meanings
 from mien.settings.columns import Columns
@@ -195,10 +195,13 @@ def _respelt(labels: Sequence[str], earlier: Sequence[str]) -> dict[str, str]:
 
 
 def _respelt_votes(own: pl.DataFrame | None, changes: dict[str, str]) -> pl.DataFrame | None:
-    """A table's own columns, in which the votes for a class go by its new name."""
+    """A table's own columns, in which the votes for a class, and what raters said, go by its new name."""
     if own is None:
         return None
-    return own.rename({VOTES + old: VOTES + new for old, new in changes.items()}, strict=False)
+    import polars as pl
+
+    named = own.with_columns(pl.col(name).replace(changes) for name in own.columns if name.startswith(RATERS))
+    return named.rename({VOTES + old: VOTES + new for old, new in changes.items()}, strict=False)
 
 
 def _free_name(name: str, taken: AnyCollection[str]) -> str:

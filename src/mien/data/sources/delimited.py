@@ -153,6 +153,11 @@ def _parsed(
         frame = pl.read_csv(content, separator=separator, has_header=has_header, infer_schema=False)
     except (PolarsError, PanicException) as error:
         raise SourceError(_why_not(path, content, separator, width, line, error)) from error
+    if len(frame.columns) < len(names):  # a quote that is not closed, which the two readers take otherwise
+        raise SourceError(
+            f"{path}: the table cannot be read (its first line names {len(names)} columns, and rows have "
+            f"{len(frame.columns)} cells); mend the quotes of its first lines"
+        )
     frame = frame.select(frame.columns[: len(names)])
     return TextTable(frame.rename(dict(zip(frame.columns, _distinct(names), strict=True))), has_header)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NOT_GIVEN",
     "OWN",
+    "RATERS",
     "VOTES",
     "Source",
     "SourceFile",
@@ -35,6 +36,8 @@ OWN = "own."
 """Before the name of a column of the user's, where it travels on with the photos."""
 VOTES = "votes."
 """Before the name of a class that raters voted for, likewise."""
+RATERS = "raters."
+"""Before the name of a rater whose own classes are known, likewise."""
 SYSTEM_FILES = {"thumbs.db", "desktop.ini", "__macosx"}
 
 
@@ -70,8 +73,8 @@ class Source:
             out of something else.
         group_kind: what its groups are.
         roles: path, label, group or split → the column of a table that says it; none where no table does.
-        own: a row for each of the files, with the columns of a table that play no role (``own.NAME``, text) and votes
-            (``votes.CLASS``, Float64); None where there are none.
+        own: a row for each of the files, with the columns of a table that play no role (``own.NAME``, text), votes
+            (``votes.CLASS``, Float64) and what each rater said (``raters.NAME``, text); None where there are none.
     """
 
     name: str

@@ -39,7 +39,7 @@ from mien.data.sources.pattern import compile_pattern
 from mien.data.sources.pixel_text import PixelTable, read_pixel_table
 from mien.data.sources.presets import FER2013, parse_class_names, preset_of
 from mien.data.sources.split_words import LEFT_OUT, as_split, as_splits, check_splits, parse_split_map
-from mien.data.sources.votes import Votes, cast, class_columns, rater_columns, tallied
+from mien.data.sources.votes import Votes, cast, class_columns, rater_columns, said_by, tallied
 from mien.data.sources.whereabouts import find_photos
 from mien.errors import SourceError
 from mien.settings.columns import Columns
@@ -58,6 +58,8 @@ MAX_TEXT_BYTES = 2**30
 SHOWN = 6
 KEEPS_HEIGHT = "\0"
 """A column of the user's, which may have none, while they are put together: a table without columns has no rows."""
+MOST_RATERS = 50
+"""Raters who are told apart in a table with a row a rating; of a crowd, each has rated few photos."""
 RATED_BY_SEVERAL = 0.5
 """Share of the photos that several people of a column must come with for these to be raters."""
 
@@ -295,7 +297,7 @@ def _named_table(
     notes: tuple[str, ...] = () if has_header else (f"{path.name} has no header; column {chosen['path']} is the path",)
     if votes:
         rows = rows.with_columns(votes.label, votes.reason)
-        own = own.drop([OWN + c for c in votes.columns if OWN + c in own.columns]).hstack(votes.counts)
+        own = own.drop([OWN + c for c in votes.columns if OWN + c in own.columns]).hstack(votes.kept)
         notes += _told_of(votes)
     elif "label" in chosen:
         rows, own, told = _rated(rows, own, frame, chosen, asked)
@@ -392,14 +394,23 @@ def _rated(
     first = numbered.filter(pl.col("path").is_null() | pl.col("path").is_first_distinct())
     same = first.select("path").join(counts, on="path", how="left", maintain_order="left").drop("path")
     votes = tallied(same, same.columns, _names(asked))
+    votes = replace(votes, raters=_said_by_each(told.with_columns(label), first["path"], _names(asked)))
     kept = (
-        own[first["place"].to_list()]
-        .drop([name for name in (OWN + column,) if name in own.columns])
-        .hstack(votes.counts)
+        own[first["place"].to_list()].drop([name for name in (OWN + column,) if name in own.columns]).hstack(votes.kept)
     )
     merged = first.drop("place").with_columns(votes.label, votes.reason)
     note = _told_of(replace(votes, kind=f"rows, one for each rating, by {column!r}"))
     return merged, kept, note
+
+
+def _said_by_each(ratings: pl.DataFrame, paths: pl.Series, names: Mapping[str, str]) -> pl.DataFrame | None:
+    """What each rater said of each photo, of a row a rating; None where there are too many raters to look at each."""
+    named = ratings.filter(pl.col("rater").is_not_null())
+    if named["rater"].n_unique() > MOST_RATERS:
+        return None
+    wide = named.pivot("rater", index="path", values="label", aggregate_function="first", sort_columns=True)
+    same = paths.to_frame().join(wide, on="path", how="left", maintain_order="left").drop("path")
+    return said_by({name: same[name] for name in same.columns}, names)
 
 
 def _as_text(path: Path, schema: Mapping[str, pl.DataType], column: str | None, role: str) -> pl.Expr:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from mien.data.sources.classes import name_of
-from mien.data.sources.files import VOTES
+from mien.data.sources.files import RATERS, VOTES
 from mien.labels import is_code, is_expression
 
-__all__ = ["Votes", "cast", "class_columns", "rater_columns", "tallied"]
+__all__ = ["UNDECIDED", "Votes", "cast", "class_columns", "is_no_class", "rater_columns", "said_by", "tallied"]
 
 NO_CLASS = re.compile(
     r"(?:unknown|nf|non ?face|no ?face|not a face|uncertain|unsure|dont know|don t know|na)", re.IGNORECASE
@@ -26,6 +26,8 @@ RATER = re.compile(
     r"[\s_\-.]*(?:\d+|[a-h])",
     re.IGNORECASE,
 )
+UNDECIDED = ("a tie of votes", "most votes are for")
+"""How the reason of a photo begins that has votes and no label."""
 _NUMBER = r"^\s*\d*[.,]?\d+(?:[eE]-?\d+)?\s*%?\s*$"
 
 
@@ -39,6 +41,7 @@ class Votes:
         reason: why a row has none; null where it has one.
         kind: what they were read from, for messages.
         columns: those of the table that they were read from.
+        raters: a text column a rater with the rater's class, named ``raters.NAME``; None where they have no names.
     """
 
     counts: pl.DataFrame
@@ -46,12 +49,18 @@ class Votes:
     reason: pl.Series
     kind: str
     columns: tuple[str, ...] = ()
+    raters: pl.DataFrame | None = None
+
+    @property
+    def kept(self) -> pl.DataFrame:
+        """What goes on with the photos: the votes, and where raters have names what each of them said."""
+        return self.counts if self.raters is None else self.counts.hstack(self.raters)
 
 
 def class_columns(frame: pl.DataFrame) -> list[str]:
     """The columns that hold numbers and are called like expressions; none where there are not two that are."""
     found = [name for name in frame.columns if is_expression(name) and not is_code(name) and _is_numeric(frame[name])]
-    return found if sum(not _is_no_class(name) for name in found) >= 2 else []
+    return found if sum(not is_no_class(name) for name in found) >= 2 else []
 
 
 def rater_columns(frame: pl.DataFrame) -> list[str]:
@@ -94,7 +103,17 @@ def cast(frame: pl.DataFrame, columns: Sequence[str], names: Mapping[str, str]) 
             for label in classes
         }
     )
-    return _decided(_named(counts, names), f"columns of raters, {columns[0]} to {columns[-1]}", columns)
+    decided = _decided(_named(counts, names), f"columns of raters, {columns[0]} to {columns[-1]}", columns)
+    return replace(decided, raters=said_by(dict(zip(map(str.strip, columns), texts, strict=True)), names))
+
+
+def said_by(raters: Mapping[str, pl.Series], names: Mapping[str, str]) -> pl.DataFrame:
+    """What each rater said, a text column ``raters.NAME`` each, null where nothing; ``names`` as in ``tallied``."""
+    columns = []
+    for rater, said in raters.items():
+        told = {value: name_of(value, names) or value for value in said.drop_nulls().unique() if value.strip()}
+        columns.append(said.replace_strict(told, default=None, return_dtype=pl.String).alias(RATERS + rater))
+    return pl.DataFrame(columns)
 
 
 def _named(counts: pl.DataFrame, names: Mapping[str, str]) -> pl.DataFrame:
@@ -128,15 +147,12 @@ def _winner(names: Sequence[str], votes: Sequence[float]) -> tuple[str | None, s
         return None, "no votes"
     first = [name for name, n in zip(names, votes, strict=True) if n == most]
     if len(first) > 1:
-        return None, f"a tie of votes: {' and '.join(f'{name} {most:g}' for name in first)}"
-    return (
-        (None, f"most votes are for {first[0]!r}, which is no expression")
-        if _is_no_class(first[0])
-        else (first[0], None)
-    )
+        return None, f"{UNDECIDED[0]}: {' and '.join(f'{name} {most:g}' for name in first)}"
+    return (None, f"{UNDECIDED[1]} {first[0]!r}, which is no expression") if is_no_class(first[0]) else (first[0], None)
 
 
-def _is_no_class(name: str) -> bool:
+def is_no_class(name: str) -> bool:
+    """Whether a class that raters could choose says that a photo shows no expression that they could tell."""
     return NO_CLASS.fullmatch(re.sub(r"[\s_\-]+", " ", name).strip()) is not None
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import polars as pl
 
-from mien.data.sources.files import OWN, VOTES
+from mien.data.sources.files import OWN, RATERS, VOTES
 from mien.errors import SourceError
 from mien.system.files import regular
 from mien.system.sums import check_kept, kept_whole
 
-__all__ = ["SCHEMA", "own_columns", "read_manifest", "usable", "vote_columns", "write_manifest"]
+__all__ = ["SCHEMA", "own_columns", "rater_columns", "read_manifest", "usable", "vote_columns", "write_manifest"]
 
 SCHEMA: dict[str, pl.DataType] = {
     "id": pl.String(),  # source name and path
@@ -61,8 +61,8 @@ SCHEMA: dict[str, pl.DataType] = {
     "split": pl.String(),  # train, val, test, target; null for a row that is not used
     "split_reason": pl.String(),  # why a usable image stands in no split
 }
-"""Behind these, ``own.NAME`` (text) for each column of the user's table that plays no role, and ``votes.CLASS``
-(Float64) for each class that raters could choose."""
+"""Behind these, ``own.NAME`` (text) for each column of the user's table that plays no role, ``votes.CLASS`` (Float64)
+for each class that raters could choose, and ``raters.NAME`` (text) for the class that each named rater chose."""
 
 
 def write_manifest(manifest: pl.DataFrame, path: Path) -> None:
@@ -104,6 +104,11 @@ def own_columns(manifest: pl.DataFrame) -> dict[str, str]:
 def vote_columns(manifest: pl.DataFrame) -> dict[str, str]:
     """Class → column of the manifest with its votes."""
     return {name.removeprefix(VOTES): name for name in manifest.columns if name.startswith(VOTES)}
+
+
+def rater_columns(manifest: pl.DataFrame) -> dict[str, str]:
+    """Name of a rater → column of the manifest with what that rater said."""
+    return {name.removeprefix(RATERS): name for name in manifest.columns if name.startswith(RATERS)}
 
 
 def usable(manifest: pl.DataFrame) -> pl.DataFrame:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mien.python_words import in_python
 from mien.results.adaptation import AdaptResults
-from mien.results.commands import AuditResults, EvaluateResults
+from mien.results.commands import AuditResults, EvaluateResults, ScoreResults
 from mien.results.comparison import CompareResults
 from mien.results.document import printable
 from mien.results.scores import Scores
@@ -18,15 +18,18 @@ from mien.telling.words.advice import advise
 from mien.telling.words.answers import headline
 from mien.telling.words.concerns import concerns
 from mien.telling.words.elsewhere import in_short, next_steps
-from mien.telling.words.enough import verdict
+from mien.telling.words.enough import against_sentences, verdict
 from mien.telling.words.numerals import count, percent, plural, score
 from mien.telling.words.over import span
+from mien.telling.words.raters import rater_sentences
+from mien.telling.words.scoring import answer_sentences
 
 __all__ = [
     "adaptation_box",
     "audit_box",
     "comparison_box",
     "evaluation_box",
+    "score_box",
     "study_box",
 ]
 
@@ -94,8 +97,22 @@ def evaluation_box(results: EvaluateResults) -> str:
         rows = [["", "macro-F1", "95 %", "accuracy", "photos"]]
         rows += [["all classes", *_scores(target.all)], ["shared classes", *_scores(target.shared)]]
         steps = [f"{advice.step} {advice.reason}" for advice in next_steps(target)]
-        boxes.append(_Box(f"{results.model} on {spec}: {verdict(target)}", in_short(target), rows, steps).html())
+        told = [*in_short(target), *rater_sentences(target.raters)]
+        boxes.append(_Box(f"{results.model} on {spec}: {verdict(target)}", told, rows, steps).html())
     return "".join(boxes)
+
+
+def score_box(results: ScoreResults) -> str:
+    """How good the answers of any tool are."""
+    results = printable(results)
+    target = results.target
+    rows = [["", "macro-F1", "95 %", "accuracy", "photos"]]
+    rows += [["all classes", *_scores(target.all)], ["shared classes", *_scores(target.shared)]]
+    rows += [["of these, answered", *_scores(target.answered)]] if target.answers.unanswered else []
+    steps = [f"{advice.step} {advice.reason}" for advice in next_steps(target)]
+    told = [*in_short(target), *answer_sentences(target), *rater_sentences(target.raters, "the tool")]
+    told += against_sentences(target.against)
+    return _Box(f"{results.answers} on {results.photos}: {verdict(target)}", told, rows, steps).html()
 
 
 def comparison_box(results: CompareResults) -> str:

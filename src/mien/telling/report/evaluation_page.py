@@ -1,4 +1,4 @@
-"""The page of ``mien evaluate``: is the model good enough for these photos, and whom and what does it fail?"""
+"""The page of ``mien evaluate`` and ``mien score``: is it good enough for these photos, and whom does it fail?"""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from pathlib import Path
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from mien.results.commands import EvaluateResults
+from mien.results.commands import EvaluateResults, ScoreResults
 from mien.results.evaluation import EvaluatedTarget
 from mien.results.scores import Scores
+from mien.results.scoring import ScoredTarget
 from mien.telling.report import plain_page
 from mien.telling.report.tables import confusion_table
 from mien.telling.words import slices
@@ -26,8 +27,10 @@ from mien.telling.words.enough import (
     verdict,
 )
 from mien.telling.words.numerals import count, percent, plural
+from mien.telling.words.raters import disputed_rows, rater_rows, rater_sentences
+from mien.telling.words.scoring import answer_sentences, calibration_sentences, reliability_rows
 
-__all__ = ["recall_drawing", "write_page"]
+__all__ = ["recall_drawing", "write_page", "write_score_page"]
 
 
 def write_page(results: EvaluateResults, path: Path) -> None:
@@ -35,6 +38,16 @@ def write_page(results: EvaluateResults, path: Path) -> None:
     parts = [part for spec, target in results.targets.items() for part in _target(spec, target)]
     parts += plain_page.paragraphs([_origin(results)])
     plain_page.write_page(f"{results.model} on other photos", parts, path)
+
+
+def write_score_page(results: ScoreResults, path: Path) -> None:
+    """Write the page of the answers of any tool, whole or not at all."""
+    date = f", on {results.date[:10]}" if results.date else ""
+    origin = (
+        f"Answers {results.answers}, SHA-256 {results.answers_sha256[:12]}…; scored with mien {results.mien}{date}."
+    )
+    parts = [*_target(results.photos, results.target), *plain_page.paragraphs([origin])]
+    plain_page.write_page(f"The answers of {results.answers}", parts, path)
 
 
 def _origin(results: EvaluateResults) -> str:
@@ -50,17 +63,39 @@ def _target(spec: str, target: EvaluatedTarget) -> list[Markup]:
     counted = f"{plural(data.files, 'file')}: {plural(data.images, 'image')}, {count(data.unreadable)} unreadable."
     return [
         Markup("<h2>{}</h2><p><strong>{}</strong></p>").format(spec, verdict(target)),
-        *plain_page.paragraphs([*novelty_sentences(target), *in_short(target), counted, *data_notes(data)]),
+        *plain_page.paragraphs([*_of_photos(target), *in_short(target), counted, *data_notes(data)]),
         *_section("Per class", plain_page.table(recall_rows(target))),
         recall_drawing(target.shared).inline(),
         *_told("Classes that the model does not know", unknown_sentences(target)),
         *_section("What is taken for what", plain_page.table(_confusion_rows(target))),
-        *_told("Sure and unsure answers", promise_sentences(target)),
+        *_sureness(target),
+        *_beside_raters(target),
         *_told("By person or group", group_sentences(target.groups)),
         *_by_column(target),
         *_told("Against other models", against_sentences(target.against)),
         *_told("Next", [_step(advice) for advice in next_steps(target)]),
     ]
+
+
+def _of_photos(target: EvaluatedTarget) -> list[str]:
+    """Whether they are new; of answers, how many photos were answered."""
+    return answer_sentences(target) if isinstance(target, ScoredTarget) else novelty_sentences(target)
+
+
+def _sureness(target: EvaluatedTarget) -> list[Markup]:
+    """What was promised of sure answers; of answers that promise nothing, whether their probabilities hold."""
+    if not isinstance(target, ScoredTarget):
+        return _told("Sure and unsure answers", promise_sentences(target))
+    rows = reliability_rows(target)
+    told = plain_page.paragraphs(calibration_sentences(target))
+    return _section("How sure the answers are", *told, *([plain_page.table(rows)] if rows else []))
+
+
+def _beside_raters(target: EvaluatedTarget) -> list[Markup]:
+    """What several raters say of the photos; nothing where they came without votes."""
+    told = rater_sentences(target.raters, "the tool" if isinstance(target, ScoredTarget) else "the model")
+    tables = [plain_page.table(rows) for rows in (rater_rows(target.raters), disputed_rows(target.raters)) if rows]
+    return _section("Beside your raters", *plain_page.paragraphs(told), *tables) if told else []
 
 
 def _section(title: str, *parts: Markup) -> list[Markup]:

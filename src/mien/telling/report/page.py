@@ -27,6 +27,7 @@ from mien.telling.words.advice import advise
 from mien.telling.words.definitions import SPELLINGS, definitions
 from mien.telling.words.methods import methods, sources
 from mien.telling.words.over import over, span
+from mien.telling.words.raters import disputed_rows, rater_rows, rater_sentences
 
 __all__ = ["SECTIONS", "render_report", "sections", "write_report"]
 
@@ -34,6 +35,7 @@ SECTIONS = {
     "answer": "The answer",
     "target": "Photos from elsewhere",
     "scores": "Scores",
+    "raters": "Beside your raters",
     "slices": "Scores by column",
     "mistakes": "Mistakes",
     "data": "Data",
@@ -94,6 +96,7 @@ def render_report(results: StudyResults, exhibits: Exhibits | None) -> str:
             comparisons=wording.comparison_sentences(_compared(results)),
             class_rows=tables.class_rows(results.test, results.labels),
             confusion=tables.confusion_table(results.test, results.labels),
+            raters=_raters(results),
             slices=slices.parts(results),
             mistakes=_mistakes(results, exhibits),
             elsewhere=_elsewhere(results),
@@ -111,8 +114,23 @@ def render_report(results: StudyResults, exhibits: Exhibits | None) -> str:
 
 def sections(results: StudyResults) -> dict[str, str]:
     """The sections that have something to say: id → heading."""
-    is_there = {"target": results.target is not None, "slices": slices.asked(results)}
+    is_there = {
+        "target": results.target is not None,
+        "slices": slices.asked(results),
+        "raters": results.raters is not None,
+    }
     return {name: title for name, title in SECTIONS.items() if is_there.get(name, True)}
+
+
+def _raters(results: StudyResults) -> dict[str, object]:
+    """What raters say of the photos, beside the selected recipe."""
+    rows = {"Raters": rater_rows(results.raters)}
+    if not results.config.report.no_photos:  # which shows no names of files either
+        rows["Photos on which they part"] = disputed_rows(results.raters)
+    return {
+        "told": rater_sentences(results.raters, results.selected),
+        "tables": [(title, table) for title, table in rows.items() if table],
+    }
 
 
 def _environment(results: StudyResults) -> jinja2.Environment:

@@ -31,6 +31,7 @@ from mien.telling.words.cross_validation import terminal_lines
 from mien.telling.words.elsewhere import in_short
 from mien.telling.words.numerals import signed
 from mien.telling.words.over import over_each, span
+from mien.telling.words.raters import rater_sentences
 from mien.telling.words.slices import more_people, slice_sentences
 
 __all__ = [
@@ -157,12 +158,18 @@ def _told(results: StudyResults, most: int, *, with_tables: bool) -> Group:
     by_column = slice_lines(results.slices, more_people(results)) if with_tables else _slices(results, most)
     parts = [
         _answer(results, most),
+        _raters(results, most),
         by_column,
         _elsewhere(results, most),
         _look(results.data, most),
         _steps(results, most),
     ]
     return Group(*chain.from_iterable(parts), Text(), *_places(results))
+
+
+def _raters(results: StudyResults, most: int) -> Iterator[RenderableType]:
+    """How far raters agree, and the selected recipe beside them; the report has the rest."""
+    yield from map(Text, rater_sentences(results.raters, results.selected)[:most])
 
 
 def _slices(results: StudyResults, most: int) -> Iterator[RenderableType]:

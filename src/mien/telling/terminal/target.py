@@ -12,6 +12,8 @@ from rich.text import Text
 from mien.metrics import Interval
 from mien.results.audit import Audit
 from mien.results.commands import ClassMapResults
+from mien.results.scores import Scores
+from mien.results.scoring import ScoredTarget
 from mien.results.target import Causes, Effect, TargetResults
 from mien.telling.report.causes import TITLES, TOGETHER
 from mien.telling.terminal.slices import slice_lines
@@ -83,6 +85,8 @@ def cause_lines(target: TargetResults) -> list[RenderableType]:
 
 def _overlap_lines(target: TargetResults) -> list[RenderableType]:
     """Is it new at all? As far as it can be told."""
+    if isinstance(target, ScoredTarget):
+        return []  # which its answers say nothing of
     lines: list[RenderableType] = []
     if met := met_before(target):
         lines.append(Text(met, style="red"))
@@ -99,15 +103,20 @@ def _score_table(target: TargetResults) -> Table:
     table = Table("", box=None, header_style="bold")
     for title in ("images", "accuracy", "macro-F1"):
         table.add_column(title, no_wrap=True)
-    rows = {
-        "all images": target.all,
-        "shared classes": target.shared,
-        "answers limited to them": target.shared_limited,
-    }
-    for title, scores in rows.items():
+    for title, scores in _scores(target).items():
         accuracy = score_text(scores.accuracy, scores.accuracy_interval)
         table.add_row(title, str(scores.images), accuracy, score_text(scores.macro_f1, scores.interval))
     return table
+
+
+def _scores(target: TargetResults) -> dict[str, Scores]:
+    """The scores that are shown, by their titles."""
+    rows = {"all images": target.all, "shared classes": target.shared}
+    if not isinstance(target, ScoredTarget):
+        return rows | {"answers limited to them": target.shared_limited}
+    if target.answers.unanswered:
+        rows["of these, answered"] = target.answered
+    return rows | ({"answers limited to them": target.shared_limited} if target.has_probabilities else {})
 
 
 def _class_rows(target: TargetResults) -> list[tuple[str, str, str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from mien.results.scores import Scores
+from mien.results.scoring import ScoredTarget
 from mien.results.target import Causes, Counted, TargetResults
 from mien.telling.report.causes import TITLES
 from mien.telling.words.advice import DROP, Advice, take_out
@@ -12,6 +13,7 @@ from mien.telling.words.answers import one_sided
 from mien.telling.words.novelty import collection_sentences, has_met_all, met_before
 from mien.telling.words.numerals import count, interval, listed, percent, score, signed
 from mien.telling.words.over import counted, four_times, span
+from mien.telling.words.scoring import ORIGIN
 
 __all__ = ["confusion_sentence", "in_short", "next_steps", "novelty_sentences"]
 
@@ -21,10 +23,14 @@ UNCERTAIN = 0.10
 WORTH_A_STEP = -0.03
 """Change of macro-F1 from one cause that is worth mending."""
 LIMITING_HELPS = 0.03
+MANY_UNANSWERED = 0.05
+"""Share of the photos without an answer from which on something is to be done about it."""
 
 
 def novelty_sentences(target: TargetResults) -> list[str]:
     """Is it new at all? As far as it can be told."""
+    if isinstance(target, ScoredTarget):
+        return [ORIGIN]
     met, collections = met_before(target), [] if has_met_all(target) else collection_sentences(target)
     told = ([met] if met else []) + collections
     if not target.is_new:
@@ -90,11 +96,35 @@ def _share(part: Counted) -> str:
 
 def next_steps(target: TargetResults) -> list[Advice]:
     """What to do next about photos like these, the most urgent first; three at most."""
+    if isinstance(target, ScoredTarget):
+        return _steps_of_answers(target)
     found = [rule(target) for rule in _RULES]
     steps = [step for step in found if step is not None][:MOST_STEPS]
     if steps:
         return steps
     return [_nothing_to_mend(target)]
+
+
+def _steps_of_answers(target: ScoredTarget) -> list[Advice]:
+    """What to do next about the answers of another tool."""
+    steps = [step for step in (_answer_all(target), _label_more(target)) if step is not None]
+    if not target.against:
+        reason = "It is paired, photo by photo, and says which is better here or that these photos cannot tell."
+        steps.append(Advice("Compare with mien's own recogniser: mien score ANSWERS PHOTOS --against default.", reason))
+    if steps:
+        return steps
+    gain = "Measure what training on photos like these gains: mien study PHOTOS --recipe from-default."
+    return [Advice(gain, "Nothing else was found to mend.")]
+
+
+def _answer_all(target: ScoredTarget) -> Advice | None:
+    counts = target.answers
+    if counts.unanswered < MANY_UNANSWERED * counts.photos:
+        return None
+    return Advice(
+        "Have the tool answer the other photos, or look why it found no face in them.",
+        f"{count(counts.unanswered)} of {count(counts.photos)} photos have no answer and count as wrong.",
+    )
 
 
 def _nothing_to_mend(target: TargetResults) -> Advice:
