@@ -17,24 +17,22 @@ from msgspec.structs import asdict, replace
 from rich.console import Console, RenderableType
 
 from mien.metrics import LEAST_GROUPS, Interval
-from mien.results.adaptation import AdaptPaths, AdaptResults, LeftOut, SideScores, Way
 from mien.results.audit import Copies, CopiesFound, DoubtfulLabels, Leakage, Shortcuts
 from mien.results.commands import AuditedData, AuditPaths, AuditResults, EvaluateResults
 from mien.results.cross_validation import CrossValidated, Fold
 from mien.results.scores import Over
 from mien.results.slices import Slice, SlicedColumn, SliceDifference, Slices, SliceVerdict
 from mien.results.study import StudyResults
-from mien.settings.adapt import AdaptSettings
 from mien.settings.audit import LabelChecks
 from mien.settings.columns import Columns
 from mien.settings.recipes import FINETUNE
 from mien.settings.run import NetworkRun
-from mien.settings.ways import WAYS_TO_ADAPT
 from mien.telling.report.adaptation_page import write_page
 from mien.telling.report.evaluation_page import write_page as write_evaluation
 from mien.telling.terminal.adaptation import adaptation_summary
 from mien.telling.terminal.evaluation import evaluation_summary
 from mien.telling.terminal.summaries import audit_summary, study_summary
+from support.made_adaptation import adapted
 from support.made_report import changed, lines_of, make_study, without_photos, written
 from support.made_study import Made, evaluated_target, leakage
 from support.snapshots import difference
@@ -236,36 +234,6 @@ def printed(summary: RenderableType) -> str:
     with console.capture() as captured:
         console.print(summary)
     return "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
-
-
-def adapted() -> AdaptResults:
-    """Every way, each a little worse than what was before."""
-
-    def side(change: float) -> SideScores:
-        interval, score = Interval(change - 0.12, change + 0.13), 0.5 + change
-        scores = {"macro_f1": score, "accuracy": score, "lowest": score - 0.01, "highest": score + 0.01}
-        return SideScores(**scores, change=change, interval=interval, verdict="cannot tell")
-
-    return AdaptResults(
-        mien="0.0.test",
-        config=AdaptSettings(model="study", target="elsewhere"),
-        labels=("a", "b", "c"),
-        recipe="probe",
-        target="elsewhere",
-        known_collections=("elsewhere",),
-        shared=("a", "b"),
-        pool={"a": 20, "b": 20},
-        scored={"a": 20, "b": 20},
-        home_images=40,
-        are_crops=False,
-        left_out=LeftOut(copies=3, other_kind=2),
-        too_many_shots=(500,),
-        ways=tuple(
-            Way(way=way.name, shots=20 * way.takes_labels, draws=3, target=side(0.01 * i), home=side(-0.02 * i))
-            for i, way in enumerate(WAYS_TO_ADAPT)
-        ),
-        paths=AdaptPaths(run="x", page="x/adapt.html"),
-    )
 
 
 def audited(results: StudyResults) -> AuditResults:

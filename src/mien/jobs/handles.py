@@ -5,12 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from functools import cached_property
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import polars as pl
 
 from mien.errors import ConfigError, ResultsError
 from mien.evaluation.predictions import read_predictions
+from mien.extras import extra
 from mien.recognizer import Recognizer
 from mien.results.adaptation import AdaptResults
 from mien.results.commands import AuditResults, EvaluateResults
@@ -35,9 +36,13 @@ from mien.telling.words.answers import headline
 from mien.telling.words.elsewhere import next_steps
 from mien.telling.words.numerals import score
 
+if TYPE_CHECKING:
+    from mien.telling.report.figures import Figure
+
 __all__ = ["Adaptation", "Audit", "Comparison", "Evaluation", "Study"]
 
 R = TypeVar("R", bound=Document)
+D = TypeVar("D", StudyResults, EvaluateResults, CompareResults, AdaptResults)
 
 
 class _Handle(ABC, Generic[R]):
@@ -61,7 +66,36 @@ class _Handle(ABC, Generic[R]):
         """What was found, in a few words."""
 
 
-class Study(_Handle[StudyResults]):
+class _Drawn(_Handle[D]):
+    """Results that the page draws."""
+
+    def figure(self, name: str) -> Figure:
+        """A figure of the report, as one of matplotlib; a notebook shows it, and ``savefig`` writes it.
+
+        Args:
+            name: such as ``"confusion"``; ``figures`` lists them all. Hyphens and underscores are the same.
+
+        Raises:
+            ConfigError: if there is none of this name; the message names those that there are.
+            MissingExtraError: without matplotlib, which ``pip install 'mien[report]'`` brings.
+        """
+        with extra("report", "a figure"):
+            from mien.telling.report.named_figures import draw
+        return draw(self.results, name)
+
+    @property
+    def figures(self) -> list[str]:
+        """The names that ``figure`` takes.
+
+        Raises:
+            MissingExtraError: as ``figure`` does.
+        """
+        with extra("report", "a figure"):
+            from mien.telling.report.named_figures import figure_names
+        return figure_names(self.results)
+
+
+class Study(_Drawn[StudyResults]):
     """A finished study: ``mien.study(...)``, or ``mien.Study.open("mien-photos")`` for one that is there."""
 
     folder: Path
@@ -155,7 +189,7 @@ class Audit(_Handle[AuditResults]):
         return audit_box(self.results)
 
 
-class Evaluation(_Handle[EvaluateResults]):
+class Evaluation(_Drawn[EvaluateResults]):
     """How good a model is on photos from elsewhere: ``mien.evaluate(...)``; of several sets, the first."""
 
     @property
@@ -217,7 +251,7 @@ class Evaluation(_Handle[EvaluateResults]):
         return evaluation_box(self.results)
 
 
-class Comparison(_Handle[CompareResults]):
+class Comparison(_Drawn[CompareResults]):
     """Settings of training, compared: ``mien.compare(...)``."""
 
     @property
@@ -248,7 +282,7 @@ class Comparison(_Handle[CompareResults]):
         return comparison_box(self.results)
 
 
-class Adaptation(_Handle[AdaptResults]):
+class Adaptation(_Drawn[AdaptResults]):
     """What adapting a model gives: ``mien.adapt(...)``."""
 
     @property

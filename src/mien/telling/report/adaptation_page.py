@@ -5,30 +5,35 @@ from __future__ import annotations
 from pathlib import Path
 
 from markupsafe import Markup
-from matplotlib.figure import Figure
 
 from mien.results.adaptation import AdaptResults, SideScores
 from mien.telling.report import plain_page
+from mien.telling.report.figures import Figure
 from mien.telling.words.adaptation import MEANING, division, doubts, name_of, title, verdicts, way_rows
 
-__all__ = ["write_page"]
+__all__ = ["gain_drawing", "write_page"]
 
 
 def write_page(results: AdaptResults, path: Path) -> None:
     """Write the page, whole or not at all."""
     seen = dict.fromkeys(entry.described for entry in results.ways)
-    said = "The gain of each way on the target against its gain at home; the numbers stand in the table"
     parts = [
         *(Markup("<p><strong>{}</strong></p>").format(line) for line in verdicts(results)),
         *plain_page.paragraphs([division(results)]),
         plain_page.table(way_rows(results)),
-        plain_page.drawing(lambda figure: _draw(results, figure), (7.5, 4.2), said),
+        gain_drawing(results).inline(),
         Markup("<p>Each point is a way; the bars are the intervals of its change in macro-F1.</p><ul>"),
         *(Markup("<li><b>{}</b>: {}</li>").format(way.name, MEANING[way]) for way in seen),
         Markup("</ul>"),
         *plain_page.paragraphs(doubts(results)),
     ]
     plain_page.write_page(title(results), parts, path)
+
+
+def gain_drawing(results: AdaptResults) -> plain_page.Drawing:
+    """What each way gains on the target, and at home."""
+    said = "The gain of each way on the target against its gain at home; the numbers stand in the table"
+    return plain_page.Drawing(lambda figure: _draw(results, figure), (7.5, 4.2), said)
 
 
 def _draw(results: AdaptResults, figure: Figure) -> None:

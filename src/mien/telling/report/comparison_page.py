@@ -7,19 +7,20 @@ from pathlib import Path
 
 from markupsafe import Markup
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from mien.results.comparison import CompareResults, Curves
 from mien.telling.report import plain_page
+from mien.telling.report.figures import Figure
 from mien.telling.words import comparison as wording
 
-__all__ = ["write_page"]
+__all__ = ["curve_drawing", "write_page"]
 
 LEGEND_COLUMNS = 3
 
 
 def write_page(results: CompareResults, path: Path) -> None:
     """Write the page, whole or not at all."""
+    curves = curve_drawing(results)
     parts = [
         *plain_page.paragraphs([wording.answer(results), *wording.arm_lines(results)]),
         plain_page.table(wording.comparison_rows(results)),
@@ -33,7 +34,7 @@ def write_page(results: CompareResults, path: Path) -> None:
         *plain_page.paragraphs([wording.class_note(results), *wording.doubt_lines(results)]),
         *([plain_page.table(wording.slice_rows(results))] if results.slices else []),
         *plain_page.paragraphs(wording.slice_notes(results)),
-        _curves([curve for curve in results.curves if curve.arms], _chance(results)),
+        curves.inline() if curves else Markup(""),
         *plain_page.paragraphs(
             ["Curves: mean macro-F1 on validation over the pairs, with one standard deviation; dotted: chance."]
         ),
@@ -48,13 +49,15 @@ def _chance(results: CompareResults) -> float | None:
     return next((scores.chance_macro_f1 for arm in results.arms.values() for scores in arm.budgets), None)
 
 
-def _curves(shown: list[Curves], chance: float | None) -> Markup:
-    """One drawing with a panel for each budget that has epochs to show."""
+def curve_drawing(results: CompareResults) -> plain_page.Drawing | None:
+    """One drawing with a panel for each budget that has epochs to show; None where none has."""
+    shown = [curve for curve in results.curves if curve.arms]
     if not shown:
-        return Markup("")
-    said = "Validation macro-F1 of each arm against " + ", ".join(str(curve.axis) for curve in shown)
+        return None
+    chance, said = _chance(results), "Validation macro-F1 of each arm against " + ", ".join(c.axis for c in shown)
     height = 3.2 + 0.25 * math.ceil(len(shown[0].arms) / LEGEND_COLUMNS)
-    return plain_page.drawing(lambda figure: _draw(shown, chance, figure), (max(7, 4 * len(shown)), height), said)
+    size = (max(7, 4 * len(shown)), height)
+    return plain_page.Drawing(lambda figure: _draw(shown, chance, figure), size, said)
 
 
 def _draw(shown: list[Curves], chance: float | None, figure: Figure) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from mien.results.target import Drift, PropertyDrift
-from mien.telling.report.figures import HEIGHT, MUTED, TARGET, TEST, WIDTH, Plot, page_style
+from mien.telling.report.figures import HEIGHT, MUTED, TARGET, TEST, WIDTH, Figure, Plot, page_style
 from mien.telling.words.numerals import percent
 
 __all__ = ["drift_panels", "drift_sentence"]

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from markupsafe import Markup
-from matplotlib.figure import Figure
 
 from mien.results.commands import EvaluateResults
 from mien.results.evaluation import EvaluatedTarget
+from mien.results.scores import Scores
 from mien.telling.report import plain_page
+from mien.telling.report.figures import Figure
 from mien.telling.report.tables import confusion_table
 from mien.telling.words import slices
 from mien.telling.words.advice import Advice
@@ -26,7 +27,7 @@ from mien.telling.words.enough import (
 )
 from mien.telling.words.numerals import count, percent, plural
 
-__all__ = ["write_page"]
+__all__ = ["recall_drawing", "write_page"]
 
 
 def write_page(results: EvaluateResults, path: Path) -> None:
@@ -45,15 +46,13 @@ def _origin(results: EvaluateResults) -> str:
 
 
 def _target(spec: str, target: EvaluatedTarget) -> list[Markup]:
-    said = "The share of each class that is recognised, with its interval; the numbers stand in the table"
-    height = 0.8 + 0.32 * len(_recalls(target))
     data = target.data
     counted = f"{plural(data.files, 'file')}: {plural(data.images, 'image')}, {count(data.unreadable)} unreadable."
     return [
         Markup("<h2>{}</h2><p><strong>{}</strong></p>").format(spec, verdict(target)),
         *plain_page.paragraphs([*novelty_sentences(target), *in_short(target), counted, *data_notes(data)]),
         *_section("Per class", plain_page.table(recall_rows(target))),
-        plain_page.drawing(lambda figure: _draw(target, figure), (7.5, height), said),
+        recall_drawing(target.shared).inline(),
         *_told("Classes that the model does not know", unknown_sentences(target)),
         *_section("What is taken for what", plain_page.table(_confusion_rows(target))),
         *_told("Sure and unsure answers", promise_sentences(target)),
@@ -99,19 +98,25 @@ def _confusion_rows(target: EvaluatedTarget) -> list[list[str]]:
     return [["true class", *(f"called {answer}" for answer in table.answers)], *rows]
 
 
-def _recalls(target: EvaluatedTarget) -> list[str]:
-    scores = target.shared
+def recall_drawing(scores: Scores) -> plain_page.Drawing:
+    """The share of each class that is recognised, with its interval."""
+    said = "The share of each class that is recognised, with its interval; the numbers stand in the table"
+    height = 0.8 + 0.32 * len(_recalls(scores))
+    return plain_page.Drawing(lambda figure: _draw(scores, figure), (7.5, height), said)
+
+
+def _recalls(scores: Scores) -> list[str]:
     return [label for label in scores.labels if scores.per_class[label].recall is not None]
 
 
-def _draw(target: EvaluatedTarget, figure: Figure) -> None:
+def _draw(scores: Scores, figure: Figure) -> None:
     """Recall of each class from left to right, the first class on top."""
-    axes, labels = figure.subplots(), _recalls(target)
+    axes, labels = figure.subplots(), _recalls(scores)
     for place, label in enumerate(reversed(labels)):
-        found = target.shared.per_class[label]
+        found = scores.per_class[label]
         recall, ends = found.recall or 0.0, found.recall_interval
         arms = [[max(0.0, recall - ends.low)], [max(0.0, ends.high - recall)]] if ends else None
         axes.errorbar(recall, place, xerr=arms, fmt="o", color="C0", elinewidth=1)
-    axes.set_yticks(range(len(labels)), list(reversed(labels)))
+    axes.set_yticks(range(len(labels)), list(reversed(labels)), parse_math=False)
     axes.set_xlim(0, 1)
     axes.set_xlabel("share recognised")

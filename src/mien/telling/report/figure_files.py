@@ -7,7 +7,6 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.figure import Figure
 
 from mien.results.file_names import FIGURES
 from mien.results.study import StudyResults
@@ -18,6 +17,7 @@ from mien.telling.report.figures import (
     RULE,
     TARGET,
     TEST,
+    Figure,
     Plot,
     page_style,
     run_curves,
@@ -29,7 +29,7 @@ from mien.telling.report.tables import Cell, Confusion, Dot, answer_dots, confus
 from mien.telling.words.cross_validation import evidence
 from mien.telling.words.numerals import percent
 
-__all__ = ["study_plots", "write_figures"]
+__all__ = ["confusion_plot", "study_plots", "write_figures"]
 
 COLOURS = {"test": TEST, "target": TARGET, "reference": MUTED}
 """Kind of a dot → its colour."""
@@ -55,11 +55,11 @@ def write_figures(folder: Path, results: StudyResults) -> None:
 def study_plots(results: StudyResults) -> Iterator[Plot]:
     """Every plot of a study, in the order of the page."""
     yield _score_plot(answer_dots(results))
-    yield _confusion_plot(
+    yield confusion_plot(
         "confusion", f"{evidence(results).capitalize()}s", confusion_table(results.test, results.labels)
     )
     if target := results.target:
-        yield _confusion_plot(
+        yield confusion_plot(
             "confusion-elsewhere", "Photos from elsewhere", confusion_table(target.all, results.labels)
         )
         yield from drift_panels(target.drift) if target.drift else ()
@@ -102,7 +102,7 @@ def _score_line(axes: Axes, place: int, row: Dot) -> None:
         axes.plot([row.at / 100], [place], "o", color=colour, markersize=8, clip_on=False)
 
 
-def _confusion_plot(name: str, title: str, matrix: Confusion) -> Plot:
+def confusion_plot(name: str, title: str, matrix: Confusion) -> Plot:
     """Photos by label and answer, shaded by their share of the label."""
     wide, high = CELL * len(matrix.answers), CELL * len(matrix.rows)
     with page_style():

@@ -13,7 +13,7 @@ from typing import Any
 import matplotlib
 from markupsafe import Markup, escape
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as _Figure
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
@@ -22,7 +22,17 @@ from mien.results.study import Epoch, Run
 from mien.settings.run import NetworkRun
 from mien.system.files import written_whole
 
-__all__ = ["Plot", "kept_epoch", "learning_curves", "page_style", "run_curves", "sureness_curves", "write_plot"]
+__all__ = [
+    "Figure",
+    "Plot",
+    "kept_epoch",
+    "learning_curves",
+    "learning_sheet",
+    "page_style",
+    "run_curves",
+    "sureness_curves",
+    "write_plot",
+]
 
 INK, MUTED, RULE, TRAIN, TEST, TARGET = "#1c1f23", "#5b626b", "#dcd9d3", "#8a5a00", "#0b62a4", "#b3470d"
 VAL = TEST
@@ -62,6 +72,15 @@ LineStyle = str | tuple[float, tuple[float, ...]]
 """As matplotlib takes it: a name, or an offset and the lengths of dashes."""
 
 
+class Figure(_Figure):
+    """A figure of matplotlib that a notebook shows by itself, whether pyplot was imported there or not."""
+
+    def _repr_png_(self) -> bytes:
+        content = io.BytesIO()
+        self.savefig(content, format="png", dpi=DOTS_PER_INCH / 2, bbox_inches="tight", pad_inches=0.1)
+        return content.getvalue()
+
+
 @dataclass(frozen=True)
 class Plot:
     """One plot.
@@ -84,6 +103,13 @@ class Plot:
     def svg(self) -> Markup:
         """The drawing as part of the page: its colours and fonts, and ids that meet no other drawing's."""
         return _inline(self)
+
+    def titled(self) -> Figure:
+        """The drawing with its title, for a place that says nothing around it."""
+        with page_style(self.name):
+            _title(self)
+            self.figure.draw_without_rendering()  # what is made only when it is drawn looks like the page too
+        return self.figure
 
 
 def page_style(name: str = "plot") -> AbstractContextManager[None]:
@@ -128,20 +154,13 @@ def learning_curves(
         monitor: the validation score that decided which epoch was kept.
         levels: quantity → name and height of a level to compare with, e.g. chance.
     """
-    kept = kept_epoch(history, monitor)
-    epochs = [each.epoch for each in history]
-    panels = {
-        "loss": ("Loss (cross-entropy)", [(each.train_loss, each.val_loss) for each in history]),
-        "accuracy": ("Accuracy", [(each.train_accuracy, each.val_accuracy) for each in history]),
-        "macro_f1": ("Macro-F1", [(each.train_macro_f1, each.val_macro_f1) for each in history]),
-    }
     plots = []
-    for name, (title, scores) in panels.items():
+    for curve in _curves(history, levels):
         with page_style():
-            top = 1.0 if name != "loss" else 1.12 * max(max(pair) for pair in scores)
-            figure = _panel(epochs, scores, kept, top, levels.get(name))
-        alt = _alt(title, epochs, scores, kept)
-        plots.append(Plot(f"curves-{run}-{name.replace('_', '-')}", title, figure, alt))
+            figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72))
+            _draw_curve(figure.add_axes(PLOT), curve, kept_epoch(history, monitor))
+        alt = _alt(curve.title, curve.epochs, curve.scores, kept_epoch(history, monitor))
+        plots.append(Plot(f"curves-{run}-{curve.name}", curve.title, figure, alt))
     return plots
 
 
@@ -149,23 +168,76 @@ def run_curves(name: str, run: Run) -> list[Plot]:
     """The learning curves of a trained run; none of one without epochs."""
     if not run.history or not isinstance(run.config, NetworkRun):
         return []
-    levels = {
+    return learning_curves(name, run.history, run.config.train.monitor, _levels(run))
+
+
+def learning_sheet(name: str, run: Run) -> Plot | None:
+    """The same curves side by side in one drawing; None of a run without epochs."""
+    if not run.history or not isinstance(run.config, NetworkRun):
+        return None
+    curves, kept = _curves(run.history, _levels(run)), kept_epoch(run.history, run.config.train.monitor)
+    left, bottom, wide, high = PLOT
+    with page_style():
+        figure = Figure(figsize=(len(curves) * WIDTH / 72, HEIGHT / 72))
+        for place, curve in enumerate(curves):
+            axes = figure.add_axes(((place + left) / len(curves), bottom, wide / len(curves), high))
+            _draw_curve(axes, curve, kept)
+            axes.set_title(curve.title, loc="left", fontsize=TEXT, pad=18)
+    alt = " ".join(_alt(curve.title, curve.epochs, curve.scores, kept) for curve in curves)
+    return Plot(f"learning-{name}", f"Learning of {name}", figure, alt)
+
+
+@dataclass(frozen=True)
+class _Curve:
+    """One quantity over the epochs.
+
+    Attributes:
+        name: as in the names of files.
+        title: what it is.
+        epochs: their numbers.
+        scores: of training and validation, for each epoch.
+        top: the upper end of the axis.
+        level: name and height of a level to compare with.
+    """
+
+    name: str
+    title: str
+    epochs: list[int]
+    scores: list[tuple[float, float]]
+    top: float
+    level: tuple[str, float] | None
+
+
+def _curves(history: Sequence[Epoch], levels: Mapping[str, tuple[str, float]]) -> list[_Curve]:
+    epochs = [int(each.epoch) for each in history]
+    panels = {
+        "loss": ("Loss (cross-entropy)", [(each.train_loss, each.val_loss) for each in history]),
+        "accuracy": ("Accuracy", [(each.train_accuracy, each.val_accuracy) for each in history]),
+        "macro_f1": ("Macro-F1", [(each.train_macro_f1, each.val_macro_f1) for each in history]),
+    }
+    return [
+        _Curve(
+            name.replace("_", "-"),
+            title,
+            epochs,
+            scores,
+            1.0 if name != "loss" else 1.12 * max(max(pair) for pair in scores),
+            levels.get(name),
+        )
+        for name, (title, scores) in panels.items()
+    ]
+
+
+def _levels(run: Run) -> dict[str, tuple[str, float]]:
+    return {
         "accuracy": ("majority", run.val.majority_accuracy or 0.0),
         "macro_f1": ("chance", run.val.chance_macro_f1 or 0.0),
     }
-    return learning_curves(name, run.history, run.config.train.monitor, levels)
 
 
-def _panel(
-    epochs: Sequence[float],
-    scores: Sequence[tuple[float, float]],
-    kept: int,
-    top: float,
-    level: tuple[str, float] | None,
-) -> Figure:
-    train, val = ([pair[place] for pair in scores] for place in (0, 1))
-    figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72))
-    axes = figure.add_axes(PLOT)
+def _draw_curve(axes: Axes, curve: _Curve, kept: int) -> None:
+    epochs, top, level = curve.epochs, curve.top, curve.level
+    train, val = ([pair[place] for pair in curve.scores] for place in (0, 1))
     _frame(axes, epochs, top)
     _kept_line(axes, kept, epochs, top)
     if level is not None:
@@ -175,7 +247,6 @@ def _panel(
     _line(axes, epochs, train, TRAIN, (0, (4, 1.5)), kept)
     for height, label, colour in _end_labels(train[-1], val[-1], top, level):
         _beside(axes, height, label, colour)
-    return figure
 
 
 def sureness_curves(bins: Sequence[ReliabilityBin], curve: RiskCoverage) -> list[Plot]:

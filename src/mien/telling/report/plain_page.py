@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 from markupsafe import Markup
-from matplotlib.figure import Figure
 
 from mien.system.files import written_whole
+from mien.telling.report.figures import Figure
 
-__all__ = ["drawing", "paragraphs", "table", "write_page"]
+__all__ = ["Drawing", "paragraphs", "table", "write_page"]
 
 _STYLE: dict[Any, Any] = {  # type: ignore[explicit-any]  # matplotlib's own type
     "svg.fonttype": "none",
@@ -52,20 +53,35 @@ def table(rows: Sequence[Sequence[str]]) -> Markup:
     return Markup("<table>{}</table>").format(Markup("").join(lines))
 
 
-def drawing(draw: Callable[[Figure], None], size: tuple[float, float], said: str) -> Markup:
-    """What is drawn on a figure, as inline SVG.
+@dataclass(frozen=True)
+class Drawing:
+    """What the page draws, before it is drawn.
 
-    Args:
+    Attributes:
+        draw: draws it on a figure.
         size: width and height, inches of 72 points.
         said: the drawing in words, for those who do not see it.
     """
-    with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=size, layout="constrained")
-        draw(figure)
-        text = io.StringIO()
-        figure.savefig(text, format="svg", metadata={"Date": None})
-    svg = text.getvalue()[text.getvalue().index("<svg") :]
-    return Markup("<figure role='img' aria-label='{}'>{}</figure>").format(said, Markup(svg))
+
+    draw: Callable[[Figure], None]
+    size: tuple[float, float]
+    said: str
+
+    def figure(self) -> Figure:
+        """The figure."""
+        with matplotlib.rc_context(_STYLE):
+            figure = Figure(figsize=self.size, layout="constrained")
+            self.draw(figure)
+            figure.draw_without_rendering()  # what is made only when it is drawn looks like the page too
+        return figure
+
+    def inline(self) -> Markup:
+        """The figure as inline SVG."""
+        with matplotlib.rc_context(_STYLE):
+            text = io.StringIO()
+            self.figure().savefig(text, format="svg", metadata={"Date": None})
+        svg = text.getvalue()[text.getvalue().index("<svg") :]
+        return Markup("<figure role='img' aria-label='{}'>{}</figure>").format(self.said, Markup(svg))
 
 
 def _row(cells: Sequence[str], cell: Markup) -> Markup:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from matplotlib.figure import Figure
-
 from mien.results.behaviour import Corruption, CorruptionLevel, Robustness
-from mien.telling.report.figures import HEIGHT, MUTED, RULE, VAL, WIDTH, Plot, page_style
+from mien.telling.report.figures import HEIGHT, MUTED, RULE, VAL, WIDTH, Figure, Plot, page_style
 from mien.telling.words.numerals import count, plural, score, signed
 
 __all__ = ["robustness_in_short", "robustness_panels", "robustness_sentences"]
