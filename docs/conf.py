@@ -8,8 +8,9 @@ from mien.version import __version__
 
 project, author, release = "mien", "The mien developers", __version__
 project_copyright = "The mien developers"
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-source_suffix = {".md": "markdown"}
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
+nb_execution_mode = "off"  # notebooks show what docs/write_notebooks.py stored in them
 exclude_patterns = ["compare-simulated.md"]  # a table that COMPARE.md holds
 root_doc = "index"
 myst_heading_anchors = 4

@@ -72,7 +72,7 @@ def _stored(book: Any, folder: Path) -> Any:
 
 def _is_bar(output: Any) -> bool:
     """Whether it is what a finished bar of progress leaves: nothing."""
-    return output.output_type == "display_data" and not any(output.data.get(kind) for kind in output.data)
+    return output.output_type == "display_data" and output.data.get("text/html") == ""
 
 
 def _plain(output: Any, folder: Path) -> Any:

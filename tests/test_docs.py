@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import json
 import re
 import statistics
@@ -20,22 +19,11 @@ import pytest
 from mien.metrics import LEAST_GROUPS
 from support.checkout import ROOT
 from support.outcomes import Outcome
+from support.scripts import script
 
 
 def document(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
-
-
-def script(name: str) -> Any:
-    """A script of the project as a module."""
-    path = ROOT / name
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module  # where its dataclasses look for themselves
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_the_layer_table_is_the_networks_own() -> None:
@@ -248,12 +236,17 @@ def test_the_site_is_built_without_a_warning_and_fetches_nothing(tmp_path: Path)
     options = ["-q", "-W", "--keep-going", "-E", "-b", "html", str(ROOT / "docs"), str(tmp_path)]
     done = subprocess.run([sys.executable, "-m", "sphinx", *options], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    pages = list(tmp_path.glob("*.html"))
-    assert {page.stem for page in (ROOT / "docs").glob("*.md")} - {"compare-simulated"} <= {page.stem for page in pages}
+    pages = [*tmp_path.glob("*.html"), *tmp_path.glob("notebooks/*.html")]
+    written = {page.stem for pattern in ("*.md", "notebooks/*.ipynb") for page in (ROOT / "docs").glob(pattern)}
+    assert written - {"compare-simulated"} <= {page.stem for page in pages}
     fetched = re.compile(r"""<(?:script|img|iframe|source)[^>]+src="(?:https?:)?//|<link[^>]+href="(?:https?:)?//""")
     assert not [page.name for page in pages if fetched.search(page.read_text(encoding="utf-8"))]
-    links = {link for page in pages for link in re.findall(r'href="([\w.-]+\.html)', page.read_text(encoding="utf-8"))}
-    assert not [link for link in links if not (tmp_path / link).exists()]
+    links = {
+        (page.parent / link).resolve()
+        for page in pages
+        for link in re.findall(r'href="((?:\.\./)*[\w./-]+\.html)', page.read_text(encoding="utf-8"))
+    }
+    assert not [link for link in links if not link.exists()]
 
 
 def test_the_error_tree_in_the_docstring_is_the_real_one() -> None:
