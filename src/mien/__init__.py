@@ -12,18 +12,21 @@ from mien.version import __version__
 
 if TYPE_CHECKING:
     from mien.jobs.classifier import ExpressionClassifier as ExpressionClassifier
+    from mien.jobs.dataset import FaceDataset as FaceDataset
     from mien.jobs.from_python import adapt as adapt
     from mien.jobs.from_python import audit as audit
     from mien.jobs.from_python import compare as compare
     from mien.jobs.from_python import evaluate as evaluate
     from mien.jobs.from_python import study as study
     from mien.jobs.handles import Study as Study
+    from mien.jobs.wrap import wrap as wrap
     from mien.recognizer import Recognizer as Recognizer
     from mien.results.prediction import Prediction as Prediction
     from mien.results.reading import open_results as open_results
 
 _PLACES = {
     "ExpressionClassifier": "mien.jobs.classifier",
+    "FaceDataset": "mien.jobs.dataset",
     "Prediction": "mien.results.prediction",
     "Recognizer": "mien.recognizer",
     "Study": "mien.jobs.handles",
@@ -33,11 +36,13 @@ _PLACES = {
     "evaluate": "mien.jobs.from_python",
     "open_results": "mien.results.reading",
     "study": "mien.jobs.from_python",
+    "wrap": "mien.jobs.wrap",
 }
 """Public name → the module that has it."""
 
 __all__ = [
     "ExpressionClassifier",
+    "FaceDataset",
     "Prediction",
     "Recognizer",
     "Study",
@@ -48,6 +53,7 @@ __all__ = [
     "evaluate",
     "open_results",
     "study",
+    "wrap",
 ]
 
 

@@ -22,6 +22,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from mien.python_words import for_reader
+
 __all__ = [
     "ConfigError",
     "CorrectionsError",
@@ -44,6 +46,9 @@ class MienError(Exception):
     """Something the user can mend. The message says what was wanted, what came, where, and what to do."""
 
     exit_code = 2
+
+    def __str__(self) -> str:
+        return for_reader(super().__str__())
 
     def _render_traceback_(self) -> list[str]:
         """One line in place of the traceback, which IPython asks for by this name."""
@@ -116,7 +121,7 @@ class DiskError(OutputError, OSError):
         self.errno, self.strerror = errno, message
 
     def __str__(self) -> str:
-        return str(self.args[0])
+        return for_reader(str(self.args[0]))
 
 
 class MissingExtraError(MienError):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 import mien as package
 from mien.comparing import run as running
@@ -24,7 +25,7 @@ from support.studies import Study as Made
 
 def texts(figure: Figure) -> set[str]:
     """What is written in a figure."""
-    return {text.get_text() for text in figure.findobj(lambda each: hasattr(each, "get_text"))}
+    return {each.get_text() for each in figure.findobj(Text) if isinstance(each, Text)}
 
 
 def test_every_plot_of_a_study_is_had_by_its_name(small_study: Made) -> None:

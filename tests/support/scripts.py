@@ -1,4 +1,4 @@
-"""Scripts of the project that are no part of the package."""
+"""The scripts of the project as modules."""
 
 from __future__ import annotations
 

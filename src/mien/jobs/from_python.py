@@ -9,10 +9,10 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar, Unpack
 
 from mien.auditing.run import run_audit
 from mien.errors import OutputError
@@ -20,11 +20,13 @@ from mien.extras import extra
 from mien.jobs.evaluate import run_evaluation
 from mien.jobs.handles import Adaptation, Audit, Comparison, Evaluation, Study
 from mien.jobs.labelled import Labelled, Photos, taken
-from mien.progress import Progress, Silent
+from mien.progress import Advance, Progress, Silent
+from mien.python_words import in_python
 from mien.recognizer import Recognizer
 from mien.settings.adapt import AdaptSettings
 from mien.settings.audit import AuditSettings
 from mien.settings.by_name import checked, made, option_fields
+from mien.settings.calls import AdaptCall, AuditCall, CompareCall, EvaluateCall, StudyCall
 from mien.settings.compare import CompareSettings
 from mien.settings.evaluate import EvaluateSettings
 from mien.settings.places import folder_for
@@ -71,7 +73,7 @@ def study(
     out: str | Path | None = None,
     resume: bool = False,
     progress: bool = True,
-    **settings: object,
+    **settings: Unpack[StudyCall],
 ) -> Study:
     """Do the main job, as ``mien study`` does: audit, split, train, compare, test, and write a report.
 
@@ -107,7 +109,7 @@ def audit(
     *,
     out: str | Path | None = None,
     progress: bool = True,
-    **settings: object,
+    **settings: Unpack[AuditCall],
 ) -> Audit:
     """Find what is wrong with a set of photos, as ``mien audit`` does.
 
@@ -136,7 +138,7 @@ def evaluate(
     *,
     out: str | Path | None = None,
     progress: bool = True,
-    **settings: object,
+    **settings: Unpack[EvaluateCall],
 ) -> Evaluation:
     """Score a model on labelled photos from elsewhere, as ``mien evaluate`` does.
 
@@ -169,7 +171,7 @@ def compare(
     out: str | Path | None = None,
     resume: bool = False,
     progress: bool = True,
-    **settings: object,
+    **settings: Unpack[CompareCall],
 ) -> Comparison:
     """Compare settings of training under equal budgets, as ``mien compare`` does.
 
@@ -200,7 +202,7 @@ def adapt(
     *,
     out: str | Path | None = None,
     progress: bool = True,
-    **settings: object,
+    **settings: Unpack[AdaptCall],
 ) -> Adaptation:
     """Measure what would make a model better on photos from elsewhere, as ``mien adapt`` does.
 
@@ -253,7 +255,7 @@ def _kept(given: Labelled, place: Path, *, resume: bool) -> Iterator[None]:
                 path.parent.rmdir()
 
 
-def _configured(kind: type[T], given: Labelled, settings: dict[str, object], **own: object) -> T:
+def _configured(kind: type[T], given: Labelled, settings: Mapping[str, object], **own: object) -> T:
     """Settings of a kind as a caller gave them, with those that the call itself decides.
 
     Raises:
@@ -273,11 +275,26 @@ def _model(model: str | Path | Study | Recognizer) -> str:
     return model.model if isinstance(model, Recognizer) else os.fspath(model)
 
 
+@dataclasses.dataclass(frozen=True)
+class _InPython:
+    """Progress whose lines name arguments where those of a command name options."""
+
+    drawn: Progress
+
+    def tell(self, line: str) -> None:
+        """Say something that a person should know before work goes on."""
+        self.drawn.tell(in_python(line))
+
+    def step(self, title: str, total: int | None, unit: str) -> AbstractContextManager[Advance]:
+        """Announce a step."""
+        return self.drawn.step(title, total, unit)
+
+
 def _progress(wanted: bool) -> Progress:
     if not wanted:
         return Silent()
     if in_notebook():
-        return NotebookProgress()
+        return _InPython(NotebookProgress())
     from mien.telling.terminal.summaries import TerminalProgress
 
-    return TerminalProgress()
+    return _InPython(TerminalProgress())

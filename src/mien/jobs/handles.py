@@ -12,6 +12,7 @@ import polars as pl
 from mien.errors import ConfigError, ResultsError
 from mien.evaluation.predictions import read_predictions
 from mien.extras import extra
+from mien.python_words import in_python
 from mien.recognizer import Recognizer
 from mien.results.adaptation import AdaptResults
 from mien.results.commands import AuditResults, EvaluateResults
@@ -153,7 +154,7 @@ class Study(_Drawn[StudyResults]):
     @property
     def next_steps(self) -> list[str]:
         """What to do next and why, what pays most first."""
-        return [f"{advice.step} {advice.reason}" for advice in advise(self.results)]
+        return [in_python(f"{advice.step} {advice.reason}") for advice in advise(self.results)]
 
     def _answer(self) -> str:
         return headline(self.results)
@@ -242,7 +243,7 @@ class Evaluation(_Drawn[EvaluateResults]):
     @property
     def next_steps(self) -> list[str]:
         """What to do next and why."""
-        return [f"{advice.step} {advice.reason}" for advice in next_steps(self.target)]
+        return [in_python(f"{advice.step} {advice.reason}") for advice in next_steps(self.target)]
 
     def _answer(self) -> str:
         return f"macro-F1 {score(self.scores.macro_f1)} on {self.scores.images} photos"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -13,7 +14,7 @@ from cyclopts import Parameter
 
 from mien.errors import ConfigError
 
-__all__ = ["changed", "checked", "made", "option_fields"]
+__all__ = ["changed", "checked", "made", "option_fields", "option_name"]
 
 T = TypeVar("T")
 
@@ -42,7 +43,7 @@ def changed(settings: T, **values: object) -> T:
     return made(type(settings), **(vars(settings) | values))
 
 
-def checked(kind: type[Any], values: dict[str, object]) -> dict[str, object]:  # type: ignore[explicit-any]  # classes are looked into
+def checked(kind: type[Any], values: Mapping[str, object]) -> dict[str, object]:  # type: ignore[explicit-any]  # classes are looked into
     """Values for ``made`` as a person gives them in Python, each of the type that its setting has.
 
     A list serves for a tuple, one text for a tuple of texts, a path for its text, and the name of an option, as in
@@ -53,7 +54,7 @@ def checked(kind: type[Any], values: dict[str, object]) -> dict[str, object]:  #
     """
     fields = option_fields(kind)
     hints = {name: get_type_hints(group, include_extras=True)[name] for name, group in fields.items()}
-    by_option = {_option_of(name, hint): name for name, hint in hints.items()}
+    by_option = {option_name(name, hint): name for name, hint in hints.items()}
     found: dict[str, object] = {}
     for given, value in values.items():
         name = given if given in fields else by_option.get(given)
@@ -78,7 +79,7 @@ def _groups(kind: type[Any]) -> dict[str, type[Any]]:  # type: ignore[explicit-a
     return {name: hint for name, hint in hints.items() if isinstance(hint, type) and dataclasses.is_dataclass(hint)}
 
 
-def _option_of(name: str, hint: object) -> str:
+def option_name(name: str, hint: object) -> str:
     """What the option of a field is called, with underscores."""
     named = [each.name for each in getattr(hint, "__metadata__", ()) if isinstance(each, Parameter)]
     option = next((next(iter(each)) for each in named if each), name)

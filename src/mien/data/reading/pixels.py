@@ -179,10 +179,15 @@ class Pixels:
         """The given rows of a view, uint8 (len(rows), S, S, 3), as a copy."""
         return self._read(view.key, rows)
 
-    def largest(self, name: Literal["photo", "face"]) -> View | None:
+    @property
+    def keys(self) -> list[str]:
+        """The keys of the views that were kept, sorted."""
+        kept = self._place.keys if isinstance(self._place, Nameless) else [p.stem for p in self._place.glob("*.npy")]
+        return sorted(key for key in kept if key != FINGERPRINTS)
+
+    def largest(self, name: Literal["photo", "face", "scene"]) -> View | None:
         """The largest view of this name that was kept; None without one."""
-        keys = self._place.keys if isinstance(self._place, Nameless) else [p.stem for p in self._place.glob("*.npy")]
-        sizes = [int(key.rpartition("-")[2]) for key in keys if key.startswith(f"{name}-")]
+        sizes = [int(key.rpartition("-")[2]) for key in self.keys if key.startswith(f"{name}-")]
         return View(name, max(sizes)) if sizes else None
 
     def fingerprints(self, rows: NDArray[np.integer] | Sequence[int]) -> NDArray[np.uint8]:

@@ -21,7 +21,7 @@ from mien.data.tables.unchanged import refuse_changed
 from mien.errors import SourceError
 from mien.progress import Progress
 
-__all__ = ["Prepared", "prepare"]
+__all__ = ["Prepared", "further_view", "prepare"]
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,25 @@ def prepare(
     if path:
         write_manifest(manifest, path)
     return Prepared(manifest, writer.pixels)
+
+
+def further_view(
+    collections: Sequence[Collection], prepared: Prepared, view: View, folder: Path, *, progress: Progress
+) -> Pixels:
+    """Pixels of a view that was not kept when photos were prepared: the same files, read the same way.
+
+    Args:
+        collections: all that were prepared, in their order.
+        folder: gets the pixels; what lies there from an earlier call is used again.
+
+    Raises:
+        SourceError: if the photos are not those that were prepared.
+        OutputError: if the disk is full.
+    """
+    if not pixels_are_whole(folder, [view], len(prepared.manifest)):
+        refuse_changed(collections, prepared.manifest, progress)
+        _read_again(collections, [view], folder, find_faces=True, progress=progress)
+    return Pixels(folder)
 
 
 def _read_again(

@@ -6,6 +6,7 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mien.python_words import in_python
 from mien.results.adaptation import AdaptResults
 from mien.results.commands import AuditResults, EvaluateResults
 from mien.results.comparison import CompareResults
@@ -50,16 +51,19 @@ class _Box:
 
     def html(self) -> str:
         """The box as HTML."""
-        parts = [f"<p><strong>{html.escape(self.title)}</strong></p>"]
-        parts += [f"<p>{html.escape(sentence)}</p>" for sentence in self.sentences]
+        parts = [f"<p><strong>{self._told(self.title)}</strong></p>"]
+        parts += [f"<p>{self._told(sentence)}</p>" for sentence in self.sentences]
         if self.rows:
             head, *body = self.rows
             lines = [f"<tr>{_cells(head, 'th')}</tr>", *(f"<tr>{_cells(row, 'td')}</tr>" for row in body)]
             parts.append(f"<table>{''.join(lines)}</table>")
         if self.steps:
-            steps = "".join(f"<li>{html.escape(step)}</li>" for step in self.steps)
+            steps = "".join(f"<li>{self._told(step)}</li>" for step in self.steps)
             parts.append(f"<p>What to do next</p><ol>{steps}</ol>")
         return f"<div>{''.join(parts)}</div>"
+
+    def _told(self, text: str) -> str:
+        return html.escape(in_python(text))
 
 
 def study_box(results: StudyResults) -> str:

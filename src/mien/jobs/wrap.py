@@ -1,0 +1,293 @@
+"""``mien.wrap``: someone's own ONNX network as a model file that every command takes."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from mien.data.reading.pixels import Pixels
+from mien.data.reading.preprocess import View, render
+from mien.data.sources.collection import open_collection
+from mien.data.sources.files import existing_path
+from mien.data.tables.manifest import read_manifest, usable
+from mien.data.tables.observed_traits import traits_of
+from mien.data.tables.prepare import prepare
+from mien.demo import draw_face
+from mien.errors import ConfigError, ModelError, OutputError
+from mien.evaluation.predictions import predict_rows, probabilities
+from mien.extras import extra
+from mien.jobs.handles import Study
+from mien.jobs.labelled import Photos, taken
+from mien.labels import class_indices, match_labels
+from mien.models.artifact import HASH_LENGTH, Contract, Origin, write_model
+from mien.models.seal import MAX_MODEL_BYTES
+from mien.models.wrapping import (
+    LEAST_PROBABILITY,
+    UINT8,
+    Answers,
+    Channels,
+    Layout,
+    OwnNetwork,
+    Shown,
+    answers_of,
+    kind_of_answers,
+    read_network,
+    wrapped,
+)
+from mien.progress import Silent
+from mien.recognizer import Recognizer
+from mien.settings.columns import Columns
+from mien.settings.views import named_view, view_side
+from mien.system.files import not_written, read_file
+from mien.system.leftovers import undone_if_stopped
+from mien.system.paths import user_path
+from mien.system.scratch import work_folder
+from mien.version import __version__
+
+__all__ = ["wrap"]
+
+T = TypeVar("T")
+RECIPE = "wrapped"
+UNKNOWN_LICENCE = "not stated"
+EXPRESSIONS = ("happy", "sad", "fear")
+"""Of the drawn faces that a network is tried on."""
+
+
+def wrap(
+    onnx: str | Path,
+    labels: Sequence[str],
+    view: str = "face",
+    *,
+    out: str | Path,
+    size: int | None = None,
+    mean: float | Sequence[float] = 0.0,
+    std: float | Sequence[float] = 1.0,
+    white: float = 1.0,
+    channels: Channels = "rgb",
+    layout: Layout | None = None,
+    output: str | None = None,
+    outputs: Answers | None = None,
+    temperature: float | None = None,
+    validation: Photos | None = None,
+    study: Study | str | Path | None = None,
+    licence: str | None = None,
+    data: str | Sequence[str] = (),
+) -> Recognizer:
+    """Write a network of your own as a model file, which is predicted with, evaluated and served like any other.
+
+    The network takes square pictures of one size, N×3×S×S or N×S×S×3, or 1 channel of grey, as float32, float16,
+    float64 or uint8, and gives a number per class. The first dimension must be free to vary. It is tried on a few
+    pictures before anything is written.
+
+    Args:
+        onnx: the exported network, with its weights in it or in files beside it.
+        labels: (K,) the classes in the order of its outputs.
+        view: what it looks at, as it did when it was trained: ``face``, ``photo`` or ``scene``, also with a size, as
+            in ``face-112`` and ``FaceDataset.view``.
+        out: file to write, ending in ``.onnx``, or the folder that gets a ``model.onnx``; must not exist.
+        size: side of its pictures, px, where the file leaves it open.
+        mean: taken off each pixel before the network, one number or one per channel; 0 where the network does it.
+        std: each pixel is divided by this afterwards.
+        white: what a white pixel is before that: 1 as ``ToTensor`` of torchvision has it, or 255.
+        channels: ``bgr`` for a network that was trained on pictures from OpenCV.
+        layout: ``nchw`` or ``nhwc``, where the shape does not tell.
+        output: name of the output to use, where there are several.
+        outputs: ``logits`` or ``probabilities``; by default, found out on the trial pictures.
+        temperature: logits are divided by this before the softmax; 1 by default.
+        validation: labelled photos that the network did not learn from, in any form that ``mien.study`` takes with
+            one argument; the temperature is fitted to them. Needs ``pip install 'mien[train]'``.
+        study: the study whose training and validation photos the network learnt from, so that ``mien evaluate`` can
+            tell photos that are not new to it.
+        licence: of its weights.
+        data: names of the collections that it learnt from.
+
+    Returns:
+        The model, opened from ``out``.
+
+    Raises:
+        ModelError: if the network cannot be used so.
+        ConfigError: for an argument out of range.
+        OutputError: if ``out`` exists, or cannot be written.
+
+    Example:
+        ``mien.wrap("net.onnx", dataset.classes, dataset.view, out="mine.onnx", mean=0.5, std=0.25)``
+    """
+    names = _labels(labels)
+    shown = Shown(_each("mean", mean), _each("std", std), _positive("white", white), _channels(channels))
+    if any(each == 0 for each in shown.std):
+        raise ConfigError("std=0: pixels are divided by it; give numbers above 0")
+    if temperature is not None and validation is not None:
+        raise ConfigError("temperature and validation: give one of them; it is fitted to the validation photos")
+    name, side = named_view(view, size)
+    path, place = _source(onnx), _place(out)
+    network = read_network(path, size=side, layout=_one_of("layout", layout, Layout), output=output)
+    if len(shown.mean) > network.channels or len(shown.std) > network.channels:
+        raise ConfigError(f"mean and std: three numbers, but {path} takes one channel of grey; give one number each")
+    if network.kind == UINT8 and shown != Shown(order=shown.order):
+        raise ConfigError(f"mean, std and white: {path} takes whole numbers from 0 to 255; leave them out")
+    seen = View(name, view_side(network.size))
+    model = _tried(network, seen, shown, _one_of("outputs", outputs, Answers), len(names))
+    contract = Contract(
+        labels=names,
+        views=(seen,),
+        recipe=RECIPE,
+        temperature=1.0 if temperature is None else _positive("temperature", temperature),
+        backbones=(Origin(path.name, licence or UNKNOWN_LICENCE, _sha256(path)),),
+        mien_version=__version__,
+        **_learnt(study, data),
+    )
+    if validation is not None:
+        contract = dataclasses.replace(contract, temperature=_fitted(model, contract, validation))
+    _write(model, contract, place)
+    return Recognizer(place)
+
+
+def _labels(labels: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(labels, str) or not all(isinstance(each, str) and each.strip() for each in labels):
+        raise ConfigError("labels: give a list of the names of the classes, in the order of the network's outputs")
+    if len(labels) < 2 or len(set(labels)) < len(labels):
+        raise ConfigError(
+            f"labels: {len(labels)} names, {len(set(labels))} of them different; give two or more, each once"
+        )
+    return tuple(labels)
+
+
+def _each(name: str, values: float | Sequence[float]) -> tuple[float, ...]:
+    """One number, or one per channel."""
+    found = np.atleast_1d(np.asarray(values, dtype=object))
+    try:
+        numbers = tuple(float(each) for each in found)
+    except (TypeError, ValueError):
+        numbers = ()
+    if len(numbers) not in (1, 3) or not np.isfinite(numbers).all():
+        raise ConfigError(f"{name}={values!r}: give one number, or three, of red, green and blue")
+    return numbers
+
+
+def _positive(name: str, value: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < float("inf"):
+        raise ConfigError(f"{name}={value!r}: give a number above 0")
+    return float(value)
+
+
+def _one_of(name: str, value: T | None, choices: object) -> T | None:
+    """A value that is one of a ``Literal``'s, or None."""
+    if value is not None and value not in get_args(choices):
+        raise ConfigError(f"{name}={value!r}: choose from {', '.join(get_args(choices))}")
+    return value
+
+
+def _channels(value: Channels) -> Channels:
+    _one_of("channels", value, Channels)
+    return value
+
+
+def _source(onnx: str | Path) -> Path:
+    path = existing_path(user_path(onnx, "onnx"))
+    if path is None or path.is_dir():
+        raise ModelError(f"{onnx}: {'a folder' if path else 'no such file'}; give the ONNX file of a network")
+    return path
+
+
+def _place(out: str | Path) -> Path:
+    """The file to write."""
+    path = user_path(out, "out")
+    path = path if path.suffix == ".onnx" and not path.is_dir() else path / "model.onnx"
+    if path.exists():
+        raise OutputError(f"{path}: exists already; give another --out")
+    return path
+
+
+def _tried(network: OwnNetwork, view: View, shown: Shown, outputs: Answers | None, classes: int) -> Any:  # type: ignore[explicit-any]  # ONNX has no types
+    """The network as a model file holds it, tried on a few pictures."""
+    pictures = _pictures(view)
+    found = answers_of(network, wrapped(network, view, shown, "logits"), view, pictures)
+    if found.shape[1] != classes:
+        raise ModelError(
+            f"{network.path}: gives {found.shape[1]} numbers per picture, and labels names {classes} classes"
+        )
+    kind = kind_of_answers(network.path, found, outputs)
+    model = wrapped(network, view, shown, kind)
+    answers_of(network, model, view, pictures)
+    model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = classes
+    return model
+
+
+def _pictures(view: View) -> NDArray[np.uint8]:
+    """Black, white, noise and drawn faces, (6, S, S, 3)."""
+    shape = (view.size, view.size, 3)
+    noise = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    plain = [np.zeros(shape, np.uint8), np.full(shape, 255, np.uint8), noise]
+    return np.stack([*plain, *(render(draw_face(label, 0), view, None) for label in EXPRESSIONS)])
+
+
+def _learnt(study: Study | str | Path | None, data: str | Sequence[str]) -> dict[str, Any]:  # type: ignore[explicit-any]  # fields of a contract
+    """What the contract says of the photos that the network learnt from."""
+    named = (data,) if isinstance(data, str) else tuple(data)
+    if study is None:
+        return {"collections": named}
+    opened = study if isinstance(study, Study) else Study.open(study)
+    manifest = read_manifest(opened.folder / "manifest.parquet")
+    own = manifest.filter(pl.col("split").is_null() | (pl.col("split") != "target"))
+    seen = own.filter(pl.col("split").is_in(["train", "val"]))
+    pixels, photos = Pixels(opened.folder / "pixels"), usable(seen)
+    return {
+        "collections": tuple(dict.fromkeys([*seen["source"].unique(maintain_order=True), *named])),
+        "training_hashes": frozenset(sha[:HASH_LENGTH] for sha in seen["sha256"]),
+        "traits": tuple(
+            traits_of(name, rows, pixels) for (name,), rows in photos.group_by("source", maintain_order=True)
+        ),
+    }
+
+
+def _fitted(model: Any, contract: Contract, validation: Photos) -> float:  # type: ignore[explicit-any]  # ONNX has no types
+    """The temperature that fits labelled photos best."""
+    with extra("train", "fitting a temperature"):
+        import scipy.optimize  # noqa: F401  # what the fit needs
+
+        from mien.calibration import fit_temperature
+    given = taken(validation)
+    with work_folder() as folder:
+        given.write(folder / "photos.parquet")
+        columns = Columns(root=given.root)
+        collection = open_collection(
+            given.sources_at(folder / "photos.parquet"), columns, least_labels=1, is_known=True
+        )
+        matched = match_labels(contract.labels, collection.labels)
+        prepared = prepare([collection], contract.views, None, progress=Silent())
+        known = pl.col("label").is_in(list(matched.matched))
+        rows = usable(prepared.manifest).filter(known)
+        write_model(model, contract, folder / "model.onnx")
+        answers = predict_rows(Recognizer(folder / "model.onnx"), prepared.pixels, rows, lambda n: None)
+    logits = np.log(np.maximum(probabilities(answers, contract.labels), LEAST_PROBABILITY))
+    return fit_temperature(logits, class_indices(answers["label"], contract.labels, matched.matched))
+
+
+def _write(model: Any, contract: Contract, place: Path) -> None:  # type: ignore[explicit-any]  # ONNX has no types
+    made = not place.parent.exists()
+
+    def undo() -> None:
+        place.unlink(missing_ok=True)
+        if made:
+            with suppress(OSError):  # of a folder that was never made
+                place.parent.rmdir()
+
+    with undone_if_stopped(undo):
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            write_model(model, contract, place)
+        except OSError as error:
+            undo()
+            raise not_written(place, error) from error
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(read_file(path, MAX_MODEL_BYTES)).hexdigest()
