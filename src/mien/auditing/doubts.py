@@ -7,6 +7,7 @@ look, no more.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,8 +54,10 @@ def doubt_labels(features: FloatArray, y: IntArray, groups: IntArray, *, seed: i
     Raises:
         SplitError: if a class has fewer groups than folds.
     """
-    from cleanlab.filter import find_label_issues
-    from cleanlab.rank import get_label_quality_scores
+    with warnings.catch_warnings():  # in a notebook without widgets, of bars that are not drawn
+        warnings.simplefilter("ignore")
+        from cleanlab.filter import find_label_issues
+        from cleanlab.rank import get_label_quality_scores
 
     probs = out_of_fold(features, y, kfold(y.astype(str), groups, folds, seed))
     suspects = find_label_issues(y, probs, filter_by="both", n_jobs=1)
