@@ -20,6 +20,8 @@ autodoc_typehints = "none"  # signatures name types of five libraries
 autodoc_member_order = "bysource"
 html_theme = "furo"
 html_title = "mien"
+html_static_path = ["_static"]
+html_css_files = ["notebooks.css"]
 html_copy_source = html_show_sourcelink = False
 
 NOTICE = "../src/mien/models/weights/NOTICE.md"

@@ -55,8 +55,9 @@ def run(path: Path, folder: Path) -> Any:
 
 
 def digest(book: Any) -> str:
-    """Of what its cells say, by which outputs are known to be theirs."""
-    return hashlib.sha256("\0".join(cell.source for cell in book.cells).encode()).hexdigest()[:16]
+    """Of its code, by which outputs are known to be of it; prose may be edited without running anything."""
+    code = (cell.source for cell in book.cells if cell.cell_type == "code")
+    return hashlib.sha256("\0".join(code).encode()).hexdigest()[:16]
 
 
 def _stored(book: Any, folder: Path) -> Any:

@@ -59,6 +59,7 @@ def test_from_nothing_to_an_own_report_takes_at_most_eight_lines(folder: Path) -
     assert "study.report" in block[1]
     draw_face("happy", 99).save(folder / "photo.jpg")
     shown = dict(zip(lines, run(folder, *lines), strict=True))
+    assert not [each for outputs in shown.values() for each in outputs if each.get("name") == "stderr"]
     (answer,) = (outputs for line, outputs in shown.items() if line.startswith("study  #"))
     assert "<table>" in answer[-1]["data"]["text/html"]
     (report,) = (outputs for line, outputs in shown.items() if line.startswith("study.report"))

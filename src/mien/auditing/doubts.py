@@ -7,13 +7,13 @@ look, no more.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.data.grouping.folds import kfold
+from mien.extras import without_warnings
 from mien.training.head import out_of_fold
 
 __all__ = ["FOLDS", "Doubts", "doubt_labels"]
@@ -54,8 +54,7 @@ def doubt_labels(features: FloatArray, y: IntArray, groups: IntArray, *, seed: i
     Raises:
         SplitError: if a class has fewer groups than folds.
     """
-    with warnings.catch_warnings():  # in a notebook without widgets, of bars that are not drawn
-        warnings.simplefilter("ignore")
+    with without_warnings():
         from cleanlab.filter import find_label_issues
         from cleanlab.rank import get_label_quality_scores
 
