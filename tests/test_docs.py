@@ -50,6 +50,15 @@ def test_the_readmes_table_is_made_from_what_is_stored() -> None:
     assert module.page(text) == text
 
 
+def test_the_sizes_of_extras_are_those_that_were_measured() -> None:
+    module = script("docs/install_sizes.py")
+    stored = json.loads(module.PLACE.read_text(encoding="utf-8"))
+    assert module.table(stored) in document("docs/PYTHON.md")
+    extras = tomllib.loads(document("pyproject.toml"))["project"]["optional-dependencies"]
+    assert {*module.EXTRAS} == {"", *extras} - {"dev"} == {*stored}
+    assert stored[""]["bytes"] < 0.8e9
+
+
 def test_the_readme_is_short() -> None:
     text = document("README.md")
     assert len(re.findall(r"[\w'’.-]*\w[\w'’.-]*", text)) <= 700

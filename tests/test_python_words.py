@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import pickle
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,8 +12,8 @@ from typing import get_type_hints
 import pytest
 
 import mien as package
-from mien.errors import ConfigError, DiskError, MienError
-from mien.python_words import FLAGS, LISTS, NUMBERS, TERMINAL_ONLY, TEXTS, in_python, on_the_terminal
+from mien.errors import ConfigError, DiskError, MienError, said_in_python
+from mien.python_words import FLAGS, LISTS, NUMBERS, TERMINAL_ONLY, TEXTS, in_python
 from mien.settings.adapt import AdaptSettings
 from mien.settings.audit import AuditSettings
 from mien.settings.by_name import option_fields, option_name
@@ -118,16 +119,21 @@ def test_an_error_says_arguments_in_python_and_options_on_the_terminal(
     mien: Callable[..., Outcome], tmp_path: Path
 ) -> None:
     for error in (ConfigError("--folds 1: too few"), DiskError("--folds 1: too few")):
-        assert str(error) == "folds=1: too few"
+        assert str(error) == error.typed == "--folds 1: too few"
+        with pytest.raises(type(error)) as caught, said_in_python():
+            raise error
+        assert str(caught.value) == "folds=1: too few"
         assert error._render_traceback_() == ["mien: folds=1: too few"]
-        with on_the_terminal():
-            assert str(error) == "--folds 1: too few"
-    with pytest.raises(MienError) as caught:
+        assert str(pickle.loads(pickle.dumps(error))) == "folds=1: too few"
+        assert error.typed == "--folds 1: too few"
+    with pytest.raises(MienError) as told:
         package.study("demo", folds=1, out=tmp_path / "out", progress=False)
-    assert str(caught.value).startswith("folds=1: ")
+    assert str(told.value).startswith("folds=1: ")
     refused = mien("study", "demo", "--folds", "1", "--out", "out")
     assert "--folds 1: " in refused.complaint
-    with pytest.raises(MienError) as caught:
+    refused = mien("predict", "face.png", "--max-error", "1e-9")
+    assert "--max-error 1e-09" in refused.complaint
+    with pytest.raises(MienError) as told:
         package.Recognizer(max_error=1e-9)
-    assert "max_error=1e-09" in str(caught.value)
-    assert "--" not in str(caught.value)
+    assert "max_error=1e-09" in str(told.value)
+    assert "--" not in str(told.value)

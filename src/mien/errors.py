@@ -20,9 +20,8 @@ Anything else that is raised is a bug and keeps its traceback.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from mien.python_words import for_reader
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 __all__ = [
     "ConfigError",
@@ -39,16 +38,31 @@ __all__ = [
     "SourceError",
     "SplitError",
     "WorkFailedError",
+    "said_in_python",
 ]
 
 
 class MienError(Exception):
-    """Something the user can mend. The message says what was wanted, what came, where, and what to do."""
+    """Something the user can mend. The message says what was wanted, what came, where, and what to do.
+
+    Attributes:
+        is_for_python: whether it names arguments where that for the command line names options.
+    """
 
     exit_code = 2
+    is_for_python = False
+
+    @property
+    def typed(self) -> str:
+        """The message for people who type commands."""
+        return super().__str__()
 
     def __str__(self) -> str:
-        return for_reader(super().__str__())
+        if not self.is_for_python:
+            return self.typed
+        from mien.python_words import in_python  # its patterns are of no use to a command that starts
+
+        return in_python(self.typed)
 
     def _render_traceback_(self) -> list[str]:
         """One line in place of the traceback, which IPython asks for by this name."""
@@ -120,8 +134,10 @@ class DiskError(OutputError, OSError):
         super().__init__(message)
         self.errno, self.strerror = errno, message
 
-    def __str__(self) -> str:
-        return for_reader(str(self.args[0]))
+    @property
+    def typed(self) -> str:
+        """The message alone, without the number."""
+        return str(self.args[0])
 
 
 class MissingExtraError(MienError):
@@ -132,3 +148,13 @@ class WorkFailedError(MienError):
     """The work itself failed although the input was in order."""
 
     exit_code = 1
+
+
+@contextmanager
+def said_in_python() -> Iterator[None]:
+    """Errors that come out of the block, or of a function that this decorates, name arguments and not options."""
+    try:
+        yield
+    except MienError as error:
+        error.is_for_python = True
+        raise

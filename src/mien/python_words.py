@@ -1,14 +1,12 @@
 """Messages of the command line in the words of Python: ``--max-error 0.1`` is ``max_error=0.1`` there.
 
-Messages name options, since most people who read them typed a command. Errors say them in Python's words wherever no
-command runs (``errors.py``), and so do the handles and boxes that notebooks show.
+Messages name options, since most people who read them typed a command. Errors that leave what Python code calls say
+arguments instead (``said_in_python`` of ``errors.py``), and so do the handles and the boxes that notebooks show.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 __all__ = [
     "FLAGS",
@@ -16,9 +14,7 @@ __all__ = [
     "NUMBERS",
     "TERMINAL_ONLY",
     "TEXTS",
-    "for_reader",
     "in_python",
-    "on_the_terminal",
 ]
 
 FLAGS = frozenset({"check-labels", "explain-mistakes", "faces", "leak-premium", "no-photos", "refit", "resume"})
@@ -110,24 +106,6 @@ _COMMAND = re.compile(
     rf"((?: --[a-z][a-z-]*(?: (?:{_VALUE}))?)*)"
 )
 _AGAIN = re.compile(r"\b(\w+)=(\"[^\"]*\")(?: \1=(\"[^\"]*\"))+")
-
-_is_terminal = False
-
-
-@contextmanager
-def on_the_terminal() -> Iterator[None]:
-    """A command runs within: its messages stay as they are."""
-    global _is_terminal
-    before, _is_terminal = _is_terminal, True
-    try:
-        yield
-    finally:
-        _is_terminal = before
-
-
-def for_reader(text: str) -> str:
-    """A message in the words of whoever reads it: as it is while a command runs, else in those of Python."""
-    return text if _is_terminal else in_python(text)
 
 
 def in_python(text: str) -> str:

@@ -22,7 +22,7 @@ from mien.data.reading.given import Channels, Photo, given
 from mien.data.reading.pictures import FRAMES_PER_SECOND, Film, Picture, open_film
 from mien.data.reading.preprocess import Box, UnreadableImageError, render
 from mien.data.reading.read_ahead import read_ahead
-from mien.errors import ModelError
+from mien.errors import ModelError, said_in_python
 from mien.labels import canonical
 from mien.models.artifact import (
     DEFAULT,
@@ -90,6 +90,7 @@ class Recognizer:
     weights, and the file is opened anew there. If it is gone or another by then, that is a ``ModelError``.
     """
 
+    @said_in_python()
     def __init__(
         self, model: str | Path = DEFAULT, *, max_error: float | None = None, classes: Sequence[str] | None = None
     ) -> None:
@@ -173,6 +174,7 @@ class Recognizer:
     ) -> Prediction: ...
     @overload
     def predict(self, photos: Iterable[Photo], *, channels: Channels = "rgb") -> Predictions: ...
+    @said_in_python()
     def predict(self, photos: Photo | Iterable[Photo], *, channels: Channels = "rgb") -> Prediction | Predictions:
         """Recognise the expression shown in one photo, or in several.
 

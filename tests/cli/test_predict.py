@@ -277,7 +277,7 @@ def test_limited_answers_promise_nothing(mien: Mien, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("classes", [("joy", "sad"), ("sad",), ("sad", "sad"), ()])
 def test_classes_that_cannot_be_chosen_among_are_refused(classes: tuple[str, ...], tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="--classes"):
+    with pytest.raises(ModelError, match="classes"):
         Recognizer(model(tmp_path), classes=classes)
 
 

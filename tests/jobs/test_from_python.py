@@ -259,6 +259,60 @@ def test_a_refused_study_leaves_no_photos(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+# -- the caller's order ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def shuffled(photos: tuple[list[NDArray[np.uint8]], list[str], list[str]]) -> tuple[list[NDArray[np.uint8]], list[str]]:
+    """The photos and their classes in no order."""
+    order = np.random.default_rng(3).permutation(30)
+    return [photos[0][i] for i in order], [photos[1][i] for i in order]
+
+
+def test_answers_are_in_the_callers_order(
+    shuffled: tuple[list[NDArray[np.uint8]], list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    images, labels = shuffled
+    paths = [f"z{(7 * i) % 30:02}.png" for i in range(30)]  # in another order by name
+    for path, image in zip(paths, images, strict=True):
+        Image.fromarray(image).save(path)
+    Path(paths[4]).write_bytes(b"no picture")
+    table = pd.DataFrame({"path": paths, "label": labels}, index=range(100, 130))
+    lists, frames = (
+        package.evaluate("default", *data, out=out, progress=False).predictions
+        for data, out in (((images, labels), "a"), ((table,), "b"))
+    )
+    assert lists["index"].to_list() == list(range(30))
+    assert lists["label"].to_list() == labels
+    assert frames["index"].to_list() == [i for i in range(30) if i != 4], "a photo that cannot be read has no answer"
+    assert frames["path"].to_list() == [path for i, path in enumerate(paths) if i != 4]
+    assert frames["label"].to_list() == [labels[i] for i in frames["index"]]
+    probs = [name for name in lists.columns if name.startswith("prob_")]
+    assert np.allclose(frames.select(probs).to_numpy(), lists[frames["index"].to_list()].select(probs).to_numpy())
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("folds", [None, 3])
+def test_a_study_answers_in_the_callers_order(
+    shuffled: tuple[list[NDArray[np.uint8]], list[str]], folds: int | None, tmp_path: Path
+) -> None:
+    images, labels = shuffled
+    study = package.study(images, labels, recipe="probe", folds=folds, out=tmp_path / "out", progress=False)
+    for each in (study, package.Study.open(tmp_path / "out")):
+        answers = each.predictions
+        assert answers["index"].to_list() == sorted(answers["index"])
+        assert answers["label"].to_list() == [labels[i] for i in answers["index"]]
+        assert answers.columns[0] == "index"
+        assert not [name for name in answers.columns if "mien_row" in name]
+
+
+def test_photos_from_a_path_have_no_index(small_study: Made) -> None:
+    assert "index" not in package.Study.open(small_study.folder).predictions.columns
+    with pytest.raises(SourceError, match="mien_row"):
+        taken({"path": ["a.png"], "label": ["sad"], "mien_row": [1]})
+
+
 # -- settings ---------------------------------------------------------------------------------------------------------
 
 

@@ -12,7 +12,6 @@ from mien.cli.blanks import refuse_blanks
 from mien.cli.examples import epilogue
 from mien.cli.exits import plain_ending
 from mien.cli.renamed import with_new_names
-from mien.python_words import on_the_terminal
 from mien.system.signals import ended_by_signals, keep_ctrl_c_from_polars
 from mien.system.streams import open_safely
 from mien.version import __version__
@@ -87,7 +86,7 @@ def main() -> None:
     # Pictures that are too large become rows with this reason; Pillow's warning beside it would say it twice.
     warnings.filterwarnings("ignore", module="PIL")
     open_safely()
-    with on_the_terminal(), ended_by_signals(), plain_ending():
+    with ended_by_signals(), plain_ending():
         if not {"--help", "-h", "--version"} & set(sys.argv):  # which need not wait for it
             keep_ctrl_c_from_polars()
             remove_dead()

@@ -49,7 +49,7 @@ def plain_ending() -> Iterator[None]:
         finally:
             sys.stdout.flush()
     except MienError as error:
-        _fail(str(error), error.exit_code)
+        _fail(error.typed, error.exit_code)
     except CycloptsError as error:
         from mien.cli.complaints import complaint
 

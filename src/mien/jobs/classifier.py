@@ -21,7 +21,7 @@ from mien.data.measuring.fingerprints import SIDE
 from mien.data.reading.given import Photo, given
 from mien.data.reading.pixels import PixelWriter
 from mien.data.reading.preprocess import UnreadableImageError, View, render
-from mien.errors import ConfigError, PhotoError
+from mien.errors import ConfigError, PhotoError, said_in_python
 from mien.extras import extra
 from mien.jobs.labelled import label_column
 from mien.progress import Silent
@@ -72,6 +72,7 @@ class ExpressionClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         """Keep the settings, which ``fit`` checks."""
         self.recipe, self.strength, self.random_state, self.memory = recipe, strength, random_state, memory
 
+    @said_in_python()
     def fit(self, photos: Iterable[Photo], y: ArrayLike, groups: ArrayLike | None = None) -> Any:  # type: ignore[explicit-any]  # Self of a class without types
         """Learn from photos.
 
@@ -100,6 +101,7 @@ class ExpressionClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         self.classes_: NDArray[Any] = classes  # type: ignore[explicit-any]  # of any kind of label
         return self
 
+    @said_in_python()
     def predict_proba(self, photos: Iterable[Photo]) -> NDArray[np.float64]:
         """Probabilities (N, K), at the temperature that was chosen within the training photos."""
         check_is_fitted(self)

@@ -17,7 +17,7 @@ from mien.data.reading.preprocess import View
 from mien.data.sources.collection import open_with_target
 from mien.data.tables.manifest import read_manifest, usable
 from mien.data.tables.prepare import Prepared, further_view
-from mien.errors import ConfigError, OutputError, ResultsError, SourceError
+from mien.errors import ConfigError, OutputError, ResultsError, SourceError, said_in_python
 from mien.extras import extra
 from mien.jobs.handles import Study
 from mien.labels import class_indices
@@ -56,9 +56,13 @@ class FaceDataset(Dataset[tuple[Any, int]]):  # type: ignore[explicit-any]  # wh
         split: of the study.
 
     Example:
-        ``DataLoader(mien.FaceDataset(study, "train"), batch_size=32, shuffle=True, num_workers=2)``
+        >>> photos = mien.FaceDataset(study, "train", view="face-64")
+        >>> pixels, labels = next(iter(torch.utils.data.DataLoader(photos, batch_size=8, shuffle=True)))
+        >>> tuple(pixels.shape), pixels.dtype
+        ((8, 3, 64, 64), torch.uint8)
     """
 
+    @said_in_python()
     def __init__(  # type: ignore[explicit-any]  # whatever a transform makes
         self,
         study: Study | str | Path,
@@ -113,6 +117,7 @@ class FaceDataset(Dataset[tuple[Any, int]]):  # type: ignore[explicit-any]  # wh
             raise IndexError(f"item {index} of {len(self)}")
         return self.__getitems__([index])[0]
 
+    @said_in_python()
     def __getitems__(self, indices: Sequence[int]) -> list[tuple[Any, int]]:  # type: ignore[explicit-any]  # whatever a transform makes
         """Several items, which are read at once; a ``DataLoader`` asks so."""
         found = self._pixels.read(self._view, self._places[np.asarray(indices, np.int64)])

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar, Unpack
 
 from mien.auditing.run import run_audit
-from mien.errors import OutputError
+from mien.errors import OutputError, said_in_python
 from mien.extras import extra
 from mien.jobs.evaluate import run_evaluation
 from mien.jobs.handles import Adaptation, Audit, Comparison, Evaluation, Study
@@ -44,7 +44,7 @@ TABLE = "photos.parquet"
 
 
 def _with_settings(kind: type[object], *taken_already: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Show the settings of a kind in the signature of a function, for help and completion in notebooks."""
+    """A function that people call from Python, with the settings of a kind in its signature for help and completion."""
 
     def shown(function: Callable[P, T]) -> Callable[P, T]:
         plain = inspect.signature(function)
@@ -54,8 +54,9 @@ def _with_settings(kind: type[object], *taken_already: str) -> Callable[[Callabl
             for name, group in option_fields(kind).items()
             if name not in {*taken_already, *(each.name for each in own)}
         ]
-        function.__signature__ = plain.replace(parameters=[*own, *settings])  # type: ignore[attr-defined]
-        return function
+        called = said_in_python()(function)
+        called.__signature__ = plain.replace(parameters=[*own, *settings])  # type: ignore[attr-defined]
+        return called
 
     return shown
 

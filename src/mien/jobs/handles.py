@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import polars as pl
 
-from mien.errors import ConfigError, ResultsError
+from mien.data.sources.files import OWN
+from mien.errors import ConfigError, ResultsError, said_in_python
 from mien.evaluation.predictions import read_predictions
 from mien.extras import extra
+from mien.jobs.labelled import ROW
 from mien.python_words import in_python
 from mien.recognizer import Recognizer
 from mien.results.adaptation import AdaptResults
@@ -79,6 +81,9 @@ class _Drawn(_Handle[D]):
         Raises:
             ConfigError: if there is none of this name; the message names those that there are.
             MissingExtraError: without matplotlib, which ``pip install 'mien[report]'`` brings.
+
+        Example:
+            >>> study.figure("confusion").savefig("confusion.svg")
         """
         with extra("report", "a figure"):
             from mien.telling.report.named_figures import draw
@@ -102,6 +107,7 @@ class Study(_Drawn[StudyResults]):
     folder: Path
 
     @classmethod
+    @said_in_python()
     def open(cls, folder: str | Path) -> Study:
         """A study that was finished earlier, also by ``mien study``.
 
@@ -121,10 +127,15 @@ class Study(_Drawn[StudyResults]):
         return self.results.test
 
     @cached_property
+    @said_in_python()
     def predictions(self) -> pl.DataFrame:
-        """One row per photo that the selected recipe answered, with path, split, label and a probability per class."""
+        """One row per photo that the selected recipe answered, with path, split, label and a probability per class.
+
+        Of a table, or of photos with labels, they are in the order that these had; ``index`` is the place of each
+        there, from 0. Photos that take no part, or could not be read, are not among them.
+        """
         place = self.folder if self.results.folds else self.folder / "runs" / self.results.selected
-        return read_predictions(place / "predictions.parquet")
+        return _in_order(read_predictions(place / "predictions.parquet"))
 
     @property
     def per_class(self) -> pl.DataFrame:
@@ -147,6 +158,7 @@ class Study(_Drawn[StudyResults]):
         return self.folder / "report.html"
 
     @cached_property
+    @said_in_python()
     def model(self) -> Recognizer:
         """The selected recipe's model, ready to use."""
         return Recognizer(self.folder)
@@ -205,15 +217,16 @@ class Evaluation(_Drawn[EvaluateResults]):
         return self.folder / "evaluate.html"
 
     @cached_property
+    @said_in_python()
     def predictions(self) -> pl.DataFrame:
-        """One row per photo of the first set, with path, label and a probability per class.
+        """One row per photo of the first set, with path, label and a probability per class; in order as of ``Study``.
 
         Raises:
             ConfigError: if no ``out`` was given.
         """
         if not self.results.paths.predictions:
             raise ConfigError("no answers were kept; give a folder, as in mien.evaluate(..., out='evaluated')")
-        return read_predictions(Path(self.results.paths.predictions[0]))
+        return _in_order(read_predictions(Path(self.results.paths.predictions[0])))
 
     @property
     def target(self) -> TargetResults:
@@ -292,6 +305,7 @@ class Adaptation(_Drawn[AdaptResults]):
         return Path(self.results.paths.page)
 
     @property
+    @said_in_python()
     def model(self) -> Recognizer:
         """The model that ``save`` asked for.
 
@@ -307,6 +321,15 @@ class Adaptation(_Drawn[AdaptResults]):
 
     def _repr_html_(self) -> str:
         return adaptation_box(self.results)
+
+
+def _in_order(predictions: pl.DataFrame) -> pl.DataFrame:
+    """In the order of the caller's photos, with ``index``; as they are where they came from a path."""
+    number = OWN + ROW
+    if number not in predictions.columns or predictions[number].null_count() == len(predictions):
+        return predictions
+    index = predictions.select(pl.col(number).cast(pl.Int64).alias("index"))
+    return index.hstack(predictions.drop(number)).sort("index", nulls_last=True, maintain_order=True)
 
 
 def _per_class(scores: Scores) -> pl.DataFrame:

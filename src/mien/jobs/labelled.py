@@ -24,7 +24,10 @@ from mien.data.sources.files import existing_path
 from mien.errors import OutputError, SourceError
 from mien.system.files import regular, written_whole
 
-__all__ = ["Labelled", "Photos", "label_column", "taken"]
+__all__ = ["ROW", "Labelled", "Photos", "label_column", "taken"]
+
+ROW = "mien_row"
+"""A column beside those of the caller: which of the caller's rows or photos each is, from 0."""
 
 Photos: TypeAlias = object
 """A path, several paths, a table of pandas or Polars, a mapping of columns, or photos that come with ``labels``."""
@@ -92,7 +95,7 @@ def taken(data: Photos, labels: object | None = None, groups: object | None = No
             raise SourceError("data: a table without rows; give one with a row for each photo")
         embedded = usual_columns(table.schema, "path")[:1]
         is_embedded = bool(embedded) and table.schema[embedded[0]] not in (pl.String, pl.Categorical)
-        return Labelled(table=table, root=None if is_embedded else str(Path.cwd()))
+        return Labelled(table=_numbered(table), root=None if is_embedded else str(Path.cwd()))
     if isinstance(data, str | os.PathLike):
         return Labelled(sources=(os.fspath(data),))
     if isinstance(data, Sequence) and data and all(isinstance(each, str | os.PathLike) for each in data):
@@ -133,9 +136,17 @@ def _listed(photos: object, labels: object, groups: object | None) -> Labelled:
     texts = dict.fromkeys(own, pl.String)
     if all(name is not None for name in names):
         paths = [_absolute(name) for name in names if name is not None]
-        return Labelled(table=pl.DataFrame({"path": paths} | own, schema_overrides=texts), root=str(Path.cwd()))
+        table = pl.DataFrame({"path": paths} | own, schema_overrides=texts)
+        return Labelled(table=_numbered(table), root=str(Path.cwd()))
     images = [_png(picture.load()) for picture in pictures]
-    return Labelled(table=pl.DataFrame({"image": images} | own, schema_overrides=texts))
+    return Labelled(table=_numbered(pl.DataFrame({"image": images} | own, schema_overrides=texts)))
+
+
+def _numbered(table: pl.DataFrame) -> pl.DataFrame:
+    """The same with the number of each row, by which answers are found again."""
+    if ROW in table.columns:
+        raise SourceError(f"data: a column is called {ROW}, as mien's own is; rename it")
+    return table.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias(ROW))
 
 
 def _read(photos: object) -> tuple[list[str | None], list[Picture]]:
@@ -219,7 +230,8 @@ def _whole(items: list[object]) -> list[object]:
 
 def _is_same(path: Path, table: pl.DataFrame) -> bool:
     try:
-        return pl.read_parquet(regular(path), glob=False).equals(table)
+        kept = pl.read_parquet(regular(path), glob=False)
+        return kept.equals(table) or kept.equals(table.drop(ROW))  # one that was kept before rows had numbers
     except (OSError, pl.exceptions.PolarsError):
         return False
 

@@ -21,7 +21,7 @@ from mien.data.tables.manifest import read_manifest, usable
 from mien.data.tables.observed_traits import traits_of
 from mien.data.tables.prepare import prepare
 from mien.demo import draw_face
-from mien.errors import ConfigError, ModelError, OutputError
+from mien.errors import ConfigError, ModelError, OutputError, said_in_python
 from mien.evaluation.predictions import predict_rows, probabilities
 from mien.extras import extra
 from mien.jobs.handles import Study
@@ -61,6 +61,7 @@ EXPRESSIONS = ("happy", "sad", "fear")
 """Of the drawn faces that a network is tried on."""
 
 
+@said_in_python()
 def wrap(
     onnx: str | Path,
     labels: Sequence[str],
@@ -118,7 +119,9 @@ def wrap(
         OutputError: if ``out`` exists, or cannot be written.
 
     Example:
-        ``mien.wrap("net.onnx", dataset.classes, dataset.view, out="mine.onnx", mean=0.5, std=0.25)``
+        >>> model = mien.wrap("net.onnx", ["anger", "happy", "sad"], "face", out="mine.onnx", mean=0.5, std=0.25)
+        >>> model.predict("photo.png").label in model.labels
+        True
     """
     names = _labels(labels)
     shown = Shown(_each("mean", mean), _each("std", std), _positive("white", white), _channels(channels))

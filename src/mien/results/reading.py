@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from mien.errors import ConfigError, ResultsError
+from mien.errors import ConfigError, ResultsError, said_in_python
 from mien.results.adaptation import AdaptResults
 from mien.results.commands import AuditResults, ClassMapResults, EvaluateResults, ExportResults, PairedResults
 from mien.results.comparison import CompareResults
@@ -52,6 +52,7 @@ class _Header(msgspec.Struct):
     mien: str | None = None
 
 
+@said_in_python()
 def open_results(path: str | Path) -> AnyResults:
     """Read the results of a command: the ``results.json`` of a folder, or a file that ``--json`` was saved to.
 

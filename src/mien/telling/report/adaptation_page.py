@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from markupsafe import Markup
+from matplotlib.figure import Figure
 
 from mien.results.adaptation import AdaptResults, SideScores
 from mien.telling.report import plain_page
-from mien.telling.report.figures import Figure
 from mien.telling.words.adaptation import MEANING, division, doubts, name_of, title, verdicts, way_rows
 
 __all__ = ["gain_drawing", "write_page"]

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from markupsafe import Markup
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from mien.results.comparison import CompareResults, Curves
 from mien.telling.report import plain_page
-from mien.telling.report.figures import Figure
 from mien.telling.words import comparison as wording
 
 __all__ = ["curve_drawing", "write_page"]

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from markupsafe import Markup
+from matplotlib.figure import Figure
 
 from mien.results.commands import EvaluateResults
 from mien.results.evaluation import EvaluatedTarget
 from mien.results.scores import Scores
 from mien.telling.report import plain_page
-from mien.telling.report.figures import Figure
 from mien.telling.report.tables import confusion_table
 from mien.telling.words import slices
 from mien.telling.words.advice import Advice
