@@ -305,6 +305,7 @@ def test_a_study_answers_in_the_callers_order(
         assert answers["label"].to_list() == [labels[i] for i in answers["index"]]
         assert answers.columns[0] == "index"
         assert not [name for name in answers.columns if "mien_row" in name]
+    assert all(study.figure(name).axes for name in study.figures)
 
 
 def test_photos_from_a_path_have_no_index(small_study: Made) -> None:

@@ -13,11 +13,15 @@ import numpy as np
 import onnx
 import polars as pl
 import pytest
+from fastapi.testclient import TestClient
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 import mien as package
+from mien.app.batching import Batcher
+from mien.app.limits import Limits
+from mien.app.service import make_service
 from mien.data.reading.preprocess import View, render
 from mien.demo import draw_face
 from mien.errors import ConfigError, MienError, ModelError, OutputError
@@ -202,6 +206,22 @@ def test_every_command_takes_it(own: Path, small_set: Path, mien: Callable[..., 
     assert (refused.code, refused.complaint.count("\n")) == (2, 0)
 
 
+def test_it_is_served(own: Path) -> None:
+    recognizer = package.Recognizer(own)
+    batcher = Batcher(recognizer, most_waiting=4)
+    limits = Limits(body=300_000, images=4, pixels=500_000, calls=8, waiting=4, seconds=20)
+    client = TestClient(make_service(recognizer, batcher, limits=limits, token=None), base_url="http://127.0.0.1")
+    try:
+        picture = draw_face("happy", 3)
+        sent = ("images", ("a.png", _png(np.asarray(picture)), "image/png"))
+        (answer,) = client.post("/v1/predict", files=[sent]).json()
+        told = recognizer.predict(picture).probabilities
+        assert told is not None
+        assert answer["probabilities"] == pytest.approx(told, abs=1e-6)
+    finally:
+        batcher.close()
+
+
 def test_it_is_evaluated_explained_and_copied(own: Path, small_set: Path) -> None:
     recognizer = package.Recognizer(own)
     found = package.evaluate(recognizer, str(small_set), progress=False)
@@ -354,6 +374,7 @@ def test_what_cannot_be_served_is_one_line_and_nothing_is_written(name: str, tmp
         ({"labels": ("sad", "sad", "fear")}, "2 of them different"),
         ({"labels": "sad"}, "a list"),
         ({"labels": (1, 2, 3)}, "a list"),
+        ({"labels": None}, "a list"),
         ({"view": "nose"}, "choose from face, photo, scene"),
         ({"view": "face-big"}, "face-112"),
         ({"view": "face-32", "size": 48}, "two sizes"),

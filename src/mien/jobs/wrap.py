@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -95,7 +95,8 @@ def wrap(
             in ``face-112`` and ``FaceDataset.view``.
         out: file to write, ending in ``.onnx``, or the folder that gets a ``model.onnx``; must not exist.
         size: side of its pictures, px, where the file leaves it open.
-        mean: taken off each pixel before the network, one number or one per channel; 0 where the network does it.
+        mean: taken off each pixel before the network, one number, or one per channel in its order; 0 where the network
+            does it.
         std: each pixel is divided by this afterwards.
         white: what a white pixel is before that: 1 as ``ToTensor`` of torchvision has it, or 255.
         channels: ``bgr`` for a network that was trained on pictures from OpenCV.
@@ -154,13 +155,13 @@ def wrap(
 
 
 def _labels(labels: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(labels, str) or not all(isinstance(each, str) and each.strip() for each in labels):
+    names = list(labels) if isinstance(labels, Iterable) and not isinstance(labels, str | bytes) else [None]
+    if not all(isinstance(each, str) and each.strip() for each in names):
         raise ConfigError("labels: give a list of the names of the classes, in the order of the network's outputs")
-    if len(labels) < 2 or len(set(labels)) < len(labels):
-        raise ConfigError(
-            f"labels: {len(labels)} names, {len(set(labels))} of them different; give two or more, each once"
-        )
-    return tuple(labels)
+    if len(names) < 2 or len(set(names)) < len(names):
+        told = f"{len(names)} names, {len(set(names))} of them different"
+        raise ConfigError(f"labels: {told}; give two or more, each once")
+    return tuple(str(each) for each in names)
 
 
 def _each(name: str, values: float | Sequence[float]) -> tuple[float, ...]:

@@ -50,8 +50,9 @@ LEAST_IR = 4
 """Of ONNX's file format: from here on weights need not be listed among the inputs."""
 LEAST_PROBABILITY = 1e-12
 SUMS_TO_ONE = 1e-3
-SAME = 1e-3
-"""How far an answer may move, in units of the largest, with the pictures beside it in a batch."""
+SAME, SAME_IN_HALVES = 1e-3, 2e-2
+"""How far an answer may move, in units of the largest, with the pictures beside it in a batch; and that of a network of
+16-bit floats."""
 UINT8: int = TensorProto.UINT8
 FLOATS = {TensorProto.FLOAT: "float32", TensorProto.FLOAT16: "float16", TensorProto.DOUBLE: "float64"}
 
@@ -179,7 +180,8 @@ def answers_of(network: OwnNetwork, model: Any, view: View, pictures: NDArray[np
         raise ModelError(
             f"{path}: some of its answers are no finite numbers; check mean, std and white, or its weights"
         )
-    room = SAME * max(1.0, float(np.abs(first).max()))
+    same = SAME_IN_HALVES if network.kind == TensorProto.FLOAT16 else SAME
+    room = same * max(1.0, float(np.abs(first).max()))
     if np.abs(run(pictures[:1]) - first[:1]).max() > room:
         raise ModelError(f"{path}: its answers vary from call to call; export it for use, as after network.eval()")
     try:

@@ -18,7 +18,7 @@ def named_view(view: str, size: int | None) -> tuple[ViewName, int | None]:
     Raises:
         ConfigError: if there is no such view, or no such size.
     """
-    name, _, side = str(view).partition("-")
+    name, _, side = str(getattr(view, "key", view)).partition("-")  # as of ``Recognizer.contract.views`` too
     if name not in get_args(ViewName) or (side and not (side.isascii() and side.isdecimal())):
         choices = ", ".join(get_args(ViewName))
         raise ConfigError(f"view={view!r}: choose from {choices}, also with a size, as in face-112")
