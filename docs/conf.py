@@ -18,6 +18,7 @@ myst_enable_extensions = ["fieldlist"]
 suppress_warnings = ["myst.header"]  # pages that are tables begin with a heading of any level
 autodoc_typehints = "none"  # signatures name types of five libraries
 autodoc_member_order = "bysource"
+napoleon_use_ivar = True  # attributes that are properties too are not described twice
 html_theme = "furo"
 html_title = "mien"
 html_static_path = ["_static"]
