@@ -388,6 +388,7 @@ def test_what_cannot_be_served_is_one_line_and_nothing_is_written(name: str, tmp
         ({"channels": "grb"}, "rgb, bgr"),
         ({"layout": "chw"}, "nchw, nhwc"),
         ({"outputs": "softmax"}, "logits, probabilities"),
+        ({"meen": 0.5}, "meen: no such argument"),
         ({"out": ""}, "empty"),
     ],
 )

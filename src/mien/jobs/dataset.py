@@ -52,7 +52,6 @@ class FaceDataset(Dataset[tuple[Any, int]]):  # type: ignore[explicit-any]  # wh
 
     Attributes:
         classes: (K,) their names, in the order of the study's own models.
-        view: what a network trained on it looks at, as ``mien.wrap`` takes it, such as ``face-112``.
         split: of the study.
 
     Example:
@@ -130,7 +129,7 @@ class FaceDataset(Dataset[tuple[Any, int]]):  # type: ignore[explicit-any]  # wh
 
     @property
     def view(self) -> str:
-        """What the pictures show, and their side in pixels."""
+        """What the pictures show, and their side in pixels, as ``mien.wrap`` takes it, such as ``face-112``."""
         return self._view.key
 
     @property

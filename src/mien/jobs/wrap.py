@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypedDict, TypeVar, Unpack, get_args
 
 import numpy as np
 import polars as pl
@@ -61,6 +61,22 @@ EXPRESSIONS = ("happy", "sad", "fear")
 """Of the drawn faces that a network is tried on."""
 
 
+class Unsaid(TypedDict, total=False):
+    """What a file may leave open.
+
+    Attributes:
+        size: side of the pictures, px.
+        layout: where the channels are, where the shape does not tell.
+        output: name of the output to use, where there are several.
+        outputs: what it gives; by default, found out on the trial pictures.
+    """
+
+    size: int | None
+    layout: Layout | None
+    output: str | None
+    outputs: Answers | None
+
+
 @said_in_python()
 def wrap(
     onnx: str | Path,
@@ -68,90 +84,70 @@ def wrap(
     view: str = "face",
     *,
     out: str | Path,
-    size: int | None = None,
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,
     white: float = 1.0,
     channels: Channels = "rgb",
-    layout: Layout | None = None,
-    output: str | None = None,
-    outputs: Answers | None = None,
     temperature: float | None = None,
     validation: Photos | None = None,
     study: Study | str | Path | None = None,
     licence: str | None = None,
     data: str | Sequence[str] = (),
+    **unsaid: Unpack[Unsaid],
 ) -> Recognizer:
     """Write a network of your own as a model file, which is predicted with, evaluated and served like any other.
 
-    The network takes square pictures of one size, N×3×S×S or N×S×S×3, or 1 channel of grey, as float32, float16,
-    float64 or uint8, and gives a number per class. The first dimension must be free to vary. It is tried on a few
-    pictures before anything is written.
+    It takes square pictures, N×3×S×S, N×S×S×3 or 1 channel of grey, as floats or uint8, with N free to vary, and gives
+    a number per class. It is tried on a few pictures before anything is written; the model comes back, opened.
 
     Args:
         onnx: the exported network, with its weights in it or in files beside it.
         labels: (K,) the classes in the order of its outputs.
-        view: what it looks at, as it did when it was trained: ``face``, ``photo`` or ``scene``, also with a size, as
-            in ``face-112`` and ``FaceDataset.view``.
+        view: what it was trained on: ``face``, ``photo`` or ``scene``, also as in ``face-112``.
         out: file to write, ending in ``.onnx``, or the folder that gets a ``model.onnx``; must not exist.
-        size: side of its pictures, px, where the file leaves it open.
-        mean: taken off each pixel before the network, one number, or one per channel in its order; 0 where the network
-            does it.
-        std: each pixel is divided by this afterwards.
+        mean: taken off pixels, one number, or one per channel in the network's order; 0 where the network does it.
+        std: pixels are divided by this afterwards.
         white: what a white pixel is before that: 1 as ``ToTensor`` of torchvision has it, or 255.
         channels: ``bgr`` for a network that was trained on pictures from OpenCV.
-        layout: ``nchw`` or ``nhwc``, where the shape does not tell.
-        output: name of the output to use, where there are several.
-        outputs: ``logits`` or ``probabilities``; by default, found out on the trial pictures.
         temperature: logits are divided by this before the softmax; 1 by default.
-        validation: labelled photos that the network did not learn from, in any form that ``mien.study`` takes with
-            one argument; the temperature is fitted to them. Needs ``pip install 'mien[train]'``.
-        study: the study whose training and validation photos the network learnt from, so that ``mien evaluate`` can
-            tell photos that are not new to it.
+        validation: labelled photos, as ``mien.study`` takes them, to fit the temperature to; needs ``mien[train]``.
+        study: whose training and validation photos the network learnt from, so that they are known again.
         licence: of its weights.
         data: names of the collections that it learnt from.
-
-    Returns:
-        The model, opened from ``out``.
+        **unsaid: ``size``, ``layout`` (``nchw``, ``nhwc``), ``output`` (its name) and ``outputs`` (``logits``,
+            ``probabilities``), where the file leaves them open.
 
     Raises:
-        ModelError: if the network cannot be used so.
-        ConfigError: for an argument out of range.
-        OutputError: if ``out`` exists, or cannot be written.
+        MienError: in one line, if the network cannot be used so, or ``out`` not be written.
 
     Example:
         >>> model = mien.wrap("net.onnx", ["anger", "happy", "sad"], "face", out="mine.onnx", mean=0.5, std=0.25)
         >>> model.predict("photo.png").label in model.labels
         True
     """
-    names = _labels(labels)
-    shown = Shown(_each("mean", mean), _each("std", std), _positive("white", white), _channels(channels))
-    if any(each == 0 for each in shown.std):
-        raise ConfigError("std=0: pixels are divided by it; give numbers above 0")
-    if temperature is not None and validation is not None:
-        raise ConfigError("temperature and validation: give one of them; it is fitted to the validation photos")
-    name, side = named_view(view, size)
-    path, place = _source(onnx), _place(out)
-    network = read_network(path, size=side, layout=_one_of("layout", layout, Layout), output=output)
-    if len(shown.mean) > network.channels or len(shown.std) > network.channels:
-        raise ConfigError(f"mean and std: three numbers, but {path} takes one channel of grey; give one number each")
-    if network.kind == UINT8 and shown != Shown(order=shown.order):
-        raise ConfigError(f"mean, std and white: {path} takes whole numbers from 0 to 255; leave them out")
-    seen = View(name, view_side(network.size))
-    model = _tried(network, seen, shown, _one_of("outputs", outputs, Answers), len(names))
-    contract = Contract(
-        labels=names,
-        views=(seen,),
-        recipe=RECIPE,
-        temperature=1.0 if temperature is None else _positive("temperature", temperature),
-        backbones=(Origin(path.name, licence or UNKNOWN_LICENCE, _sha256(path)),),
-        mien_version=__version__,
-        **_learnt(study, data),
-    )
+    names, place, shown = _labels(labels), _place(out), _shown(mean, std, white, channels)
+    divisor = _temperature(temperature, validation)
+    network, model, seen = _tried(_source(onnx), view, shown, unsaid, len(names))
+    learnt = _learnt(study, data)
+    weights = Origin(network.path.name, licence or UNKNOWN_LICENCE, _sha256(network.path))
+    contract = Contract(names, (seen,), RECIPE, divisor, backbones=(weights,), mien_version=__version__, **learnt)
     if validation is not None:
         contract = dataclasses.replace(contract, temperature=_fitted(model, contract, validation))
     _write(model, contract, place)
     return Recognizer(place)
+
+
+def _shown(mean: float | Sequence[float], std: float | Sequence[float], white: float, channels: Channels) -> Shown:
+    shown = Shown(_each("mean", mean), _each("std", std), _positive("white", white), _channels(channels))
+    if any(each == 0 for each in shown.std):
+        raise ConfigError("std=0: pixels are divided by it; give numbers above 0")
+    return shown
+
+
+def _temperature(temperature: float | None, validation: Photos | None) -> float:
+    if temperature is not None and validation is not None:
+        raise ConfigError("temperature and validation: give one of them; it is fitted to the validation photos")
+    return 1.0 if temperature is None else _positive("temperature", temperature)
 
 
 def _labels(labels: Sequence[str]) -> tuple[str, ...]:
@@ -210,19 +206,35 @@ def _place(out: str | Path) -> Path:
     return path
 
 
-def _tried(network: OwnNetwork, view: View, shown: Shown, outputs: Answers | None, classes: int) -> Any:  # type: ignore[explicit-any]  # ONNX has no types
-    """The network as a model file holds it, tried on a few pictures."""
-    pictures = _pictures(view)
-    found = answers_of(network, wrapped(network, view, shown, "logits"), view, pictures)
+def _tried(path: Path, view: str, shown: Shown, unsaid: Unsaid, classes: int) -> tuple[OwnNetwork, Any, View]:  # type: ignore[explicit-any]  # ONNX has no types
+    """The network, as a model file holds it, and what it looks at; tried on a few pictures."""
+    if unknown := set(unsaid) - set(Unsaid.__annotations__):
+        raise ConfigError(f"{min(unknown)}: no such argument; there are also {', '.join(Unsaid.__annotations__)}")
+    name, side = named_view(view, unsaid.get("size"))
+    layout, outputs = unsaid.get("layout"), unsaid.get("outputs")
+    _one_of("outputs", outputs, Answers)
+    network = read_network(path, size=side, layout=_one_of("layout", layout, Layout), output=unsaid.get("output"))
+    _check_shown(network, shown)
+    seen = View(name, view_side(network.size))
+    pictures = _pictures(seen)
+    found = answers_of(network, wrapped(network, seen, shown, "logits"), seen, pictures)
     if found.shape[1] != classes:
-        raise ModelError(
-            f"{network.path}: gives {found.shape[1]} numbers per picture, and labels names {classes} classes"
-        )
-    kind = kind_of_answers(network.path, found, outputs)
-    model = wrapped(network, view, shown, kind)
-    answers_of(network, model, view, pictures)
+        told = f"gives {found.shape[1]} numbers per picture, and labels names {classes} classes"
+        raise ModelError(f"{path}: {told}; name each of its outputs, in order")
+    model = wrapped(network, seen, shown, kind_of_answers(path, found, outputs))
+    answers_of(network, model, seen, pictures)
     model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = classes
-    return model
+    return network, model, seen
+
+
+def _check_shown(network: OwnNetwork, shown: Shown) -> None:
+    """Refuse a normalisation that does not fit what the network takes."""
+    if len(shown.mean) > network.channels or len(shown.std) > network.channels:
+        raise ConfigError(
+            f"mean and std: three numbers, but {network.path} takes one channel of grey; give one number each"
+        )
+    if network.kind == UINT8 and shown != Shown(order=shown.order):
+        raise ConfigError(f"mean, std and white: {network.path} takes whole numbers from 0 to 255; leave them out")
 
 
 def _pictures(view: View) -> NDArray[np.uint8]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, cast, get_args
+from typing import Literal
 
 from mien.errors import ConfigError
 
 __all__ = ["ViewName", "named_view", "view_side"]
 
 ViewName = Literal["face", "photo", "scene"]
+VIEWS: tuple[ViewName, ...] = ("face", "photo", "scene")
 LEAST_SIDE, MOST_SIDE = 8, 4096
 
 
@@ -19,15 +20,15 @@ def named_view(view: str, size: int | None) -> tuple[ViewName, int | None]:
         ConfigError: if there is no such view, or no such size.
     """
     name, _, side = str(getattr(view, "key", view)).partition("-")  # as of ``Recognizer.contract.views`` too
-    if name not in get_args(ViewName) or (side and not (side.isascii() and side.isdecimal())):
-        choices = ", ".join(get_args(ViewName))
-        raise ConfigError(f"view={view!r}: choose from {choices}, also with a size, as in face-112")
+    found = next((each for each in VIEWS if each == name), None)
+    if found is None or (side and not (side.isascii() and side.isdecimal())):
+        raise ConfigError(f"view={view!r}: choose from {', '.join(VIEWS)}, also with a size, as in face-112")
     if size is not None and (isinstance(size, bool) or not hasattr(size, "__index__")):
         raise ConfigError(f"size={size!r}: give a whole number of pixels")
     if side and size is not None and int(side) != size:
         raise ConfigError(f"view={view!r}, size={size}: two sizes; give one")
     given = int(side) if side else size
-    return cast(ViewName, name), None if given is None else view_side(int(given))
+    return found, None if given is None else view_side(int(given))
 
 
 def view_side(size: int) -> int:
