@@ -54,6 +54,9 @@ pages: $(VENV)/installed ## write anew what is generated in the documentation: t
 docs: $(VENV)/installed ## write the documentation's site to build/site; warnings and broken links are errors
 	$(BIN)/sphinx-build -q -W --keep-going -E -b html docs build/site
 
+notebooks: $(VENV)/installed ## run the tutorials in docs/notebooks from top to bottom, and store in them what their cells give
+	$(BIN)/python docs/write_notebooks.py
+
 lock: $(VENV)/installed ## pin what is installed in .venv, with hashes, in requirements.lock
 	$(BIN)/uv pip freeze --quiet --python $(BIN)/python --exclude-editable > $(VENV)/frozen.txt
 	sed -e '/ @ /d' -e 's/+.*//' $(VENV)/frozen.txt > $(VENV)/$(LOCK)
@@ -82,4 +85,4 @@ browser:
 	  { command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } || \
 	  echo 'no Chromium: the tests that open the report will be skipped'
 
-.PHONY: help demo quick test test-slow test-data test-lowest snapshots check pages docs lock bench weights browser
+.PHONY: help demo quick test test-slow test-data test-lowest snapshots check pages docs notebooks lock bench weights browser

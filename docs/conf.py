@@ -8,8 +8,9 @@ from mien.version import __version__
 
 project, author, release = "mien", "The mien developers", __version__
 project_copyright = "The mien developers"
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-source_suffix = {".md": "markdown"}
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
+nb_execution_mode = "off"  # notebooks show what docs/write_notebooks.py stored in them
 exclude_patterns = ["compare-simulated.md"]  # a table that COMPARE.md holds
 root_doc = "index"
 myst_heading_anchors = 4
@@ -17,8 +18,11 @@ myst_enable_extensions = ["fieldlist"]
 suppress_warnings = ["myst.header"]  # pages that are tables begin with a heading of any level
 autodoc_typehints = "none"  # signatures name types of five libraries
 autodoc_member_order = "bysource"
+napoleon_use_ivar = True  # attributes that are properties too are not described twice
 html_theme = "furo"
 html_title = "mien"
+html_static_path = ["_static"]
+html_css_files = ["notebooks.css"]
 html_copy_source = html_show_sourcelink = False
 
 NOTICE = "../src/mien/models/weights/NOTICE.md"

@@ -380,15 +380,18 @@ def test_the_site_is_built_without_a_warning_and_fetches_nothing(tmp_path: Path)
     options = ["-q", "-W", "--keep-going", "-E", "-b", "html", str(ROOT / "docs"), str(tmp_path)]
     done = subprocess.run([sys.executable, "-m", "sphinx", *options], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    pages = list(tmp_path.glob("*.html"))
-    assert {page.stem for page in (ROOT / "docs/decisions").glob("*.md")} <= {
-        page.stem for page in (tmp_path / "decisions").glob("*.html")
-    }
-    assert {page.stem for page in (ROOT / "docs").glob("*.md")} - {"compare-simulated"} <= {page.stem for page in pages}
+    pages = [page for folder in (".", "decisions", "notebooks") for page in (tmp_path / folder).glob("*.html")]
+    sources = ("*.md", "decisions/*.md", "notebooks/*.ipynb")
+    written = {page.stem for pattern in sources for page in (ROOT / "docs").glob(pattern)}
+    assert written - {"compare-simulated"} <= {page.stem for page in pages}
     fetched = re.compile(r"""<(?:script|img|iframe|source)[^>]+src="(?:https?:)?//|<link[^>]+href="(?:https?:)?//""")
     assert not [page.name for page in pages if fetched.search(page.read_text(encoding="utf-8"))]
-    links = {link for page in pages for link in re.findall(r'href="([\w.-]+\.html)', page.read_text(encoding="utf-8"))}
-    assert not [link for link in links if not (tmp_path / link).exists()]
+    links = {
+        (page.parent / link).resolve()
+        for page in pages
+        for link in re.findall(r'href="((?:\.\./)*[\w./-]+\.html)', page.read_text(encoding="utf-8"))
+    }
+    assert not [link for link in links if not link.exists()]
 
 
 def test_the_error_tree_in_the_docstring_is_the_real_one() -> None:

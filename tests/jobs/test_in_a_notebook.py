@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from jupyter_client.manager import KernelManager, start_new_kernel
 from nbclient import NotebookClient
 
 from mien.demo import draw_face
+from support.checkout import ROOT
 
 pytestmark = pytest.mark.slow
 LABELS = ("anger", "happy", "sad")
@@ -47,6 +49,22 @@ def test_a_study_leaves_its_answer_and_no_more(folder: Path) -> None:
     (result,) = shown
     assert "<table>" in result["data"]["text/html"]
     assert (folder / "one/report.html").is_file()
+
+
+def test_from_nothing_to_an_own_report_takes_at_most_eight_lines(folder: Path) -> None:
+    block = re.search(r"^```python\n(.*?)^```", (ROOT / "docs/PYTHON.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    assert block
+    lines = [line for line in block[1].splitlines() if line]
+    assert len(lines) <= 8
+    assert "study.report" in block[1]
+    draw_face("happy", 99).save(folder / "photo.jpg")
+    shown = dict(zip(lines, run(folder, *lines), strict=True))
+    assert not [each for outputs in shown.values() for each in outputs if each.get("name") == "stderr"]
+    (answer,) = (outputs for line, outputs in shown.items() if line.startswith("study  #"))
+    assert "<table>" in answer[-1]["data"]["text/html"]
+    (report,) = (outputs for line, outputs in shown.items() if line.startswith("study.report"))
+    assert (folder / "mien-photos/report.html").is_file()
+    assert "mien-photos/report.html" in report[-1]["data"]["text/plain"]
 
 
 def test_an_error_is_one_line(folder: Path) -> None:

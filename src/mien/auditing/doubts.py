@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.data.grouping.folds import kfold
+from mien.extras import without_warnings
 from mien.training.head import out_of_fold
 
 __all__ = ["FOLDS", "Doubts", "doubt_labels"]
@@ -53,8 +54,9 @@ def doubt_labels(features: FloatArray, y: IntArray, groups: IntArray, *, seed: i
     Raises:
         SplitError: if a class has fewer groups than folds.
     """
-    from cleanlab.filter import find_label_issues
-    from cleanlab.rank import get_label_quality_scores
+    with without_warnings():
+        from cleanlab.filter import find_label_issues
+        from cleanlab.rank import get_label_quality_scores
 
     probs = out_of_fold(features, y, kfold(y.astype(str), groups, folds, seed))
     suspects = find_label_issues(y, probs, filter_by="both", n_jobs=1)

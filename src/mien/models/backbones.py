@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mien.errors import ConfigError, MissingExtraError, ModelError
+from mien.extras import without_warnings
 from mien.models.artifact import HASH_LENGTH, shipped
 from mien.system.files import open_regular, read_checked, read_text, regular, why
 
@@ -114,7 +115,8 @@ def _lite0() -> Backbone:
 
 
 def _build_lite0(path: Path) -> nn.Module:
-    import timm
+    with without_warnings():
+        import timm
     import torch
 
     module: Any = timm.create_model("tf_efficientnet_lite0", pretrained=False)
@@ -165,7 +167,9 @@ def _expression() -> Backbone:
 def build_expression(content: bytes) -> nn.Module:
     """The network of ``expression``, with the weights of a safetensors file."""
     import safetensors.torch
-    import timm
+
+    with without_warnings():
+        import timm
     import torch
 
     from mien.models.networks import StagedFeatures
@@ -212,7 +216,9 @@ def _downloaded(name: str) -> Backbone:
 
 def _build_downloaded(name: str, architecture: str, path: Path, n_classes: int | None) -> nn.Module:
     import safetensors.torch
-    import timm
+
+    with without_warnings():
+        import timm
 
     try:
         module: Any = timm.create_model(architecture, pretrained=False, num_classes=n_classes)
@@ -230,7 +236,8 @@ def _config(name: str) -> tuple[str, dict[str, Any], str]:
         ConfigError: for a name that timm does not know or has no weights of.
         ModelError: if the settings cannot be downloaded.
     """
-    import timm
+    with without_warnings():
+        import timm
 
     if name.startswith("hf-hub:"):
         repository = name.removeprefix("hf-hub:")
