@@ -16,6 +16,7 @@ from mien.data.measuring.faces import FaceDetector
 from mien.data.measuring.runtime import open_session
 from mien.demo import draw_face
 from mien.models.artifact import model_path, open_model, shipped
+from support.checkout import parsed
 
 SOURCE = Path(__file__).parents[1] / "src"
 WAITS = "session.intra_op.allow_spinning"
@@ -72,7 +73,7 @@ def test_models_are_opened_in_one_place() -> None:
     places = [
         str(path.relative_to(SOURCE))
         for path in SOURCE.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("InferenceSession")
     ]
     assert places == ["mien/data/measuring/runtime.py"]

@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import mien
-from support.checkout import ROOT
+from support.checkout import ROOT, parsed
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 LOCK = ROOT / "requirements.lock"
@@ -120,7 +120,7 @@ def modules(folder: Path) -> dict[str, ast.Module]:
     found = {}
     for path in sorted(folder.rglob("*.py")):
         parts = path.relative_to(folder.parent).with_suffix("").parts
-        found[".".join(parts).removesuffix(".__init__")] = ast.parse(path.read_text("utf-8"))
+        found[".".join(parts).removesuffix(".__init__")] = parsed(path)
     return found
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import mien
-from support.checkout import MODULES, ROOT, SRC, tree
+from support.checkout import MODULES, ROOT, SRC, parsed, tree
 
 MAX_FUNCTION = 60
 VAGUE = {"utils", "util", "common", "helpers", "helper", "misc", "core", "base", "manager"}
@@ -226,7 +226,7 @@ def test_no_test_takes_anything_from_another_test() -> None:
     """What several tests use lies in tests/support, so that each file of tests can be read, moved and run alone."""
     offenders = []
     for path in sorted((ROOT / "tests").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(path)):
             if not isinstance(node, ast.Import | ast.ImportFrom):
                 continue
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module or ""]

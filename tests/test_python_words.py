@@ -20,7 +20,7 @@ from mien.settings.by_name import option_fields, option_name
 from mien.settings.compare import CompareSettings
 from mien.settings.evaluate import EvaluateSettings
 from mien.settings.study import StudySettings
-from support.checkout import ROOT
+from support.checkout import ROOT, parsed
 from support.outcomes import Outcome
 
 SOURCE = ROOT / "src/mien"
@@ -88,7 +88,7 @@ def messages() -> Iterator[tuple[str, str]]:
     for path in sorted(SOURCE.rglob("*.py")):
         if path.name == "python_words.py" or path.parent.name == "cli":
             continue
-        tree = ast.parse(path.read_text("utf-8"))
+        tree = parsed(path)
         inside = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
         inside |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
         for node in ast.walk(tree):

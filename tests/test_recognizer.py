@@ -40,6 +40,7 @@ from mien.models.networks import (
     TwoStreamNetwork,
 )
 from mien.recognizer import Prediction
+from support.checkout import parsed
 from support.pictures import (
     BLUE,
     GREEN,
@@ -534,7 +535,7 @@ def test_study_folder_with_damaged_results_is_a_model_error(text: str, tmp_path:
 
 @functools.cache
 def calls_and_imports() -> list[tuple[str, ast.AST]]:
-    trees = {path.relative_to(SRC).as_posix(): ast.parse(path.read_text("utf-8")) for path in SRC.rglob("*.py")}
+    trees = {path.relative_to(SRC).as_posix(): parsed(path) for path in SRC.rglob("*.py")}
     assert len(trees) > 30
     return [(path, node) for path, tree in trees.items() for node in ast.walk(tree)]
 

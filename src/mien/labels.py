@@ -25,6 +25,7 @@ __all__ = [
     "LabelMap",
     "canonical",
     "class_indices",
+    "class_places",
     "expressions_in",
     "is_code",
     "is_expression",
@@ -274,6 +275,11 @@ def usual_choices(model_labels: Sequence[str], target_labels: Iterable[str]) -> 
     return LabelChoices(classes, unknown=tuple(name for name in found if name not in classes))
 
 
+def class_places(labels: Iterable[str]) -> dict[str, int]:
+    """Each label's place in their order."""
+    return {label: i for i, label in enumerate(labels)}
+
+
 def class_indices(
     names: Iterable[str], labels: Sequence[str], matched: Mapping[str, str] | None = None
 ) -> NDArray[np.int64]:
@@ -283,7 +289,7 @@ def class_indices(
         names: N classes.
         matched: what stands for a class in ``labels``; equal names where it says nothing.
     """
-    place, other = {label: i for i, label in enumerate(labels)}, matched or {}
+    place, other = class_places(labels), matched or {}
     return np.fromiter((place[other.get(name, name)] for name in names), np.int64)
 
 

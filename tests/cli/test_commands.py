@@ -33,6 +33,7 @@ COLUMNS = ("path_column", "label_column", "split_column", "group_column")
 DIVIDING = ("split", "split_method", "keep_splits", "corrections", *COLUMNS)
 OPTIONS = {
     "schema": (),
+    "completion": (),
     "study": (*DIVIDING, "target", "class_map", "recipe", "check_labels", "leak_premium", "resume", "out", "json"),
     "train": (*DIVIDING, "recipe", "resume", "out", "json"),
     "audit": ("corrections", "faces", "no_faces", "check_labels", "no_check_labels", "leak_premium", "out", *COLUMNS),

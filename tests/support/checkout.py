@@ -14,5 +14,10 @@ MODULES = {path.relative_to(SRC.parent).as_posix(): path for path in sorted(SRC.
 
 
 @functools.cache
+def parsed(path: Path) -> ast.Module:
+    """A source file, parsed once for all tests that look at it."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def tree(name: str) -> ast.Module:
-    return ast.parse(MODULES[name].read_text(encoding="utf-8"))
+    return parsed(MODULES[name])

@@ -30,6 +30,7 @@ from mien.data.reading.preprocess import UnreadableImageError
 from mien.data.sources import open_images, open_source
 from mien.errors import SourceError
 from mien.system.files import IrregularFileError, open_regular, read_file, regular
+from support.checkout import parsed
 from support.drawn_sets import draw_set
 from support.outcomes import Outcome
 from support.pictures import RED, colour_model, encoded
@@ -165,7 +166,7 @@ def test_nothing_opens_a_file_past_the_reader() -> None:
         name = path.relative_to(root).as_posix()
         if name in WRITES | ELSEWHERE:
             continue
-        calls = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)]
+        calls = [node for node in ast.walk(parsed(path)) if isinstance(node, ast.Call)]
         found += [f"{name}:{call.lineno}: {ast.unparse(call)}" for call in calls if opens_past_the_reader(call)]
     assert not found
     assert opens_past_the_reader(ast.parse("path.open('rb')", mode="eval").body)  # type: ignore[arg-type]

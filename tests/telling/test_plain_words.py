@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from support.checkout import ROOT
+from support.checkout import ROOT, parsed
 
 PACKAGE = ROOT / "src" / "mien"
 STUMBLED_OVER = {
@@ -34,7 +35,7 @@ OPTION_HELP = ("settings", "cli")
 
 def said(path: Path) -> Iterator[tuple[int, str]]:
     """Line and text of every string in a module that is no docstring; of help also those."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = parsed(path)
     is_help = path.relative_to(PACKAGE).parts[0] in OPTION_HELP
     docstrings = {
         id(node.value)
@@ -46,6 +47,7 @@ def said(path: Path) -> Iterator[tuple[int, str]]:
             yield node.lineno, " ".join(node.value.split())
 
 
+@functools.cache
 def texts() -> list[tuple[str, str]]:
     """Where, and what is said there."""
     found = [(f"{path.name}:{line}", text) for path in sorted(PACKAGE.rglob("*.py")) for line, text in said(path)]

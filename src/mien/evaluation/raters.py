@@ -19,6 +19,7 @@ from mien.data.grouping.independence import independent
 from mien.data.sources.votes import UNDECIDED, is_no_class
 from mien.data.tables.manifest import rater_columns, usable, vote_columns
 from mien.evaluation.predictions import as_results, kind_of, over, probabilities
+from mien.labels import class_places
 from mien.metrics import score, share_interval
 from mien.results.raters import (
     Agreement,
@@ -161,7 +162,7 @@ def _groups(rows: pl.DataFrame) -> tuple[Ints, GroupKind]:
 
 def _said(voted: _Votes) -> dict[str, Ints]:
     """Named rater → (N,) the place of what the rater said among the classes; −1 for nothing."""
-    place = {label: i for i, label in enumerate(voted.classes)}
+    place = class_places(voted.classes)
     return {
         name: np.array([place.get(each, -1) if each is not None else -1 for each in voted.rows[column]], np.int64)
         for name, column in rater_columns(voted.rows).items()
@@ -265,7 +266,7 @@ class _Beside:
 
     def merged(self) -> NDArray[np.float64]:
         """Votes (N, L + M): of the model's L classes, and behind them of the M that it has no word for."""
-        place = {label: i for i, label in enumerate(self.labels)}
+        place = class_places(self.labels)
         own = [self.names.get(name) for name in self.voted.classes]
         extra = [name for name, mine in zip(self.voted.classes, own, strict=True) if mine is None]
         out = np.zeros((len(self.voted.shares), len(self.labels) + len(extra)))
@@ -304,7 +305,7 @@ def _beside(beside: _Beside, *, has_probabilities: bool) -> BesideRaters:
 
 
 def _place(beside: _Beside, label: str) -> int:
-    return beside.labels.index(beside.names.get(label, label))
+    return class_places(beside.labels)[beside.names.get(label, label)]
 
 
 @dataclass(frozen=True)

@@ -326,7 +326,8 @@ def _runner(path: Path, model: Any, view: View) -> Callable[[NDArray[np.uint8]],
 
     try:
         onnx.checker.check_model(model)  # some graphs crash ONNX Runtime
-        session = open_session(model.SerializeToString())
+        content = model.SerializeToString()
+        session = open_session(content)
     except Exception as error:  # both raise classes of their own
         raise failed(error) from error
 

@@ -22,7 +22,7 @@ from mien.data.sources.columns import KNOWN, plain
 from mien.data.sources.delimited import read_delimited
 from mien.data.sources.files import NOT_GIVEN, existing_path, is_parquet
 from mien.errors import AnswersError, SourceError
-from mien.labels import canonical
+from mien.labels import canonical, class_places
 from mien.settings.score import AnswerColumns
 from mien.system.files import irregular, read_file, regular, why
 
@@ -331,8 +331,7 @@ def _answers(
 
 def _places(classes: Sequence[str]) -> Callable[[str], int | None]:
     """Where a class is: by name, else by meaning."""
-    by_name = {label: i for i, label in enumerate(classes)}
-    by_meaning = {canonical(label): i for i, label in enumerate(classes)}
+    by_name, by_meaning = class_places(classes), class_places(canonical(label) for label in classes)
     return lambda label: by_name.get(label, by_meaning.get(canonical(label)))
 
 

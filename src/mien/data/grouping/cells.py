@@ -38,8 +38,8 @@ its faces (bench/scale.py), for at most one pair in a hundred to be missed."""
 SAMPLED, ROUNDS, SEED = 20, 6, 0
 """Crops a cell that its centre is found by, how often it is moved to their mean, and the seed of what is drawn."""
 SLACK = 0.01
-"""What rounding both descriptors to steps changes in a dot product, nearly always (its standard deviation is 0.002); who
-agrees is told again without."""
+"""What rounding both descriptors to steps changes in a dot product, nearly always (its standard deviation is 0.002);
+who agrees is told again without."""
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
