@@ -19,6 +19,7 @@ from mien.settings.audit import AuditSettings
 from mien.settings.by_name import option_fields, option_name
 from mien.settings.compare import CompareSettings
 from mien.settings.evaluate import EvaluateSettings
+from mien.settings.score import ScoreSettings
 from mien.settings.study import StudySettings
 from support.checkout import ROOT, parsed
 from support.outcomes import Outcome
@@ -51,6 +52,10 @@ OF_OTHERS = {"force-reinstall"}
         ("to: mien evaluate a/b PHOTOS --against a/c", 'to: mien.evaluate("a/b", PHOTOS, against="a/c")'),
         ("like these: mien predict PHOTOS --model MODEL.", "like these: mien.Recognizer(MODEL).predict(PHOTOS)."),
         ("mien audit DATA --out findings.csv lists all", 'mien.audit(DATA, out="findings.csv") lists all'),
+        ("or: mien score ANSWERS PHOTOS --against default.", 'or: mien.score(ANSWERS, PHOTOS, against="default").'),
+        ("mien score a.csv b.csv --against c.csv", 'mien.score("a.csv", "b.csv", against="c.csv")'),
+        ("name the one with the paths with --answer-path", "name the one with the paths with answer_path"),
+        ("the truth, give --answer-label none", 'the truth, give answer_label="none"'),
         ("a table written by mien audit --out", "a table written by mien.audit(out=…)"),
         ("a file that mien evaluate --write-class-map writes", "a file that mien evaluate --write-class-map writes"),
         ("run: pip install --force-reinstall timm", "run: pip install --force-reinstall timm"),
@@ -64,7 +69,7 @@ def test_options_are_arguments(said: str, told: str | None) -> None:
 
 
 def test_every_option_of_the_settings_has_its_kind() -> None:
-    kinds = (StudySettings, AuditSettings, EvaluateSettings, CompareSettings, AdaptSettings)
+    kinds = (StudySettings, AuditSettings, EvaluateSettings, CompareSettings, AdaptSettings, ScoreSettings)
     flags, numbers, texts = set[str](), set[str](), set[str]()
     for kind in kinds:
         for name, group in option_fields(kind).items():
@@ -73,7 +78,7 @@ def test_every_option_of_the_settings_has_its_kind() -> None:
             told = str(get_type_hints(group)[name])
             into = flags if "bool" in told else numbers if "int" in told or "float" in told else texts
             into.add(option)
-    own = {"data", "model", "target"}
+    own = {"data", "model", "target", "answers", "photos"}
     assert flags <= FLAGS | {"check-labels"}
     assert numbers <= NUMBERS
     assert texts - own <= TEXTS

@@ -29,6 +29,8 @@ LISTS = frozenset({"classes", "shots", "sizes"})
 TEXTS = frozenset(
     [
         "against",
+        "answer-label",
+        "answer-path",
         "arm",
         "augment",
         "backbone",
@@ -66,7 +68,7 @@ TERMINAL_ONLY = frozenset(
 """Options that no function of Python has."""
 OPPOSITES = frozenset(f"no-{flag}" for flag in FLAGS)
 KNOWN = FLAGS | OPPOSITES | NUMBERS | LISTS | TEXTS
-CALLS = ("adapt", "audit", "compare", "evaluate", "study")
+CALLS = ("adapt", "audit", "compare", "evaluate", "score", "study")
 """Commands that are functions of the same name."""
 WORDS = frozenset(
     [
@@ -140,7 +142,7 @@ def _call(found: re.Match[str]) -> str:
 
 def _placed(command: str, given: list[str]) -> list[str]:
     """Positional arguments: several sets of photos are a list."""
-    first = 1 if command in ("adapt", "evaluate") else 0
+    first = {"adapt": 1, "evaluate": 1, "score": 2}.get(command, 0)
     sets = given[first:]
     return [*given[:first], f"[{', '.join(sets)}]"] if len(sets) > 1 else given
 

@@ -326,7 +326,7 @@ class Scored(_Handle[ScoreResults]):
     @property
     def next_steps(self) -> list[str]:
         """What to do next and why."""
-        return [f"{advice.step} {advice.reason}" for advice in next_steps(self.target)]
+        return [in_python(f"{advice.step} {advice.reason}") for advice in next_steps(self.target)]
 
     def _answer(self) -> str:
         return f"macro-F1 {score(self.scores.macro_f1)} on {self.scores.images} photos"
