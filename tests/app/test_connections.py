@@ -30,6 +30,8 @@ from mien.recognizer import Recognizer
 from support.pictures import RED, colour_model, encoded
 from support.servers import Watched, free_port, watched
 
+pytestmark = pytest.mark.heavy  # starts a server
+
 PHOTO = encoded(Image.new("RGB", (60, 50), RED))
 LIMITS = Limits(seconds=1.2, headers=0.8, body=300_000, arriving=2_000_000, connections=12)
 GET = b"GET /quick HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"

@@ -28,6 +28,8 @@ from support.intervals import present
 from support.made_comparison import asked, made_up
 from support.pictures import encoded, write_files
 
+pytestmark = pytest.mark.heavy  # trains
+
 LABELS = ("anger", "happy", "sad")
 PAIRS, FOLDS, FRAMES = 12, 6, 12
 

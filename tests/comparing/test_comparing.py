@@ -60,6 +60,8 @@ from support.made_comparison import ARMS, asked, made_up
 from support.made_report import lines_of
 from support.outcomes import Outcome, numbers, strict_json
 
+pytestmark = pytest.mark.heavy  # trains
+
 DOCS = ROOT / "docs"
 
 

@@ -21,6 +21,8 @@ from mien.results.reading import open_results
 from support.outcomes import Outcome
 from support.pictures import BLUE, GREEN, RED, colour_model, encoded, write_files
 
+pytestmark = pytest.mark.heavy  # trains
+
 Mien = Callable[..., Outcome]
 
 

@@ -25,6 +25,8 @@ from mien.settings.by_name import checked, option_fields
 from mien.settings.study import StudySettings
 from support.studies import Study as Made
 
+pytestmark = pytest.mark.heavy  # trains
+
 LABELS = ("anger", "happy", "sad")
 
 

@@ -22,6 +22,8 @@ from support.processes import start, stop, wait_for_epochs
 from support.studies import Study, assert_same, train_command
 from support.tiny_training import same_weights, trained
 
+pytestmark = pytest.mark.heavy  # trains
+
 
 @pytest.mark.heavy
 def test_interrupted_killed_and_resumed_is_as_left_alone(small_study: Study, tmp_path: Path) -> None:

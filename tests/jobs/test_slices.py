@@ -28,6 +28,8 @@ from support.intervals import present
 from support.outcomes import Outcome
 from support.pictures import BLUE, GREEN, RED, colour_model, encoded, write_files
 
+pytestmark = pytest.mark.heavy  # trains
+
 Mien = Callable[..., Outcome]
 PEOPLE, LABELS = 16, ("anger", "happy", "sad")
 SETTINGS: dict[str, Any] = {

@@ -51,6 +51,8 @@ from support.pictures import class_files, png, write_files
 from support.processes import run
 from support.studies import STUDY_OPTIONS, STUDY_RECIPES, Study
 
+pytestmark = pytest.mark.heavy  # trains
+
 SCORES = ("macro_f1", "accuracy", "per_class", "confusion", "interval", "support")
 SCALARS = {"Loss/train", "Acc/train", "Acc/val", "F1_macro/val", "LR"}
 

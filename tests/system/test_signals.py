@@ -17,6 +17,8 @@ from support.processes import SECONDS, TRAIN, are_gone, begin, signalled, start,
 from support.studies import Study, assert_same, train_command
 from support.tiny_training import trained
 
+pytestmark = pytest.mark.heavy  # starts and ends processes
+
 ENDS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 SWALLOWED = {

@@ -64,6 +64,7 @@ def test_means_of_stages_stand_before_the_networks_own_features() -> None:
         assert torch.allclose(StagedFeatures(network, 5)(image), expected, atol=1e-6)
 
 
+@pytest.mark.heavy
 def test_each_content_is_computed_once(backbone: Backbone, pixels: Pixels, tmp_path: Path) -> None:
     done: list[int] = []
     first = FeatureCache(tmp_path / "f", pixels).of(backbone, VIEW, photos(0, 1, 3), done.append)
