@@ -26,7 +26,7 @@ def table() -> str:
         ("`default` on FER2013's test faces, labelled by raters", default["fer"]["private"]),
         ("a stand-in for `default` on another collection", default["strangers"]),
     ]
-    head = ["| what was scored | photos | macro-F1 | accuracy | most frequent class |", "|---|---|---|---|---|"]
+    head = ["| what was scored | photos | macro-F1 | accuracy | always the most frequent |", "|---|---|---|---|---|"]
     return "\n".join([*head, *(_row(what, scores) for what, scores in rows)])
 
 

@@ -64,15 +64,15 @@ def _default_card(about: Stored) -> str:
 |---|---|
 | answers | {", ".join(contract.labels)} |
 | version | `default@2`; `default@1` can still be named |
-| made of | a linear head on features of the face (`expression`, {face.size} px); where a photo has a scene, one that starts from it and adds features of the scene (EfficientNet-lite0, ImageNet, {scene.size} px) |
-| trained on | {about["faces"]:,} faces of FER2013, as ten raters saw them, and all {about["images"]:,} usable photos of six-emotions for pain and for scenes |
-| its backbones on | ImageNet-1k, fer2013 |
+| made of | a linear head on features of the face (`expression`, {face.size} px); where a photo shows a scene, a second head that starts from the first and adds features of the scene (EfficientNet-lite0, ImageNet, {scene.size} px) |
+| trained on | {about["faces"]:,} faces of FER2013, as ten raters saw them; for pain and for scenes, all {about["images"]:,} usable photos of six-emotions |
+| backbones trained on | ImageNet-1k, fer2013 |
 | file | {_file("default")} |
 
-Recall of each class and its number of photos, with all eight classes to answer. FER2013's faces are those of `PrivateTest` on which most raters agree;
-ambiguous faces and contempt are left out, so expect less on all faces. Photos of six-emotions are answered by heads that did not
-learn from them (five folds, copies together). The last column is a stand-in for people it has never seen: a head
-that learnt FER2013 alone, on six-emotions.
+The table gives the recall of each class and its number of photos; all eight answers were allowed. FER2013's faces are those of `PrivateTest` on which most raters agree;
+ambiguous faces and contempt are left out, so expect lower scores on all faces. Photos of six-emotions are answered by heads that did not
+learn from them (five folds, copies together). The last column shows what to expect on people it has never seen. There a stand-in answers six-emotions:
+a head that learnt from FER2013 alone.
 
 | | FER2013 | six-emotions, with the scene | the face alone | the face, grey and 48 px | stand-in, the face alone |
 |---|---|---|---|---|---|
@@ -81,21 +81,21 @@ that learnt FER2013 alone, on six-emotions.
 | macro-F1 | {_with_ends(fer, "macro_f1")} | {_with_ends(ours["scene"], "macro_f1")} | {_with_ends(ours["face"], "macro_f1")} | {_with_ends(ours["coarse"], "macro_f1")} | {_with_ends(strangers, "macro_f1")} |
 
 **People from elsewhere.** The stand-in is the best estimate there is for new people, and only for the five classes that both
-collections have. It has no scene, and the same photos set temperature and thresholds and were looked at while `default@2` was built
+collections have. It sees no scene. Its temperature and thresholds were set on these same photos, which were also looked at while `default@2` was built
 ([LOG.md](LOG.md)), so it may be optimistic. {_promise(about)} For answers that use the scene there is no such check.
 For {_listed(contract.unproven)} there is no second collection, so nothing is known about how well they work on new people; these
 answers carry the flag `unproven`.
 
-**Pain** is known from stock photos alone. Of the faces of `PrivateTest` on which most raters agree, {_share_of(fer["false_pain"])} are called pain.
+**Pain** was learnt from stock photos alone. Of the faces of `PrivateTest` on which most raters agree, {_share_of(fer["false_pain"])} are called pain.
 
 Limits:
 
-- On photos unlike these expect less: `mien evaluate default YOUR_PHOTOS` measures it.
+- Expect lower scores on photos unlike these: `mien evaluate default YOUR_PHOTOS` measures it.
 - Many stock photos labelled sad are called neutral: {_called(ours["scene"], "sad", "neutral")} with the scene, {_called(strangers, "sad", "neutral")} by the stand-in.
-- FER2013's contempt has no answer, because too few of its faces are agreed on.
+- There is no answer for FER2013's contempt, because raters agree on too few of its faces.
 - Copies were kept together, but people were not: the same person may be in photos that were learnt and in photos that are scored.
-- Who is in the photos by age, sex, skin or culture is not known, so nothing was measured by group. Assume it differs.
-- Drawings are not its domain.
+- The age, sex, skin and culture of the people in the photos are not known, so nothing was measured by group. Assume that the scores differ between groups.
+- It is not meant for drawings.
 """
 
 
@@ -104,8 +104,8 @@ def _promise(about: Stored) -> str:
     if not chosen:
         return f"An error of {about['max_error']:.0%} could not be promised."
     return (
-        f"Answers with a probability of at least {chosen[-1]['probability']:.2f}, {chosen[-1]['answered']:.0%} of them, "
-        f"should be wrong at most {about['max_error']:.0%} of the time; the others are called `unsure`."
+        f"Answers with a probability of at least {chosen[-1]['probability']:.2f} should be wrong at most "
+        f"{about['max_error']:.0%} of the time; {chosen[-1]['answered']:.0%} reach it, and the others are called `unsure`."
     )
 
 
@@ -152,7 +152,7 @@ def _six_card(about: Stored) -> str:
     scene, face = open_model(model_path("six"))[1].views
     promised = (
         f"Answers with a probability of at least {promise['probability']:.2f} should be wrong at most "
-        f"{about['max_error']:.0%} of the time; {promise['answered']:.0%} of such photos get one, the others are called `unsure`."
+        f"{about['max_error']:.0%} of the time; {promise['answered']:.0%} of such photos get one, and the others are called `unsure`."
         if promise
         else f"An error of {about['max_error']:.0%} could not be promised."
     )
@@ -164,12 +164,12 @@ def _six_card(about: Stored) -> str:
 | answers | {", ".join(labels)} |
 | made of | the recipe `two-stream`: logistic regression on frozen features of the scene (EfficientNet-lite0, ImageNet, {scene.size} px) and of the face (`expression`, {face.size} px) |
 | trained on | all {about["images"]:,} usable photos of six-emotions (Kaggle; stock photos, many of one shoot, watermarked, mostly posed by models) |
-| its backbones on | {", ".join(about["collections"][1:])} |
+| backbones trained on | {", ".join(about["collections"][1:])} |
 | version | `six@1`, which is also `default@1` |
 | file | {_file("six")} |
 
-What it is worth, measured on photos it was not fitted to: {grouped["folds"]} folds that keep copies together, penalty and temperature
-chosen inside the training part of each fold. The size of the scene (of three) and which stages of `expression` give features (of five
+Scores on photos it was not fitted to, from {grouped["folds"]} folds that keep copies together; penalty and temperature
+were chosen inside the training part of each fold. The size of the scene (of three) and which stages of `expression` give features (of five
 choices) were chosen on the same photos, which makes the scores a little too high.
 
 | | division | macro-F1, by seed of the folds | accuracy, mean |
@@ -183,11 +183,11 @@ Recall: {", ".join(f"{label} {grouped['recall'][label]:.2f}" for label in labels
 
 Limits:
 
-- That is about photos **like these**. On other photos expect less: `mien evaluate six YOUR_PHOTOS` measures it.
+- These scores are for photos **like these**. Expect lower ones on other photos: `mien evaluate six YOUR_PHOTOS` measures it.
 - Copies were kept together, but people were not: the same person may be in photos that were learnt and in photos that are scored.
-- File format and caption strips give some of its training classes away ([AUDIT.md](AUDIT.md)), so part of the score may be
-  these and not the expression.
-- Who is in six-emotions by age, sex, skin or culture is not known, so nothing was measured by group. Assume it differs.
+- File format and caption strips give some of its training classes away ([AUDIT.md](AUDIT.md)), so part of the score may come from
+  these and not from the expression.
+- The age, sex, skin and culture of the people in six-emotions are not known, so nothing was measured by group. Assume that the scores differ between groups.
 - There is no "neutral" and no "surprise": every photo is given one of the six.
 """
 
@@ -230,20 +230,20 @@ and the best published single network 0.73):
 |---|---|---|---|---|
 {rows}
 
-By **what ten raters say** of the faces instead of those labels, a linear head on these features that learns the raters' votes
-(`pretraining/protocol.py`), on faces on which most raters agree, in eight classes with contempt. The strangers are the faces
-of six-emotions, which neither features nor head have learnt, with answers limited to the five classes that both collections have:
+The next table goes by **what ten raters say** of the faces instead of those labels. A linear head on these features learns the raters' votes
+(`pretraining/protocol.py`) and is scored on faces on which most raters agree, in eight classes including contempt. The strangers are the faces
+of six-emotions, from which neither features nor head learnt; there, answers are limited to the five classes that both collections have:
 
 | faces | accuracy | macro-F1 |
 |---|---|---|
 {by_votes}
 
-Recall on PrivateTest: {recalls}. Cropped otherwise (turned by up to 15°, scaled by 15 %, moved by 8 %), {votes["crops"]["changed"]:.1%} of the
+Recall on PrivateTest: {recalls}. When the faces are cropped differently (turned by up to 15°, scaled by 15 %, moved by 8 %), {votes["crops"]["changed"]:.1%} of the
 answers on PublicTest change.
 
 Limits: grey, frontal, tightly cropped faces gathered by web search, with labels that people often disagree with. The
 features know nothing of pain. A score on FER2013 of a recogniser with this backbone is not a score on photos from
-elsewhere; mien says so.
+elsewhere; mien warns of this.
 """
 
 

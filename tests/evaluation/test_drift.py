@@ -90,7 +90,7 @@ def test_drawings_say_their_numbers_and_fetch_nothing() -> None:
     assert "http" not in panels[0].svg
     crop = replace(first, property="face_share", overlap=0.1)
     assert drift_sentence(Drift(properties=(crop,), labels={})).endswith("tightness of the crop.")
-    assert drift_sentence(drift) == "They overlap by less than 50\N{NO-BREAK SPACE}% in brightness."
+    assert drift_sentence(drift) == "The two sets overlap by less than 50\N{NO-BREAK SPACE}% in brightness."
 
 
 # -- confusion --------------------------------------------------------------------------------------------------------
@@ -305,7 +305,7 @@ def test_what_happened_adds_up() -> None:
     told = in_short(fallen())
     assert told[0].endswith("on the test photos of these classes it is 0.80.")
     assert told[1].startswith(
-        "Elsewhere, the score falls by 0.30. Image quality explains about 0.10; the rest comes from the people"
+        "Elsewhere, the score falls by 0.30. Image quality explains about 0.10; the rest may come from the people"
     )
 
 

@@ -508,7 +508,7 @@ def scores_between(scores: Scores, low: float, high: float) -> Scores:
     ("test", "elsewhere", "told"),
     [
         ((0.4, 0.6), None, "Three expressions recognised with a macro-F1 of 0.50"),
-        ((0.4, 0.6), (0.35, 0.45), "Three expressions recognised with a macro-F1 of 0.50, and of 0.40 on photos from"),
+        ((0.4, 0.6), (0.35, 0.45), "Three expressions recognised with a macro-F1 of 0.50, and 0.40 on photos from"),
         ((0.4, 0.6), (0.2, 0.4), "macro-F1 of 0.50; on photos from elsewhere, no better than guessing"),
         ((0.2, 0.6), None, "Three expressions, not shown to be recognised better than by guessing"),
     ],

@@ -28,6 +28,8 @@ __all__ = ["model_card", "write_model_card"]
 
 MARKS = re.compile(r"([\\`*_\[\]<>|#~$])")
 """What Markdown would take for more than a letter."""
+GUESSING = ("macro-F1 by guessing", "accuracy by always answering the most frequent class")
+"""Headings of what a score is held against."""
 KAGGLE = "kaggle:"
 
 
@@ -64,7 +66,9 @@ def model_card(results: StudyResults) -> str:
 def _made_of(results: StudyResults) -> list[str]:
     """The recipe, and the weights that it started from."""
     run = results.run
-    what = "a network trained on these photos" if isinstance(run.config, NetworkRun) else "a linear head on features"
+    what = (
+        "a network trained on these photos" if isinstance(run.config, NetworkRun) else "a linear classifier on features"
+    )
     told = [
         _text(f"Recipe: {results.selected}, {what}. Classes in the order of the outputs: {', '.join(results.labels)}.")
     ]
@@ -75,7 +79,7 @@ def _made_of(results: StudyResults) -> list[str]:
 
 
 def _scores(results: StudyResults) -> list[str]:
-    rows = [["photos", "number", "macro-F1", "accuracy", "macro-F1 by chance", "most frequent class", "intervals over"]]
+    rows = [["photos", "number", "macro-F1", "accuracy", *GUESSING, "intervals over"]]
     rows.append(_score_row(f"{evidence(results)}s", results.test))
     told = [_text(words.chance_words(results.test))]
     if target := results.target:
@@ -175,7 +179,7 @@ def _use(results: StudyResults) -> list[str]:
         f'```python\nfrom mien import Recognizer\n\nrecognizer = Recognizer("{model}")\n'
         'prediction = recognizer.predict("photo.jpg")\nprint(prediction.label, prediction.probabilities)\n```',
         "Without mien, with ONNX Runtime. The file takes one array per view, uint8 (N, S, S, 3) in RGB, and gives "
-        "`logits` (N, K). Its metadata say which views, of what size, and the classes in order. Divide the logits by "
+        "`logits` (N, K). Its metadata list the views, their sizes, and the classes in order. Divide the logits by "
         "the temperature before the softmax.",
         "```python\nimport json\n\nimport onnxruntime\n\n"
         f'session = onnxruntime.InferenceSession("{model}")\n'

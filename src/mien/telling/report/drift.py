@@ -25,8 +25,8 @@ TITLES = {
 RATIOS = ("longer_side", "face_side", "sharpness")
 """Drawn on a scale on which twice as much is the same step everywhere."""
 NAMES = {
-    "longer_side": "size",
-    "face_side": "size of the face",
+    "longer_side": "picture size",
+    "face_side": "face size",
     "face_share": "tightness of the crop",
     "saturation": "colour",
     "jpeg_quality": "compression",
@@ -43,10 +43,10 @@ def drift_sentence(drift: Drift) -> str:
     """Which properties differ."""
     far = [each.property for each in drift.properties if each.overlap < LITTLE]
     if not far:
-        return f"In every property that was measured, they overlap by at least {percent(LITTLE)}."
+        return f"In every property that was measured, the two sets overlap by at least {percent(LITTLE)}."
     names = [NAMES.get(name, name) for name in far]
     listed = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-    return f"They overlap by less than {percent(LITTLE)} in {listed}."
+    return f"The two sets overlap by less than {percent(LITTLE)} in {listed}."
 
 
 def drift_panels(drift: Drift) -> list[Plot]:

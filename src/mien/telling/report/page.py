@@ -170,7 +170,7 @@ def _where_people_are(results: StudyResults) -> str:
     of = cross_validation.evidence(results)
     return (
         f"{of.capitalize()}s were set apart by picture, not by person. If the same people are in training and "
-        f"{of}s, expect less for people it has never seen."
+        f"{of}s, expect lower scores for people it has never seen."
     )
 
 
@@ -345,8 +345,8 @@ def _elsewhere(results: StudyResults) -> dict[str, object] | None:
     if target is None:
         return None
     about = [
-        ("All its photos", "unknown classes count as wrong", target.all),
-        ("Shared classes", "any answer", target.shared),
+        ("All photos", "unknown classes count as wrong", target.all),
+        ("Shared classes", "every answer allowed", target.shared),
         ("Shared classes", "answers limited to them", target.shared_limited),
     ]
     dots = [tables.score_dot("Test photos", "for comparison", test, "test")]

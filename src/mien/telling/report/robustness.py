@@ -30,7 +30,7 @@ def robustness_sentences(found: Robustness) -> list[str]:
 def robustness_in_short(found: Robustness) -> str:
     """The same in a few words."""
     hurt = [title for title, _ in _losses(found)]
-    return f"Loses with {', '.join(hurt)}." if hurt else "No significant loss was found."
+    return f"The score falls with {', '.join(hurt)}." if hurt else "No significant loss was found."
 
 
 def _losses(found: Robustness) -> list[tuple[str, CorruptionLevel]]:

@@ -90,7 +90,7 @@ def _conflicts(results: StudyResults) -> Advice | None:
         return None
     return Advice(
         f"Decide on one label for {plural(n, 'picture')} that {'has' if n == 1 else 'have'} two.",
-        "At most one of the labels can be right, and the model is trained on the wrong one as well.",
+        "At most one of the labels can be right, and the model is also trained on the wrong one.",
     )
 
 
@@ -141,8 +141,8 @@ def _doubts(results: StudyResults) -> Advice | None:
         return None
     return Advice(
         f"Check {plural(found.found, 'doubtful label')}, the most doubtful first.",
-        f"A probe disagrees with them. It agrees with only {percent(found.accuracy)} of all labels, so change nothing "
-        "but what you see to be wrong.",
+        f"A probe disagrees with them. It agrees with only {percent(found.accuracy)} of all labels, so change a label "
+        "only if you can see that it is wrong.",
     )
 
 
@@ -176,8 +176,8 @@ def _decide(results: StudyResults) -> Advice | None:
     if not data.conflicting_labels and not _worth_a_look(data.doubtful_labels) and not flagged:
         return None
     return Advice(
-        "Write your decisions on single photos into a table.",
-        "mien audit DATA --out findings.csv lists every photo that has a finding. Fill in the column action and run "
+        "Write your decisions into a table, photo by photo.",
+        "mien audit DATA --out findings.csv lists every photo with a finding. Fill in its column “action” and run "
         "the study again with --corrections findings.csv.",
     )
 
@@ -292,7 +292,7 @@ def _target_drop(results: StudyResults) -> Advice | None:
     if change is None or change > DROP:
         return None
     return Advice(
-        "Collect and label training photos like those it will be used on.",
+        "Collect and label training photos like those the model will be used on.",
         f"Over the shared classes, macro-F1 is {score(-change)} lower on photos from elsewhere than on the test "
         "photos.",
     )
@@ -350,7 +350,7 @@ def _hard_photos(results: StudyResults) -> Advice | None:
     told = error_sentences(results.error_rates)
     if not told:
         return None
-    return Advice("Add training photos of the kinds that it gets wrong more often.", " ".join(told))
+    return Advice("Add training photos of the kinds that the model gets wrong more often.", " ".join(told))
 
 
 _RULES: tuple[Callable[[StudyResults], Advice | None], ...] = (

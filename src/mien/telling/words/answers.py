@@ -57,7 +57,7 @@ def headline(results: StudyResults) -> str:
         return f"{told}; on photos from elsewhere, {cannot_tell(shared.over)}"
     if not shared.beats_chance:
         return f"{told}; on photos from elsewhere, no better than guessing"
-    return f"{told}, and of {score(shared.macro_f1)} on photos from elsewhere"
+    return f"{told}, and {score(shared.macro_f1)} on photos from elsewhere"
 
 
 def overall_answer(results: StudyResults) -> list[str]:
@@ -67,7 +67,7 @@ def overall_answer(results: StudyResults) -> list[str]:
         f"Each of {plural(test.images, of)} was answered by a model that never saw {unseen(results)} "
         f"({plural(len(results.folds.folds), 'fold')})."
         if results.folds
-        else f"The {plural(test.images, of)} took no part in training {results.selected} or in any choice."
+        else f"Nothing was trained or chosen on the {plural(test.images, of)}."
     )
     told = [f"{in_plain_words(test)} {how}", _against_chance(test)]
     return [*told, " ".join([*fold_sentences(results.folds), final_sentence(results)])] if results.folds else told
@@ -94,8 +94,8 @@ def _too_few(scores: Scores) -> str:
 def _against_chance(test: Scores) -> str:
     most = max(test.support, key=lambda label: test.support[label])
     told = (
-        f"Guessing by the class shares would reach a macro-F1 of about {score(test.chance_macro_f1)}; always answering "
-        f"“{most}”, the most frequent class, would be right for {percent(test.majority_accuracy)}. "
+        f"Guessing in proportion to the classes would reach a macro-F1 of about {score(test.chance_macro_f1)}; always "
+        f"answering “{most}”, the most frequent class, would be right for {percent(test.majority_accuracy)}. "
     )
     return told + _verdict(test, "on these photos")
 
@@ -107,15 +107,15 @@ def _verdict(scores: Scores, where: str) -> str:
     if scores.interval is None:
         return ""
     if scores.beats_chance:
-        return "The whole interval is above chance."
+        return "The model’s macro-F1 is above chance over its whole interval."
     if scores.chance_macro_f1 is not None and scores.interval.high < scores.chance_macro_f1:
         return (
-            f"The whole interval is below chance ({score(scores.chance_macro_f1)}): by this score, guessing would do "
-            f"better {where}."
+            f"The model’s macro-F1 is below chance ({score(scores.chance_macro_f1)}) over its whole interval: by this "
+            f"score, guessing would do better {where}."
         )
     return (
-        f"The interval includes chance ({score(scores.chance_macro_f1)}): {where}, the model is not shown to do "
-        "better than guessing."
+        f"The interval of its macro-F1 includes chance ({score(scores.chance_macro_f1)}): {where}, the model is not "
+        "shown to do better than guessing."
     )
 
 
@@ -150,7 +150,7 @@ def one_sided(scores: Scores) -> str | None:
     share = scores.support[most] / n
     if answers[most] < LOPSIDED or answers[most] < 2 * share:
         return None
-    return f"{percent(answers[most])} of all answers are “{most}”, which {percent(share)} of the photos show."
+    return f"{percent(answers[most])} of all answers are “{most}”, but only {percent(share)} of the photos show it."
 
 
 def _change(change: float) -> str:
@@ -209,8 +209,8 @@ def promise_sentences(results: StudyResults) -> list[str]:
     promise = results.sureness.promise
     each = "; the middle value, since each fold has its own" if results.folds else ""
     asked = (
-        f"Promise: at most {percent(promise.max_error)} of the sure answers are wrong (probability at least "
-        f"{score(promise.probability)}{each})."
+        f"Promise: at most {percent(promise.max_error)} of the sure answers (probability at least "
+        f"{score(promise.probability)}{each}) are wrong."
     )
     return [asked, *(_kept(where, found.promise, found.images) for where, found in sets if found.promise)]
 
@@ -257,8 +257,8 @@ def covered_sentence(found: Covered | None) -> str | None:
 
 def covered_in_short(found: Covered) -> str:
     """The same in a few words."""
-    told = f"{score(found.background.macro_f1)} with the face covered; chance is {score(found.chance)}."
-    return f"Uses more than the face: {told}" if found.tells_without_face else told[:1].upper() + told[1:]
+    told = f"acro-F1 is {score(found.background.macro_f1)} with the face covered; chance is {score(found.chance)}."
+    return f"Uses more than the face: m{told}" if found.tells_without_face else f"M{told}"
 
 
 def _judged(promise: Promise) -> str:

@@ -136,15 +136,18 @@ def _copies(data: ExaminedAudit) -> Concern | None:
     near = data.copies.near
     if not near.groups:
         return None
-    told = f"{_appear(near.groups)} more than once: {plural(data.duplicate_files, 'redundant file')}"
+    told = f"{_appear(near.groups)} more than once ({plural(data.duplicate_files, 'redundant file')})"
     across = [f"{count(n)} in {_both(splits)}" for splits, n in near.across_splits.items()]
     return Concern("copies", "Copies", f"{'; '.join([told, *across])}.")
 
 
 def _faces(data: ExaminedAudit) -> Concern | None:
     counts = {title: sum(data.flags[name].values()) for name, title in FLAGS.items()}
-    told = ", ".join(f"{title} in {count(n)}" for title, n in counts.items() if n)
-    return Concern("faces", "Faces", f"{_sentence(told)}.") if told else None
+    blank = counts.pop(FLAGS["blank"])
+    found = [(title, n) for title, n in counts.items() if n]
+    told = [f"{title} in {count(n)}" if i else f"{title} in {plural(n, 'photo')}" for i, (title, n) in enumerate(found)]
+    told += [plural(blank, "blank photo")] if blank else []
+    return Concern("faces", "Faces", f"{_sentence(', '.join(told))}.") if told else None
 
 
 def _doubts(found: DoubtfulLabels) -> Concern | None:

@@ -70,9 +70,11 @@ def where_people_are(results: StudyResults) -> str:
     """Whether the division tells new people from known ones."""
     if keeps_groups(results):
         if are_people(results):
-            known = "is both trained on and answered" if results.folds else "is in more than one part"
+            new = "so the scores are for people that the model has never seen."
             people = plural(results.splits.groups, "person", "people")
-            return f"No person {known} ({people}), so the scores are for people that the model has never seen."
+            if results.folds:
+                return f"No model was tested on a person it was trained on ({people}), {new}"
+            return f"No person is in more than one of training, validation and test ({people}), {new}"
         apart = "no group is both trained on and answered" if results.folds else "no group is in two parts"
         return (
             f"The photos were divided by the groups given ({_groups(results)}): {apart}. Where a group is a person, "
@@ -93,18 +95,16 @@ def division_sentences(results: StudyResults) -> list[str]:
         return [folds_sentence(results, results.folds), where_people_are(results)]
     together = {
         "naive": [],
-        "grouped": ["Copies of a picture were kept together, so that none recurs in another part."],
-        "series": [
-            "Copies of a picture were kept together, and so were photos that may be of one shoot, so that none recurs "
-            "in another part."
-        ],
+        "grouped": ["Copies of a picture were kept in the same part."],
+        "series": ["Copies of a picture were kept in the same part, and so were photos that may be of one shoot."],
     }
-    by = "each class and source by its share" if len(results.data.sources) > 1 else "each class by its share"
+    by = "each class and source in proportion" if len(results.data.sources) > 1 else "each class in proportion"
     told = (
         "The photos came divided, by folders or a column, and this division was kept. A part that was missing was "
         "drawn from the training photos."
         if splits.given
-        else f"Photos were divided {config.division.split} per cent, {by} (seed {config.randomness.seed})."
+        else f"Photos were divided into training, validation and test, {config.division.split} per cent, {by} "
+        f"(seed {config.randomness.seed})."
     )
     return [told, *together[splits.method], where_people_are(results), *_moved(splits.moved)]
 

@@ -43,7 +43,7 @@ def novelty_sentences(target: TargetResults) -> list[str]:
         return [*told, how]
     return [
         *told,
-        "The photos are new to the model, as far as can be told: none is a copy of a photo that it was trained or "
+        "The photos are new to the model, as far as can be told. None is a copy of a photo that it was trained or "
         "selected on, and nothing shows that they are from a collection that it or its backbone was trained on.",
     ]
 
@@ -67,12 +67,12 @@ def _explained(causes: Causes) -> str:
         return f"Elsewhere, the score falls by {score(-fall)}, which image quality does not explain: {_REST}."
     if causes.unexplained >= 0:
         return f"Elsewhere, the score falls by {score(-fall)}. Image quality explains all of it ({signed(made)})."
-    rest = f"the rest comes from {_PEOPLE}"
+    rest = f"the rest may come from {_PEOPLE}"
     return f"Elsewhere, the score falls by {score(-fall)}. Image quality explains about {score(-made)}; {rest}."
 
 
 _PEOPLE = "the people, how they show an expression, or how it was labelled"
-_REST = f"it comes from {_PEOPLE}"
+_REST = f"it may come from {_PEOPLE}"
 
 
 def confusion_sentence(target: TargetResults) -> str | None:
@@ -82,8 +82,8 @@ def confusion_sentence(target: TargetResults) -> str | None:
         return None
     first = changes[0]
     told = (
-        f"“{first.true}” is taken for “{first.predicted}” in {_share(first.target)}, and in {_share(first.test)} of "
-        "the test photos"
+        f"“{first.true}” is taken for “{first.predicted}” in {_share(first.target)} of cases here, and in "
+        f"{_share(first.test)} on the test photos"
     )
     if first.is_clear:
         return f"The confusion that changed most: {told}."
@@ -181,7 +181,7 @@ def _more(shared: Scores) -> str:
 
 MENDED = ("crop", "resolution", "grey", "light")
 """Properties that ``--augment elsewhere`` varies; nothing varies compression, or how frequent the classes are."""
-VARIED = "Train on photos that differ in this as well: mien study YOURS --recipe finetune --augment elsewhere."
+VARIED = "Train on photos that vary in the same way: mien study YOURS --recipe finetune --augment elsewhere."
 
 
 def _mend_the_cause(target: TargetResults) -> Advice | None:
@@ -194,8 +194,8 @@ def _mend_the_cause(target: TargetResults) -> Advice | None:
     ends, made = interval(worst.interval, "signed"), TITLES[worst.property]
     return Advice(
         VARIED,
-        f"{made[:1].upper()}{made[1:]}, the test photos score {signed(worst.change)} ({ends}), more than by any other "
-        "property of the pictures.",
+        f"{made[:1].upper()}{made[1:]}, the test photos’ macro-F1 changes by {signed(worst.change)} ({ends}), more "
+        "than for any other property of the pictures.",
     )
 
 
@@ -224,7 +224,7 @@ def _train_on_them(target: TargetResults) -> Advice | None:
     )
     return Advice(
         "Label some of these photos and train on them together with your own: mien study YOURS SOME_OF_THESE.",
-        f"{why} Keep the others for the test. What that would gain is measured by: mien adapt.",
+        f"{why} Keep the rest for testing. To measure what this would gain: mien adapt.",
     )
 
 
@@ -234,10 +234,10 @@ def _look_at_labels(target: TargetResults) -> Advice | None:
         return None
     first = clear[0]
     return Advice(
-        f"Compare its photos of “{first.true}” with your own of “{first.predicted}”.",
-        f"{_share(first.target)} {'is' if first.target.count == 1 else 'are'} taken for it, and "
+        f"Compare these photos of “{first.true}” with your own of “{first.predicted}”.",
+        f"{_share(first.target)} {'is' if first.target.count == 1 else 'are'} taken for “{first.predicted}”, and "
         f"{_share(first.test)} of the test photos: the two collections "
-        "may not mean the same by these words. If so, map or drop the class in a file that "
+        "may not mean the same thing by these words. If so, map or drop the class in a file that "
         "mien evaluate --write-class-map writes.",
     )
 

@@ -18,7 +18,7 @@ from mien.telling.words.concerns import concerns
 from mien.telling.words.cross_validation import evidence, final_sentence
 from mien.telling.words.division import division_sentences, keeps_groups
 from mien.telling.words.notice import BARRED, INTENDED, plain_notice
-from mien.telling.words.numerals import count, listed, percent, plural, score, signed
+from mien.telling.words.numerals import count, listed, percent, plural, score
 from mien.telling.words.over import counted, span
 from mien.telling.words.slices import slice_sentences
 
@@ -67,8 +67,8 @@ def short_card(results: StudyResults) -> dict[str, str]:
 def answers_sentence(results: StudyResults) -> str:
     """Which classes there are, and that every face is given one of them."""
     told = (
-        f"For each face it gives a probability for {listed(results.labels)}: the expression shown, as the labels of "
-        "these photos name it. Every face gets one of these answers, whatever it shows."
+        f"For each face, the model gives a probability for {listed(results.labels)}: the expression shown, as these "
+        "photos are labelled. Every face gets one of these answers, whatever it shows."
     )
     return told if "neutral" in results.labels else f"{told} There is no class for a neutral face."
 
@@ -92,7 +92,7 @@ def _scored(where: str, scores: Scores) -> str:
 def chance_words(scores: Scores, where: str = "") -> str:
     """What guessing reaches, on the photos that ``where`` names, and whether the model was shown to do better."""
     guessing = f"On {where}, guessing" if where else "Guessing"
-    told = f"{guessing} by the class shares would reach a macro-F1 of {score(scores.chance_macro_f1)}"
+    told = f"{guessing} in proportion to the classes would reach a macro-F1 of {score(scores.chance_macro_f1)}"
     if scores.beats_chance:
         return f"{told}."
     if scores.over and not scores.over.enough:
@@ -117,7 +117,7 @@ def tested_sentences(results: StudyResults) -> list[str]:
     told = division_sentences(results)
     if results.folds:
         return [*told, final_sentence(results)]
-    told.append(f"{results.selected} was chosen on the validation photos, and the test photos were read once, after.")
+    told.append(f"{results.selected} was chosen on the validation photos; after that, the test photos were read once.")
     if results.paths.refit:
         told.append(
             "The refitted model was fitted again to all photos, test photos included. It was not tested itself: its "
@@ -151,26 +151,30 @@ def _people(results: StudyResults) -> list[str]:
         return []
     return [
         f"The {evidence(results)}s were set apart by picture, not by person. People who are in the training photos may "
-        "be in them as well, so expect less for people it has never seen."
+        "be in them as well, so expect lower scores for people it has never seen."
     ]
 
 
 def _elsewhere(results: StudyResults) -> list[str]:
     target = results.target
     if target is None:
-        return ["It was not tested on photos from elsewhere. On other people, cameras and collections expect less."]
+        return [
+            "It was not tested on photos from elsewhere. Expect lower scores on other people, cameras and collections."
+        ]
     change = target.macro_f1_change
     if change is None or not float(f"{change:.2f}"):
         return []
+    way = "lower" if change < 0 else "higher"
     return [
-        f"On photos from elsewhere ({target.data.name}), macro-F1 differs by {signed(change)} from the test photos."
+        f"On photos from elsewhere ({target.data.name}), macro-F1 is {score(abs(change))} {way} than on the test "
+        "photos of the shared classes."
     ]
 
 
 def _classes(results: StudyResults) -> list[str]:
     test = results.test
     few = [f"{label} ({n})" for label, n in test.support.items() if n < FEW]
-    scarce = f"Classes with fewer than {FEW} {evidence(results)}s, whose scores rest on little: {', '.join(few)}."
+    scarce = f"Fewer than {FEW} {evidence(results)}s, so that scores rest on little: {', '.join(few)}."
     lopsided = one_sided(test)
     return [*([scarce] if few else []), *([lopsided] if lopsided else [])]
 
@@ -184,14 +188,14 @@ def _leans_on(results: StudyResults) -> list[str]:
 
 
 def _groups(results: StudyResults) -> list[str]:
-    who = "Who is in the photos by age, sex, skin or culture is not known"
+    who = "The age, sex, skin and culture of the people in the photos are not known"
     if results.slices is None or not results.slices.columns:
-        return [f"{who}, so nothing was measured by group. Assume that it differs."]
+        return [f"{who}, so nothing was measured by group. Assume that the scores differ between groups."]
     return [*slice_sentences(results.slices), "Nothing was measured by any other group."]
 
 
 def _drawn(results: StudyResults) -> list[str]:
-    return ["It learnt from drawn faces and is not for photos of people."] if results.data.is_demo else []
+    return ["It learnt from drawn faces and is not meant for photos of people."] if results.data.is_demo else []
 
 
 def is_research_only(results: StudyResults) -> bool:
@@ -201,8 +205,8 @@ def is_research_only(results: StudyResults) -> bool:
 
 def licence_sentences(results: StudyResults) -> list[str]:
     """What is known of licences: of the weights it started from; mien gives none to a user's model."""
-    told = [f"It is made of weights of {each.name}: {each.licence}." for each in results.run.backbones]
+    told = [f"It builds on the weights of {each.name}: {each.licence}." for each in results.run.backbones]
     if is_research_only(results):
         told.append("So it may be used for research only.")
     told.append(DETECTOR)
-    return [*told, "mien does not license the model, and does not know the rights in the photos: check both."]
+    return [*told, "mien grants no licence for the model and does not know who holds rights in the photos: check both."]

@@ -70,15 +70,22 @@ def described(model: Described, threshold: Sure | None) -> dict[str, str]:
     """Heading → text: the card of a study where the file has one, else what the contract says."""
     if model.card:
         return {heading[:1].upper() + heading[1:]: text for heading, text in model.card.items()}
-    unproven = f" Never measured on people from elsewhere: {', '.join(model.unproven)}." if model.unproven else ""
+    unproven = (
+        f" Classes never measured on people from elsewhere: {', '.join(model.unproven)}." if model.unproven else ""
+    )
     return {
         "Classes": ", ".join(model.labels),
         "Trained on": ", ".join(model.collections) or "Not stated.",
         "Scores": measured_sentence(model) + unproven,
-        "Calibration": promise_sentence(threshold),
+        "Calibration": f"An answer is called unsure {_small(promise_sentence(threshold))}",
         "Licence": licences(model),
         "Notice": plain_notice(),
     }
+
+
+def _small(sentence: str) -> str:
+    """To go on with after other words."""
+    return sentence[:1].lower() + sentence[1:]
 
 
 def licences(model: Described) -> str:
@@ -98,17 +105,18 @@ def measured_sentence(model: Described) -> str:
     return (
         f"Macro-F1 {measured['macro_f1']:.2f}{told} on {measured['images']:,} "
         f"photos, {measured['how']}. That is the mean of one score for each class; 1 is perfect, and guessing gives "
-        f"about {1 / len(model.labels):.2f}. On other photos expect less."
+        f"about {1 / len(model.labels):.2f}. Expect lower scores on other photos."
     )
 
 
 def promise_sentence(threshold: Sure | None) -> str:
     """When an answer is called unsure, and what was promised of the others."""
-    always = "Where no face is found, or one that is too small or too blurred"
+    always = "Where no face is found, or where the face is too small or too blurred"
     if threshold is None:
         return f"{always}. How often its other answers are right was not promised."
     return (
-        f"{always}; and below a probability of {100 * threshold.probability:.0f} %. On the photos it was "
-        f"measured on, {100 * threshold.answered:.0f} % reach that, and at most {100 * threshold.max_error:g} % of "
+        f"{always}, and below a probability of {100 * threshold.probability:.0f} %. On the photos the model was "
+        f"measured on, {100 * threshold.answered:.0f} % of answers reach that probability, and at most "
+        f"{100 * threshold.max_error:g} % of "
         "these answers should be wrong on photos like them."
     )

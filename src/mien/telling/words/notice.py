@@ -14,22 +14,23 @@ NOTICE = (
     "Act, Article 5(1)(f)).",
     "Elsewhere emotion recognition is high-risk (Annex III, 1(c)), and since 2 August 2026 the people exposed to it "
     "must be informed (Article 50(3)).",
-    "To speak of the expression shown does not exempt a use from this law. Pain is a physical state, not an emotion.",
-    "Faces of others need their consent. This is not legal advice.",
+    "Speaking only of the expression shown does not exempt a use from this law. Pain is a physical state, not an "
+    "emotion.",
+    "Other people must consent to the use of their faces. This is not legal advice.",
 )
 """Sentences, in Markdown."""
 
 INTENDED = (
-    "Research on expressions shown in photos like those that it was tested on.",
-    "Sorting and labelling such photos in advance, where a person checks every answer that matters.",
+    "Research on expressions shown in photos like those it was tested on.",
+    "Sorting and labelling such photos in advance, with a person checking every answer that matters.",
     "Comparing recognisers on the same photos.",
 )
 
 BARRED = (
-    "Inferring emotions of people at work or in education, which EU law forbids but for medical or safety reasons.",
+    "Inferring emotions of people at work or in education, which EU law forbids except for medical or safety reasons.",
     "Decisions about a person, such as hiring, marking, credit, insurance, policing or access.",
     "Diagnosis of an illness, of pain or of a state of mind, and detection of lies.",
-    "Watching people who were not informed or did not consent.",
+    "Monitoring people who were not informed or did not consent.",
 )
 
 
