@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import polars as pl
 
-from mien.data.sources.files import OWN
+from mien.data.sources.files import OWN, ROW
 from mien.errors import ConfigError, ResultsError, said_in_python
 from mien.evaluation.predictions import read_predictions
 from mien.extras import extra
-from mien.jobs.labelled import ROW
 from mien.python_words import in_python
 from mien.recognizer import Recognizer
 from mien.results.adaptation import AdaptResults
