@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -156,20 +157,20 @@ def test_what_is_no_set_of_photos_is_one_line(data: object, labels: object, erro
 )
 @pytest.mark.parametrize("of", ["audit", "evaluate", "score"])
 def test_an_error_about_a_table_in_memory_names_neither_a_place_nor_a_column_of_miens(
-    of: str, wrong: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    of: str, wrong: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for i, label in enumerate(LABELS):
         draw_face(label, i).resize((64, 64)).save(f"{i}.png")
     table = pl.DataFrame({"path": [f"{i}.png" for i in range(3)], "label": LABELS, "sex": ["f", "m", "f"]})
     answers = pl.DataFrame({"path": [f"{i}.png" for i in range(3)], "prediction": LABELS})
-    call = {
+    calls: dict[str, Callable[[], object]] = {
         "audit": lambda: package.audit(table, progress=False, **wrong),
         "evaluate": lambda: package.evaluate("default", table, progress=False, **wrong),
         "score": lambda: package.score(answers, table, progress=False, **wrong),
-    }[of]
+    }
     with pytest.raises(MienError) as caught:
-        call()
+        calls[of]()
     assert not re.search(r"\bmien[-_]|parquet|--", str(caught.value)), str(caught.value)
 
 

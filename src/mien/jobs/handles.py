@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 __all__ = ["Adaptation", "Audit", "Comparison", "Evaluation", "Scored", "Study"]
 
 R = TypeVar("R", bound=Document)
-D = TypeVar("D", StudyResults, EvaluateResults, CompareResults, AdaptResults)
+D = TypeVar("D", StudyResults, EvaluateResults, ScoreResults, CompareResults, AdaptResults)
 
 
 class _Handle(ABC, Generic[R]):
@@ -272,7 +272,7 @@ class Evaluation(_Drawn[EvaluateResults]):
         return evaluation_box(self.results)
 
 
-class Scored(_Handle[ScoreResults]):
+class Scored(_Drawn[ScoreResults]):
     """How good the answers of any tool are: ``mien.score(...)``."""
 
     @property

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 __all__ = [
     "NOT_GIVEN",
     "OWN",
-    "ROW",
     "RATERS",
+    "ROW",
     "VOTES",
     "Source",
     "SourceFile",
