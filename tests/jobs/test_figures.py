@@ -12,6 +12,7 @@ from matplotlib.text import Text
 
 import mien as package
 from mien.comparing import run as running
+from mien.demo import draw_face
 from mien.errors import ConfigError
 from mien.jobs.compare import run_comparison
 from mien.jobs.handles import Adaptation, Comparison, Evaluation
@@ -88,6 +89,23 @@ def test_an_evaluation_has_figures(small_study: Made) -> None:
     assert {*known} <= texts(found.figure("confusion"))
     for name in found.figures:
         assert found.figure(name).axes
+
+
+@pytest.mark.parametrize("has_probabilities", [True, False])
+def test_scored_answers_have_figures(tmp_path: Path, has_probabilities: bool) -> None:
+    labels = ("anger", "happy", "sad")
+    for i in range(12):
+        draw_face(labels[i % 3], i).resize((64, 64)).save(tmp_path / f"{i}.png")
+    photos = {"path": [str(tmp_path / f"{i}.png") for i in range(12)], "label": [labels[i % 3] for i in range(12)]}
+    said = {label: [0.6 if (i + i % 2) % 3 == k else 0.2 for i in range(12)] for k, label in enumerate(labels)}
+    answers = {"path": photos["path"]} | (said if has_probabilities else {"prediction": ["sad"] * 12})
+    found = package.score(answers, photos, progress=False)
+    assert {"confusion", "per-class"} <= {*found.figures}
+    assert ("calibration" in found.figures) == has_probabilities
+    assert {*labels} <= texts(found.figure("confusion"))
+    assert all(found.figure(name).axes for name in found.figures)
+    with pytest.raises(ConfigError, match="confusion"):
+        found.figure("confused")
 
 
 def test_a_comparison_has_its_curves(small_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

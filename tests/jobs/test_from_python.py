@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import inspect
 import io
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +19,7 @@ from PIL import Image
 import mien as package
 from mien.answer_list import Predictions
 from mien.demo import draw_face
-from mien.errors import ConfigError, MienError, OutputError, PhotoError, SourceError
+from mien.errors import AnswersError, ConfigError, MienError, OutputError, PhotoError, SourceError
 from mien.jobs.handles import Audit
 from mien.jobs.labelled import taken
 from mien.results.prediction import Prediction
@@ -150,6 +152,38 @@ def test_what_is_no_set_of_photos_is_one_line(data: object, labels: object, erro
         taken(data, labels)
     assert told in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"group_column": "persn"}, {"label_column": "lable"}, {"slice": "sexx"}, {"corrections": "nope.csv"}]
+)
+@pytest.mark.parametrize("of", ["audit", "evaluate", "score"])
+def test_an_error_about_a_table_in_memory_names_neither_a_place_nor_a_column_of_miens(
+    of: str, wrong: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for i, label in enumerate(LABELS):
+        draw_face(label, i).resize((64, 64)).save(f"{i}.png")
+    table = pl.DataFrame({"path": [f"{i}.png" for i in range(3)], "label": LABELS, "sex": ["f", "m", "f"]})
+    answers = pl.DataFrame({"path": [f"{i}.png" for i in range(3)], "prediction": LABELS})
+    calls: dict[str, Callable[[], object]] = {
+        "audit": lambda: package.audit(table, progress=False, **wrong),
+        "evaluate": lambda: package.evaluate("default", table, progress=False, **wrong),
+        "score": lambda: package.score(answers, table, progress=False, **wrong),
+    }
+    with pytest.raises(MienError) as caught:
+        calls[of]()
+    assert not re.search(r"\bmien[-_]|parquet|--", str(caught.value)), str(caught.value)
+
+
+def test_an_error_about_answers_in_memory_names_no_place(tmp_path: Path) -> None:
+    draw_face("happy", 1).save(tmp_path / "1.png")
+    photos = pl.DataFrame({"path": [str(tmp_path / "1.png")], "label": ["happy"]})
+    for answers in ({"a": [1]}, [{"a": 1}], [["x"]], {"1.png": [{"emotion": {"happy": 3.0, "sad": 9.0}}]}):
+        with pytest.raises(AnswersError) as caught:
+            package.score(answers, photos, progress=False)
+        assert str(caught.value).startswith("answers")
+        assert "--" not in str(caught.value)
 
 
 def test_a_setting_that_is_wrong_leaves_nothing(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import polars as pl
@@ -307,6 +308,20 @@ def test_from_python_fers_lists_are_taken_as_they_are(lab: Path) -> None:
     ]
     assert library.score(answers, str(lab), progress=False).scores.accuracy == 1.0
     assert json.loads(json.dumps(answers)) == answers
+
+
+def test_from_python_answers_may_lie_under_their_photos_paths(lab: Path) -> None:
+    def said(name: str) -> dict[str, object]:
+        emotions = {each: 97.0 if each == right(name) else 1.0 for each in COLOURS}
+        return {"emotion": emotions, "dominant_emotion": right(name), "region": {"x": 0, "y": 0, "w": 9, "h": 9}}
+
+    for answers in (
+        {name: [said(name)] for name in names(lab)},
+        {lab / name: said(name) for name in names(lab)},
+        {name: MappingProxyType(said(name)) for name in names(lab)},
+    ):
+        found = library.score(answers, lab, progress=False)
+        assert (found.scores.accuracy, found.target.answers.answered) == (1.0, 64)
 
 
 def test_raters_and_their_ceiling_stand_beside_the_score(mien: Mien, lab: Path, tmp_path: Path) -> None:

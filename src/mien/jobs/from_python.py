@@ -9,13 +9,14 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import ParamSpec, TypeVar, Unpack
 
 from mien.auditing.run import run_audit
-from mien.errors import ConfigError, OutputError, said_in_python
+from mien.errors import ConfigError, MienError, OutputError, said_in_python
 from mien.extras import extra
 from mien.jobs.evaluate import run_evaluation
 from mien.jobs.handles import Adaptation, Audit, Comparison, Evaluation, Scored, Study
@@ -126,7 +127,7 @@ def audit(
     """
     given = taken(data, labels, groups)
     findings = None if out is None else user_path(out, "out")
-    with work_folder() as folder:
+    with _tables() as folder:
         config = _configured(AuditSettings, given, settings, data=given.sources_at(folder / TABLE))
         given.write(folder / TABLE)
         return Audit(run_audit(config, findings, _progress(progress)))
@@ -155,7 +156,7 @@ def evaluate(
         **settings: those of ``mien evaluate``.
     """
     given = taken(data, labels, groups)
-    with work_folder() as folder:
+    with _tables() as folder:
         sources = given.sources_at(folder / TABLE)
         config = _configured(EvaluateSettings, given, settings, model=_model(model), data=sources)
         given.write(folder / TABLE)
@@ -189,7 +190,7 @@ def score(
         **settings: those of ``mien score``, as in ``against=["default"]``.
     """
     given = taken(photos, labels, groups)
-    with work_folder() as folder:
+    with _tables() as folder:
         sources = given.sources_at(folder / TABLE)
         if len(sources) > 1:
             raise ConfigError("score: one set of photos is scored; score the others by themselves")
@@ -267,6 +268,18 @@ def adapt(
         from mien.jobs.adapt import run_adaptation
     with _kept(given, place, resume=False):
         return Adaptation(run_adaptation(config, place, progress=_progress(progress)), place)
+
+
+@contextmanager
+def _tables() -> Iterator[Path]:
+    """A folder for tables that lay in memory; errors call them what the caller calls them, not where they were put."""
+    with work_folder() as folder:
+        try:
+            yield folder
+        except MienError as error:
+            places = "|".join(re.escape(str(place)) for place in {folder, folder.resolve()})
+            error.args = tuple(re.sub(rf"(?:{places})/(\w+)\.\w+", r"\1", str(each)) for each in error.args)
+            raise
 
 
 def _place(out: str | Path | None, given: Labelled, start: str) -> Path:

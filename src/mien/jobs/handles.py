@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import polars as pl
 
-from mien.data.sources.files import OWN
+from mien.data.sources.files import OWN, ROW
 from mien.errors import ConfigError, ResultsError, said_in_python
 from mien.evaluation.predictions import read_predictions
 from mien.extras import extra
-from mien.jobs.labelled import ROW
 from mien.python_words import in_python
 from mien.recognizer import Recognizer
 from mien.results.adaptation import AdaptResults
@@ -48,7 +47,7 @@ if TYPE_CHECKING:
 __all__ = ["Adaptation", "Audit", "Comparison", "Evaluation", "Scored", "Study"]
 
 R = TypeVar("R", bound=Document)
-D = TypeVar("D", StudyResults, EvaluateResults, CompareResults, AdaptResults)
+D = TypeVar("D", StudyResults, EvaluateResults, ScoreResults, CompareResults, AdaptResults)
 
 
 class _Handle(ABC, Generic[R]):
@@ -273,7 +272,7 @@ class Evaluation(_Drawn[EvaluateResults]):
         return evaluation_box(self.results)
 
 
-class Scored(_Handle[ScoreResults]):
+class Scored(_Drawn[ScoreResults]):
     """How good the answers of any tool are: ``mien.score(...)``."""
 
     @property

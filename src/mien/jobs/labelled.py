@@ -21,14 +21,11 @@ from PIL import Image
 from mien.data.reading.given import Photo, given
 from mien.data.reading.pictures import Picture
 from mien.data.sources.columns import usual_columns
-from mien.data.sources.files import existing_path
+from mien.data.sources.files import ROW, existing_path
 from mien.errors import AnswersError, OutputError, SourceError
 from mien.system.files import regular, written_whole
 
-__all__ = ["ROW", "Labelled", "Photos", "answers_at", "label_column", "taken"]
-
-ROW = "mien_row"
-"""A column beside those of the caller: which of the caller's rows or photos each is, from 0."""
+__all__ = ["Labelled", "Photos", "answers_at", "label_column", "taken"]
 
 Photos: TypeAlias = object
 """A path, several paths, a table of pandas or Polars, a mapping of columns, or photos that come with ``labels``."""
@@ -115,10 +112,11 @@ def answers_at(answers: object, folder: Path) -> str:
     """
     if isinstance(answers, str | os.PathLike):
         return os.fspath(answers)
-    if isinstance(answers, Sequence) and answers and all(isinstance(each, Mapping) for each in answers):
+    if _is_nested(answers):
         path = folder / "answers.json"
+        told = {_as_key(key): value for key, value in answers.items()} if isinstance(answers, Mapping) else answers
         try:
-            path.write_text(json.dumps([dict(each) for each in answers], default=_as_json), encoding="utf-8")
+            path.write_text(json.dumps(told, default=_as_json), encoding="utf-8")
         except (TypeError, ValueError) as error:
             raise AnswersError(f"answers: {error}; give texts and numbers") from error
         return str(path)
@@ -133,10 +131,30 @@ def answers_at(answers: object, folder: Path) -> str:
     return str(path)
 
 
+def _is_nested(answers: object) -> bool:
+    """Whether these are a list of answers, or answers by the photo's path, rather than a table or its columns."""
+    if isinstance(answers, Mapping):
+        return bool(answers) and all(map(_is_answer, answers.values()))
+    return isinstance(answers, list | tuple) and bool(answers)
+
+
+def _is_answer(value: object) -> bool:
+    """Whether it is what a tool says of one photo: a dictionary, or a list of one for each face."""
+    if isinstance(value, Mapping):
+        return True
+    return isinstance(value, list | tuple) and all(isinstance(each, Mapping) for each in value)
+
+
+def _as_key(name: object) -> object:
+    return os.fspath(name) if isinstance(name, os.PathLike) else name
+
+
 def _as_json(value: object) -> object:
-    """A path, or a number or array of NumPy, as JSON has it."""
+    """A path, a mapping, or a number or array of NumPy, as JSON has it."""
     if isinstance(value, os.PathLike):
         return os.fspath(value)
+    if isinstance(value, Mapping):
+        return dict(value)
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()
     raise TypeError(f"a {type(value).__name__} is among them")

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from mien.data.sources.delimited import names_a_photo
+from mien.data.sources.files import ROW
 from mien.data.sources.split_words import as_split
 from mien.errors import MissingColumnError, SourceError
 from mien.labels import is_expression
@@ -177,6 +178,6 @@ def _check_type(dtype: pl.DataType, role: str, column: str, where: str) -> None:
 
 
 def _shown(schema: Mapping[str, pl.DataType]) -> str:
-    names = [name for name in schema if name]
+    names = [name for name in schema if name and name != ROW]
     more = f" and {len(names) - COLUMNS_SHOWN} more" if len(names) > COLUMNS_SHOWN else ""
     return (", ".join(names[:COLUMNS_SHOWN]) or "none") + more

@@ -19,6 +19,7 @@ __all__ = [
     "NOT_GIVEN",
     "OWN",
     "RATERS",
+    "ROW",
     "VOTES",
     "Source",
     "SourceFile",
@@ -34,6 +35,9 @@ NOT_GIVEN = ("nan", "na", "n/a", "#n/a", "<na>", "null")
 """What programs write into a cell that has no value, in lower case."""
 OWN = "own."
 """Before the name of a column of the user's, where it travels on with the photos."""
+ROW = "mien_row"
+"""A column of mien's beside those of a table that lay in memory: which of the caller's rows each is, from 0. Messages
+leave it out."""
 VOTES = "votes."
 """Before the name of a class that raters voted for, likewise."""
 RATERS = "raters."

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from mien.data.sources.files import NOT_GIVEN, OWN, Source
+from mien.data.sources.files import NOT_GIVEN, OWN, ROW, Source
 from mien.errors import SourceError
 
 if TYPE_CHECKING:
@@ -82,7 +82,9 @@ SAYS = {"label": "the classes", "group": "who is shown", "split": "the division"
 def _missing(sources: Sequence[Source], column: str) -> str:
     """Why there is no such column to slice by: it has another role, or it is called otherwise, or it is nowhere."""
     names = [name for source in sources if source.own is not None for name in source.own.columns]
-    further = list(dict.fromkeys(name.removeprefix(OWN) for name in names if name.startswith(OWN)))
+    further = list(
+        dict.fromkeys(name.removeprefix(OWN) for name in names if name.startswith(OWN) and name != OWN + ROW)
+    )
     roles = [role for source in sources for role, name in source.roles.items() if name == column]
     if roles:
         where = f"{_spec(sources)}: the column {column!r} holds {SAYS[roles[0]]} and cannot be sliced by"

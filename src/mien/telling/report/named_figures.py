@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TypeAlias
 
 from mien.errors import ConfigError
 from mien.results.adaptation import AdaptResults
-from mien.results.commands import EvaluateResults
+from mien.results.commands import EvaluateResults, ScoreResults
 from mien.results.comparison import CompareResults
+from mien.results.evaluation import EvaluatedTarget
+from mien.results.scoring import ScoredTarget
 from mien.results.study import StudyResults
 from mien.telling.report.adaptation_page import gain_drawing
 from mien.telling.report.comparison_page import curve_drawing
@@ -21,7 +23,7 @@ from mien.telling.report.tables import confusion_table
 
 __all__ = ["draw", "figure_names"]
 
-Drawn: TypeAlias = StudyResults | EvaluateResults | CompareResults | AdaptResults
+Drawn: TypeAlias = StudyResults | EvaluateResults | ScoreResults | CompareResults | AdaptResults
 """Results that have drawings."""
 Figures: TypeAlias = dict[str, Callable[[], Figure]]
 """Name → what draws it."""
@@ -65,7 +67,10 @@ def _figures(results: Drawn) -> Figures:
         case StudyResults():
             return _of_study(results)
         case EvaluateResults():
-            return _of_evaluation(results)
+            drift = results.target.drift
+            return _of_answers(results.target, "Photos from elsewhere", drift_panels(drift) if drift else ())
+        case ScoreResults():
+            return _of_answers(results.target, "Scored answers")
         case CompareResults():
             curves = curve_drawing(results)
             return {"learning": curves.figure} if curves else {}
@@ -84,15 +89,15 @@ def _of_study(results: StudyResults) -> Figures:
     return figures
 
 
-def _of_evaluation(results: EvaluateResults) -> Figures:
-    """Of the first set of photos."""
-    target = results.target
+def _of_answers(target: EvaluatedTarget, title: str, further: Sequence[Plot] = ()) -> Figures:
+    """Of the answers to one set of photos; how sure they are only where they come with probabilities."""
     answers = [label for label in target.all.labels if label not in target.labels.extra]
-    plots = [confusion_plot("confusion", "Photos from elsewhere", confusion_table(target.all, answers))]
-    if target.sureness.risk_coverage:
+    plots = [confusion_plot("confusion", title, confusion_table(target.all, answers))]
+    has_probabilities = not isinstance(target, ScoredTarget) or target.has_probabilities
+    if has_probabilities and target.sureness.risk_coverage:
         plots += sureness_curves(target.sureness.reliability, target.sureness.risk_coverage)
-    plots += drift_panels(target.drift) if target.drift else []
-    return _titled({plot.name: plot for plot in plots}) | {"per-class": recall_drawing(target.shared).figure}
+    named = {plot.name: plot for plot in (*plots, *further)}
+    return _titled(named) | {"per-class": recall_drawing(target.shared).figure}
 
 
 def _titled(plots: Mapping[str, Plot]) -> Figures:
