@@ -70,9 +70,9 @@ def _default_card(about: Stored) -> str:
 | file | {_file("default")} |
 
 The table gives the recall of each class and its number of photos; all eight answers were allowed. FER2013's faces are those of `PrivateTest` on which most raters agree;
-ambiguous faces and contempt are left out, so expect lower scores on all faces. Photos of six-emotions are answered by heads that did not
-learn from them (five folds, copies together). The last column shows what to expect on people it has never seen. There a stand-in answers six-emotions:
-a head that learnt from FER2013 alone.
+ambiguous faces and contempt are left out, so expect lower scores where these are included. Photos of six-emotions are answered by heads that did not
+learn from them (five folds, copies together). The last column is an estimate for people it has never seen: a stand-in, a head that
+learnt from FER2013 alone, answers six-emotions.
 
 | | FER2013 | six-emotions, with the scene | the face alone | the face, grey and 48 px | stand-in, the face alone |
 |---|---|---|---|---|---|
@@ -105,7 +105,7 @@ def _promise(about: Stored) -> str:
         return f"An error of {about['max_error']:.0%} could not be promised."
     return (
         f"Answers with a probability of at least {chosen[-1]['probability']:.2f} should be wrong at most "
-        f"{about['max_error']:.0%} of the time; {chosen[-1]['answered']:.0%} reach it, and the others are called `unsure`."
+        f"{about['max_error']:.0%} of the time; {chosen[-1]['answered']:.0%} of answers reach it, and the others are called `unsure`."
     )
 
 
