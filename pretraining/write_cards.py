@@ -14,6 +14,7 @@ from mien.telling.words.model_card import DETECTOR
 from mien.telling.words.notice import NOTICE
 
 CARDS = Path(__file__).parents[1] / "docs" / "MODEL_CARDS.md"
+BENCH = Path(__file__).parents[1] / "bench"
 Stored = dict[str, Any]
 
 
@@ -27,11 +28,18 @@ def cards() -> str:
     names = ("default", "six", "expression", "votes")
     default, six, expression, votes = (json.loads(shipped(f"{name}.json").read_text("utf-8")) for name in names)
     text = "\n".join([HEAD, _default_card(default), _six_card(six), _expression_card(expression, votes)])
-    return "\n".join(_wrapped(line) for line in text.split("\n"))
+    return "\n\n".join(_wrapped(block) for block in text.split("\n\n"))
 
 
-def _wrapped(line: str) -> str:
-    """A line of Markdown, broken where it is long; rows of tables cannot be."""
+def _wrapped(block: str) -> str:
+    """A block of Markdown, broken where its lines are long; rows of tables cannot be."""
+    lines = block.split("\n")
+    if not any(line.startswith(("|", "- ", "#", "```")) for line in lines):
+        lines = [" ".join(line for line in lines if line)]
+    return "\n".join(_filled(line) for line in lines)
+
+
+def _filled(line: str) -> str:
     if len(line) <= WIDTH or line.startswith("|"):
         return line
     indent = "  " if line.startswith("- ") else ""
@@ -88,6 +96,10 @@ answers carry the flag `unproven`.
 
 **Pain** was learnt from stock photos alone. Of the faces of `PrivateTest` on which most raters agree, {_share_of(fer["false_pain"])} are called pain.
 
+{_beside_others()}
+
+{_checks()}
+
 Limits:
 
 - Expect lower scores on photos unlike these: `mien evaluate default YOUR_PHOTOS` measures it.
@@ -97,6 +109,54 @@ Limits:
 - The age, sex, skin and culture of the people in the photos are not known, so nothing was measured by group. Assume that the scores differ between groups.
 - It is not meant for drawings.
 """
+
+
+def _beside_others() -> str:
+    """One rater and another tool on the same faces; docs/RATERS.md and docs/SCORING.md have more."""
+    raters, scoring = (json.loads((BENCH / f"{name}.json").read_text("utf-8")) for name in ("raters", "scoring"))
+    model, rater = raters["mien"]["model"], raters["mien"]["rater"]
+    rows = [
+        f"| `default`, as most of the other raters | {model['images']:,} | {_in_ends(model['share'], model['interval'])} |"
+    ]
+    rows += [
+        f"| one rater, as most of the others | {rater['images']:,} | {_in_ends(rater['share'], rater['interval'])} |"
+    ]
+    rows += [
+        f"| {name}, as most raters | {each['images']:,} | {_in_ends(each['accuracy'], each['accuracy_interval'])} |"
+        for name, each in scoring["scores"].items()
+    ]
+    return "\n".join(
+        [
+            "**Beside a person and another tool.** How often the answer to a face of `PrivateTest` is the one that most "
+            "raters give. The first two rows hold the model and a rater against the same nine others; the last two leave "
+            "out ambiguous faces. `fer` also learnt from FER2013. [RATERS.md](RATERS.md) and [SCORING.md](SCORING.md) "
+            "have the rest.",
+            "",
+            "| answers | faces | share |",
+            "|---|---|---|",
+            *rows,
+        ]
+    )
+
+
+def _checks() -> str:
+    """What ``check_default.py`` found."""
+    found = json.loads((Path(__file__).with_name("default-checks.json")).read_text("utf-8"))
+    limits, crops = found["limits"], found["crops"]
+    areas = [each for told in found["collections"].values() for each in told.values()]
+    return (
+        f"**Crops.** Of the {crops['default@2']['faces']:,} faces of `PublicTest`, {_share_of(crops['default@2'])} get another "
+        f"answer when they are turned by up to {limits['degrees']:.0f}°, scaled by up to {limits['scale']:.0%} and moved by "
+        f"up to {limits['shift']:.0%}; with `default@1` it was {_share_of(crops['default@1'])}.\n\n"
+        "**Collections.** Within one class, a linear probe on the features tells faces of FER2013 from those of "
+        f"six-emotions nearly always (area under the curve {min(areas):.2f} to {max(areas):.2f} in five classes, also of "
+        "grey faces of 48 px). So the features know where a photo comes from, and a class that one collection alone has, "
+        "such as pain, may be told partly by that."
+    )
+
+
+def _in_ends(value: float, ends: Sequence[float]) -> str:
+    return f"{value:.2f} [{ends[0]:.2f}, {ends[1]:.2f}]"
 
 
 def _promise(about: Stored) -> str:
