@@ -105,6 +105,35 @@ def test_what_was_begun_with_other_things_is_refused(photos: Path, tmp_path: Pat
         assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("--faces", "all"), ("--faces largest", "--faces all")),
+        (("--max-error", "0.2"), ("the usual --max-error", "--max-error 0.2")),
+        (("--classes", "anger,happy"), ("the usual --classes", "--classes anger,happy")),
+        (("--model", "six"), ("'default@", "'six@")),
+    ],
+)
+def test_going_on_says_what_the_folder_was_begun_with(
+    photos: Path, mien: Mien, change: tuple[str, ...], said: tuple[str, str]
+) -> None:
+    mien("predict", photos, "--out", "kept")
+    outcome = mien("predict", photos, "--out", "kept", "--resume", *change)
+    begun, _, now = outcome.complaint.partition(", not with ")
+    assert outcome.code == 2
+    assert said[0] in begun
+    assert said[1] in now
+    other = mien("predict", photos / "1.png", "--out", "kept", "--resume")
+    assert repr(str(photos)) in other.complaint
+    assert repr(str(photos / "1.png")) in other.complaint
+
+
+def test_a_folder_is_the_same_with_a_slash_behind_it(photos: Path, mien: Mien) -> None:
+    assert mien("predict", photos, "--out", "kept").code == 1
+    for spec in (f"{photos}/", f"{photos}//"):
+        assert mien("predict", spec, "--out", "kept", "--resume").code == 1
+
+
 @pytest.mark.parametrize("argv", [("--jsonl", "--out", "o"), ("--csv", "--out", "o"), ("--resume",)])
 def test_what_cannot_be_kept_is_refused(photos: Path, mien: Mien, argv: tuple[str, ...]) -> None:
     assert mien("predict", photos, *argv).code == 2

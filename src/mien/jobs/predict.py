@@ -28,6 +28,8 @@ SUMMARY = "summary.json"
 PHOTOS_A_PART = 1000
 """Photos, or videos, whose answers are one file; what a command that is killed has to do again."""
 DAMAGED = "is damaged; remove the folder and start again"
+BEGUN = {"sources": "the photos of", "model": "the model", "checksum": "the model file"}
+"""What answers are of, beside options; the first that differs is said."""
 
 
 @dataclass(frozen=True)
@@ -152,14 +154,38 @@ def _begin(folder: Path, asked: Mapping[str, object], *, resume: bool) -> None:
             write_text(json.dumps(asked, indent=1) + "\n", place)
         return
     try:
-        before = json.loads(read_text(place))
-        differing = sorted(key for key in {*before, *asked} if before.get(key) != asked.get(key))
+        before = _plain(json.loads(read_text(place)))
+        now = _plain(asked)
+        differing = [key for key in dict.fromkeys((*BEGUN, *before, *now)) if before.get(key) != now.get(key)]
     except (OSError, ValueError, AttributeError, TypeError) as error:
         raise OutputError(f"{place}: {DAMAGED}") from error
     if differing:
+        key = differing[0]
         raise ConfigError(
-            f"--resume: {folder} was begun with another {differing[0]}; give what it was begun with, or another --out"
+            f"--resume: {folder} was begun with {_begun(key, before.get(key))}, not with {_begun(key, now.get(key))}; "
+            "give what it was begun with, or another --out"
         )
+
+
+def _plain(asked: Mapping[str, object]) -> dict[str, object]:
+    """What was asked for, with folders as they are usually written: ``photos/`` is ``photos``."""
+    sources = asked.get("sources")
+    if not isinstance(sources, list):
+        return dict(asked)
+    return {**asked, "sources": [str(each).rstrip("/") or "/" for each in sources]}
+
+
+def _begun(key: str, value: object) -> str:
+    """What was asked for of one kind, as in ``photos 'a' and 'b'``; options as they are typed."""
+    if key == "checksum":
+        return f"{BEGUN[key]} of SHA-256 {str(value)[:8]}…"
+    if key in BEGUN:
+        several = value if isinstance(value, list) else [value]
+        return f"{BEGUN[key]} {' and '.join(map(repr, several))}"
+    option = f"--{key.replace('_', '-')}"
+    if value is None or value is False:
+        return f"the usual {option}"
+    return f"{option} {','.join(map(str, value)) if isinstance(value, list | tuple) else value}"
 
 
 Group = tuple[str, Iterator[Picture]]
