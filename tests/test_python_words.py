@@ -54,6 +54,7 @@ OF_OTHERS = {"force-reinstall"}
         ("mien audit DATA --out findings.csv lists all", 'mien.audit(DATA, out="findings.csv") lists all'),
         ("or: mien score ANSWERS PHOTOS --against default.", 'or: mien.score(ANSWERS, PHOTOS, against="default").'),
         ("mien score a.csv b.csv --against c.csv", 'mien.score("a.csv", "b.csv", against="c.csv")'),
+        ("first, as in: mien score a.csv photos/", 'first, as in: mien.score("a.csv", "photos/")'),
         ("name the one with the paths with --answer-path", "name the one with the paths with answer_path"),
         ("the truth, give --answer-label none", 'the truth, give answer_label="none"'),
         ("a table written by mien audit --out", "a table written by mien.audit(out=…)"),

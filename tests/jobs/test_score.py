@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 import mien as library
+from mien.errors import AnswersError
 from mien.results.commands import ScoreResults
 from mien.results.reading import open_results
 from support.outcomes import Outcome
@@ -197,6 +198,43 @@ def test_answers_that_are_not_clearly_of_these_photos_are_refused_in_one_line(
     assert outcome.code == 2
     assert "a.csv" in outcome.complaint
     assert not (tmp_path / "told").exists()
+
+
+@pytest.mark.parametrize(
+    ("form", "head"),
+    [("folder", "path,prediction"), ("folder", "path,anger,fear,sad,surprise"), ("table", "path,prediction")],
+)
+def test_answers_and_photos_in_the_wrong_order_are_told_apart(
+    mien: Mien, lab: Path, tmp_path: Path, form: str, head: str
+) -> None:
+    photos = lab if form == "folder" else table(tmp_path / "photos.csv", [(lab / n, right(n)) for n in names(lab)])
+    said = [(n, right(n)) if "prediction" in head else (n, 0.7, 0.1, 0.1, 0.1) for n in names(lab)]
+    answers = table(tmp_path / "answers.csv", said, head)
+    outcome = mien("score", photos, answers)
+    assert outcome.code == 2
+    assert outcome.complaint.endswith(f"mien score {answers} {photos}")
+    with pytest.raises(AnswersError, match=r"mien\.score"):
+        library.score(photos, answers, progress=False)
+
+
+@pytest.mark.parametrize("head", ["path,label", "path,anger,fear,sad,surprise"])
+def test_two_tables_that_could_change_places_are_said_to(mien: Mien, lab: Path, tmp_path: Path, head: str) -> None:
+    photos = table(tmp_path / "photos.csv", [(lab / n, right(n)) for n in names(lab)])
+    said = [(lab / n, right(n)) if "label" in head else (lab / n, 0.7, 0.1, 0.1, 0.1) for n in names(lab)]
+    answers = table(tmp_path / "answers.csv", said, head)
+    for first, second in ((answers, photos), (photos, answers)):
+        outcome = mien("score", first, second)
+        assert outcome.code == 0
+        assert f"{first} is read as the answers and {second} as the labels" in outcome.err
+    assert "is read as the answers" not in mien("score", answers, lab).err
+    clear = table(tmp_path / "clear.csv", [(lab / n, right(n)) for n in names(lab)], "path,prediction")
+    assert "is read as the answers" not in mien("score", clear, photos).err
+
+
+def test_what_is_neither_in_any_order_is_told_of_the_photos(mien: Mien, lab: Path, tmp_path: Path) -> None:
+    nothing = table(tmp_path / "nothing.csv", [("x", "y")], "a,b")
+    assert str(nothing) in mien("score", lab, nothing).complaint
+    assert "mien score" not in mien("score", lab, nothing).complaint
 
 
 def test_of_several_faces_the_largest_counts(mien: Mien, lab: Path, tmp_path: Path) -> None:

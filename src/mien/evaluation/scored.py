@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from mien.data.tables.corrections import Corrections
 from mien.data.tables.counts import count_audit
 from mien.data.tables.manifest import usable
 from mien.data.tables.prepare import Prepared, prepare
-from mien.errors import AnswersError, LabelError
+from mien.errors import AnswersError, LabelError, SourceError
 from mien.evaluation.against import Answered, paired_with
 from mien.evaluation.enough import good_enough, group_scores, unknown_classes
 from mien.evaluation.mistakes import confident_mistakes, error_rates
@@ -32,7 +33,7 @@ from mien.evaluation.rivals import Rival, answered_by, rival
 from mien.evaluation.shift import score_target
 from mien.evaluation.slices import measure_slices
 from mien.evaluation.sureness import calibration_of
-from mien.labels import NOTHING_CHOSEN, LabelChoices, LabelMap, match_labels, usual_choices
+from mien.labels import NOTHING_CHOSEN, LabelChoices, LabelMap, canonical, match_labels, usual_choices
 from mien.models.artifact import model_path
 from mien.progress import Progress
 from mien.results.behaviour import Sureness
@@ -137,12 +138,13 @@ def score_answers(
         SourceError: if the photos cannot be read, or a column to slice by is not there.
         ModelError: if what is compared with is neither answers nor a model.
     """
-    source = open_each([photos], options.columns)[0]
+    source = _photos(photos, answers, options)
     check_sliced([source.sources], options.slices)
     check_named(options.choices, source.labels)
     own = _read(answers, source, options)
     rivals = [_rival(name, answers, source, options) for name in dict.fromkeys(options.against)]
-    for note in own.table.notes:
+    order = _order(answers, photos, options)
+    for note in (*own.table.notes, *([order] if order else [])):
         progress.tell(note)
     views = [view for each in rivals if isinstance(each, Rival) for view in each.recognizer.contract.views]
     read = prepare([source], views, None, corrections=options.corrections, progress=progress)
@@ -165,6 +167,43 @@ def score_answers(
         target=msgspec.structs.replace(scored, against=tuple(each for each in paired if each is not None)),
         answers_sha256=_sha256(answers),
     )
+
+
+def _photos(photos: str, answers: str, options: Scoring) -> Collection:
+    """The labelled photos.
+
+    Raises:
+        AnswersError: if they were given in the place of the answers.
+        SourceError: if they cannot be read.
+    """
+    place = existing_path(answers)
+    try:
+        source = open_each([photos], options.columns)[0]
+        if place is None or not place.is_dir() or not _fit(photos, answers):
+            return source
+    except SourceError:
+        if not _fit(photos, answers):
+            raise
+    raise AnswersError(
+        f"{photos}: answers, where labelled photos were expected, and {answers} are photos; answers come first, as in: "
+        f"mien score {photos} {answers}"
+    )
+
+
+def _order(answers: str, photos: str, options: Scoring) -> str | None:
+    """Which table is read as what, where the other way round would do as well and nobody named a column."""
+    is_asked = (options.columns, options.answer_columns) != (ANY_COLUMNS, USUAL_COLUMNS)
+    if is_asked or not is_answers(photos) or _is_same(answers, photos) or not _fit(photos, answers):
+        return None
+    return f"{answers} is read as the answers and {photos} as the labels, though it could be the other way round"
+
+
+def _fit(answers: str, photos: str) -> bool:
+    """Whether they can be read as answers and as photos of the same classes."""
+    with suppress(AnswersError, SourceError):
+        table = read_answers(answers, labels := open_each([photos], ANY_COLUMNS)[0].labels)
+        return bool({*map(canonical, table.labels)} & {*map(canonical, labels)})
+    return False
 
 
 def _read(spec: str, source: Collection, options: Scoring) -> _Answers:
