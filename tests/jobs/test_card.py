@@ -126,6 +126,11 @@ def test_a_model_without_a_card_says_what_its_contract_says(mien: Mien, model: s
 
 
 def test_model_info_and_photos_do_not_go_together(mien: Mien) -> None:
+    for argv in (["--csv"], ["--jsonl"], ["--out", "out"], ["--out", "out", "--resume"]):
+        outcome = mien("predict", "--model-info", *argv)
+        assert (outcome.code, outcome.out) == (2, "")
+        assert "--model-info" in outcome.complaint
+    assert "--modl" in mien("predict", "--modl", "six", "--model-info").complaint
     outcome = mien("predict", "photo.jpg", "--model-info")
     assert outcome.code == 2
     assert "--model-info" in outcome.complaint

@@ -113,6 +113,9 @@ def test_a_comparison_has_its_curves(small_set: Path, tmp_path: Path, monkeypatc
     results = run_comparison(asked(small_set), tmp_path / "out", resume=False, progress=Silent())
     handle = Comparison(results)
     assert figure_names(results) == ["learning", "history"]
+    contrasts = [(each.budget.axis, each.first, each.second) for each in results.comparisons]
+    told = handle.verdicts.select("budget", "first", "second").rows()
+    assert [(budget.split()[0], *arms) for budget, *arms in told] == contrasts
     assert len(handle.figure("history").axes) == len([each for each in results.curves if each.arms])
 
 

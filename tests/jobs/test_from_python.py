@@ -186,6 +186,24 @@ def test_an_error_about_answers_in_memory_names_no_place(tmp_path: Path) -> None
         assert "--" not in str(caught.value)
 
 
+def test_a_file_that_cannot_be_read_is_told_in_the_box_of_a_notebook(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{i}.png" for i in range(4)]
+    for i, path in enumerate(paths):
+        draw_face(LABELS[i % 2], i).resize((64, 64)).save(path)
+    paths[3].write_bytes(paths[3].read_bytes()[:500])
+    table = pl.DataFrame({"path": list(map(str, paths)), "label": [LABELS[i % 2] for i in range(4)]})
+    answers = pl.DataFrame({"path": table["path"], "prediction": table["label"]})
+    audit = package.audit(table, progress=False)
+    assert "1 file not read" in repr(audit)
+    for found in (
+        audit,
+        package.evaluate("default", table, progress=False),
+        package.score(answers, table, progress=False),
+    ):
+        assert "1 of 4 files was not read" in found._repr_html_()
+        assert "3.png" in found._repr_html_()
+
+
 def test_a_setting_that_is_wrong_leaves_nothing(
     photos: tuple[list[NDArray[np.uint8]], list[str], list[str]], tmp_path: Path
 ) -> None:

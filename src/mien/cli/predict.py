@@ -53,10 +53,18 @@ def predict(
         resume: Go on with the --out of a command that was stopped.
         model_info: Print what the model is for, how good it was found to be, and its limits; no photo is needed.
     """
-    if model_info and not sources:
+    for source in sources:  # the parser takes what it does not know for a source
+        if source.startswith("-") and source != "-":
+            raise ConfigError(f"Unknown option: {source}. See: mien predict --help")
+    if model_info:
+        if sources or jsonl or csv or out is not None or resume:
+            raise ConfigError(
+                "predict: --model-info answers no photos; leave out photos, --jsonl, --csv, --out and --resume, or leave "
+                "it out"
+            )
         _tell_model(answering, promise)
         return
-    _check(sources, jsonl=jsonl, csv=csv, out=out, resume=resume, model_info=model_info)
+    _check(sources, jsonl=jsonl, csv=csv, out=out, resume=resume)
     folder = None if out is None else answer_place(out, resume=resume)
     from mien.data.reading.pictures import open_pictures
     from mien.recognizer import Recognizer, smoothed
@@ -145,19 +153,14 @@ def _tell_model(answering: Answering, promise: Promise) -> None:
     print(as_data(model_info(answering.model, recognizer.contract, recognizer.threshold)))
 
 
-def _check(sources: Sources, *, jsonl: bool, csv: bool, out: str | None, resume: bool, model_info: bool) -> None:
-    """Refuse what the parser takes for a source, and options that do not go together.
+def _check(sources: Sources, *, jsonl: bool, csv: bool, out: str | None, resume: bool) -> None:
+    """Refuse options that do not go together.
 
     Raises:
         ConfigError: for any of these, or no source.
     """
     if not sources:
         raise ConfigError("predict: SOURCES is missing, as in: mien predict photo.jpg. See: mien predict --help")
-    for source in sources:
-        if source.startswith("-") and source != "-":
-            raise ConfigError(f"Unknown option: {source}. See: mien predict --help")
-    if model_info:
-        raise ConfigError("predict: --model-info answers no photos; leave them out, or leave it out")
     if jsonl and csv:
         raise ConfigError("predict: give --jsonl or --csv, not both")
     if out is not None and (jsonl or csv):

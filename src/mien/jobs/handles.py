@@ -36,10 +36,11 @@ from mien.telling.notebook.summaries import (
     score_box,
     study_box,
 )
+from mien.telling.words import comparison
 from mien.telling.words.advice import advise
 from mien.telling.words.answers import headline
 from mien.telling.words.elsewhere import next_steps
-from mien.telling.words.numerals import score
+from mien.telling.words.numerals import plural, score
 
 if TYPE_CHECKING:
     from mien.telling.report.figures import Figure
@@ -203,7 +204,9 @@ class Audit(_Handle[AuditResults]):
         return pl.read_csv(regular(Path(self.results.paths.findings)), infer_schema=False, glob=False)
 
     def _answer(self) -> str:
-        return f"{self.results.data.images} photos, {self.results.data.findings} with a finding"
+        data = self.results.data
+        unread = f"; {plural(data.unreadable, 'file')} not read" if data.unreadable else ""
+        return f"{data.images} photos, {data.findings} with a finding{unread}"
 
     def _repr_html_(self) -> str:
         return audit_box(self.results)
@@ -339,9 +342,10 @@ class Comparison(_Drawn[CompareResults]):
 
     @property
     def verdicts(self) -> pl.DataFrame:
-        """One row per contrast, with both arms, the difference of macro-F1, its interval and the verdict."""
+        """One row per contrast and budget, with both arms, the difference of macro-F1, its interval and the verdict."""
         rows = [
             {
+                "budget": comparison.budget_name(each.budget),
                 "first": each.first,
                 "second": each.second,
                 "difference": each.macro_f1_difference,

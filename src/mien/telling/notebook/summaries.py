@@ -17,6 +17,7 @@ from mien.telling.words import adaptation, comparison
 from mien.telling.words.advice import advise
 from mien.telling.words.answers import headline
 from mien.telling.words.concerns import concerns
+from mien.telling.words.data_notes import lost_files
 from mien.telling.words.elsewhere import in_short, next_steps
 from mien.telling.words.enough import against_sentences, verdict
 from mien.telling.words.numerals import count, percent, plural, score
@@ -86,7 +87,7 @@ def audit_box(results: AuditResults) -> str:
     title = f"{data.name}: {plural(data.images, 'photo')}, {plural(len(data.classes), 'class', 'classes')}"
     rows = [["class", "photos", "share"]]
     rows += [[label, count(n), percent(n / data.images)] for label, n in data.classes.items()]
-    told = [f"{concern.title}: {concern.told}" for concern in found]
+    told = [*lost_files(data), *(f"{concern.title}: {concern.told}" for concern in found)]
     return _Box(title, told or ["Nothing that needs a look was found."], rows).html()
 
 
@@ -97,7 +98,7 @@ def evaluation_box(results: EvaluateResults) -> str:
         rows = [["", "macro-F1", "95 %", "accuracy", "photos"]]
         rows += [["all classes", *_scores(target.all)], ["shared classes", *_scores(target.shared)]]
         steps = [f"{advice.step} {advice.reason}" for advice in next_steps(target)]
-        told = [*in_short(target), *rater_sentences(target.raters)]
+        told = [*in_short(target), *lost_files(target.data), *rater_sentences(target.raters)]
         boxes.append(_Box(f"{results.model} on {spec}: {verdict(target)}", told, rows, steps).html())
     return "".join(boxes)
 
@@ -110,7 +111,8 @@ def score_box(results: ScoreResults) -> str:
     rows += [["all classes", *_scores(target.all)], ["shared classes", *_scores(target.shared)]]
     rows += [["of these, answered", *_scores(target.answered)]] if target.answers.unanswered else []
     steps = [f"{advice.step} {advice.reason}" for advice in next_steps(target)]
-    told = [*in_short(target), *answer_sentences(target), *rater_sentences(target.raters, "the tool")]
+    told = [*in_short(target), *lost_files(target.data), *answer_sentences(target)]
+    told += rater_sentences(target.raters, "the tool")
     told += against_sentences(target.against)
     return _Box(f"{results.answers} on {results.photos}: {verdict(target)}", told, rows, steps).html()
 

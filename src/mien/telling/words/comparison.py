@@ -10,6 +10,7 @@ from mien.telling.words.slices import NOT_GIVEN
 __all__ = [
     "answer",
     "arm_lines",
+    "budget_name",
     "chance_lines",
     "class_note",
     "class_rows",
@@ -62,7 +63,7 @@ def chance_lines(results: CompareResults) -> list[str]:
         chance = next(iter(results.arms.values())).budgets[place].chance_macro_f1
         who = "every arm" if len(at_chance) == len(results.arms) else ", ".join(at_chance)
         about = "" if chance is None else f" (macro-F1 about {chance:.2f})"
-        lines.append(f"{_budget(budget)}: at chance{about}: {who}")
+        lines.append(f"{budget_name(budget)}: at chance{about}: {who}")
     if lines:
         lines.append(
             "A difference between arms at chance says nothing about the setting. Train longer, or on more photos."
@@ -79,7 +80,7 @@ def comparison_rows(results: CompareResults) -> list[list[str]]:
         scores = [results.arms[name].budgets[place].macro_f1 for name in names]
         rows.append(
             [
-                _budget(entry.budget),
+                budget_name(entry.budget),
                 _numbers(results, entry),
                 ", ".join(f"{score:.3f}" for score in scores),
                 _difference(entry),
@@ -100,7 +101,7 @@ def class_rows(results: CompareResults) -> list[list[str]]:
     """A header and a row for each contrast under each budget, with what it changes of each class's F1."""
     rows = [["budget", "arms", *results.labels]]
     for entry in results.comparisons:
-        rows.append([_budget(entry.budget), _numbers(results, entry), *map(_change, entry.per_class.values())])
+        rows.append([budget_name(entry.budget), _numbers(results, entry), *map(_change, entry.per_class.values())])
     return rows
 
 
@@ -132,7 +133,7 @@ def slice_rows(results: CompareResults) -> list[list[str]]:
         for entry in each.contrasts:
             place = results.budgets.index(entry.budget)
             reached = ", ".join(f"{each.arms[arm][place]:.3f}" for arm in (entry.first, entry.second))
-            about = [_budget(entry.budget), name, f"{each.images}, {each.over.number}", _numbers(results, entry)]
+            about = [budget_name(entry.budget), name, f"{each.images}, {each.over.number}", _numbers(results, entry)]
             rows.append([*about, reached, *_slice_cells(entry)])
     return rows
 
@@ -168,7 +169,7 @@ def doubt_lines(results: CompareResults) -> list[str]:
     for entry in results.comparisons:
         if entry.verdict != "cannot tell":
             continue
-        contrast = f"{_budget(entry.budget)}, {entry.first} / {entry.second}"
+        contrast = f"{budget_name(entry.budget)}, {entry.first} / {entry.second}"
         if entry.macro_f1_difference == 0:
             lines.append(f"{contrast}: no difference")
         elif entry.pairs_needed:
@@ -195,7 +196,7 @@ def cost_rows(results: CompareResults) -> list[list[str]]:
             cost = arm.budgets[place]
             rows.append(
                 [
-                    _budget(budget),
+                    budget_name(budget),
                     str(number),
                     f"{cost.seconds_a_run:.1f}",
                     _number(cost.images_a_second, ".0f"),
@@ -233,7 +234,8 @@ def growth_lines(results: CompareResults) -> list[str]:
     return lines
 
 
-def _budget(budget: Axis) -> str:
+def budget_name(budget: Axis) -> str:
+    """A budget in short, as in ``epochs 6``."""
     value = budget.value
     return "recipe's own" if value is None else f"{budget.axis} {value:g}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mien.results.audit import Audit
 from mien.telling.words.numerals import count, plural
 
-__all__ = ["data_notes"]
+__all__ = ["data_notes", "lost_files"]
 
 NOT_FOUND = "No such file"
 """How the reason of a file that is not there begins."""
@@ -13,7 +13,7 @@ NOT_FOUND = "No such file"
 
 def data_notes(data: Audit) -> list[str]:
     """Files that were not found or cannot be read, photos without a person, and pictures of several people."""
-    told = _lost(data)
+    told = lost_files(data)
     if n := data.without_group:
         told.append(
             f"{plural(n, 'photo')} {'names' if n == 1 else 'name'} no person or group, where others do; "
@@ -27,7 +27,7 @@ def data_notes(data: Audit) -> list[str]:
     return told
 
 
-def _lost(data: Audit) -> list[str]:
+def lost_files(data: Audit) -> list[str]:
     """Files that are not there, with what helps; and those that are there and cannot be read."""
     lost = {path: why for path, why in data.unreadable_files.items() if why.startswith(NOT_FOUND)}
     bad = {path: why for path, why in data.unreadable_files.items() if path not in lost}
