@@ -59,8 +59,8 @@ def predict(
     if model_info:
         if sources or jsonl or csv or out is not None or resume:
             raise ConfigError(
-                "predict: --model-info answers no photos; leave out photos, --jsonl, --csv, --out and --resume, or leave "
-                "it out"
+                "predict: --model-info answers no photos; leave it out, or leave out photos, --jsonl, --csv, --out and "
+                "--resume"
             )
         _tell_model(answering, promise)
         return

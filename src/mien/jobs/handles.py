@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 import polars as pl
 
@@ -212,8 +212,14 @@ class Audit(_Handle[AuditResults]):
         return audit_box(self.results)
 
 
-class Evaluation(_Drawn[EvaluateResults]):
-    """How good a model is on photos from elsewhere: ``mien.evaluate(...)``; of several sets, the first."""
+S = TypeVar("S", EvaluateResults, ScoreResults)
+
+
+class _OfPhotos(_Drawn[S]):
+    """How answers do on labelled photos; of several sets, on the first."""
+
+    _called: ClassVar[str]
+    """The function that gives it, and the beginning of its page's name."""
 
     @property
     def report(self) -> Path:
@@ -223,115 +229,75 @@ class Evaluation(_Drawn[EvaluateResults]):
             ConfigError: if no ``out`` was given.
         """
         if self.folder is None:
-            raise ConfigError("no page was written; give a folder, as in mien.evaluate(..., out='evaluated')")
-        return self.folder / "evaluate.html"
+            raise ConfigError(f"no page was written; give a folder, as in mien.{self._called}(..., out='results')")
+        return self.folder / f"{self._called}.html"
 
     @cached_property
     @said_in_python()
     def predictions(self) -> pl.DataFrame:
         """One row per photo of the first set, with path, label and a probability per class; in order as of ``Study``.
 
+        Where a tool gave a photo no answer, ``no answer`` has probability 1.
+
         Raises:
             ConfigError: if no ``out`` was given.
         """
         if not self.results.paths.predictions:
-            raise ConfigError("no answers were kept; give a folder, as in mien.evaluate(..., out='evaluated')")
+            raise ConfigError(f"no answers were kept; give a folder, as in mien.{self._called}(..., out='results')")
         return _in_order(read_predictions(Path(self.results.paths.predictions[0])))
+
+    @property
+    def scores(self) -> Scores:
+        """On the photos of classes that are known, whatever was answered; those without an answer count as wrong."""
+        return self.results.target.shared
+
+    @property
+    def per_class(self) -> pl.DataFrame:
+        """As of ``Study``."""
+        return _per_class(self.results.target.all)
+
+    @property
+    def confusion(self) -> pl.DataFrame:
+        """As of ``Study``; unknown classes are rows without answers of their own, and ``no answer`` may be one."""
+        return _confusion(self.results.target.all)
+
+    @property
+    def slices(self) -> pl.DataFrame:
+        """As of ``Study``."""
+        return _slices(self.results.target.slices)
+
+    @property
+    def next_steps(self) -> list[str]:
+        """What to do next and why."""
+        return [in_python(f"{advice.step} {advice.reason}") for advice in next_steps(self.results.target)]
+
+    def _answer(self) -> str:
+        return f"macro-F1 {score(self.scores.macro_f1)} on {self.scores.images} photos"
+
+
+class Evaluation(_OfPhotos[EvaluateResults]):
+    """How good a model is on photos from elsewhere: ``mien.evaluate(...)``; of several sets, the first."""
+
+    _called = "evaluate"
 
     @property
     def target(self) -> TargetResults:
         """The first set of photos."""
         return self.results.target
 
-    @property
-    def scores(self) -> Scores:
-        """On the photos of classes that the model knows, whatever it answered."""
-        return self.target.shared
-
-    @property
-    def per_class(self) -> pl.DataFrame:
-        """As of ``Study``."""
-        return _per_class(self.target.all)
-
-    @property
-    def confusion(self) -> pl.DataFrame:
-        """As of ``Study``; classes that the model does not know are rows without answers of their own."""
-        return _confusion(self.target.all)
-
-    @property
-    def slices(self) -> pl.DataFrame:
-        """As of ``Study``."""
-        return _slices(self.target.slices)
-
-    @property
-    def next_steps(self) -> list[str]:
-        """What to do next and why."""
-        return [in_python(f"{advice.step} {advice.reason}") for advice in next_steps(self.target)]
-
-    def _answer(self) -> str:
-        return f"macro-F1 {score(self.scores.macro_f1)} on {self.scores.images} photos"
-
     def _repr_html_(self) -> str:
         return evaluation_box(self.results)
 
 
-class Scored(_Drawn[ScoreResults]):
+class Scored(_OfPhotos[ScoreResults]):
     """How good the answers of any tool are: ``mien.score(...)``."""
 
-    @property
-    def report(self) -> Path:
-        """The page.
-
-        Raises:
-            ConfigError: if no ``out`` was given.
-        """
-        if self.folder is None:
-            raise ConfigError("no page was written; give a folder, as in mien.score(..., out='scored')")
-        return self.folder / "score.html"
-
-    @cached_property
-    def predictions(self) -> pl.DataFrame:
-        """One row per photo with path, label and a probability per class; 1 for ``no answer`` where there is none.
-
-        Raises:
-            ConfigError: if no ``out`` was given.
-        """
-        if not self.results.paths.predictions:
-            raise ConfigError("no answers were kept; give a folder, as in mien.score(..., out='scored')")
-        return read_predictions(Path(self.results.paths.predictions[0]))
+    _called = "score"
 
     @property
     def target(self) -> ScoredTarget:
         """What was found of the photos."""
         return self.results.target
-
-    @property
-    def scores(self) -> Scores:
-        """On the photos of classes that the tool knows; those without an answer count as wrong."""
-        return self.target.shared
-
-    @property
-    def per_class(self) -> pl.DataFrame:
-        """As of ``Study``."""
-        return _per_class(self.target.all)
-
-    @property
-    def confusion(self) -> pl.DataFrame:
-        """As of ``Study``, with ``no answer`` as one more answer where it occurs."""
-        return _confusion(self.target.all)
-
-    @property
-    def slices(self) -> pl.DataFrame:
-        """As of ``Study``."""
-        return _slices(self.target.slices)
-
-    @property
-    def next_steps(self) -> list[str]:
-        """What to do next and why."""
-        return [in_python(f"{advice.step} {advice.reason}") for advice in next_steps(self.target)]
-
-    def _answer(self) -> str:
-        return f"macro-F1 {score(self.scores.macro_f1)} on {self.scores.images} photos"
 
     def _repr_html_(self) -> str:
         return score_box(self.results)
