@@ -67,8 +67,8 @@ def export(model: str, out: Path, precision: StoredPrecision) -> ExportResults:
     made = narrow(whole)
     if precision != "fp32" and made.ByteSize() > (1 - LEAST_SAVED) * whole.ByteSize():
         raise ConfigError(
-            f"--precision {precision}: {model} would not get smaller: its large weights have as few bits already, or it has none; "
-            "give --precision fp32 to have it as it is"
+            f"--precision {precision}: {model} would not get smaller: its large weights have as few bits already, or "
+            "it has none; give --precision fp32 to have it as it is"
         )
     undo = partial(out.unlink, missing_ok=True)
     with undone_if_stopped(undo):  # else the file of a command that was stopped would stand in the way of the next
