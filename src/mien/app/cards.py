@@ -41,7 +41,6 @@ DOUBTS = {"unsure", "no_face", "low_quality", "turned"}
 """Flags with which the likeliest class is no more than a guess, and is shown as one."""
 NO_BREAK = "\N{NO-BREAK SPACE}"
 FROM_STUDY = {
-    "scores": "How it was scored in its study",
     "data": "Its photos",
     "how tested": "How they were split and tested",
     "limits": "Its limits",
@@ -50,7 +49,7 @@ FROM_STUDY = {
 }
 """Part of a model file's card → heading on the page."""
 WHITE, BOX = (255, 255, 255), (37, 99, 168)
-SAMPLE = ("happy", 3)
+SAMPLE = ("happy", 24)
 """Expression and number of the face that the page draws for those who have no photo at hand."""
 LONGEST = 560
 """Side of the shown picture, px."""
@@ -183,19 +182,26 @@ def model_html(contract: Contract, threshold: Threshold | None) -> str:
     Args:
         threshold: from which on its answers are given; None where nothing was promised.
     """
-    stored = (contract.measured or {}).get("recall", {})
-    recall = {label: share for label, share in stored.items() if share is not None}  # a class without photos has none
-    bars = f"<p>Of the photos that show each expression, it named it in:</p>{_bars(recall)}" if recall else ""
     parts = {
         "What it tells apart": _sentence(", ".join(contract.labels)),
         "What it was trained on": _sentence(", ".join(contract.collections) or "Not stated."),
-        "How good it is": _sentence(measured_sentence(contract)) + bars + _unproven(contract),
+        "How good it is": _how_good(contract) + _unproven(contract),
         "When it says “perhaps”": _sentence(promise_sentence(threshold)),
         "Licences of what it is built on": _sentence(licences(contract)),
         **{heading: _sentence(text) for heading, text in _from_study(contract).items()},
         "Before you use it": notice_html(),
     }
     return f'<div class="mien-model">{"".join(f"<h3>{name}</h3>{part}" for name, part in parts.items())}</div>'
+
+
+def _how_good(contract: Contract) -> str:
+    """The scores of the study's card where the file has one, so that no second number is shown; else what is stored."""
+    if contract.card and "scores" in contract.card:
+        return _sentence(contract.card["scores"])
+    stored = (contract.measured or {}).get("recall", {})
+    recall = {label: share for label, share in stored.items() if share is not None}  # a class without photos has none
+    bars = f"<p>Of the photos that show each expression, it named it in:</p>{_bars(recall)}" if recall else ""
+    return _sentence(measured_sentence(contract)) + bars
 
 
 def _from_study(contract: Contract) -> dict[str, str]:

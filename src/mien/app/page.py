@@ -40,6 +40,7 @@ from mien.data.reading.pictures import Picture
 from mien.data.reading.preprocess import UnreadableImageError, decode
 from mien.errors import MienError
 from mien.evaluation.attention import occlusion_map, with_heat
+from mien.models.shipped_cards import as_on_card
 from mien.recognizer import Prediction, Recognizer
 
 __all__ = ["mount_page"]
@@ -94,7 +95,8 @@ def mount_page(
             with gr.Tab("Own photos"):
                 _own_tab(page)
         with gr.Tab("Model"):
-            gr.HTML(model_html(recognizer.contract, recognizer.threshold), padding=False)
+            told = as_on_card(recognizer.contract, recognizer.model)
+            gr.HTML(model_html(told, recognizer.threshold), padding=False)
     blocks.queue(max_size=MOST_WAITING, api_open=False)
     blocks.has_launched = True  # else Gradio checks no path: a second lock behind ours
     blocks.state_session_capacity = MOST_REMEMBERED

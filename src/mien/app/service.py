@@ -19,6 +19,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Red
 from mien.app.batching import Batcher, BusyError
 from mien.app.limits import Limits, read_body, read_pictures
 from mien.app.meters import Meters
+from mien.models.shipped_cards import as_on_card
 from mien.recognizer import Prediction, Recognizer
 from mien.telling.words.notice import NOTICE
 from mien.version import __version__
@@ -180,7 +181,7 @@ def _add_health(app: FastAPI, batcher: Batcher, meters: Meters) -> None:
 
 
 def _add_model(app: FastAPI, recognizer: Recognizer) -> None:
-    contract = recognizer.contract
+    contract = as_on_card(recognizer.contract, recognizer.model)
 
     @app.get("/v1/model")
     async def model() -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PROPERTIES", "Spread", "Spreads", "scaled", "spreads_from_plain", "spreads_of"]
+__all__ = ["PROPERTIES", "Spread", "scaled", "spreads_from_plain", "spreads_of"]
 
 PROPERTIES = ("brightness", "sharpness", "face_side")
 """Columns of the manifest."""
@@ -41,8 +41,7 @@ class Spread:
         return (mean - self.mean) / self.deviation if self.deviation > 0 else math.nan
 
 
-Spreads = Mapping[str, Spread]
-"""Property → spread; without those that no photo has."""
+FIELDS = ("mean", "deviation", "photos")
 
 
 def scaled(name: str, value: float | None) -> float | None:
@@ -55,7 +54,7 @@ def scaled(name: str, value: float | None) -> float | None:
 
 
 def spreads_of(columns: Mapping[str, NDArray[Any]]) -> dict[str, Spread]:
-    """The spreads of photos.
+    """The spreads of photos, without properties that none has.
 
     Args:
         columns: each of ``PROPERTIES`` → its values, NaN where a photo has none.
@@ -68,16 +67,20 @@ def spreads_of(columns: Mapping[str, NDArray[Any]]) -> dict[str, Spread]:
     return found
 
 
-def spreads_from_plain(plain: Mapping[str, Mapping[str, Any]] | None) -> dict[str, Spread] | None:
-    """Spreads as JSON has them.
+def spreads_from_plain(plain: Any) -> dict[str, Spread] | None:
+    """Spreads as JSON has them; properties that are not known here are left out.
 
     Raises:
-        ValueError: if their numbers make no sense.
-        TypeError: likewise.
+        ValueError: if it holds none.
     """
     if plain is None:
         return None
-    found = {name: Spread(**values) for name, values in plain.items() if name in PROPERTIES}
-    if not all(math.isfinite(each.mean) and 0 <= each.deviation < math.inf for each in found.values()):
+    try:
+        known = {name: values for name, values in plain.items() if name in PROPERTIES}
+        found = {name: Spread(*(values[key] for key in FIELDS)) for name, values in known.items()}
+        make_sense = all(math.isfinite(each.mean) and 0 <= each.deviation < math.inf for each in found.values())
+    except (AttributeError, KeyError, TypeError):
+        make_sense = False
+    if not make_sense:
         raise ValueError("the spreads of its photos make no sense")
     return found
