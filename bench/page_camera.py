@@ -1,7 +1,7 @@
 """The page's camera in Chromium: clicks until the first answer, and seconds from a change of face to its answer.
 
-``python bench/page_camera.py [CHANGES]``: a camera before which two drawn faces take turns, three seconds each, with
-backgrounds by which the change is seen on the page itself. Needs Chromium and Playwright.
+``python bench/page_camera.py [CHANGES]``: a camera before which two drawn faces take turns, a little over three
+seconds each, with backgrounds by which the change is seen on the page itself. Needs Chromium and Playwright.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from support.pictures import encoded
 from support.servers import watched
 
 FACES: dict[str, str | tuple[int, int, int]] = {"happy": "white", "anger": (90, 90, 90)}
-FRAMES, EACH = 90, 3
-"""Frames of each face, at 30 a second, and seconds."""
+FRAMES, EACH = 97, 97 / 30
+"""Frames of each face, at 30 a second, and seconds; no multiple of the time between the page's own looks, or each
+change would come at the same moment of them."""
 WATCH = """() => {
     window.changes = []; window.answers = [];
     const canvas = document.createElement('canvas'); canvas.width = canvas.height = 4;
