@@ -17,6 +17,7 @@ NAMES = (
     "expression.hashes",
     "expression.safetensors",
     "scene.safetensors",
+    "spreads.json",
 )
 
 

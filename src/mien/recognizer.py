@@ -270,6 +270,8 @@ class Recognizer:
         if isinstance(image, Film):
             return _Seen(picture, film=image)
         finding = self._detector.find(image)
+        if picture.look is not None:
+            picture.look(image, finding)
         picture = replace(picture, load=_taken)  # or 32 decoded frames would wait for their answers
         found: Sequence[DetectedFace | None] = finding.faces or [None]
         faces = tuple(self._face(image, face, finding.kind) for face in (found if every_face else found[:1]))

@@ -124,7 +124,7 @@ def counting() -> Iterator[tuple[str, list[str]]]:
 
 def data_for(kinds: list[str], file: Any, folder: str = "") -> list[Any]:
     plain = {"checkbox": True, "textbox": folder, "dropdown": "sad"}
-    return [[file] if kind == "file" else file if kind == "image" else plain[kind] for kind in kinds]
+    return [[file] if kind in ("file", "uploadbutton") else file if kind == "image" else plain[kind] for kind in kinds]
 
 
 def test_no_function_reads_a_file_that_was_not_sent(server: Watched, tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_no_function_reads_a_file_that_was_not_sent(server: Watched, tmp_path: P
         ]
         files += [{"value": {"path": str(secret), **META}}, [{"path": str(secret), **META}], [str(secret)]]
         for function, kinds in functions(client).items():
-            for file in files if {"file", "image"} & set(kinds) else []:
+            for file in files if {"file", "uploadbutton", "image"} & set(kinds) else []:
                 answer = call(client, function, data_for(kinds, file))
                 assert answer.startswith("4"), (function, file, answer[:200])
                 assert answer.count("\n") == 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import errno
+import io
 import os
 import re
 import shutil
@@ -11,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -19,6 +22,7 @@ from mien.app.own_photos import FEW, OwnPhotos, own_score
 from mien.app.page import MOST_SHOWN
 from mien.demo import draw_face
 from mien.errors import OutputError
+from mien.models.shipped_cards import as_on_card
 from mien.recognizer import Prediction, Recognizer
 from support.pictures import encoded
 from support.servers import Watched, watched
@@ -110,6 +114,10 @@ def test_photos_of_every_kind_get_a_card(page, faces: Path) -> None:  # type: ig
     kinds = ("three.png", "none.png", "text.txt", "large.png")
     three, none, text, large = cards(page, *(faces / name for name in kinds))
     assert "Several faces" in three
+    assert [line for line in three.splitlines() if line.startswith("Face ")] == [
+        line for line in three.splitlines() if re.fullmatch(r"Face [123]: (perhaps )?\w+, \d+\s%", line)
+    ]
+    assert three.count("Next likeliest") == three.count("Face ") == 3
     assert "No face was found" in none
     assert "could not be read" in text
     assert "No face was found" in large
@@ -132,13 +140,41 @@ def test_more_photos_than_are_shown_are_told(page, tmp_path: Path) -> None:  # t
 
 @in_browser
 @pytest.mark.heavy
-def test_webcam_starts_after_consent_alone(page) -> None:  # type: ignore[no-untyped-def]
+def test_a_drawn_face_is_answered_by_one_click(page) -> None:  # type: ignore[no-untyped-def]
+    assert page.locator("#photos, [data-testid='file']").count() == 1  # one place to drop photos
+    told = page.inner_text("#can p")
+    assert all(label in told for label in Recognizer.default().labels)
+    assert told.count(". ") == 0
+    page.wait_for_timeout(2000)  # a button is drawn a moment before it listens
+    page.locator("#sample").click()
+    page.wait_for_selector("#answers article")
+    assert re.search(r"^happy, \d+\s%$", page.inner_text("#answers article h3"))
+    assert "Next likeliest" in page.inner_text("#answers article")
+
+
+@in_browser
+@pytest.mark.heavy
+def test_a_whole_folder_is_answered(page, faces: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    for i in range(3):
+        shutil.copy(faces / f"face-0{i}.png", tmp_path / f"{i}.png")
+    (tmp_path / "below").mkdir()
+    shutil.copy(faces / "face-03.png", tmp_path / "below" / "0.png")  # of the same name as another
+    page.wait_for_timeout(2000)
+    with page.expect_file_chooser() as chosen:
+        page.locator("#folder").click()
+    chosen.value.set_files(str(tmp_path))
+    page.wait_for_function("document.querySelectorAll('#answers article').length === 4")
+
+
+@in_browser
+@pytest.mark.heavy
+def test_webcam_starts_after_consent_alone_by_one_click(page) -> None:  # type: ignore[no-untyped-def]
     page.get_by_role("tab", name="Webcam").click()
     assert "work and in education" in page.inner_text("body")
-    assert not page.get_by_text("Click to Access Webcam").first.is_visible()
-    page.locator("#agreed input").check()
-    page.get_by_text("Click to Access Webcam").first.click()
-    page.locator("button[aria-label='start stream'], button:has-text('Record')").first.click()
+    page.wait_for_selector("#agreed")
+    page.wait_for_timeout(2000)
+    assert page.locator("video").count() == 0
+    page.locator("#agreed").click()
     page.wait_for_selector("#live article")
     answer = page.inner_text("#live article")
     assert "happy" in answer.splitlines()[0]
@@ -185,8 +221,8 @@ def test_page_is_accessible_and_fits(page, faces: Path, width: int) -> None:  # 
     for tab in ("Photos", "Webcam", "Own photos", "Model"):
         open_tab(page, tab)
         if tab == "Webcam":
-            page.locator("#agreed input").check()
-            page.wait_for_selector("text=Click to Access Webcam")
+            page.locator("#agreed").click()
+            page.wait_for_selector("#live article")
         found = Axe().run(page)["violations"]
         assert not [
             (tab, v["id"], [n["html"] for n in v["nodes"]]) for v in found if v["impact"] in ("serious", "critical")
@@ -246,14 +282,9 @@ def test_everything_is_done_by_keys_alone(page, faces: Path) -> None:  # type: i
     tab_to(page, "element.getAttribute('role') === 'tab' && element.innerText === 'Webcam'")
     page.keyboard.press("Enter")
     assert page.get_by_role("tab", name="Webcam").get_attribute("aria-selected") == "true"
-    page.wait_for_selector("#agreed input")  # Tab does not wait for what is still being drawn
-    tab_to(page, "element.type === 'checkbox' && element.closest('#agreed')")
-    page.keyboard.press("Space")
-    page.wait_for_selector("text=Click to Access Webcam")
-    tab_to(page, "element.innerText?.includes('Click to Access Webcam') && element.tagName === 'BUTTON'")
-    page.keyboard.press("Enter")
-    page.wait_for_selector("button:has-text('Record')")
-    tab_to(page, "element.tagName === 'BUTTON' && element.innerText.includes('Record')")  # the body holds it too
+    page.wait_for_selector("#agreed")  # Tab does not wait for what is still being drawn
+    page.wait_for_timeout(2000)
+    tab_to(page, "element.id === 'agreed'")
     page.keyboard.press("Enter")
     page.wait_for_selector("#live article")
 
@@ -271,8 +302,72 @@ def test_everything_is_done_by_keys_alone(page, faces: Path) -> None:  # type: i
 def test_doubtful_answers_are_called_perhaps(flags: tuple[str, ...], title: str) -> None:
     answer = Prediction("<b>.png", flags[0] if flags else "ok", flags, "sad", {"happy": 0.1, "sad": 0.9})  # type: ignore[arg-type]
     card = prediction_html(answer, None)
-    assert f"<h3>{title}</h3>" in card
+    assert f"<h3>{title}, 90\xa0%</h3>" in card
+    assert "happy, 10\xa0%" in card
     assert "<b>." not in card
+
+
+def test_every_face_is_boxed_and_answered() -> None:
+    image = Image.new("RGB", (400, 200), "grey")
+    boxes = [(20.0, 20.0, 180.0, 180.0), (220.0, 20.0, 380.0, 180.0)]
+    answers = [
+        Prediction("two.png", "ok", (), label, {"happy": p, "sad": 1 - p}, box)
+        for label, p, box in zip(("happy", "sad"), (0.75, 0.4), boxes, strict=True)
+    ]
+    card = prediction_html(answers, image)
+    assert card.count("<article") == 1
+    assert ("happy, 75\xa0%</h4>" in card, "sad, 60\xa0%</h4>" in card) == (True, True)
+    (shown,) = re.findall(r"data:image/jpeg;base64,([^\"]+)", card)
+    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(shown))).convert("RGB")).astype(int)
+    for left, top, right, bottom in boxes:
+        inside = pixels[int(top) + 30 : int(bottom) - 10, int(left) + 30 : int(right) - 10]
+        edge = pixels[int(top) + 60, int(left) - 4 : int(left) + 6]
+        assert np.abs(inside - 128).max() < 40
+        assert (edge[:, 2] - edge[:, 0]).max() > 60  # blue
+
+
+def card_of(heading: str) -> str:
+    """The part of docs/MODEL_CARDS.md on one model, in one line."""
+    text = " ".join(Path("docs/MODEL_CARDS.md").read_text("utf-8").split())
+    return text[text.index(heading) :].split(" ## ")[0]
+
+
+@pytest.mark.parametrize(("model", "heading"), [("default", "## `default`"), ("six", "## `six`")])
+def test_the_tab_on_the_model_has_the_numbers_of_its_card(model: str, heading: str) -> None:
+    recognizer, card = Recognizer(model), card_of(heading)
+    told = re.sub(r"<[^>]+>", " ", model_html(as_on_card(recognizer.contract, recognizer.model), recognizer.threshold))
+    told = " ".join(told.split())
+    (found,) = re.findall(r"Macro-F1 (\S+) \(95 % interval (\S+) to (\S+)\) on ([\d,]+) photos", told)
+    macro_f1, low, high, photos = found
+    if model == "default":
+        assert card.split("| macro-F1 |")[1].split("|")[4].strip() == f"{macro_f1} [{low}, {high}]"
+        by_class = {
+            row.split("|")[0].strip(): row.split("|")[5].split()
+            for row in re.findall(r"\| (\w+ \|(?:[^|]+\|){5})", card)
+        }
+        shown = {label: cells for label, cells in by_class.items() if "of" in cells and label in recognizer.labels}
+        assert sum(int(cells[2]) for cells in shown.values()) == int(photos)
+        recalls = {label: float(cells[0]) for label, cells in shown.items()}
+    else:
+        first = re.search(r"copies together \| (\d\.\d+),[^;]*; 95 % of the first: \[(\S+), (\S+)\]", card)
+        assert first is not None
+        assert (f"{float(first[1]):.2f}", first[2], first[3]) == (macro_f1, low, high)
+        assert f"all {photos} usable photos" in card
+        listed = card.split("Recall: ")[1].split(". ")[0].split(", ")
+        recalls = {each.split()[0]: float(each.split()[1]) for each in listed}
+    bars = {label: int(share) for label, share in re.findall(r"(\w+) (\d+) %", told.split("it named it in:")[1])}
+    assert {label: bars[label] for label in recalls} == {label: round(100 * p) for label, p in recalls.items()}
+    (probability,) = re.findall(r"below a probability of (\d+) %", told)
+    assert f"a probability of at least {int(probability) / 100:.2f}" in card
+    (answered, wrong) = re.findall(r"measured on, (\d+) % reach that, and at most (\d+) %", told)[0]
+    assert re.search(rf"\b{answered}% of (them|such photos)", card)
+    assert f"wrong at most {wrong}% of the time" in card
+
+
+def test_the_tab_on_the_model_has_one_score_and_it_is_the_cards(tmp_path: Path) -> None:
+    contract = replace(Recognizer("six").contract, card={"scores": "On 42 photos: macro-F1 0.37."})
+    told = model_html(as_on_card(contract, str(tmp_path / "model.onnx")), None)
+    assert re.findall(r"[Mm]acro-F1 (\d\.\d+)", told) == ["0.37"]
 
 
 def test_model_tells_the_promise_that_this_page_keeps() -> None:

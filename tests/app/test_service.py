@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import socket
 import subprocess
 import sys
@@ -18,11 +19,16 @@ from PIL import Image
 
 from mien.app.batching import Batcher, BusyError
 from mien.app.limits import Limits
+from mien.app.meters import BLOCK
 from mien.app.serve import check_address
 from mien.app.service import make_service
 from mien.data.reading.given import in_memory
 from mien.data.reading.pictures import Picture
+from mien.data.reading.preprocess import View
+from mien.data.tables.spreads import Spread
 from mien.errors import ConfigError
+from mien.models.artifact import Contract, model_path, open_model, shipped
+from mien.models.shipped_spreads import known_spreads
 from mien.recognizer import Recognizer
 from mien.telling.terminal.predictions import prediction_text
 from mien.telling.words.notice import NOTICE
@@ -311,6 +317,60 @@ def test_metrics_count_and_name_nothing(client: TestClient) -> None:
     text = client.get("/metrics").text
     assert 'mien_pictures_total{status="no_face"} 1.0' in text
     assert "0.png" not in text
+
+
+def metric(client: TestClient, name: str) -> float:
+    (line,) = [line for line in client.get("/metrics").text.splitlines() if line.startswith(name + " ")]
+    return float(line.rpartition(" ")[2])
+
+
+def spread_model(path: Path, **changes: object) -> Recognizer:
+    """The colour model, with what its photos looked like in its contract."""
+    spreads = {"brightness": Spread(0.5, 0.1, 100), "face_side": Spread(7.0, 2.0, 90)}
+    contract = Contract(("anger", "fear", "sad"), (View("photo", 32),), "colour", spreads=spreads)
+    return Recognizer(colour_model(path, metadata=contract.to_json()))
+
+
+def test_metrics_count_answers_by_class_and_tell_drift_in_blocks(tmp_path: Path) -> None:
+    recognizer = spread_model(tmp_path / "model.onnx")
+    batcher = Batcher(recognizer, most_waiting=LIMITS.waiting)
+    client = local_client(recognizer, batcher)
+    white = flat((255, 255, 255), (32, 32))  # a picture so small is taken for a face
+    for _ in range(BLOCK - 1):
+        client.post("/v1/predict", files=files(white))
+    assert metric(client, 'mien_answers_total{label="anger"}') == BLOCK - 1
+    assert metric(client, 'mien_answers_total{label="sad"}') == 0
+    told = ("mien_mean_confidence", 'mien_drift{property="brightness"}', 'mien_drift{property="face_side"}')
+    assert all(math.isnan(metric(client, name)) for name in told)  # else each photo could be read off
+    client.post("/v1/predict", files=files(white))
+    assert metric(client, "mien_mean_confidence") == pytest.approx(1 / 3)
+    assert metric(client, 'mien_drift{property="brightness"}') == pytest.approx((1 - 0.5) / 0.1)
+    assert metric(client, 'mien_drift{property="face_side"}') == pytest.approx((math.log2(32) - 7) / 2)
+    before = [metric(client, name) for name in told]
+    client.post("/v1/predict", files=files(flat(RED, (32, 32))))
+    assert [metric(client, name) for name in told] == before
+    assert "sharpness" not in client.get("/metrics").text.replace("sharpness and", "")  # of which nothing is known
+    batcher.close()
+
+
+def test_metrics_count_what_the_page_answers(tmp_path: Path) -> None:
+    recognizer = spread_model(tmp_path / "model.onnx")
+    batcher = Batcher(recognizer, most_waiting=LIMITS.waiting)
+    client = local_client(recognizer, batcher)
+    pictures = list(in_memory([Image.new("RGB", (200, 200), BLUE)]))
+    batcher.submit(pictures, every_face=True).result(20)
+    assert metric(client, 'mien_answers_total{label="sad"}') == 1
+    batcher.close()
+
+
+def test_the_models_that_come_with_mien_know_how_their_photos_look() -> None:
+    for name in ("default@2", "default@1", "six@1"):
+        found = known_spreads(open_model(model_path(name))[1], name)
+        assert set(found) == {"brightness", "sharpness", "face_side"}
+        assert 0 < found["brightness"].mean < 1
+        assert all(each.deviation > 0 for each in found.values())
+        about = json.loads(shipped("default.json" if name == "default@2" else "six.json").read_text("utf-8"))
+        assert found["brightness"].photos == about["images"] + (about["faces"] if name == "default@2" else 0)
 
 
 def test_docs_page_needs_no_script_and_no_network(client: TestClient) -> None:

@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from mien import Recognizer
 from mien.data.reading.pixels import Pixels
 from mien.data.tables.manifest import read_manifest
+from mien.demo import draw_face
 from mien.evaluation import exporting
 from support.outcomes import Outcome
 from support.studies import Study
@@ -70,11 +72,51 @@ def test_export_overwrites_nothing(mien: Mien, small_study: Study, tmp_path: Pat
     assert (tmp_path / "mine.onnx").read_text() == "mine"
 
 
+@pytest.fixture
+def drawn() -> list[Image.Image]:
+    """Faces of others than those that the command tries itself."""
+    return [draw_face(label, 100 + i) for label in ("happy", "sad", "anger") for i in range(4)]
+
+
 def test_export_without_the_photos_says_that_nothing_was_measured(mien: Mien, tmp_path: Path) -> None:
     outcome = mien("export", "default", "--precision", "int8")
     assert outcome.code == 0
     assert "not measured" in outcome.out
     assert Recognizer(tmp_path / "default-int8.onnx").labels == Recognizer("default").labels
+
+
+def test_eight_bits_shrink_a_model_whose_weights_lie_beside_it(
+    mien: Mien, tmp_path: Path, drawn: list[Image.Image]
+) -> None:
+    """Those of the recogniser that comes with mien have 16 bits already, in files that it shares with others."""
+    told = mien("export", "default", "--precision", "int8", "--out", "small.onnx", "--json").json
+    as_it_is = mien("export", "default", "--out", "whole.onnx", "--json").json
+    assert told["bytes_before"] == pytest.approx(as_it_is["bytes"], rel=0.001)
+    assert told["bytes"] == (tmp_path / "small.onnx").stat().st_size < 0.6 * as_it_is["bytes"]
+    assert told["drawn"]["images"] == 48
+    assert told["drawn"]["same_label"] >= 0.9
+    assert 0 < told["drawn"]["largest_difference"] < 0.5
+    assert as_it_is["drawn"]["largest_difference"] == 0
+    (tmp_path / "elsewhere").mkdir()
+    alone = (tmp_path / "small.onnx").rename(tmp_path / "elsewhere" / "small.onnx")  # nothing lies beside it there
+    before, after = Recognizer("default").predict(drawn), Recognizer(alone).predict(drawn)
+    for wide, narrow in zip(before, after, strict=True):
+        assert wide.probabilities is not None
+        assert narrow.probabilities == pytest.approx(wide.probabilities, abs=0.05)
+
+
+@pytest.mark.parametrize(("model", "precision"), [("default", "fp16"), ("six@1", "fp16"), ("small.onnx", "int8")])
+def test_a_file_that_would_not_be_smaller_is_not_written(
+    mien: Mien, tmp_path: Path, model: str, precision: str
+) -> None:
+    if model == "small.onnx":
+        assert mien("export", "six", "--precision", "int8", "--out", model).code == 0
+    there = set(tmp_path.iterdir())
+    outcome = mien("export", model, "--precision", precision, "--out", "again.onnx")
+    assert outcome.code == 2
+    assert outcome.complaint.count("\n") <= 1
+    assert f"--precision {precision}" in outcome.complaint
+    assert set(tmp_path.iterdir()) == there
 
 
 def test_an_export_that_is_stopped_leaves_no_file(

@@ -197,11 +197,13 @@ def test_every_command_takes_it(own: Path, small_set: Path, mien: Callable[..., 
     assert json.loads(evaluated.out)["target"]["shared"]["images"] > 0
     before = package.Recognizer(own)
     picture = render(draw_face("happy", 3), View("face", SIZE), None)[None]
-    for precision in ("fp32", "fp16", "int8"):
-        exported = mien("export", own, "--precision", precision, "--out", f"{precision}.onnx")
-        assert exported.code == 0, exported.complaint
-        after = package.Recognizer(tmp_path / f"{precision}.onnx")
-        assert np.allclose(logits(after, picture), logits(before, picture), atol=0.05)
+    exported = mien("export", own, "--out", "copy.onnx")
+    assert exported.code == 0, exported.complaint
+    after = package.Recognizer(tmp_path / "copy.onnx")
+    assert np.allclose(logits(after, picture), logits(before, picture), atol=0.05)
+    for precision in ("fp16", "int8"):  # this network has too few weights for a narrower file to be smaller
+        assert mien("export", own, "--precision", precision, "--out", f"{precision}.onnx").code == 2
+        assert not (tmp_path / f"{precision}.onnx").exists()
     refused = mien("adapt", own, small_set)
     assert (refused.code, refused.complaint.count("\n")) == (2, 0)
 

@@ -11,17 +11,31 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
+from PIL import Image
+
+from mien.data.measuring.faces import Finding
 from mien.data.reading.pictures import Picture
 from mien.recognizer import BATCH, Prediction, Recognizer
 
-__all__ = ["Batcher", "BusyError"]
+__all__ = ["Batcher", "BusyError", "Watch"]
 
 Answers = list[Prediction]
 
 
 class BusyError(Exception):
     """No more pictures are taken now: too many wait, the service is closing, or its worker has died."""
+
+
+class Watch(Protocol):
+    """Is told what is seen and answered, from several threads."""
+
+    def looked(self, image: Image.Image, finding: Finding) -> None:
+        """A picture whose faces were looked for."""
+
+    def answered(self, answers: Sequence[Prediction]) -> None:
+        """Answers, whatever they are called."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +58,13 @@ class Batcher:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._waiting, self._is_closed = 0, False
+        self._watch: Watch | None = None
         self._thread = threading.Thread(target=self._work, name="mien-recogniser", daemon=True)
         self._thread.start()
+
+    def watch(self, watch: Watch) -> None:
+        """Tell what is seen and answered from now on."""
+        self._watch = watch
 
     @property
     def is_ready(self) -> bool:
@@ -113,8 +132,11 @@ class Batcher:
             return
         try:
             # Numbered instead of named, so that answers for several faces find back to their picture.
-            numbered = [Picture(str(i), picture.load) for i, picture in enumerate(pictures)]
+            look = self._watch.looked if self._watch else None
+            numbered = [Picture(str(i), picture.load, look=look) for i, picture in enumerate(pictures)]
             answers = list(self._recognizer.predict_pictures(numbered, every_face=every_face))
+            if self._watch:
+                self._watch.answered(answers)
         except BaseException as error:
             is_dying = not isinstance(error, Exception)
             if is_dying:  # the thread ends: nobody is told before /readyz says so

@@ -49,9 +49,9 @@ def rewritten(
 
 
 def _value(kind: str, value: Any, pictures: _Pictures) -> Any:
-    if kind == "file" and isinstance(value, list):
+    if kind in ("file", "uploadbutton") and isinstance(value, list):
         return [pictures.written(each, number) for number, each in enumerate(value, start=1)]
-    if kind in ("file", "image"):
+    if kind in ("file", "uploadbutton", "image"):
         return None if value is None else pictures.written(value, 1)
     if not isinstance(value, PLAIN[kind]):
         raise RefusedError(422, f"that is no value of a {kind}")

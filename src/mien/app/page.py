@@ -7,8 +7,10 @@ unopened (``preprocess=False``) and read them through ``uploads.py``, which dele
 from __future__ import annotations
 
 import html
+import io
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,16 @@ from starlette.routing import Mount
 
 from mien.app.batching import Batcher, BusyError
 from mien.app.calls import Takes
-from mien.app.cards import CSS, model_html, notice_html, picture_html, prediction_html
+from mien.app.cards import (
+    CSS,
+    can_sentence,
+    model_html,
+    notice_html,
+    picture_html,
+    prediction_html,
+    sample_css,
+    sample_face,
+)
 from mien.app.doors import Doors
 from mien.app.limits import Limits, loader
 from mien.app.own_photos import OwnPhotos, own_photo, own_score
@@ -29,11 +40,26 @@ from mien.data.reading.pictures import Picture
 from mien.data.reading.preprocess import UnreadableImageError, decode
 from mien.errors import MienError
 from mien.evaluation.attention import occlusion_map, with_heat
+from mien.models.shipped_cards import as_on_card
 from mien.recognizer import Prediction, Recognizer
 
 __all__ = ["mount_page"]
 
-AGREED = "I have read this, and everyone in view agrees to be seen"
+AGREED = "Start the camera: I have read this, and everyone in view agrees to be seen"
+START_CAMERA = """() => {
+    const started = Date.now();
+    let asked = false;
+    const step = () => {
+        const shown = [...document.querySelectorAll('#camera button')].filter(each => each.offsetParent);
+        const access = shown.find(each => each.querySelector('.icon-wrap'));
+        const record = shown.find(each => /record/i.test(each.innerText));
+        if (record) { record.click(); return; }
+        if (access && !asked) { asked = true; access.click(); }
+        if (Date.now() - started < 60000) setTimeout(step, 30);
+    };
+    step();
+}"""
+"""Presses the two buttons of Gradio's camera, which the user has asked for by the one above."""
 FONTS = [gr.themes.Font("system-ui"), gr.themes.Font("sans-serif")]
 """Of the system: none is fetched."""
 MOST_SHOWN = 200
@@ -60,7 +86,7 @@ def mount_page(
     os.environ["GRADIO_RUN_HISTORY"] = "false"  # else the browser keeps photos and answers on its disk
     page = _Page(recognizer, batcher, uploads)
     with gr.Blocks(title="mien", analytics_enabled=False) as blocks:
-        gr.Markdown("# mien\nThe expression shown, as a model sees it; never the emotion felt.")
+        gr.HTML(f"<h1>mien</h1><p>{html.escape(can_sentence(recognizer.labels))}</p>", padding=False, elem_id="can")
         with gr.Tab("Photos"):
             _photos_tab(page, is_local=is_local)
         with gr.Tab("Webcam"):
@@ -69,7 +95,8 @@ def mount_page(
             with gr.Tab("Own photos"):
                 _own_tab(page)
         with gr.Tab("Model"):
-            gr.HTML(model_html(recognizer.contract, recognizer.threshold), padding=False)
+            told = as_on_card(recognizer.contract, recognizer.model)
+            gr.HTML(model_html(told, recognizer.threshold), padding=False)
     blocks.queue(max_size=MOST_WAITING, api_open=False)
     blocks.has_launched = True  # else Gradio checks no path: a second lock behind ours
     blocks.state_session_capacity = MOST_REMEMBERED
@@ -78,7 +105,7 @@ def mount_page(
         blocks,
         path="/",
         theme=gr.themes.Base(font=FONTS, font_mono=[gr.themes.Font("monospace")]),
-        css=CSS,
+        css=CSS + sample_css(),
         footer_links=[],
         show_error=False,
         max_file_size=limits.body,
@@ -134,11 +161,25 @@ class _Page:
         paths = [file["path"] for file in files or []]
         for path in paths[MOST_SHOWN:]:
             self._uploads.delete(path)
-        read = [self._taken(path) for path in paths[:MOST_SHOWN]]
-        answers = self.answer([Picture(name, loader(content)) for name, content in read])
-        cards = [self._card(a, content, explain) for a, (_, content) in zip(answers, read, strict=True)]
+        cards = self._cards([self._taken(path) for path in paths[:MOST_SHOWN]], explain)
         told = f"<p>These are the first {MOST_SHOWN} of {len(paths)}; the others were not looked at.</p>"
-        return f'{told if len(paths) > MOST_SHOWN else ""}<div class="mien-cards">{"".join(cards)}</div>'
+        return f"{told if len(paths) > MOST_SHOWN else ''}{cards}"
+
+    def sample(self, explain: bool) -> str:
+        """The answer to the drawn face."""
+        buffer = io.BytesIO()
+        sample_face().save(buffer, "PNG")
+        return self._cards([("a drawn face, nobody’s", buffer.getvalue())], explain)
+
+    def _cards(self, read: Sequence[tuple[str, bytes]], explain: bool) -> str:
+        """A card a picture, with an answer for each of its faces."""
+        # Numbered, since two photos may have one name.
+        found = self.answer([Picture(str(i), loader(content)) for i, (_, content) in enumerate(read)], every_face=True)
+        cards = []
+        for i, (name, content) in enumerate(read):
+            own = [replace(each, path=name) for each in found if each.path == str(i)]
+            cards.append(self._card(own, content, explain))
+        return f'<div class="mien-cards">{"".join(cards)}</div>'
 
     def _taken(self, path: str) -> tuple[str, bytes]:
         try:
@@ -161,34 +202,29 @@ class _Page:
         except UnreadableImageError as error:
             raise gr.Error(f"This is no photo that can be read: {error}.", print_exception=False) from error
 
-    def _card(self, answer: Prediction, content: bytes, explain: bool) -> str:
+    def _card(self, answers: Sequence[Prediction], content: bytes, explain: bool) -> str:
         try:
             image = loader(content)()
         except UnreadableImageError:
-            return prediction_html(answer, None)
-        heat = with_heat(image, occlusion_map(self.recognizer, image, answer.face)) if explain else None
-        return prediction_html(answer, image, heat)
+            return prediction_html(answers, None)
+        heat = with_heat(image, occlusion_map(self.recognizer, image, answers[0].face)) if explain else None
+        return prediction_html(answers, image, heat)
 
     def frame(self, file: File | None) -> str:
-        """The answer for a frame of the webcam, which is deleted at once."""
-        if file is None:
-            return ""
-        content = self._taken(file["path"])[1]
-        (answer,) = self.answer([Picture("webcam", loader(content))])
-        return f'<div class="mien-cards">{self._card(answer, content, explain=False)}</div>'
+        """The answers for a frame of the webcam, which is deleted at once."""
+        return "" if file is None else self._cards([("webcam", self._taken(file["path"])[1])], explain=False)
 
 
 def _photos_tab(page: _Page, *, is_local: bool) -> None:
     stay = "stay on this machine" if is_local else "are sent to the machine that runs this page"
-    labels = ", ".join(page.recognizer.labels)
     gr.Markdown(
-        f"For each photo you get the face that was judged, a probability for each of {labels}, and what makes the "
-        f"answer doubtful. *Model* says how good the model is. Photos {stay}, and are forgotten as soon as "
-        "they are answered."
+        "For each photo you get its faces, the expression that each shows, and what makes the answer doubtful. "
+        f"*Model* says how good the model is. Photos {stay}, and are forgotten as soon as they are answered."
     )
+    files = gr.File(label="Photos: drop them here, or click", file_count="multiple", height=170, elem_id="photos")
     with gr.Row():
-        files = gr.File(label="Photos: drop them here, or click", file_count="multiple", height=170, elem_id="photos")
-        folder = gr.File(label="Or a whole folder", file_count="directory", height=170, elem_id="folder")
+        sample = gr.Button("Try a drawn face", elem_id="sample")
+        folder = gr.UploadButton("Choose a whole folder", file_count="directory", elem_id="folder")
     explain = gr.Checkbox(label="Show which part the answer rests on (a second or two for each photo)")
     result = gr.HTML(label="Answers", padding=False, elem_id="answers")
     for source in (files, folder):
@@ -201,12 +237,13 @@ def _photos_tab(page: _Page, *, is_local: bool) -> None:
             preprocess=False,
             api_visibility="private",
         ).failure(lambda: None, None, source, api_visibility="private")
+    sample.click(page.sample, explain, result, api_visibility="private")
 
 
 def _webcam_tab(page: _Page) -> None:
     gr.HTML(notice_html(), padding=False)
-    agreed = gr.Checkbox(label=AGREED, elem_id="agreed")
-    with gr.Row(visible=False) as camera:
+    agreed = gr.Button(AGREED, variant="primary", elem_id="agreed")
+    with gr.Row(visible=False, elem_id="camera") as camera:
         with gr.Column(scale=3):
             frame = gr.Image(sources=["webcam"], streaming=True, type="pil", label="Webcam", height=420)
         with gr.Column(scale=2):
@@ -221,7 +258,10 @@ def _webcam_tab(page: _Page) -> None:
             preprocess=False,
             api_visibility="private",
         )
-    agreed.change(lambda yes: gr.update(visible=yes), agreed, camera, api_visibility="private")
+    shown = agreed.click(
+        lambda: (gr.update(visible=True), gr.update(visible=False)), None, [camera, agreed], api_visibility="private"
+    )
+    shown.then(None, js=START_CAMERA, api_visibility="private")
 
 
 def _own_tab(page: _Page) -> None:

@@ -18,6 +18,8 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Red
 
 from mien.app.batching import Batcher, BusyError
 from mien.app.limits import Limits, read_body, read_pictures
+from mien.app.meters import Meters
+from mien.models.shipped_cards import as_on_card
 from mien.recognizer import Prediction, Recognizer
 from mien.telling.words.notice import NOTICE
 from mien.version import __version__
@@ -96,18 +98,6 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 ANSWERS: dict[int | str, dict[str, Any]] = {200: {"model": list[Prediction], "description": "An answer a picture"}}
 
 
-class _Meters:
-    """What is counted: calls, pictures and seconds, and nothing of what they show."""
-
-    def __init__(self, batcher: Batcher) -> None:
-        self.registry = prometheus.CollectorRegistry()
-        self.calls = prometheus.Counter("mien_calls", "Calls of /v1/predict", ["code"], registry=self.registry)
-        self.pictures = prometheus.Counter("mien_pictures", "Pictures answered", ["status"], registry=self.registry)
-        self.seconds = prometheus.Histogram("mien_seconds", "Seconds a call took", registry=self.registry)
-        waiting = prometheus.Gauge("mien_waiting_pictures", "Pictures waiting for an answer", registry=self.registry)
-        waiting.set_function(lambda: batcher.waiting)
-
-
 def make_service(recognizer: Recognizer, batcher: Batcher, *, limits: Limits, token: str | None) -> FastAPI:
     """The application that answers ``/v1/predict`` and the like; pages can be mounted beside.
 
@@ -129,7 +119,7 @@ def make_service(recognizer: Recognizer, batcher: Batcher, *, limits: Limits, to
         lifespan=lifespan,
     )
     app.add_exception_handler(RequestValidationError, _in_one_line)
-    meters = _Meters(batcher)
+    meters = Meters(recognizer, batcher)
     _add_health(app, batcher, meters)
     _add_model(app, recognizer)
     _add_predict(app, batcher, limits, meters)
@@ -138,7 +128,7 @@ def make_service(recognizer: Recognizer, batcher: Batcher, *, limits: Limits, to
     return app
 
 
-def _add_predict(app: FastAPI, batcher: Batcher, limits: Limits, meters: _Meters) -> None:
+def _add_predict(app: FastAPI, batcher: Batcher, limits: Limits, meters: Meters) -> None:
     under_way = 0
 
     async def answers_to(request: Request, body: bytes, every_face: bool) -> list[Prediction]:
@@ -172,7 +162,7 @@ def _add_predict(app: FastAPI, batcher: Batcher, limits: Limits, meters: _Meters
         return JSONResponse([dataclasses.asdict(answer) for answer in answers])
 
 
-def _add_health(app: FastAPI, batcher: Batcher, meters: _Meters) -> None:
+def _add_health(app: FastAPI, batcher: Batcher, meters: Meters) -> None:
     @app.get("/healthz", response_class=PlainTextResponse)
     async def healthz() -> str:
         """Whether the process answers."""
@@ -186,12 +176,12 @@ def _add_health(app: FastAPI, batcher: Batcher, meters: _Meters) -> None:
 
     @app.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> Response:
-        """Counts and times, for Prometheus."""
+        """Counts, times, and how far photos lie from those of training, for Prometheus."""
         return Response(prometheus.generate_latest(meters.registry), media_type=prometheus.CONTENT_TYPE_LATEST)
 
 
 def _add_model(app: FastAPI, recognizer: Recognizer) -> None:
-    contract = recognizer.contract
+    contract = as_on_card(recognizer.contract, recognizer.model)
 
     @app.get("/v1/model")
     async def model() -> dict[str, Any]:

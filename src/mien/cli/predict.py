@@ -146,11 +146,13 @@ def _keep(
 
 def _tell_model(answering: Answering, promise: Promise) -> None:
     """Print what the model file says of itself."""
+    from mien.models.shipped_cards import as_on_card
     from mien.recognizer import Recognizer
     from mien.telling.terminal.model_info import model_info
 
     recognizer = Recognizer(answering.model, max_error=promise.max_error, classes=answering.among)
-    print(as_data(model_info(answering.model, recognizer.contract, recognizer.threshold)))
+    told = as_on_card(recognizer.contract, recognizer.model)
+    print(as_data(model_info(answering.model, told, recognizer.threshold)))
 
 
 def _check(sources: Sources, *, jsonl: bool, csv: bool, out: str | None, resume: bool) -> None:

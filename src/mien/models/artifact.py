@@ -18,6 +18,7 @@ from typing import Any
 from mien.data.measuring.runtime import onnxruntime, open_session
 from mien.data.reading.preprocess import View
 from mien.data.sources.files import existing_path
+from mien.data.tables.spreads import Spread, spreads_from_plain
 from mien.data.tables.traits import CollectionTraits
 from mien.errors import ModelError
 from mien.models.seal import MAX_MODEL_BYTES, SEAL_KEY, is_intact, is_sealed, metadata_of, write_sealed
@@ -132,6 +133,8 @@ class Contract:
             validation photo that decided when to stop.
         traits: by which photos of those collections are known again that it was not fitted to; of collections that came
             with a backbone, ``known_traits.py`` has them.
+        spreads: how light, sharpness and face size are spread over the photos it was fitted to; None of files from
+            before, and where nobody measured them.
         mien_version: the version that wrote the file.
         card: heading → text of a short model card, as the study wrote it that tested the model; None of a model that
             no study tested, and of files from before.
@@ -149,6 +152,7 @@ class Contract:
     collections: tuple[str, ...] = ()
     training_hashes: frozenset[str] = frozenset()
     traits: tuple[CollectionTraits, ...] = ()
+    spreads: dict[str, Spread] | None = None
     mien_version: str = ""
     card: dict[str, str] | None = None
 
@@ -183,6 +187,7 @@ class Contract:
                 "collections": tuple(values["collections"]),
                 "training_hashes": frozenset(values["training_hashes"]),
                 "traits": tuple(CollectionTraits.from_plain(each) for each in values.get("traits", ())),
+                "spreads": spreads_from_plain(values.get("spreads")),
             }
         )
         if not (0 < contract.temperature < math.inf and all(isinstance(label, str) for label in contract.labels)):

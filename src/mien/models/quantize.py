@@ -28,7 +28,7 @@ Narrow = Callable[[str, NDArray[np.float32]], tuple[Tensors, list[Any]]]
 
 
 def with_sixteen_bits(model: Any) -> Any:
-    """The model with its large weights as 16-bit floats; half the size."""
+    """The model with its large weights as 16-bit floats; half the size of one with 32."""
     return _narrowed(model, _as_half)
 
 
@@ -59,6 +59,7 @@ def _as_half(name: str, values: NDArray[np.float32]) -> tuple[Tensors, list[Any]
 def _narrowed(model: Any, narrow: Narrow) -> Any:
     made = onnx.ModelProto()
     made.CopyFrom(model)
+    _widen(made.graph)  # a model with 16 bits, as those that come with mien, is narrowed like the one it was made of
     graph, nodes = made.graph, []
     for tensor in [t for t in graph.initializer if t.data_type == TensorProto.FLOAT and np.prod(t.dims) >= LEAST]:
         stored, widening = narrow(tensor.name, numpy_helper.to_array(tensor))
@@ -69,3 +70,17 @@ def _narrowed(model: Any, narrow: Narrow) -> Any:
     del graph.node[:]
     graph.node.extend(nodes)
     return made
+
+
+def _widen(graph: Any) -> None:
+    """Store with 32 bits what ``_as_half`` stored with 16; nothing else has the name of what is made of it."""
+    halves = {tensor.name: tensor for tensor in graph.initializer if tensor.data_type == TensorProto.FLOAT16}
+    for node in [each for each in graph.node if each.op_type == "Cast" and each.input[0] in halves]:
+        (name,) = node.output
+        tensor = halves[node.input[0]]
+        if tensor.name != f"{name}.half":
+            continue
+        wide = numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float32), name)
+        graph.node.remove(node)
+        graph.initializer.remove(tensor)
+        graph.initializer.append(wide)

@@ -20,6 +20,7 @@ __all__ = [
     "EvaluatePaths",
     "EvaluateResults",
     "ExportResults",
+    "Kept",
     "Lost",
     "PairedResults",
     "ScoreResults",
@@ -129,12 +130,22 @@ class Lost(Record):
     speed: Annotated[float, about("As a multiple of what it was.")]
 
 
+class Kept(Record):
+    """What a smaller file answers to drawn faces, where there are no photos."""
+
+    images: Annotated[int, about("Drawn faces.")]
+    same_label: Annotated[float, about("Share of them with the same answer.")]
+    largest_difference: Annotated[float, about("Of the logits.")]
+    speed: Annotated[float, about("As a multiple of what it was.")]
+
+
 class ExportResults(Document, tag="export"):
     """What `mien export` wrote."""
 
     model: Annotated[str, about("The model file.")]
     out: Annotated[str, about("The file that was written.")]
     precision: Annotated[str, about("`fp32`, `fp16` or `int8`.")]
-    bytes_before: Annotated[int, about("Size of the model file.")]
+    bytes_before: Annotated[int, about("Size of the model, with the weights that lie in files beside it.")]
     bytes: Annotated[int, about("Size of the file that was written.")]
     validation: Annotated[Lost | None, about("Null where the photos of the study are not beside the model.")]
+    drawn: Annotated[Kept | None, about("Null where there are such photos.")] = None

@@ -19,7 +19,8 @@ class Storage:
     """How the numbers of a model are stored.
 
     Attributes:
-        stored_precision: fp32 as it was trained, fp16 for half the size, int8 for a quarter.
+        stored_precision: fp32 as it was trained, fp16 for half the size, int8 for a quarter. A file that would not be
+            smaller is not written.
     """
 
     stored_precision: Annotated[StoredPrecision, Parameter(name="--precision")] = "fp32"

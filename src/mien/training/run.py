@@ -24,6 +24,7 @@ from mien.data.grouping.independence import independent
 from mien.data.reading.pixels import Pixels
 from mien.data.tables.manifest import usable
 from mien.data.tables.observed_traits import traits_of
+from mien.data.tables.spreads import PROPERTIES, spreads_of
 from mien.data.tables.traits import CollectionTraits
 from mien.data.tables.vote_shares import vote_shares
 from mien.errors import ConfigError, WorkFailedError
@@ -379,7 +380,8 @@ def _contract(
     sureness: Sureness = NOTHING_MEASURED,
     prior: Prior | None = None,
 ) -> Contract:
-    seen = photos.manifest.filter(pl.col("split").is_in(list(splits)))["sha256"]
+    rows = photos.manifest.filter(pl.col("split").is_in(list(splits)))
+    seen = rows["sha256"]
     collections = [*photos.names, *(name for backbone in backbones for name in backbone.collections)]
     origins = [Origin(each.name, each.licence, each.sha256) for each in backbones]
     known = frozenset[str]().union(*(backbone.training_hashes for backbone in backbones))
@@ -398,6 +400,7 @@ def _contract(
         collections=tuple(dict.fromkeys(collections)),
         training_hashes=frozenset(sha[:HASH_LENGTH] for sha in seen) | known,
         traits=_traits(photos, prior),
+        spreads=spreads_of({name: rows[name].fill_null(float("nan")).to_numpy() for name in PROPERTIES}),
         mien_version=__version__,
     )
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from PIL import Image
 
@@ -29,6 +29,9 @@ from mien.errors import SourceError
 from mien.system.files import irregular, open_regular, read_file
 from mien.system.paths import user_path, why_no_file
 from mien.system.streams import listed_lines
+
+if TYPE_CHECKING:
+    from mien.data.measuring.faces import Finding  # measuring reads
 
 __all__ = ["FRAMES_PER_SECOND", "Film", "Picture", "open_film", "open_pictures"]
 
@@ -50,6 +53,7 @@ class Picture:
         frame: its number among all frames of the video, from 0; None for what only tells of damage.
         seconds: for how long the frame stands.
         follows: whether no frame is missing between it and the picture before.
+        look: is called with the upright picture and its faces once these were looked for, from any thread.
     """
 
     path: str
@@ -58,6 +62,7 @@ class Picture:
     frame: int | None = None
     seconds: float | None = None
     follows: bool = False
+    look: Callable[[Image.Image, Finding], None] | None = None
 
 
 @dataclass(frozen=True)

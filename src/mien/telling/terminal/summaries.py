@@ -420,7 +420,12 @@ def export_summary(results: ExportResults) -> RenderableType:
             f"{lost.speed:.2f} times as fast"
         )
     else:
-        lines.append("the loss was not measured: the photos of its study are not beside the model")
+        if kept := results.drawn:
+            lines.append(
+                f"on {kept.images} drawn faces: the same label for {kept.same_label:.1%}, logits at most "
+                f"{kept.largest_difference:.2f} apart, {kept.speed:.2f} times as fast"
+            )
+        lines.append("the loss on photos was not measured: those of its study are not beside the model")
     return Text("\n".join(lines))
 
 
