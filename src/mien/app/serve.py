@@ -15,9 +15,10 @@ from fastapi import FastAPI
 
 from mien.app.batching import Batcher
 from mien.app.connections import ACCEPTED_AT_ONCE, Admission, listen_deeper, most_connections, protocol_of
+from mien.app.guard import LOCAL
 from mien.app.limits import Limits
 from mien.app.rare_logs import bound_logs
-from mien.app.service import LOCAL, make_service
+from mien.app.service import make_service
 from mien.app.uploads import Uploads
 from mien.errors import ConfigError
 from mien.recognizer import Recognizer

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import hmac
 import html
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import prometheus_client as prometheus
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from mien.app.batching import Batcher, BusyError
+from mien.app.guard import guard
 from mien.app.limits import Limits, read_body, read_pictures
 from mien.app.meters import Meters
 from mien.models.shipped_cards import as_on_card
@@ -24,19 +24,7 @@ from mien.recognizer import Prediction, Recognizer
 from mien.telling.words.notice import NOTICE
 from mien.version import __version__
 
-__all__ = ["COOKIE", "LOCAL", "make_service"]
-
-LOCAL = ("127.0.0.1", "localhost", "::1")
-"""Names of this machine that no other can reach it by."""
-COOKIE = "mien_token"
-UNGUARDED = ("/healthz", "/readyz")
-"""What answers without a token: they say nothing of anyone."""
-POLICY = (
-    "default-src 'self'; img-src 'self' data: blob:; media-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
-    "font-src 'self' data:; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; worker-src 'self' blob:; "
-    "connect-src 'self' data: blob: ws: wss:; form-action 'self'; frame-ancestors 'none'"
-)
-"""The browser itself refuses whatever a page would fetch from elsewhere."""
+__all__ = ["make_service"]
 
 BODY = {
     "required": True,
@@ -124,7 +112,7 @@ def make_service(recognizer: Recognizer, batcher: Batcher, *, limits: Limits, to
     _add_model(app, recognizer)
     _add_predict(app, batcher, limits, meters)
     _add_docs(app)
-    app.middleware("http")(_guard(token))
+    app.middleware("http")(guard(token))
     return app
 
 
@@ -216,75 +204,8 @@ def _docs_page(document: dict[str, Any]) -> str:
     return f'<!doctype html><html lang="en"><title>mien: API</title><style>{style}</style>{"".join(parts)}</html>'
 
 
-Next = Callable[[Request], Awaitable[Response]]
-
-
-def _guard(token: str | None) -> Callable[[Request, Next], Awaitable[Response]]:
-    """Middleware: lets in who may come, and tells browsers to fetch nothing from elsewhere."""
-
-    async def guard(request: Request, call_next: Next) -> Response:
-        path = request.scope["path"]  # request.url is put together with the Host header, which a caller chooses
-        if path not in UNGUARDED:
-            refusal = _from_elsewhere(request)
-            refusal = refusal or (_misnamed(request) if token is None else _unknown(request, path, token))
-            if refusal is not None:
-                return refusal
-        response = await call_next(request)
-        response.headers["Content-Security-Policy"] = POLICY
-        response.headers["Referrer-Policy"] = "no-referrer"
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        return response
-
-    return guard
-
-
-def _from_elsewhere(request: Request) -> Response | None:
-    """Refuse what a page of another site makes a browser send: it may not read the answer, but it could ask."""
-    if request.method in ("GET", "HEAD"):
-        return None
-    origin = request.headers.get("origin", "")
-    is_ours = not origin or origin.partition("://")[2] == request.headers.get("host", "")
-    if is_ours and request.headers.get("sec-fetch-site", "none") in ("same-origin", "none"):
-        return None
-    return JSONResponse({"detail": "calls from pages of another site are not answered"}, 403)
-
-
-def _misnamed(request: Request) -> Response | None:
-    """Refuse a caller that knows this machine by another name, which a page from elsewhere can give it (rebinding)."""
-    host = request.headers.get("host", "")
-    name = host if host.endswith("]") else host.rpartition(":")[0] or host
-    if name.strip("[]").lower() in LOCAL:
-        return None
-    said = "without a token this answers to 127.0.0.1, localhost and [::1] alone; start it with --token"
-    return JSONResponse({"detail": said}, 400)
-
-
-def _unknown(request: Request, path: str, token: str) -> Response | None:
-    """Refuse a caller without the token; who brings it in the address gets it as a cookie."""
-    shown = request.query_params.get("token")
-    if shown is not None and request.method == "GET" and _same(shown, token):
-        response = RedirectResponse("/" + path.lstrip("/"))  # two slashes would lead to another host
-        is_secret = request.scope["scheme"] == "https"
-        response.set_cookie(COOKIE, token, httponly=True, secure=is_secret, samesite="strict")
-        return response
-    if _same(_shown(request), token):
-        return None
-    said = "give the token: Authorization: Bearer TOKEN, or in a browser /?token=TOKEN"
-    return JSONResponse({"detail": said}, 401, {"WWW-Authenticate": "Bearer"})
-
-
 async def _in_one_line(request: Request, error: Exception) -> Response:
     """FastAPI's own refusal of a parameter, in the form that all refusals have."""
     assert isinstance(error, RequestValidationError)
     wrong = "; ".join(f"{each['loc'][-1]}: {each['msg']}" for each in error.errors())
     return JSONResponse({"detail": " ".join(wrong.split())}, 422)
-
-
-def _shown(request: Request) -> str:
-    scheme, _, value = request.headers.get("authorization", "").partition(" ")
-    return value.strip() if scheme.lower() == "bearer" else request.cookies.get(COOKIE, "")
-
-
-def _same(shown: str, token: str) -> bool:
-    """Compare in a time that does not tell how much was right."""
-    return hmac.compare_digest(shown.encode(), token.encode())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -14,11 +15,23 @@ from mien.data.measuring.face_audit import face_flags
 from mien.data.tables.corrections import COLUMNS
 from mien.data.tables.manifest import usable
 from mien.errors import OutputError
-from mien.system.files import not_written, written_whole
+from mien.system.files import not_written, write_text
 
-__all__ = ["check_out", "findings_of", "write_findings"]
+__all__ = ["as_csv", "check_out", "findings_of", "ranked_findings", "write_findings"]
 
 DOUBT = ("suggested_label", "label_quality", "is_doubtful")
+REST = (
+    "copy",
+    "blank",
+    "no_face",
+    "tiny_face",
+    "cut_face",
+    "blurred_face",
+    "several_faces",
+    "drawn",
+    "perhaps_drawn",
+)
+"""Findings that say nothing of the label, the worst first."""
 MOST_NAMED = 3
 """Copies of a photo that its row names."""
 
@@ -56,10 +69,47 @@ def check_out(path: Path) -> None:
         raise OutputError(f"{path}: there is no folder {path.parent}; make it, or give another --out")
 
 
+def ranked_findings(manifest: pl.DataFrame) -> pl.DataFrame:
+    """The photos with a finding, the worst first, with the columns of the manifest.
+
+    Contradictions come first, then doubtful labels by how doubtful they are, then the rest by kind; copies of a picture
+    are neighbours.
+
+    Returns:
+        As ``findings_of``, and every other column of the manifest.
+    """
+    findings = pl.col("findings")
+    is_doubtful = findings.list.contains("doubtful_label")
+    kinds = [pl.when(findings.list.contains(kind)).then(rank) for rank, kind in enumerate(REST)]
+    return (
+        findings_of(manifest)
+        .join(manifest, on="row", how="left", suffix="_of_manifest")
+        .sort(
+            ~findings.list.contains("two_labels"),
+            ~is_doubtful,
+            pl.when(is_doubtful).then("label_quality"),
+            pl.when(~is_doubtful & ~findings.list.contains("two_labels")).then(pl.coalesce(kinds)),
+            "near_group",
+            "row",
+            nulls_last=True,
+        )
+    )
+
+
+def as_csv(header: Sequence[str], rows: Iterable[Sequence[str | None]]) -> str:
+    """A table as text, as RFC 4180 has it: line ends within a name are quoted."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    if header:
+        writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
 def write_findings(manifest: pl.DataFrame, path: Path) -> int:
     """Write the findings as CSV with an empty column ``action``, for ``--corrections`` to read back.
 
-    Contradictions come first, then doubtful labels by how doubtful they are, then the rest.
+    They are in the order of ``ranked_findings``.
 
     Returns:
         How many photos it lists.
@@ -68,26 +118,10 @@ def write_findings(manifest: pl.DataFrame, path: Path) -> int:
         OutputError: if the file exists or cannot be written.
     """
     check_out(path)
-    table = (
-        findings_of(manifest)
-        .join(manifest, on="row", how="left", suffix="_of_manifest")
-        .sort(
-            ~pl.col("findings").list.contains("two_labels"),
-            ~pl.col("findings").list.contains("doubtful_label"),
-            pl.when(pl.col("findings").list.contains("doubtful_label")).then("label_quality"),
-            "near_group",
-            "row",
-            nulls_last=True,
-        )
-    )
+    table = ranked_findings(manifest)
     written = table.with_columns(pl.lit("").alias("action"), pl.col("findings").list.join(" ")).select(COLUMNS)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")  # as RFC 4180 has it; then both are quoted inside a name
-    writer.writerow(COLUMNS)
-    writer.writerows(written.iter_rows())
     try:
-        with written_whole(path) as partial:
-            partial.write_text(text.getvalue(), encoding="utf-8", newline="")
+        write_text(as_csv(COLUMNS, written.iter_rows()), path)
     except OSError as error:
         raise not_written(path, error) from error
     return len(written)

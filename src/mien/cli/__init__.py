@@ -41,6 +41,12 @@ HELP = {
         LEARNING,
         "Find what is wrong with a set of photos: copies, contradictions, shortcuts, doubtful labels, poor faces.",
     ),
+    "review": (
+        LEARNING,
+        """Go through what the audit found, photo by photo and by keys, on a page of this machine.
+
+    Every decision is written at once to the table that --corrections reads. Photos are never touched.""",
+    ),
     "study": (LEARNING, "Do the main job: audit, split, train, compare, test, and write a report."),
     "train": (LEARNING, "Train and validate only; the test photos stay unread."),
     "compare": (

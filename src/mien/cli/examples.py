@@ -14,6 +14,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("mien audit photos/", "what needs a look"),
         ("mien audit photos/ --out findings.csv", "photo by photo, with a column for your decisions"),
     ),
+    "review": (
+        ("mien review photos/", "decide, on what an audit finds, by keys"),
+        ("mien review mien-photos --out corrections.csv --resume", "a study's photos; go on where you stopped"),
+    ),
     "study": (
         ("mien study demo", "try it on drawn faces"),
         ("mien study photos/", "a folder per class"),

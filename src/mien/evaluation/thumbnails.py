@@ -35,11 +35,13 @@ class Album:
         manifest: every file of the data and of the target.
         pixels: the decoded photos.
         view: what to show of each.
+        longer_side: of a shown photo at most, px.
     """
 
     manifest: pl.DataFrame
     pixels: Pixels
     view: View
+    longer_side: int = LONGER_SIDE
 
     def photos(self, rows: Sequence[int], falls: Sequence[Falls | None] | None = None) -> tuple[Thumbnail, ...]:
         """The photos of the given rows, in their order.
@@ -53,14 +55,12 @@ class Album:
         about = {row["row"]: row for row in wanted.iter_rows(named=True)}
         squares = self.pixels.read(self.view, rows)
         falls = falls or [None] * len(rows)
-        return tuple(
-            _thumbnail(about[r], square, self.view, f) for r, square, f in zip(rows, squares, falls, strict=True)
-        )
+        return tuple(_thumbnail(about[r], square, self, f) for r, square, f in zip(rows, squares, falls, strict=True))
 
 
-def _thumbnail(row: Mapping[str, Any], square: NDArray[np.uint8], view: View, falls: Falls | None) -> Thumbnail:  # type: ignore[explicit-any]  # a row of Polars
-    image = Image.fromarray(square).resize(_size(row, view), Image.Resampling.BICUBIC)
-    is_whole = view.name == "photo"
+def _thumbnail(row: Mapping[str, Any], square: NDArray[np.uint8], album: Album, falls: Falls | None) -> Thumbnail:  # type: ignore[explicit-any]  # a row of Polars
+    image = Image.fromarray(square).resize(_size(row, album.view, album.longer_side), Image.Resampling.BICUBIC)
+    is_whole = album.view.name == "photo"
     return Thumbnail(
         jpeg=_jpeg(image),
         width=image.width,
@@ -79,12 +79,12 @@ def _jpeg(image: Image.Image) -> bytes:
     return content.getvalue()
 
 
-def _size(row: Mapping[str, Any], view: View) -> tuple[int, int]:  # type: ignore[explicit-any]  # a row of Polars
+def _size(row: Mapping[str, Any], view: View, most: int) -> tuple[int, int]:  # type: ignore[explicit-any]  # a row of Polars
     """Width and height that undo the squashing of a view; that of the face is square."""
     if view.name == "face":
-        return (min(LONGER_SIDE, view.size),) * 2
+        return (min(most, view.size),) * 2
     longer = max(row["width"], row["height"])
-    scale = min(LONGER_SIDE, view.size, longer) / longer
+    scale = min(most, view.size, longer) / longer
     return max(1, round(row["width"] * scale)), max(1, round(row["height"] * scale))
 
 

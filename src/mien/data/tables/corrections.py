@@ -17,7 +17,16 @@ from mien.results.audit import CorrectionsRecord
 from mien.system.files import read_file, why
 from mien.system.paths import user_path
 
-__all__ = ["COLUMNS", "Correction", "Corrections", "apply_corrections", "read_corrections"]
+__all__ = [
+    "COLUMNS",
+    "Correction",
+    "Corrections",
+    "apply_corrections",
+    "is_writable_class",
+    "read_corrections",
+    "read_rows",
+    "relabelled_to",
+]
 
 COLUMNS = ("action", "label", "findings", "details", "source", "path", "sha256")
 """Of the table that the audit writes. ``action`` is left empty, for a person to fill in."""
@@ -71,14 +80,7 @@ def read_corrections(given: str | Path) -> Corrections:
         CorrectionsError: if the file is not such a table, or an action is none of those known.
     """
     path = user_path(given, "--corrections")
-    try:
-        content = read_file(path)
-        text = content.decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = why(error) if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise CorrectionsError(
-            f"{path}: cannot be read ({reason}); give a table written by mien audit --out"
-        ) from error
+    content, text = _read(path)
     entries: dict[tuple[str, str], Correction] = {}
     for line, row in _rows(text, path):
         correction = _correction(row, line, path)
@@ -90,6 +92,28 @@ def read_corrections(given: str | Path) -> Corrections:
                 f"{path}, lines {earlier.line} and {correction.line}: two decisions on {correction.path}; keep one"
             )
     return Corrections(str(path), hashlib.sha256(content).hexdigest(), tuple(entries.values()))
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a table of corrections as they stand, with whatever further columns it has.
+
+    Raises:
+        CorrectionsError: as ``read_corrections`` does.
+    """
+    read_corrections(path)
+    _, text = _read(path)
+    return [{name: cell or "" for name, cell in row.items() if name is not None} for _, row in _rows(text, path)]
+
+
+def relabelled_to(action: str) -> str | None:
+    """The class that an action gives a photo; None where it gives none."""
+    found = RELABEL.fullmatch(action.strip())
+    return found[1] if found else None
+
+
+def is_writable_class(label: str) -> bool:
+    """Whether a table can name this class: blanks around a name are lost in one."""
+    return relabelled_to(f"relabel to {label}") == label
 
 
 def apply_corrections(table: pl.DataFrame, corrections: Corrections) -> pl.DataFrame:
@@ -143,6 +167,18 @@ def _changed(table: pl.DataFrame, dropped: list[int], labels: dict[int, str]) ->
         )
         .select(table.columns)
     )
+
+
+def _read(path: Path) -> tuple[bytes, str]:
+    """The bytes of a table, and its text."""
+    try:
+        content = read_file(path)
+        return content, content.decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = why(error) if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise CorrectionsError(
+            f"{path}: cannot be read ({reason}); give a table written by mien audit --out"
+        ) from error
 
 
 def _rows(text: str, path: Path) -> Iterator[tuple[int, dict[str, str | None]]]:
