@@ -17,7 +17,7 @@ from mien.data.reading.preprocess import View
 from mien.evaluation.attention import with_heat
 from mien.results.exhibits import Thumbnail
 
-__all__ = ["Album"]
+__all__ = ["LONGER_SIDE", "Album"]
 
 Falls = tuple[tuple[float, ...], ...]
 """How far an answer's probability falls by patch, in rows."""

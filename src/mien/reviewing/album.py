@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 import polars as pl
 
 from mien.auditing.findings import ranked_findings
-from mien.evaluation.thumbnails import Album
+from mien.data.reading.preprocess import View
+from mien.evaluation.thumbnails import LONGER_SIDE, Album
 from mien.reviewing.material import Material
 from mien.telling.words.review import suggestion_sentence
 
-__all__ = ["Photo", "PhotoAlbum", "Size", "Suggestion"]
+__all__ = ["Photo", "PhotoAlbum", "Suggestion"]
 
 LARGE = 448
 """Longer side of the photo that is decided on, px; none is enlarged."""
@@ -24,7 +24,6 @@ MOST_KEPT = 8192
 """Small copies that are kept in memory, some 5 kB each."""
 ABOUT_LABELS = {"two_labels", "doubtful_label"}
 """Findings for which the probe is asked."""
-Size = Literal["whole", "face", "small"]
 
 
 @dataclass(frozen=True)
@@ -95,11 +94,11 @@ class PhotoAlbum:
         self.classes = sorted({*material.shown["label"], *(photo.label for photo in self.photos if photo.label)})
         shown = material.shown
         self._place = {row: i for i, row in enumerate(shown["row"])}
-        self._known = {*self._place, *(photo.row for photo in self.photos)}
         self._rows, self._labels = shown["row"].to_numpy(), shown["label"].to_numpy()
+        self._paths = shown["source"] + "/" + shown["path"]
         self._near, self._doubtful = shown["near_group"].to_numpy(), shown["is_doubtful"].to_numpy()
         self._judged = {row: (label, q) for row, label, q in self._judgements()}
-        self.picture = lru_cache(MOST_KEPT)(self._picture)
+        self._small: dict[int, str] = {}
 
     def nearest(self, photo: Photo, label: str) -> tuple[int, ...]:
         """Rows of the photos of a class that look most like a photo, without its copies and doubtful ones."""
@@ -113,13 +112,13 @@ class PhotoAlbum:
         _, first = np.unique(self._near[best], return_index=True)  # no picture twice
         return tuple(int(row) for row in self._rows[best[np.sort(first)]][:MOST_NEAR])
 
-    def shows(self, row: int) -> bool:
-        """Whether there is a photo to show in this row."""
-        return row in self._known
-
     def label_of(self, row: int) -> str:
         """The class of a photo that is shown beside another."""
         return str(self._labels[self._place[row]])
+
+    def path_of(self, row: int) -> str:
+        """The file of a photo that is shown beside another, with its source."""
+        return str(self._paths[self._place[row]])
 
     def suggestion(self, photo: Photo) -> Suggestion | None:
         """What the probe says of a photo's label; None where it was not asked."""
@@ -133,13 +132,26 @@ class PhotoAlbum:
         judged = self._material.manifest.filter(pl.col("suggested_label").is_not_null())
         return judged.select("row", "suggested_label", "label_quality").rows()
 
-    def _picture(self, row: int, size: Size) -> bytes:
-        """A small copy of a photo as JPEG."""
-        pixels = self._material.pixels
-        names: tuple[Literal["photo", "face"], ...] = ("face", "photo") if size == "face" else ("photo", "face")
-        view = pixels.largest(names[0]) or pixels.largest(names[1])
+    def pictures(self, photo: Photo) -> tuple[str, ...]:
+        """A photo to decide on as data URIs: all of it, and its face where one was found."""
+        views = [self._view("photo", "face"), *([self._view("face", "photo")] if photo.has_face else [])]
+        return tuple(self._album(view, LARGE).photos([photo.row])[0].uri for view in views)
+
+    def small(self, rows: Sequence[int]) -> dict[int, str]:
+        """Small copies of photos as data URIs, made once."""
+        missing = [row for row in rows if row not in self._small]
+        made = self._album(self._view("photo", "face"), LONGER_SIDE).photos(missing)
+        self._small |= {row: each.uri for row, each in zip(missing, made, strict=True)}
+        found = {row: self._small[row] for row in rows}
+        if len(self._small) > MOST_KEPT:
+            self._small.clear()
+        return found
+
+    def _view(self, *names: Literal["photo", "face"]) -> View:
+        """The largest view of the first of these names that was kept."""
+        view = next(filter(None, map(self._material.pixels.largest, names)), None)
         assert view is not None  # or the material would not have opened
-        album = Album(self._material.manifest, pixels, view)
-        if size != "small":
-            album = Album(self._material.manifest, pixels, view, LARGE)
-        return album.photos([row])[0].jpeg
+        return view
+
+    def _album(self, view: View, longer_side: int) -> Album:
+        return Album(self._material.manifest, self._material.pixels, view, longer_side)

@@ -17,7 +17,7 @@ from mien.auditing.run import audited
 from mien.data.reading.pixels import Pixels
 from mien.data.tables.manifest import read_manifest, usable
 from mien.errors import ConfigError, OutputError
-from mien.progress import Progress
+from mien.progress import Progress, Silent
 from mien.settings.audit import AuditSettings
 from mien.system.paths import user_path
 
@@ -34,7 +34,7 @@ class Material:
     Attributes:
         manifest: as the audit left it, without photos from elsewhere.
         pixels: the decoded photos.
-        shown: columns ``row``, ``label`` and ``near_group`` of the usable photos, and whether each is doubtful.
+        shown: columns ``row``, ``source``, ``path``, ``label``, ``near_group`` and ``is_doubtful`` of the usable photos.
         looks: (len(shown), D) what each looks like, of length 1 or 0: the nearer two are, the larger their product.
         earlier: decisions that were applied before the audit.
     """
@@ -69,7 +69,7 @@ def opened(settings: AuditSettings, progress: Progress) -> Iterator[Material]:
     with audited(settings, progress, to_be_seen=True) as audit:
         if reason := audit.found.doubtful_labels.reason:
             progress.tell(f"labels were not judged: {reason}")
-        yield _material(audit.found.manifest, audit.pixels, audit.features, None, progress)
+        yield _material(audit.found.manifest, audit.pixels, audit.features, None, Silent())  # looked at by now
 
 
 def _of_study(folder: Path, progress: Progress) -> Material:
@@ -98,5 +98,5 @@ def _material(
         looks = prints.reshape(len(prints), -1).astype(np.float32)
         looks -= looks.mean(1, keepdims=True)
     looks /= np.maximum(np.linalg.norm(looks, axis=1, keepdims=True), 1e-6)
-    columns = shown.select("row", "label", "near_group", pl.col("is_doubtful").fill_null(False))
+    columns = shown.select("row", "source", "path", "label", "near_group", pl.col("is_doubtful").fill_null(False))
     return Material(manifest, pixels, columns, looks, earlier)

@@ -11,14 +11,14 @@ from fastapi.responses import JSONResponse, Response
 
 from mien.app.guard import guard
 from mien.errors import CorrectionsError, MienError
-from mien.reviewing.album import Photo, PhotoAlbum, Size
+from mien.reviewing.album import Photo, PhotoAlbum
 from mien.reviewing.decisions import Decision, Decisions
 from mien.telling.words.review import FINDINGS
 
 __all__ = ["make_page"]
 
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 """No script and no style but those of the page, whatever a file or class is called."""
@@ -69,8 +69,13 @@ def _add_photos(app: FastAPI, album: PhotoAlbum, decisions: Decisions) -> None:
             raise HTTPException(404, f"there is no photo {place + 1}")
         return album.photos[place]
 
-    def seen(rows: Sequence[int]) -> list[dict[str, object]]:
-        return [{"row": row, "label": album.label_of(row)} for row in rows]
+    def seen(rows: Sequence[int], *, named: bool = False) -> list[dict[str, object]]:
+        small = album.small(rows)
+        paths = [album.path_of(row) if named else "" for row in rows]
+        return [
+            {"row": row, "label": album.label_of(row), "path": path, "src": small[row]}
+            for row, path in zip(rows, paths, strict=True)
+        ]
 
     @app.get("/photos")
     def photos() -> JSONResponse:
@@ -78,11 +83,12 @@ def _add_photos(app: FastAPI, album: PhotoAlbum, decisions: Decisions) -> None:
         told = [_told(photo, decisions.of[place]) for place, photo in enumerate(album.photos)]
         return _json({"classes": album.classes, "photos": told, "table": str(decisions.path)})
 
-    @app.get("/beside/{place}")
-    def beside(place: int) -> JSONResponse:
-        """What lies near a photo: its copies, and others of its class."""
+    @app.get("/shown/{place}")
+    def shown(place: int) -> JSONResponse:
+        """A photo, its copies, and others of its class, all in one answer."""
         photo = at(place)
-        return _json({"copies": seen(photo.copies), "near": seen(album.nearest(photo, photo.label))})
+        near = album.nearest(photo, photo.label)
+        return _json({"pictures": album.pictures(photo), "copies": seen(photo.copies, named=True), "near": seen(near)})
 
     @app.get("/suggestion/{place}")
     def suggestion(place: int) -> JSONResponse:
@@ -91,13 +97,6 @@ def _add_photos(app: FastAPI, album: PhotoAlbum, decisions: Decisions) -> None:
         if found is None:
             raise HTTPException(404, "the probe was not asked about this photo")
         return _json({"label": found.label, "told": found.told, "near": seen(found.near)})
-
-    @app.get("/picture/{size}/{row}")
-    def picture(size: Size, row: int) -> Response:
-        """A small copy of a photo."""
-        if not album.shows(row):
-            raise HTTPException(404, "there is no such photo")
-        return _answer(album.picture(row, size), "image/jpeg")
 
 
 def _add_decisions(app: FastAPI, decisions: Decisions) -> None:
@@ -119,7 +118,7 @@ def _told(photo: Photo, decision: Decision) -> dict[str, object]:
     return {
         "row": photo.row,
         "label": photo.label,
-        "findings": [FINDINGS.get(name, name) for name in photo.findings],
+        "findings": [told for name, told in FINDINGS.items() if name in photo.findings],
         "path": f"{photo.source}/{photo.path}",
         "has_face": photo.has_face,
         "has_suggestion": photo.has_suggestion,

@@ -6,6 +6,8 @@ const AHEAD = 3, KEPT = 12;
 const NUMBERED = 9;
 const $ = (id) => document.getElementById(id);
 let photos = [], classes = [], place = 0;
+let places = new Map(); // row → place
+let isAhead = false;
 let work = Promise.resolve(); // keys are done one after the other, however quickly they come
 const ready = new Map(); // place → what is shown of it, once it is there
 
@@ -26,9 +28,9 @@ async function ask(path, body) {
 
 const told = async (path, body) => (await ask(path, body)).json();
 
-async function picture(row, size) {
+async function picture(src) {
   const image = new Image();
-  image.src = URL.createObjectURL(await (await ask(`/picture/${size}/${row}`)).blob());
+  image.src = src;
   await image.decode().catch(() => {});
   return image;
 }
@@ -40,25 +42,26 @@ function make(name, text, parts = []) {
   return made;
 }
 
-async function cell({ row, label }) {
-  const image = await picture(row, "small");
+async function cell({ row, label, path, src }) {
+  const image = await picture(src);
   image.alt = `Photo labelled ${label}`;
   const frame = make("span", "", [image]);
   frame.className = "frame";
-  return make("li", "", [make("figure", "", [frame, make("figcaption", label)])]);
+  const caption = make("figcaption", label);
+  if (path) caption.append(Object.assign(make("span", path), { className: "file" }), Object.assign(make("b"), { className: "known" }));
+  const item = make("li", "", [make("figure", "", [frame, caption])]);
+  item.dataset.row = row;
+  return item;
 }
 
 async function load(at) {
   const photo = photos[at];
-  const sizes = photo.has_face ? ["whole", "face"] : ["whole"];
-  const [pictures, beside] = await Promise.all([
-    Promise.all(sizes.map((size) => picture(photo.row, size))),
-    told(`/beside/${at}`),
-  ]);
+  const shown = await told(`/shown/${at}`);
+  const pictures = await Promise.all(shown.pictures.map(picture));
   pictures.forEach((image, i) => {
     image.alt = i ? "The face in it, larger" : `The photo to decide on, labelled ${photo.label || "nothing"}`;
   });
-  const [copies, near] = await Promise.all([beside.copies, beside.near].map((list) => Promise.all(list.map(cell))));
+  const [copies, near] = await Promise.all([shown.copies, shown.near].map((list) => Promise.all(list.map(cell))));
   return { pictures, copies, near };
 }
 
@@ -71,15 +74,21 @@ function fetched(at) {
   return ready.get(at);
 }
 
-function forget() {
-  for (const [at, coming] of ready) {
-    if (Math.abs(at - place) <= KEPT) continue;
-    ready.delete(at);
-    coming.then((shown) => {
-      const images = [...shown.pictures, ...[...shown.copies, ...shown.near].flatMap((each) => [...each.querySelectorAll("img")])];
-      images.forEach((image) => URL.revokeObjectURL(image.src));
-    }, () => {});
+// What comes next is fetched one after the other, so that a decision need not wait behind it.
+async function fetchAhead() {
+  if (isAhead) return;
+  isAhead = true;
+  try {
+    for (let by = 1; by <= AHEAD; by++) {
+      const from = place;
+      for (const at of [from + by, from - by]) if (photos[at]) await fetched(at);
+      if (place !== from) by = 0;
+    }
+  } catch {
+    // said when it is to be shown
   }
+  isAhead = false;
+  for (const at of ready.keys()) if (Math.abs(at - place) > KEPT) ready.delete(at);
 }
 
 function worded({ kind, label }) {
@@ -124,6 +133,10 @@ async function show(at, before = "") {
   $("path").textContent = photo.path;
   $("copies").hidden = !shown.copies.length;
   $("copies").querySelector("ul").replaceChildren(...shown.copies);
+  for (const copy of shown.copies) {
+    const known = photos[places.get(Number(copy.dataset.row))];
+    copy.querySelector(".known").textContent = known ? worded(known.decision) : "";
+  }
   $("near").hidden = !shown.near.length;
   $("near").querySelector("h2").textContent = `Nearest photos labelled ${photo.label}`;
   $("near").querySelector("ul").replaceChildren(...shown.near);
@@ -133,8 +146,7 @@ async function show(at, before = "") {
   document.body.dataset.place = at;
   const decided = worded(photo.decision);
   say(`${before} Photo ${at + 1} of ${photos.length}, labelled ${photo.label || "nothing"}: ${photo.findings.join(", ")}. ${decided}`);
-  for (const next of [at + 1, at - 1, at + 2, at + AHEAD]) if (photos[next]) fetched(next).catch(() => {});
-  forget();
+  fetchAhead();
 }
 
 function hideSuggestion() {
@@ -260,14 +272,15 @@ function list() {
 }
 
 async function start() {
+  document.querySelector("main").hidden = false;
   const all = await told("/photos");
   photos = all.photos;
   classes = all.classes;
+  places = new Map(photos.map((photo, at) => [photo.row, at]));
   $("table").textContent = all.table;
   list();
   listen();
   const open = photos.findIndex((photo) => !photo.decision.kind);
-  document.querySelector("main").hidden = false;
   await show(open < 0 ? 0 : open);
 }
 
