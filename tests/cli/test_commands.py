@@ -37,6 +37,7 @@ OPTIONS = {
     "study": (*DIVIDING, "target", "class_map", "recipe", "check_labels", "leak_premium", "resume", "out", "json"),
     "train": (*DIVIDING, "recipe", "resume", "out", "json"),
     "audit": ("corrections", "faces", "no_faces", "check_labels", "no_check_labels", "leak_premium", "out", *COLUMNS),
+    "review": ("out", "resume", "port", "faces", "no_faces", "check_labels", "no_check_labels", *COLUMNS),
     "evaluate": ("class_map", "write_class_map", "corrections", "path_column", "label_column", "json"),
     "score": ("class_map", "write_class_map", "against", "answer_path", "answer_label", "path_column", "slice", "json"),
     "predict": ("model", "faces", "max_error", "fps", "jsonl", "csv"),

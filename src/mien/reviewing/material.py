@@ -34,7 +34,7 @@ class Material:
     Attributes:
         manifest: as the audit left it, without photos from elsewhere.
         pixels: the decoded photos.
-        shown: columns ``row``, ``source``, ``path``, ``label``, ``near_group`` and ``is_doubtful`` of the usable photos.
+        shown: ``row``, ``source``, ``path``, ``label``, ``near_group`` and ``is_doubtful`` of the usable photos.
         looks: (len(shown), D) what each looks like, of length 1 or 0: the nearer two are, the larger their product.
         earlier: decisions that were applied before the audit.
     """
