@@ -96,8 +96,15 @@ def test_every_finding_of_the_audit_has_words() -> None:
 
 def test_the_worst_comes_first_in_page_and_table_alike(tmp_path: Path) -> None:
     labels = ["a", "b"] * 4
-    found: dict[str, Any] = {"face_kind": ["found"] * 6 + ["none"] * 2, "face_count": [1, 1, 1, 1, 1, 3, 0, 0], "face_cut": [0.0] * 8}
-    doubts: dict[str, Any] = {"is_doubtful": [False, True, True] + [False] * 5, "label_quality": [0.9, 0.4, 0.2] + [0.9] * 5}
+    found: dict[str, Any] = {
+        "face_kind": ["found"] * 6 + ["none"] * 2,
+        "face_count": [1, 1, 1, 1, 1, 3, 0, 0],
+        "face_cut": [0.0] * 8,
+    }
+    doubts: dict[str, Any] = {
+        "is_doubtful": [False, True, True] + [False] * 5,
+        "label_quality": [0.9, 0.4, 0.2] + [0.9] * 5,
+    }
     material = made_material(labels, near=[0, 1, 2, 3, 3, 5, 6, 6], face_side=[90.0] * 8, **found, **doubts)
     order = [photo.row for photo in PhotoAlbum(material).photos]
     assert sorted(order[:4]) == [3, 4, 6, 7]  # two pictures under two labels each
@@ -350,7 +357,11 @@ def test_page_is_accessible_and_fits(tmp_path: Path, width: int, scheme: str) ->
     from axe_core_python.sync_playwright import Axe
 
     labels = [f"class {i} {'x' * 40 if i % 3 else ''}" for i in range(12)] * 2
-    doubts: dict[str, Any] = {"is_doubtful": [True] * 24, "suggested_label": labels[1:] + labels[:1], "label_quality": [0.2] * 24}
+    doubts: dict[str, Any] = {
+        "is_doubtful": [True] * 24,
+        "suggested_label": labels[1:] + labels[:1],
+        "label_quality": [0.2] * 24,
+    }
     material = made_material(labels, near=[i // 2 for i in range(24)], **doubts)
     with served(material, tmp_path / "c.csv") as (url, _), shown(url, width=width, scheme=scheme) as page:
         page.keyboard.press("d")
@@ -401,7 +412,7 @@ def test_everything_is_done_by_keys_and_said_aloud(tmp_path: Path) -> None:
         assert (place_of(page), decisions.decided) == (before, 0)
         page.get_by_role("button", name="Drop").focus()  # what a screen reader presses
         page.keyboard.press("Enter")
-        page.wait_for_function(f"document.body.dataset.place != {before} || document.querySelector('.set')")
+        at(page, before + 1)
         assert decisions.decided == 1
 
 
@@ -515,11 +526,11 @@ def test_a_review_ends_by_a_signal_with_its_table_whole_and_the_audit_takes_it(
         base = url.partition("?")[0]
         told = client.get(f"{base}photos").json()
         assert told["classes"] == ["a", "b"]
-        assert [photo["findings"][0] for photo in told["photos"]] == ["Under two labels"] * 2 + ["Copy"]
+        assert [photo["findings"][0] for photo in told["photos"]][:3] == ["Under two labels"] * 2 + ["Copy"]
         assert client.post(f"{base}decide", json={"place": 0, "kind": "relabel", "label": "b"}).status_code == 200
         assert client.post(f"{base}decide", json={"place": 2, "kind": "drop"}).status_code == 200
-    assert "2 of 3" in (tmp_path / "stdout").read_text("utf-8")
-    assert [row["action"] for row in rows(tmp_path / "c.csv")] == ["relabel to b", "", "drop"]
+    assert f"2 of {len(told['photos'])}" in (tmp_path / "stdout").read_text("utf-8")
+    assert [row["action"] for row in rows(tmp_path / "c.csv")][:3] == ["relabel to b", "", "drop"]
     assert snapshot(copies) == before
     assert not list(tmp_path.glob("*partial*"))
     audited = mien("audit", copies, *QUICK, "--corrections", tmp_path / "c.csv", "--json").json["data"]
@@ -531,7 +542,7 @@ def test_a_review_ends_by_a_signal_with_its_table_whole_and_the_audit_takes_it(
     with reviewing(tmp_path, "set", "--out", "c.csv", "--resume", *QUICK) as (url, _), httpx.Client() as client:
         client.get(url, follow_redirects=True)
         shown = client.get(f"{url.partition('?')[0]}photos").json()["photos"]
-        assert [photo["decision"]["kind"] for photo in shown] == ["relabel", "", "drop"]
+        assert [photo["decision"]["kind"] for photo in shown][:3] == ["relabel", "", "drop"]
 
 
 def test_nothing_found_is_said_in_a_line_and_leaves_no_table(

@@ -161,7 +161,8 @@ async function suggest() {
   const found = await told(`/suggestion/${place}`);
   const cells = await Promise.all(found.near.map(cell));
   $("suggested").querySelector("p").textContent = found.told;
-  $("suggested").querySelector("h2").textContent = cells.length ? `Nearest photos labelled ${found.label}` : "The probe agrees";
+  const agrees = found.label === photos[place].label;
+  $("suggested").querySelector("h2").textContent = agrees ? "The probe agrees" : `Nearest photos labelled ${found.label}`;
   $("suggested").querySelector("ul").replaceChildren(...cells);
   $("suggested").hidden = false;
   document.querySelector("[data-do=suggest]").setAttribute("aria-expanded", "true");
