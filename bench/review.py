@@ -1,7 +1,7 @@
 """How long the page of ``mien review`` takes from a key to the next photo, in Chromium, over 1,000 photos.
 
 ``python bench/review.py [PHOTOS]`` draws that many faces and a copy of each under another class, reviews them, presses
-a key for each, as quickly as the page follows, and prints quantiles of the milliseconds from the key to the frame
+a key for each, PAUSE milliseconds after the photo is there, and prints quantiles of the milliseconds from the key to the frame
 after the next photo is in the page.
 """
 
@@ -22,6 +22,8 @@ from playwright.sync_api import sync_playwright
 
 from mien.demo import draw_face
 
+PAUSE = 100
+"""Quicker than anyone decides."""
 CLASSES = ("anger", "happy", "sad")
 WATCH = """() => {
   window.waits = [];
@@ -44,7 +46,7 @@ def draw(root: Path, photos: int) -> None:
 
 def review(root: Path, table: Path, log: Path) -> tuple[subprocess.Popen[bytes], str]:
     """The command, and the address it says."""
-    argv = [sys.executable, "-m", "mien", "review", str(root), "--out", str(table), "--no-check-labels"]
+    argv = [sys.executable, "-m", "mien", "review", str(root), "--out", str(table), "--no-check-labels", "--no-faces"]
     process = subprocess.Popen(argv, stderr=log.open("wb"), stdout=subprocess.DEVNULL)
     while not (found := re.search(r"http://\S+", log.read_text("utf-8"))):
         if process.poll() is not None:
@@ -62,6 +64,7 @@ def press(url: str, each: tuple[str, ...]) -> list[float]:
         photos = int(page.evaluate("document.getElementById('bar').max"))
         page.evaluate(WATCH)
         for place in range(1, photos):
+            page.wait_for_timeout(PAUSE)
             page.keyboard.press(each[place % len(each)])
             page.wait_for_selector(f"body[data-place='{place}']", state="attached")
         page.wait_for_timeout(100)

@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from mien.app.guard import COOKIE
 from mien.auditing.findings import check_out
 from mien.data.tables.corrections import apply_corrections, read_corrections
-from mien.errors import ConfigError
+from mien.errors import ConfigError, OutputError
 from mien.progress import Progress
 from mien.reviewing.album import PhotoAlbum
 from mien.reviewing.decisions import Decisions
@@ -75,6 +75,8 @@ def review_photos(
     goes_on = reviewing.resume and out.exists()
     if goes_on:
         read_corrections(out)  # before minutes are spent
+    elif out.exists():
+        raise OutputError(f"{out}: exists already, and may hold decisions; go on with --resume, or give another --out")
     else:
         check_out(out)
     with _listening(reviewing.port) as door, opened(settings, progress) as material:
