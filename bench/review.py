@@ -1,8 +1,8 @@
 """How long the page of ``mien review`` takes from a key to the next photo, in Chromium, over 1,000 photos.
 
 ``python bench/review.py [PHOTOS]`` draws half as many faces, each twice, reviews them, presses a key for each,
-``PAUSE`` milliseconds after the photo is there, and prints quantiles of the milliseconds from the key to the frame after the next
-photo is in the page.
+``PAUSE`` milliseconds after the photo is there, and prints quantiles of the milliseconds from the key to the frame
+after the next photo is in the page.
 """
 
 from __future__ import annotations
