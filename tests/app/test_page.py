@@ -359,8 +359,10 @@ def test_the_tab_on_the_model_has_the_numbers_of_its_card(model: str, heading: s
     assert {label: bars[label] for label in recalls} == {label: round(100 * p) for label, p in recalls.items()}
     (probability,) = re.findall(r"below a probability of (\d+) %", told)
     assert f"a probability of at least {int(probability) / 100:.2f}" in card
-    (answered, wrong) = re.findall(r"measured on, (\d+) % reach that, and at most (\d+) %", told)[0]
-    assert re.search(rf"\b{answered}% of (them|such photos)", card)
+    (answered, wrong) = re.findall(
+        r"measured on, (\d+) % of answers reach that probability, and at most (\d+) %", told
+    )[0]
+    assert re.search(rf"\b{answered}% of (answers|them|such photos)", card)
     assert f"wrong at most {wrong}% of the time" in card
 
 

@@ -261,6 +261,6 @@ def test_every_shipped_file_of_weights_has_a_checksum() -> None:
     sums = {name: checksum for checksum, name in map(str.split, lines)}
     binaries = {
         path.name for path in folder.iterdir() if path.suffix in (".onnx", ".safetensors", ".hashes", ".msgpack")
-    }
+    } | {"spreads.json"}
     assert set(sums) | {file for file, _ in SHIPPED.values()} == binaries
     assert all(hashlib.sha256((folder / name).read_bytes()).hexdigest() == checksum for name, checksum in sums.items())

@@ -143,8 +143,9 @@ WORKED_ON = {"data", "model", "target", "answers", "photos"}
 """Positional arguments, without which a command cannot run: ``model`` and ``target`` are options of other commands."""
 REPLACED = {"size", "augment", "precision", "backbone", "members", "max_error"}
 """Asked for by option, where None takes the recipe's, and decided in ``TrainSettings`` or ``HeadSettings``."""
-SHARED = {"folds"}
-"""What two commands ask of their own: a study for one test split or folds, a comparison for how many folds."""
+SHARED = {"folds", "port", "check_labels"}
+"""What two commands ask of their own: a study for one test split or folds, a comparison for how many folds; a service
+for a port that others know, a review for any that is free; an audit and a review for doubtful labels."""
 OTHER_MEANING = {"folds", "seed", "device", "recipe", "votes"}
 """Asked of a whole study or comparison; what one run has by that name was decided for it."""
 

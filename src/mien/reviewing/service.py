@@ -13,6 +13,7 @@ from mien.app.guard import guard
 from mien.errors import CorrectionsError, MienError
 from mien.reviewing.album import Photo, PhotoAlbum
 from mien.reviewing.decisions import Decision, Decisions
+from mien.system.files import read_file
 from mien.telling.words.review import FINDINGS
 
 __all__ = ["make_page"]
@@ -49,7 +50,7 @@ def make_page(album: PhotoAlbum, decisions: Decisions, token: str, cookie: str) 
     """
     app = FastAPI(title="mien review", docs_url=None, redoc_url=None, openapi_url=None)
     for path, (package, name, kind) in FILES.items():
-        _add_file(app, path, files(package).joinpath(name).read_bytes(), kind)
+        _add_file(app, path, read_file(str(files(package).joinpath(name))), kind)
     _add_photos(app, album, decisions)
     _add_decisions(app, decisions)
     app.add_exception_handler(MienError, _refused)
