@@ -26,6 +26,7 @@ from mien.settings.audit import AuditSettings
 from mien.settings.review import Reviewing
 from mien.system.paths import user_path
 from mien.system.signals import signals_left_to_python
+from mien.system.streams import escaped
 from mien.telling.words.review import decided_sentence, found_sentence
 
 __all__ = ["Reviewed", "review_photos"]
@@ -52,7 +53,7 @@ class Reviewed:
     @property
     def told(self) -> str:
         """That in a line."""
-        return f"{decided_sentence(self.decided, self.photos)}, in {self.table}"
+        return f"{decided_sentence(self.decided, self.photos)}, in {escaped(str(self.table))}"
 
 
 def review_photos(
