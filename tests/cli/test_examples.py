@@ -26,7 +26,7 @@ RUN = [
     pytest.param(command, line, marks=pytest.mark.slow if line.startswith(TRAINS) else ())
     for command, lines in EXAMPLES.items()
     for line, _ in lines
-    if command != "app"
+    if command not in ("app", "review")
 ]
 SMALLER = {"--epochs 10": "--epochs 1", "--epochs 5": "--epochs 1", "--updates 500": "--updates 2"}
 """Budgets of the examples → those of the test."""
@@ -80,6 +80,15 @@ def test_an_example_does_what_it_says(command: str, line: str, desk: Path, small
         assert written
     else:
         assert written <= {"findings.csv"}
+
+
+@pytest.mark.parametrize("line", [line for line, _ in EXAMPLES["review"]])
+def test_an_example_of_a_review_is_taken(line: str, mien: Mien, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What serves is left out; tests/reviewing does that."""
+    asked: list[Any] = []
+    monkeypatch.setattr("mien.reviewing.serve.review_photos", lambda *words: asked.append(words))
+    assert mien(*words_of("review", line)).code == 0
+    assert [words[1].resume for words in asked] == ["--resume" in line]
 
 
 @pytest.mark.parametrize("line", [line for line, _ in EXAMPLES["app"]])
