@@ -26,7 +26,7 @@ RUN = [
     pytest.param(command, line, marks=pytest.mark.slow if line.startswith(TRAINS) else ())
     for command, lines in EXAMPLES.items()
     for line, _ in lines
-    if command not in ("app", "review")
+    if command not in ("app", "review", "score")
 ]
 SMALLER = {"--epochs 10": "--epochs 1", "--epochs 5": "--epochs 1", "--updates 500": "--updates 2"}
 """Budgets of the examples → those of the test."""
