@@ -22,21 +22,12 @@ class Predictions(list[Prediction]):
         """A row an answer: path, status, label, a column ``prob_CLASS`` per class, flags joined by spaces, reason."""
         import polars as pl  # imported here because predicting one photo needs no tables
 
+        from mien.results.prediction_table import PROBABILITY, prediction_table
+
         labels = list(dict.fromkeys(label for each in self for label in each.probabilities or {}))
-        kinds: dict[str, type[pl.DataType]] = {"path": pl.String, "status": pl.String, "label": pl.String}
-        kinds |= {f"prob_{label}": pl.Float64 for label in labels} | {"flags": pl.String, "reason": pl.String}
-        rows = [
-            (
-                each.path,
-                each.status,
-                each.label,
-                *((each.probabilities or {}).get(label) for label in labels),
-                " ".join(each.flags),
-                each.reason,
-            )
-            for each in self
-        ]
-        return pl.DataFrame(rows, schema=kinds, orient="row")
+        table = prediction_table(self, range(len(self)), labels)
+        probabilities = [PROBABILITY + label for label in labels]
+        return table.select("path", "status", "label", *probabilities, pl.col("flags").list.join(" "), "reason")
 
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{name}</th>" for name in ("photo", "answer", "probability", "doubts"))

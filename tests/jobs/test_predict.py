@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import polars as pl
 import pytest
 
+from mien.data.reading.pictures import Picture
 from mien.demo import draw_face
 from mien.jobs import predict
+from mien.progress import Silent
 from mien.recognizer import Recognizer
 from mien.results.prediction import Prediction
 from mien.results.prediction_table import prediction_rows, prediction_table
@@ -47,9 +50,8 @@ def test_parts_hold_the_answers_in_order_each_once(photos: Path, tmp_path: Path,
     assert [Path(path).name for path in table["path"]] == [f"{i}.png" for i in range(7)]
     assert table["status"][3] == "unreadable"
     assert table["label"][3] is None
-    assert json.loads((tmp_path / "out/summary.json").read_text("utf-8")) | {"photos": 7, "answers": 7} == json.loads(
-        (tmp_path / "out/summary.json").read_text("utf-8")
-    )
+    summary = json.loads((tmp_path / "out/summary.json").read_text("utf-8"))
+    assert (summary["photos"], summary["answers"], summary["unreadable"]) == (7, 7, 1)
     direct = Recognizer.default().predict([photos / f"{i}.png" for i in (0, 1, 2)])
     labels = Recognizer.default().labels
     for row, each in zip(prediction_rows(table[:3], labels), direct, strict=True):
@@ -81,6 +83,13 @@ def test_a_stopped_command_goes_on_after_the_parts_that_are_there(
         assert ours.equals(theirs)
     assert (stopped / "summary.json").read_bytes() == (whole / "summary.json").read_bytes()
     assert mien("predict", photos, "--out", stopped, "--resume").code == 1  # and again: nothing is left to do
+
+
+def test_the_name_of_the_folder_cannot_act_on_a_terminal(photos: Path, tmp_path: Path, mien: Mien) -> None:
+    outcome = mien("predict", photos / "0.png", "--out", tmp_path / "a\x1b[31m\nb")
+    assert outcome.code == 0
+    assert "\x1b" not in outcome.err
+    assert "[31m" in outcome.err.splitlines()[-1]
 
 
 @pytest.mark.parametrize("change", ["another photo", "one more", "one less", "another setting", "a damaged part"])
@@ -132,6 +141,28 @@ def test_a_folder_is_the_same_with_a_slash_behind_it(photos: Path, mien: Mien) -
     assert mien("predict", photos, "--out", "kept").code == 1
     for spec in (f"{photos}/", f"{photos}//"):
         assert mien("predict", spec, "--out", "kept", "--resume").code == 1
+
+
+def test_a_film_without_a_frame_has_a_row_and_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predict, "PHOTOS_A_PART", 2)
+    pictures = [Picture(path, Mock()) for path in ("film.mp4", "film.mp4", "other.mp4", "a.png", "last.mp4")]
+    unreadable = ("unreadable",)
+
+    def answer(some: Iterable[Picture]) -> Iterator[Prediction]:
+        return (
+            Prediction(each.path, "ok", (), "happy", {"anger": 0.0, "happy": 1.0})
+            for each in some
+            if each.path == "a.png"
+        )
+
+    folder = predict.AnswerFolder(tmp_path / "out", LABELS)
+    for resume in (False, True):
+        told = predict.answer_into(folder, pictures, answer, asked={}, resume=resume, progress=Silent())
+        assert told == {"photos": 4, "answers": 4, "unreadable": 3, "ok": 1}
+        table = pl.concat(parts(tmp_path / "out"))
+        assert table["path"].to_list() == ["film.mp4", "other.mp4", "a.png", "last.mp4"]
+        assert table["photo"].to_list() == [0, 1, 2, 3]
+        assert [tuple(flags) for flags in table["flags"]] == [unreadable, unreadable, (), unreadable]
 
 
 @pytest.mark.parametrize("argv", [("--jsonl", "--out", "o"), ("--csv", "--out", "o"), ("--resume",)])

@@ -30,7 +30,7 @@ from mien.data.reading.preprocess import UnreadableImageError
 from mien.data.sources import open_images, open_source
 from mien.errors import SourceError
 from mien.system.files import IrregularFileError, open_regular, read_file, regular
-from support.checkout import parsed
+from support.checkout import MODULES, parsed
 from support.drawn_sets import draw_set
 from support.outcomes import Outcome
 from support.pictures import RED, colour_model, encoded
@@ -172,6 +172,14 @@ def test_nothing_opens_a_file_past_the_reader() -> None:
     assert opens_past_the_reader(ast.parse("path.open('rb')", mode="eval").body)  # type: ignore[arg-type]
     assert opens_past_the_reader(ast.parse("pl.scan_csv(path)", mode="eval").body)  # type: ignore[arg-type]
     assert opens_past_the_reader(ast.parse("safetensors.torch.load_file(path)", mode="eval").body)  # type: ignore[arg-type]
+
+
+def test_no_path_is_taken_for_a_pattern() -> None:
+    """Folders may have brackets in their names."""
+    calls = [node for path in MODULES.values() for node in ast.walk(parsed(path)) if isinstance(node, ast.Call)]
+    of_files = [call for call in calls if getattr(call.func, "attr", "") in ("read_parquet", "scan_parquet")]
+    assert len(of_files) > 5
+    assert [ast.unparse(call) for call in of_files if "glob=False" not in ast.unparse(call)] == []
 
 
 # -- what users name -----------------------------------------------------------------------------------------------

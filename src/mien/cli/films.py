@@ -11,6 +11,7 @@ from mien.results.prediction import Prediction
 from mien.system.files import not_written, write_text
 from mien.system.leftovers import is_free
 from mien.system.paths import user_path
+from mien.system.streams import escaped
 
 __all__ = ["Films", "answer_place"]
 
@@ -67,7 +68,7 @@ class Films:
             return
         try:
             write_text(face_table(faces, labels), folder / "faces.csv")
-            yield f"mien: wrote {folder / 'faces.csv'}"
+            yield f"mien: wrote {escaped(str(folder / 'faces.csv'))}"
             yield from self._plots(folder, _plot_names(list(self._answers)), labels)
         except OSError as error:
             raise not_written(folder, error) from error
@@ -82,7 +83,7 @@ class Films:
             return
         for path, name in names.items():
             write_text(film_plot(self._answers[path], labels), folder / name)
-            yield f"mien: wrote {folder / name}"
+            yield f"mien: wrote {escaped(str(folder / name))}"
 
 
 def _plot_names(paths: Sequence[str]) -> dict[str, str]:

@@ -18,7 +18,7 @@ from mien.errors import ConfigError
 from mien.settings.computing import Promise
 from mien.settings.groups import OUTPUT
 from mien.settings.predict import Answering, Looking
-from mien.system.streams import as_data
+from mien.system.streams import as_data, escaped
 
 if TYPE_CHECKING:
     from mien.data.reading.pictures import Picture
@@ -77,7 +77,7 @@ def predict(
         return smoothed(found, looking.smooth) if looking.smooth else found
 
     if folder is not None:
-        asked = asdict(looking) | {"sources": [*sources], "model": recognizer.model} | recognizer.__getstate__()
+        asked = asdict(looking) | {"sources": [*sources]} | recognizer.__getstate__()
         doubts = _keep(folder, recognizer, pictures, answers, asked, resume=resume)
     else:
         doubts = _print(
@@ -135,12 +135,12 @@ def _keep(
     progress = TerminalProgress()
     doubts = answer_into(folder, pictures, answers, asked=asked, resume=resume, progress=progress)
     films = Films(keeps=True)
-    for answer in folder.answers():
+    for answer in folder.of_films():
         films.add(answer)
     photos, number = doubts.pop("photos"), doubts.pop("answers")
     for line in (*films.write(path, recognizer.labels), *films.told(), prediction_summary(number, doubts)):
         print(line, file=sys.stderr)
-    print(f"mien: wrote the answers for {photos:,} photos to {path}", file=sys.stderr)
+    print(f"mien: wrote the answers for {photos:,} photos to {escaped(str(path))}", file=sys.stderr)
     return doubts
 
 

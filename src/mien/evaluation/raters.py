@@ -19,7 +19,7 @@ from mien.data.grouping.independence import independent
 from mien.data.sources.votes import UNDECIDED, is_no_class
 from mien.data.tables.manifest import rater_columns, usable, vote_columns
 from mien.evaluation.predictions import as_results, kind_of, over, probabilities
-from mien.labels import class_places
+from mien.labels import class_indices, class_places
 from mien.metrics import score, share_interval
 from mien.results.raters import (
     Agreement,
@@ -277,7 +277,7 @@ class _Beside:
 
 def _beside(beside: _Beside, *, has_probabilities: bool) -> BesideRaters:
     votes, answers, groups = beside.merged(), beside.answers, beside.groups
-    truth = np.array([_place(beside, label) for label in beside.answered["label"]], np.int64)
+    truth = class_indices(beside.answered["label"], beside.labels, beside.names)
     right, n = answers == truth, votes.sum(1)
     is_voted = n >= 2 if beside.voted.counts is not None else n > 0
     alike = is_voted & (votes.max(1) >= n * (1 - 1e-6))
@@ -302,10 +302,6 @@ def _beside(beside: _Beside, *, has_probabilities: bool) -> BesideRaters:
         floor=FLOOR,
         over=Over.counted(len(np.unique(groups)), kind) if len(groups) else over(beside.answered),
     )
-
-
-def _place(beside: _Beside, label: str) -> int:
-    return class_places(beside.labels)[beside.names.get(label, label)]
 
 
 @dataclass(frozen=True)
@@ -343,7 +339,8 @@ def _share(hits: Bools, groups: Ints, images: int | None = None) -> ShareOf:
 
 def _against_each(beside: _Beside, answers: Ints, groups: Ints) -> dict[str, ShareOf]:
     """Named rater → how often the model says what the rater said, where that is a shared class."""
-    own = np.array([_place(beside, name) if name in beside.names else -1 for name in beside.voted.classes], np.int64)
+    place = class_places(beside.labels)
+    own = np.array([place[beside.names[name]] if name in beside.names else -1 for name in beside.voted.classes])
     found = {}
     for name, said in _said(beside.voted).items():
         meant = np.where(said >= 0, own[said], -1)

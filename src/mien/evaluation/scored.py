@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -41,7 +40,7 @@ from mien.results.commands import ClassMap, ClassMapPaths, ClassMapResults, Scor
 from mien.results.scoring import AnswerCounts, ScoredTarget
 from mien.settings.columns import Columns
 from mien.settings.score import AnswerColumns
-from mien.system.files import regular
+from mien.system.files import file_sha256
 
 __all__ = ["NO_ANSWER", "Scoring", "score_answers", "write_answer_mapping"]
 
@@ -165,7 +164,7 @@ def score_answers(
         labels=own.labels,
         corrections=options.corrections.record if options.corrections else None,
         target=msgspec.structs.replace(scored, against=tuple(each for each in paired if each is not None)),
-        answers_sha256=_sha256(answers),
+        answers_sha256=file_sha256(existing_path(answers) or answers),
     )
 
 
@@ -342,10 +341,3 @@ def _counts(matched: Matched) -> AnswerCounts:
         first_elsewhere=matched.elsewhere[:MOST_NAMED],
         by_name=matched.by_name,
     )
-
-
-def _sha256(answers: str) -> str:
-    path = existing_path(answers)
-    assert path is not None
-    with regular(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

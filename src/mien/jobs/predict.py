@@ -68,7 +68,7 @@ class AnswerFolder:
         """
         place = self.part(number)
         try:
-            table = pl.read_parquet(regular(place), memory_map=False)
+            table = pl.read_parquet(regular(place), glob=False)
             expected = prediction_table([], [], self.labels, is_smoothed=self.is_smoothed).schema
         except (OSError, pl.exceptions.PolarsError) as error:
             raise OutputError(f"{place}: {DAMAGED}") from error
@@ -76,11 +76,11 @@ class AnswerFolder:
             raise OutputError(f"{place}: {DAMAGED}")
         return table
 
-    def answers(self) -> Iterator[Prediction]:
-        """All answers, a part at a time."""
+    def of_films(self) -> Iterator[Prediction]:
+        """The answers to frames of videos, a part at a time."""
         number = 0
         while self.has(number):
-            yield from prediction_rows(self.read(number), self.labels)
+            yield from prediction_rows(self.read(number).filter(pl.col("time").is_not_null()), self.labels)
             number += 1
 
 
@@ -190,7 +190,7 @@ def _begun(key: str, value: object) -> str:
 
 Group = tuple[str, Iterator[Picture]]
 Found = tuple[list[Prediction], list[int]]
-"""Answers, and which photo each is about."""
+"""Answers, and which photo each is about; each photo has one at least."""
 
 
 def _answered(
@@ -208,13 +208,27 @@ def _answered(
             yield from pictures
             advance(1)
 
-    answers, photos, place = list[Prediction](), list[int](), 0
-    for each in answer(taken()):
-        while paths[place] != each.path:  # a film of which no frame is shown has no answer
-            place += 1
+    answers, photos, place = list[Prediction](), list[int](), -1
+
+    def add(each: Prediction) -> None:
         answers.append(each)
         photos.append(first + place)
+
+    for each in answer(taken()):
+        while place < 0 or paths[place] != each.path:
+            place += 1
+            if paths[place] != each.path:
+                add(_unseen(paths[place]))
+        add(each)
+    for path in paths[place + 1 :]:
+        place += 1
+        add(_unseen(path))
     return answers, photos
+
+
+def _unseen(path: str) -> Prediction:
+    """The row of a film of which no frame can be shown: every photo and video has one."""
+    return Prediction(path, "unreadable", ("unreadable",), reason="no frame of it can be shown")
 
 
 def _stored(folder: AnswerFolder, number: int, part: Iterator[Group], first: int) -> Found:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -28,7 +27,6 @@ from mien.jobs.handles import Study
 from mien.jobs.labelled import Photos, taken
 from mien.labels import class_indices, match_labels
 from mien.models.artifact import HASH_LENGTH, Contract, Origin, write_model
-from mien.models.seal import MAX_MODEL_BYTES
 from mien.models.wrapping import (
     LEAST_PROBABILITY,
     UINT8,
@@ -46,7 +44,7 @@ from mien.progress import Silent
 from mien.recognizer import Recognizer
 from mien.settings.columns import Columns
 from mien.settings.views import named_view, view_side
-from mien.system.files import not_written, read_file
+from mien.system.files import file_sha256, not_written
 from mien.system.leftovers import undone_if_stopped
 from mien.system.paths import user_path
 from mien.system.scratch import work_folder
@@ -129,7 +127,7 @@ def wrap(
     divisor = _temperature(temperature, validation)
     network, model, seen = _tried(_source(onnx), view, shown, unsaid, len(names))
     learnt = _learnt(study, data)
-    weights = Origin(network.path.name, licence or UNKNOWN_LICENCE, _sha256(network.path))
+    weights = Origin(network.path.name, licence or UNKNOWN_LICENCE, file_sha256(network.path))
     contract = Contract(names, (seen,), RECIPE, divisor, backbones=(weights,), mien_version=__version__, **learnt)
     if validation is not None:
         contract = dataclasses.replace(contract, temperature=_fitted(model, contract, validation))
@@ -303,7 +301,3 @@ def _write(model: Any, contract: Contract, place: Path) -> None:  # type: ignore
         except OSError as error:
             undo()
             raise not_written(place, error) from error
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(read_file(path, MAX_MODEL_BYTES)).hexdigest()

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from mien.errors import ConfigError, MissingExtraError, ModelError
 from mien.extras import without_warnings
 from mien.models.artifact import HASH_LENGTH, shipped
-from mien.system.files import open_regular, read_checked, read_text, regular, why
+from mien.system.files import file_sha256, read_checked, read_text, regular, why
 
 if TYPE_CHECKING:
     from torch import nn
@@ -111,7 +111,7 @@ def view_size(name: str, usual: int) -> int:
 def _lite0() -> Backbone:
     path = _lite0_weights()
     build = partial(_build_lite0, path)
-    return Backbone("efficientnet-lite0", GREY, SPREAD, 224, ("ImageNet-1k",), _sha256(path), "Apache-2.0", build)
+    return Backbone("efficientnet-lite0", GREY, SPREAD, 224, ("ImageNet-1k",), file_sha256(path), "Apache-2.0", build)
 
 
 def _build_lite0(path: Path) -> nn.Module:
@@ -141,7 +141,7 @@ def _as_installed(file: importlib.metadata.PackagePath) -> Path:
     """The path of a package's file whose checksum is the one that the package was installed with."""
     path = Path(str(file.locate()))
     if file.hash and file.hash.mode == "sha256":
-        found = base64.urlsafe_b64encode(bytes.fromhex(_sha256(path))).rstrip(b"=").decode()
+        found = base64.urlsafe_b64encode(bytes.fromhex(file_sha256(path))).rstrip(b"=").decode()
         if found != file.hash.value:
             raise ModelError(f"{path}: damaged: its checksum differs; run: pip install --force-reinstall {LITE0}")
     return path
@@ -208,7 +208,7 @@ def _downloaded(name: str) -> Backbone:
         tuple(config["std"]),
         int(config["input_size"][-1]),
         (f"what {repository} was trained on",),
-        _sha256(path),
+        file_sha256(path),
         str(config.get("license") or "not stated"),
         partial(_build_downloaded, name, architecture, path, config.get("num_classes")),
     )
@@ -265,8 +265,3 @@ def _from_hub(name: str, repository: str, file: str) -> Path:
             f"--backbone {name}: {file} of {repository} cannot be had from Hugging Face ({first}); go online, or use "
             f"one that comes with mien: {', '.join(BACKBONES)}"
         ) from error
-
-
-def _sha256(path: Path) -> str:
-    with open_regular(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from mien.models.backbones import Backbone
 from mien.progress import Progress
-from mien.system.files import open_regular, read_file, written_whole
+from mien.system.files import file_sha256, read_file, written_whole
 
 __all__ = ["cache_folder", "export_backbones", "exported"]
 
@@ -104,8 +104,7 @@ def _found(stem: str, folder: Path) -> Path | None:
 
 
 def _is_whole(path: Path) -> bool:
-    with open_regular(path) as file:
-        return path.stem.endswith(hashlib.file_digest(file, "sha256").hexdigest())
+    return path.stem.endswith(file_sha256(path))
 
 
 def _written(content: bytes, path: Path) -> Path:

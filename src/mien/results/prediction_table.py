@@ -8,9 +8,11 @@ import polars as pl
 
 from mien.results.prediction import Prediction
 
-__all__ = ["prediction_rows", "prediction_table"]
+__all__ = ["PROBABILITY", "prediction_rows", "prediction_table"]
 
-PROBABILITY, SMOOTHED = "prob_", "smoothed_prob_"
+PROBABILITY = "prob_"
+"""Before the name of a class, of the column of its probabilities."""
+SMOOTHED = "smoothed_prob_"
 BOX = ("left", "top", "right", "bottom")
 
 

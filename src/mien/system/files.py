@@ -21,6 +21,7 @@ __all__ = [
     "MAX_SETTINGS_BYTES",
     "SUMS",
     "IrregularFileError",
+    "file_sha256",
     "irregular",
     "not_written",
     "open_regular",
@@ -118,6 +119,16 @@ def read_file(path: str | Path, most: int = MAX_FILE_BYTES, *, follow_links: boo
     if content is None or len(content) > size:  # files that a system makes up as they are read, as those below /proc
         raise OSError("gives more than its size says")
     return content
+
+
+def file_sha256(path: str | Path) -> str:
+    """The SHA-256 of a regular file in hexadecimal digits; the file is not held in memory.
+
+    Raises:
+        OSError: if there is none.
+    """
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_text(path: str | Path, most: int = MAX_SETTINGS_BYTES, encoding: str = "utf-8") -> str:
