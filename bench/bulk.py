@@ -25,7 +25,7 @@ SIZES, KILLS, SEED = (1000, 100_000), 3, 0
 
 
 def predict(photos: Path, out: Path, *options: str, seconds: float | None = None) -> tuple[int, float, int]:
-    """Exit code, seconds and kilobytes of one command, killed after so many seconds."""
+    """Run one command, and kill it after ``seconds``: its exit code, how long it ran (s), and the most it held (kB)."""
     started, largest = time.perf_counter(), 0
     run = subprocess.Popen(
         [sys.executable, "-m", "mien", "predict", str(photos), "--out", str(out), *options],

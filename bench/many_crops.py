@@ -32,7 +32,7 @@ def faces_of(source: Source) -> tuple[NDArray[np.uint8], list[str]]:
 
 
 def blends(faces: NDArray[np.uint8], number: int) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    """The place of the first face, and the blend (48, 48), so many times; the same ones each time."""
+    """Blends (48, 48) of two random faces, each with the place of the first; the same ones in every run."""
     rng = np.random.default_rng(SEED)
     for _ in range(number):
         one, other = rng.choice(len(faces), 2, replace=False)

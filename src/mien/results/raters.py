@@ -43,7 +43,7 @@ class NamedRater(Record):
 
     name: Annotated[str, about("As the table has it.")]
     rated: Annotated[int, about("Photos that the rater rated.")]
-    photos: Annotated[int, about("Those of which the others have a majority.")]
+    photos: Annotated[int, about("Of these, photos on which most of the other raters chose one class.")]
     agrees: Annotated[
         float | None, about("Share of these on which the rater says what most of the others say; null without any.")
     ]

@@ -1,4 +1,4 @@
-"""Files: only regular ones of a bounded size are read, nothing is waited for, and each is written whole or not at all.
+"""Files: only regular ones of a bounded size are read, nothing is waited for, and none is left half-written.
 
 A path may lead to a pipe that nobody writes to, to a device without an end, to a socket, or by a link to any of them.
 So the kind is asked before opening (some devices act when they are opened), the opening itself does not wait, and the

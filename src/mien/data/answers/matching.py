@@ -33,7 +33,7 @@ class Matched:
         probs: (N, K); None where answers are labels alone.
         has_row: (N,) whether the table has a row for the photo.
         without_face: (N,) whether the row says that no face was found.
-        several: photos with more than one row, of which the largest face counts.
+        several: photos with more than one row; the row of the largest face counts.
         elsewhere: names of answers to photos that are not there.
         by_name: whether photos were found by file name alone.
     """

@@ -41,7 +41,7 @@ class Prints:
 
     Attributes:
         read: gives those (P, SIDE, SIDE) at positions (P,).
-        n: how many there are, of which the first ``n_photos`` are photos.
+        n: number of pictures; the first ``n_photos`` are whole photos, the others face crops.
         is_ours: (n,) which of two sets each is of; then only pairs of one of each are looked for.
     """
 
