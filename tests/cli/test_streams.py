@@ -23,14 +23,14 @@ from mien.cli import COMMANDS
 from mien.errors import WorkFailedError
 from mien.progress import Progress
 from mien.results.adaptation import AdaptPaths, AdaptResults, LeftOut
-from mien.results.commands import AuditedData, AuditPaths, AuditResults, EvaluateResults, ExportResults, ScoreResults
+from mien.results.commands import AuditedData, AuditPaths, AuditResults, EvaluateResults, ExportResults
 from mien.results.evaluation import EvaluatedTarget
 from mien.results.prediction import Prediction
-from mien.results.scoring import AnswerCounts, ScoredTarget
 from mien.results.study import StudyResults
 from mien.reviewing.serve import Reviewed
 from mien.settings.adapt import AdaptSettings
 from mien.telling.terminal.summaries import TerminalProgress
+from support.made_score import answers_scored
 from support.made_study import make_manifest, make_results, with_target
 from support.outcomes import Outcome
 from support.pictures import encoded
@@ -101,31 +101,7 @@ def found(name: str, results: StudyResults) -> Any:
             target = EvaluatedTarget(**asdict(results.target))
             return EvaluateResults(model=ODD, labels=(ODD,), corrections=None, target=target, targets={ODD: target})
         case "score":
-            assert results.target is not None
-            counts = AnswerCounts(
-                photos=3,
-                answered=1,
-                no_face=1,
-                missing=1,
-                without_face=0,
-                several=0,
-                elsewhere=1,
-                first_elsewhere=(ODD,),
-                by_name=True,
-            )
-            scored = ScoredTarget(
-                **asdict(results.target), answers=counts, answered=results.target.shared, has_probabilities=False
-            )
-            return ScoreResults(
-                answers=ODD,
-                photos=ODD,
-                format="table",
-                in_percent=False,
-                labels=(ODD,),
-                corrections=None,
-                target=scored,
-                answers_sha256="0" * 64,
-            )
+            return replace(answers_scored(results), answers=ODD, photos=ODD)
         case "review":
             return Reviewed(photos=3, decided=2, table=Path(ODD))
         case "adapt":

@@ -17,8 +17,7 @@ from msgspec.structs import asdict, replace
 from rich.console import Console, RenderableType
 
 from mien.results.audit import Copies, CopiesFound, DoubtfulLabels, Leakage, Shortcuts
-from mien.results.commands import AuditedData, AuditPaths, AuditResults, ScoreResults
-from mien.results.scoring import AnswerCounts, ScoredTarget
+from mien.results.commands import AuditedData, AuditPaths, AuditResults
 from mien.results.study import StudyResults
 from mien.settings.audit import LabelChecks
 from mien.settings.recipes import FINETUNE
@@ -33,6 +32,7 @@ from support.changed_studies import by_person, evaluated, few_people, held_out, 
 from support.made_adaptation import adapted
 from support.made_raters import made_raters
 from support.made_report import changed, lines_of, make_study, without_photos, written
+from support.made_score import answers_scored
 from support.made_study import Made, leakage
 from support.snapshots import difference
 
@@ -149,40 +149,6 @@ def audited(results: StudyResults) -> AuditResults:
 def rated(made: Made) -> dict[str, Any]:
     """Votes of several raters beside the photos."""
     return {"raters": made_raters(made.results.test)}
-
-
-def answers_scored(results: StudyResults) -> ScoreResults:
-    """The answers of a tool, of which some are lacking, to photos with votes."""
-    target = evaluated(results).target
-    counts = AnswerCounts(
-        photos=100,
-        answered=88,
-        no_face=9,
-        missing=3,
-        without_face=2,
-        several=1,
-        elsewhere=4,
-        first_elsewhere=("a.png", "b.png", "c.png"),
-        by_name=True,
-    )
-    scored = ScoredTarget(
-        **asdict(replace(target, near_copies=None, is_new=True, raters=made_raters(results.test))),
-        answers=counts,
-        answered=target.shared_limited,
-        has_probabilities=True,
-        unsaid=("fear",),
-    )
-    return ScoreResults(
-        mien="0.0.test",
-        answers="answers.csv",
-        photos="photos",
-        format="fer",
-        in_percent=False,
-        labels=results.labels,
-        corrections=None,
-        target=scored,
-        answers_sha256="0" * 64,
-    )
 
 
 SAID: dict[str, Callable[[StudyResults], RenderableType]] = {
