@@ -14,6 +14,7 @@ from PIL import Image
 
 import mien as library
 from mien.errors import AnswersError
+from mien.jobs import predict
 from mien.results.commands import ScoreResults
 from mien.results.reading import open_results
 from support.outcomes import Outcome
@@ -74,12 +75,21 @@ ALIKE = (
 )
 
 
-def test_miens_own_answers_score_as_evaluate_scores_them(mien: Mien, lab: Path, tmp_path: Path) -> None:
+def test_miens_own_answers_score_as_evaluate_scores_them(
+    mien: Mien, lab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predict, "PHOTOS_A_PART", 20)
     model = colour_model(tmp_path / "model.onnx", ("anger", "sad", "fear"))
     evaluated = mien("evaluate", model, lab, "--out", tmp_path / "told", "--json").json["target"]
     (tmp_path / "answers.csv").write_text(mien("predict", lab, "--model", model, "--csv").out)
     (tmp_path / "answers.jsonl").write_text(mien("predict", lab, "--model", model, "--jsonl").out)
-    for answers in (tmp_path / "told" / "predictions.parquet", tmp_path / "answers.csv", tmp_path / "answers.jsonl"):
+    assert mien("predict", lab, "--model", model, "--out", tmp_path / "parts").code == 0
+    assert len(list((tmp_path / "parts").glob("part-*"))) == 4
+    for answers in (
+        tmp_path / "told/predictions.parquet",
+        *(tmp_path / f"answers.{e}" for e in ("csv", "jsonl")),
+        tmp_path / "parts",
+    ):
         target = scored(mien, answers, lab)
         assert {name: target[name] for name in ALIKE} == {name: evaluated[name] for name in ALIKE}
         assert target["answers"]["answered"] == 64
@@ -90,6 +100,16 @@ def test_miens_own_answers_score_as_evaluate_scores_them(mien: Mien, lab: Path, 
     assert exact["mistakes"] == evaluated["mistakes"]
     lines = scored(mien, tmp_path / "answers.jsonl", lab)
     assert lines["sureness"]["ece"] == pytest.approx(evaluated["sureness"]["ece"], abs=1e-4)
+
+
+def test_answers_in_parts_are_read_once_all_are_there(mien: Mien, lab: Path, tmp_path: Path) -> None:
+    out, rows = tmp_path / "parts", [(name, right(name)) for name in names(lab)]
+    assert mien("predict", lab, "--out", out).code == 0
+    assert mien("score", table(tmp_path / "a.csv", rows), lab, "--against", out, "--json").json["target"]["against"]
+    (out / "summary.json").unlink()
+    assert "--resume" in mien("score", out, lab).complaint
+    (out / "part-000000.parquet").unlink()
+    assert "folder" in mien("score", out, lab).complaint
 
 
 def test_one_table_may_hold_labels_and_answers_but_no_column_is_both(mien: Mien, lab: Path, tmp_path: Path) -> None:

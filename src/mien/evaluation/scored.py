@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from mien.data.answers.matching import Matched, match_answers
-from mien.data.answers.tables import AnswerTable, is_answers, read_answers
+from mien.data.answers.tables import AnswerTable, checksum_of_answers, is_answers, read_answers
 from mien.data.grouping.splits import as_target
 from mien.data.sources.collection import Collection, open_each
 from mien.data.sources.files import existing_path
@@ -40,7 +40,6 @@ from mien.results.commands import ClassMap, ClassMapPaths, ClassMapResults, Scor
 from mien.results.scoring import AnswerCounts, ScoredTarget
 from mien.settings.columns import Columns
 from mien.settings.score import AnswerColumns
-from mien.system.files import file_sha256
 
 __all__ = ["NO_ANSWER", "Scoring", "score_answers", "write_answer_mapping"]
 
@@ -164,7 +163,7 @@ def score_answers(
         labels=own.labels,
         corrections=options.corrections.record if options.corrections else None,
         target=msgspec.structs.replace(scored, against=tuple(each for each in paired if each is not None)),
-        answers_sha256=file_sha256(existing_path(answers) or answers),
+        answers_sha256=checksum_of_answers(answers),
     )
 
 

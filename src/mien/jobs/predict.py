@@ -15,16 +15,16 @@ import polars as pl
 from mien.data.reading.pictures import Picture
 from mien.errors import ConfigError, OutputError
 from mien.progress import Progress
+from mien.results.file_names import ANSWER_PARTS, ANSWER_SUMMARY, answer_part
 from mien.results.prediction import Prediction
 from mien.results.prediction_table import prediction_rows, prediction_table
 from mien.system.files import not_written, read_text, regular, write_text
 from mien.system.in_use import in_use
 from mien.system.leftovers import written_whole
 
-__all__ = ["ASKED", "PHOTOS_A_PART", "SUMMARY", "AnswerFolder", "answer_into"]
+__all__ = ["ASKED", "PHOTOS_A_PART", "AnswerFolder", "answer_into"]
 
 ASKED = "asked.json"
-SUMMARY = "summary.json"
 PHOTOS_A_PART = 1000
 """Photos, or videos, whose answers are one file; what a command that is killed has to do again."""
 DAMAGED = "is damaged; remove the folder and start again"
@@ -48,7 +48,7 @@ class AnswerFolder:
 
     def part(self, number: int) -> Path:
         """Where a part is kept."""
-        return self.path / f"part-{number:06d}.parquet"
+        return self.path / answer_part(number)
 
     def has(self, number: int) -> bool:
         """Whether a part is there."""
@@ -131,7 +131,7 @@ def answer_into(
                     told.update(each.flags or ("ok",))
         told["photos"] = first
         with _told(folder.path):
-            write_text(json.dumps(dict(sorted(told.items())), indent=1) + "\n", folder.path / SUMMARY)
+            write_text(json.dumps(dict(sorted(told.items())), indent=1) + "\n", folder.path / ANSWER_SUMMARY)
     return told
 
 
@@ -148,7 +148,7 @@ def _begin(folder: Path, asked: Mapping[str, object], *, resume: bool) -> None:
     """Note what was asked for, or see that it is the same."""
     place = folder / ASKED
     if not resume or not place.exists():
-        if any(folder.glob("*.parquet")):
+        if any(folder.glob(ANSWER_PARTS)):
             raise OutputError(f"{folder}: exists already; give another --out, or --resume to go on with it")
         with _told(folder):
             write_text(json.dumps(asked, indent=1) + "\n", place)

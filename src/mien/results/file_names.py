@@ -1,8 +1,19 @@
-"""Names of what a study writes for people and other programs to read, inside its folder."""
+"""Names of what studies and ``mien predict --out`` write into their folders for people and other programs to read."""
 
 from __future__ import annotations
 
-__all__ = ["FIGURES", "MODEL_CARD", "PREDICTIONS", "REPORT", "RESULTS", "THUMBNAILS", "predictions_table"]
+__all__ = [
+    "ANSWER_PARTS",
+    "ANSWER_SUMMARY",
+    "FIGURES",
+    "MODEL_CARD",
+    "PREDICTIONS",
+    "REPORT",
+    "RESULTS",
+    "THUMBNAILS",
+    "answer_part",
+    "predictions_table",
+]
 
 RESULTS = "results.json"
 REPORT = "report.html"
@@ -13,6 +24,15 @@ FIGURES = "figures"
 THUMBNAILS = "thumbnails.msgpack"
 PREDICTIONS = "predictions.parquet"
 """Beside a run's model; of all folds in the study's folder."""
+ANSWER_PARTS = "part-*.parquet"
+"""The answers of ``mien predict --out``; sorted by name they are in the order of the photos."""
+ANSWER_SUMMARY = "summary.json"
+"""Written when the last of them is."""
+
+
+def answer_part(number: int) -> str:
+    """One of ``ANSWER_PARTS``, from 0."""
+    return ANSWER_PARTS.replace("*", f"{number:06d}")
 
 
 def predictions_table(run: str | None = None) -> str:

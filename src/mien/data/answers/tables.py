@@ -6,6 +6,7 @@ answer that is not the likeliest class. Nothing is scaled or filled in by guessi
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
@@ -23,10 +24,11 @@ from mien.data.sources.delimited import read_delimited
 from mien.data.sources.files import NOT_GIVEN, existing_path, is_parquet
 from mien.errors import AnswersError, SourceError
 from mien.labels import canonical, class_places
+from mien.results.file_names import ANSWER_PARTS, ANSWER_SUMMARY
 from mien.settings.score import AnswerColumns
-from mien.system.files import irregular, read_file, regular, why
+from mien.system.files import file_sha256, irregular, read_file, regular, why
 
-__all__ = ["AnswerTable", "Given", "is_answers", "read_answers"]
+__all__ = ["AnswerTable", "Given", "checksum_of_answers", "is_answers", "read_answers"]
 
 MAX_BYTES = 2**30
 KINDS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet")
@@ -115,8 +117,10 @@ def read_answers(spec: str, known: Collection[str], asked: AnswerColumns = USUAL
 
 def _frame(path: Path) -> pl.DataFrame:
     """The table as columns of text or numbers, what is nested under names with dots."""
-    if path.is_dir() or (kind := irregular(path)):
-        raise AnswersError(f"{path}: {'a folder' if path.is_dir() else kind}; give the table of answers itself")
+    if path.is_dir():
+        return pl.concat(_frame(part) for part in _parts(path))
+    if kind := irregular(path):
+        raise AnswersError(f"{path}: {kind}; give the table of answers itself")
     try:
         if is_parquet(path):
             return _unnested(pl.read_parquet(regular(path, MAX_BYTES), glob=False), path)
@@ -136,6 +140,33 @@ def _frame(path: Path) -> pl.DataFrame:
     except (PolarsError, PanicException) as error:
         reason = (str(error).splitlines() or ["empty"])[0][:200]
         raise AnswersError(f"{path}: the table cannot be read ({reason}); write it again") from error
+
+
+def _parts(folder: Path) -> list[Path]:
+    """The tables that ``mien predict --out`` wrote into a folder.
+
+    Raises:
+        AnswersError: if there are none, or if some are still to come.
+    """
+    parts = sorted(folder.glob(ANSWER_PARTS))
+    if not parts:
+        raise AnswersError(f"{folder}: a folder; give the table of answers itself")
+    if not (folder / ANSWER_SUMMARY).exists():
+        raise AnswersError(f"{folder}: not all photos are answered yet; go on with mien predict --out and --resume")
+    return parts
+
+
+def checksum_of_answers(spec: str) -> str:
+    """The SHA-256 of a table of answers; of several parts, that of theirs in order.
+
+    Raises:
+        AnswersError: if there are none.
+        OSError: if they cannot be read.
+    """
+    path = Path(existing_path(spec) or spec)
+    if not path.is_dir():
+        return file_sha256(path)
+    return hashlib.sha256("".join(map(file_sha256, _parts(path))).encode()).hexdigest()
 
 
 def _from_json(path: Path, *, lines: bool) -> list[Row]:
@@ -384,8 +415,10 @@ def _of_truth(roles: Roles) -> tuple[str, ...]:
 
 
 def is_answers(spec: str) -> bool:
-    """Whether a name is that of a table of answers, by its ending or by what it begins with."""
+    """Whether a name is that of a table of answers, by its ending, by what it begins with or what lies in it."""
     path = existing_path(spec)
     if spec.lower().endswith(KINDS):
         return True
+    if path is not None and path.is_dir():
+        return any(path.glob(ANSWER_PARTS))
     return path is not None and path.is_file() and is_parquet(path)
