@@ -36,7 +36,7 @@ from support.studies import Study, made_once
 Mien = Callable[..., Outcome]
 QUICK = ("--recipe", "scratch", "--size", "32", "--epochs", "1", "--precision", "fp32", "--device", "cpu")
 PAUSED_IN = {
-    "evaluate": "mien.evaluation.evaluate.predict_rows",
+    "evaluate": "mien.evaluation.evaluate.predict_photos",
     "audit": "mien.auditing.run.examine",
     "adapt": "mien.adapting.adapt.open_sides",
 }
@@ -72,7 +72,7 @@ def paused(
 
     def pause(command: str) -> subprocess.Popen[str]:
         module, _, name = PAUSED_IN[command].rpartition(".")
-        code = f"import {module} as where\nwhere.{name} = pause\nfrom mien.cli import main\nmain()"
+        code = f"import {module} as where\nwhere.{name}\nwhere.{name} = pause\nfrom mien.cli import main\nmain()"
         return begin(code, command, *argv[command])
 
     return pause
