@@ -252,7 +252,7 @@ def _webcam_tab(page: _Page) -> None:
             page.frame,
             frame,
             result,
-            stream_every=0.5,
+            stream_every=0.2,
             concurrency_limit=1,
             show_progress="hidden",
             preprocess=False,
