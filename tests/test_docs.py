@@ -151,6 +151,17 @@ def test_each_invariant_names_a_test_that_exists() -> None:
         assert name in [each.name for each in tree.body if isinstance(each, ast.FunctionDef)], named
 
 
+def test_the_layers_in_architecture_are_those_that_imports_are_held_to() -> None:
+    told = document("docs/ARCHITECTURE.md").split("## Layers: which way imports run\n\n")[1].split(".\n")[0]
+    (layers,) = (
+        each["layers"]
+        for each in tomllib.loads(document("pyproject.toml"))["tool"]["importlinter"]["contracts"]
+        if each["type"] == "layers"
+    )
+    drawn = [set(floor.split(", ")) for floor in " ".join(told.split()).split(" → ")]
+    assert drawn == [set(floor.replace("mien.", "").split(" | ")) for floor in layers]
+
+
 def test_every_dependency_is_explained() -> None:
     module = script("docs/write_dependencies.py")
     text = document("docs/ARCHITECTURE.md")

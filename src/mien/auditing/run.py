@@ -17,6 +17,7 @@ from mien.data.reading.pixels import Pixels
 from mien.data.sources.collection import Collection, open_collection
 from mien.data.tables.corrections import Corrections, read_corrections
 from mien.data.tables.prepare import prepare
+from mien.evaluation.raters import measure_agreement
 from mien.progress import Progress
 from mien.results.commands import AuditedData, AuditPaths, AuditResults
 from mien.settings.audit import AuditSettings
@@ -92,6 +93,7 @@ def run_audit(settings: AuditSettings, out: Path | None, progress: Progress) -> 
         **msgspec.structs.asdict(told),
         corrections=corrections.record if corrections else None,
         findings=len(findings_of(found.manifest)),
+        agreement=measure_agreement(found.manifest),
     )
     if out is not None:
         write_findings(found.manifest, out)

@@ -7,6 +7,7 @@ from typing import Annotated
 from mien.results.audit import CorrectionsRecord, ExaminedAudit
 from mien.results.document import Document
 from mien.results.evaluation import EvaluatedTarget, PairedModel
+from mien.results.raters import Agreement
 from mien.results.record import Record, about
 from mien.results.scoring import ScoredTarget
 
@@ -38,6 +39,9 @@ class AuditedData(ExaminedAudit):
 
     corrections: Annotated[CorrectionsRecord | None, about("The table of decisions that was applied.")]
     findings: Annotated[int, about("Photos with a finding.")]
+    agreement: Annotated[Agreement | None, about("How far raters agree; null where no photo has the votes of two.")] = (
+        None
+    )
 
 
 class AuditResults(Document, tag="audit"):

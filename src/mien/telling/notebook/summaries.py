@@ -22,7 +22,7 @@ from mien.telling.words.elsewhere import in_short, next_steps
 from mien.telling.words.enough import against_sentences, verdict
 from mien.telling.words.numerals import count, percent, plural, score
 from mien.telling.words.over import span
-from mien.telling.words.raters import rater_sentences
+from mien.telling.words.raters import agreement_sentences, rater_sentences
 from mien.telling.words.scoring import answer_sentences
 
 __all__ = [
@@ -88,7 +88,8 @@ def audit_box(results: AuditResults) -> str:
     rows = [["class", "photos", "share"]]
     rows += [[label, count(n), percent(n / data.images)] for label, n in data.classes.items()]
     told = [*lost_files(data), *(f"{concern.title}: {concern.told}" for concern in found)]
-    return _Box(title, told or ["Nothing that needs a look was found."], rows).html()
+    told = told or ["Nothing that needs a look was found."]
+    return _Box(title, [*told, *agreement_sentences(data.agreement)], rows).html()
 
 
 def evaluation_box(results: EvaluateResults) -> str:

@@ -31,7 +31,7 @@ from mien.telling.words.cross_validation import terminal_lines
 from mien.telling.words.elsewhere import in_short
 from mien.telling.words.numerals import signed
 from mien.telling.words.over import over_each, span
-from mien.telling.words.raters import rater_sentences
+from mien.telling.words.raters import agreement_sentences, rater_sentences
 from mien.telling.words.slices import more_people, slice_sentences
 
 __all__ = [
@@ -262,6 +262,7 @@ def audit_summary(results: AuditResults) -> RenderableType:
     if len(data.sources) > 1:
         parts.append(Text("by source " + ", ".join(f"{k} {n}" for k, n in data.sources.items())))
     parts += [Text(f"{name}: {a} counts as {b}") for name, pairs in data.renamed.items() for a, b in pairs.items()]
+    parts += map(Text, agreement_sentences(data.agreement))
     parts += _listed("unreadable", data.unreadable_files)
     parts += _listed("ignored", data.ignored_files)
     written = results.paths.findings

@@ -6,7 +6,7 @@ from mien.results.raters import Agreement, AgreementMeasure, BesideRaters, Named
 from mien.telling.words.numerals import NONE, count, interval, listed, percent, plural, score, signed
 from mien.telling.words.over import over, span
 
-__all__ = ["ceiling_sentence", "disputed_rows", "rater_rows", "rater_sentences"]
+__all__ = ["agreement_sentences", "ceiling_sentence", "disputed_rows", "rater_rows", "rater_sentences"]
 
 MOST_NAMED = 5
 MOST_DISPUTED = 10
@@ -45,6 +45,22 @@ def ceiling_sentence(found: Raters, who: str = "the model") -> str:
     }[beside.verdict]
     by = f"{signed(beside.difference)}, {span(beside.interval, beside.over, 'signed')}"
     return f"{told}: {verdict} ({by}). Each is held against what most of the other raters say of a photo."
+
+
+def agreement_sentences(found: Agreement | None) -> list[str]:
+    """How far raters agree with each other, without a model beside them; nothing without votes."""
+    if found is None:
+        return []
+    one, ends = found.ceiling.accuracy, found.ceiling.accuracy_interval
+    told = [
+        f"All raters agree on {plural(found.unanimous, 'photo')}, not on {count(found.split)}.",
+        _measures(found),
+        *_parting(found),
+    ]
+    if one is None:
+        return told
+    share = f"{score(one)} ({interval(ends)})" if ends else score(one)
+    return [f"Your raters agree {share} with each other: so often one says what most of the others say.", *told]
 
 
 def _measures(found: Agreement) -> str:
