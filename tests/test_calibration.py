@@ -38,7 +38,7 @@ def test_temperature_mends_the_calibration_error() -> None:
     assert after < 0.03 < before
 
 
-@pytest.mark.parametrize("max_error", [0.05, 0.1, 0.2])
+@pytest.mark.parametrize("max_error", [0.1, *(pytest.param(each, marks=pytest.mark.heavy) for each in (0.05, 0.2))])
 def test_promised_error_is_kept_on_other_photos_nineteen_times_in_twenty(max_error: float) -> None:
     rng, broken, given = np.random.default_rng(2), 0, 0
     for _ in range(200):

@@ -177,6 +177,7 @@ def test_the_same_seed_gives_the_same_answer() -> None:
     assert find_shortcuts(table, 3) == find_shortcuts(table, 3)
 
 
+@pytest.mark.heavy
 def test_a_larger_set_is_sampled_for_the_score_and_counted_in_full() -> None:
     table = plant(manifest(5000, 12), "sad", 0.1, format="WEBP")
     found = find_shortcuts(table, 0)

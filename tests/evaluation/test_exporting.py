@@ -78,6 +78,7 @@ def drawn() -> list[Image.Image]:
     return [draw_face(label, 100 + i) for label in ("happy", "sad", "anger") for i in range(4)]
 
 
+@pytest.mark.heavy
 def test_export_without_the_photos_says_that_nothing_was_measured(mien: Mien, tmp_path: Path) -> None:
     outcome = mien("export", "default", "--precision", "int8")
     assert outcome.code == 0
@@ -85,6 +86,7 @@ def test_export_without_the_photos_says_that_nothing_was_measured(mien: Mien, tm
     assert Recognizer(tmp_path / "default-int8.onnx").labels == Recognizer("default").labels
 
 
+@pytest.mark.heavy
 def test_eight_bits_shrink_a_model_whose_weights_lie_beside_it(
     mien: Mien, tmp_path: Path, drawn: list[Image.Image]
 ) -> None:

@@ -115,6 +115,7 @@ def test_a_tenth_of_a_collection_among_others_is_said_to_be_a_part(lab: tuple[Co
     assert 12 <= match.copies.count <= 14
 
 
+@pytest.mark.heavy
 def test_unrelated_crops_of_the_same_size_are_never_known(lab: tuple[Contract, Path], tmp_path: Path) -> None:
     """Twenty sets, also by the same hand, under names that other collections have too."""
     names = ("{label}-{i:03}.png", "{i}.png", "img_{i}.png", "im{i}.png", "face{i}.png")

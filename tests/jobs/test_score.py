@@ -102,6 +102,7 @@ def test_miens_own_answers_score_as_evaluate_scores_them(
     assert lines["sureness"]["ece"] == pytest.approx(evaluated["sureness"]["ece"], abs=1e-4)
 
 
+@pytest.mark.heavy
 def test_answers_in_parts_are_read_once_all_are_there(mien: Mien, lab: Path, tmp_path: Path) -> None:
     out, rows = tmp_path / "parts", [(name, right(name)) for name in names(lab)]
     assert mien("predict", lab, "--out", out).code == 0

@@ -369,6 +369,7 @@ def test_a_clean_set_needs_no_look(made: Made, tmp_path: Path) -> None:
     assert 'class="concerns"' not in written(made, tmp_path, **changed(made, "data", **clean), corrections=None)
 
 
+@pytest.mark.heavy
 def test_the_report_judges_shortcuts_by_the_stored_level_and_no_other(made: Made, tmp_path: Path) -> None:
     """A probability of 3 in 100 is above the audit's level of 1 in 100; the report has no other level of its own."""
     faint = replace(made.results.data.shortcuts, found=False, tells_classes=False, p=0.03, culprits=())
@@ -643,6 +644,7 @@ def test_the_report_needs_no_torch() -> None:
 # -- plots as files ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.heavy
 def test_every_plot_stands_as_svg_and_png_and_older_ones_go(made: Made, tmp_path: Path) -> None:
     place = tmp_path / FIGURES
     place.mkdir()

@@ -121,7 +121,13 @@ VARIANTS: dict[str, Callable[[Made], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("name", VARIANTS)
+QUICK = ("a clean set", "divided by person", "without a target")
+"""The others are drawn where there is time."""
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.heavy) for name in VARIANTS]
+)
 def test_other_results_change_the_report_as_stored(
     name: str, made: Made, report: str, tmp_path: Path, as_stored: AsStored
 ) -> None:

@@ -83,6 +83,7 @@ def test_face_crop_has_no_scene_and_a_photo_has() -> None:
     assert (render(photo, scene, None) == render(photo, VIEW, None)).all()
 
 
+@pytest.mark.heavy
 def test_blank_scenes_are_computed_as_all_others(backbone: Backbone, tmp_path: Path) -> None:
     scene = View("scene", 64)
     images = [np.zeros((64, 64, 3), np.uint8), render(draw_face("happy", 0), scene, None)]
