@@ -26,7 +26,7 @@ from mien.data.sources.folder import (
     list_single_file,
 )
 from mien.data.sources.layout import assign_labels, folders_say_classes, pick
-from mien.data.sources.split_words import as_split
+from mien.data.sources.split_words import as_splits
 from mien.errors import MissingColumnError, SourceError
 from mien.settings.columns import Columns
 from mien.system.files import irregular
@@ -107,8 +107,8 @@ def _metadata(source: Source, columns: Columns) -> Tables | None:
         return None
     held = holdings(source).tables
     tables = tuple(path for path in held if PurePosixPath(path).stem.lower() in METADATA)
-    splits = {as_split(PurePosixPath(path).stem) for path in held}
-    if not tables and len(held) > 1 and None not in splits and len(splits) == len(held):  # train.csv, test.csv
+    splits = as_splits({PurePosixPath(path).stem for path in held})
+    if not tables and len(held) > 1 and len(set(splits.values())) == len(held):  # train.csv, labels_test.csv
         tables = held
     if not tables or folders_say_classes(source, columns):
         return None

@@ -15,7 +15,7 @@ from mien.data.sources.folder import holdings, photos_by_name
 from mien.data.sources.pattern import Pattern, compile_pattern
 from mien.data.sources.presets import PRESETS, Preset, parse_class_names, preset_of
 from mien.data.sources.shape import Reading, Shape, look, wrapper_of
-from mien.data.sources.split_words import LEFT_OUT, as_split, as_splits, check_splits, parse_split_map
+from mien.data.sources.split_words import LEFT_OUT, as_splits, check_splits, parse_split_map, split_in
 from mien.errors import SourceError
 from mien.labels import is_expression
 from mien.settings.columns import Columns
@@ -37,6 +37,7 @@ class Layout:
         where: of label, group and split, the ones there are → where, in words.
         preset: the published collection it is, if any.
         missed: why a file that does not fit takes no part.
+        remark: what should be said of it.
     """
 
     pattern: Pattern
@@ -45,6 +46,7 @@ class Layout:
     where: dict[str, str]
     preset: Preset | None
     missed: str
+    remark: str = ""
 
 
 def assign_labels(source: Source, asked: Columns, *, is_known: bool = False) -> Source:
@@ -73,7 +75,8 @@ def assign_labels(source: Source, asked: Columns, *, is_known: bool = False) -> 
     if layout.preset is not None and layout.preset.annotation is not None:
         files = beside(source, files, layout.preset)
     files = _with_splits(files, parse_split_map(asked.split_map))
-    return _finished(replace(source, files=tuple(files)), asked, layout.names, layout.where)
+    notes = (layout.remark,) if layout.remark else ()
+    return _finished(replace(source, files=tuple(files), notes=notes), asked, layout.names, layout.where)
 
 
 def _finished(source: Source, asked: Columns, names: dict[str, str], where: dict[str, str] | None = None) -> Source:
@@ -138,7 +141,7 @@ def _fitting(layout: Layout, photos: Sequence[str]) -> int:
         return len(places)
     is_class = {label: label in layout.names or is_expression(label) for label in {p.label for p in places if p.label}}
     return sum(
-        is_class.get(place.label or "", True) and (place.split is None or as_split(place.split) is not None)
+        is_class.get(place.label or "", True) and (place.split is None or split_in(place.split) is not None)
         for place in places
     )
 
@@ -176,7 +179,7 @@ def _looked_for(source: Source, photos: Sequence[str], shape: Shape) -> Layout |
     preset = PRESETS.get(reading.preset or "")
     names = dict(preset.class_names) if preset else {}
     missed = "its name does not say its class" if "LABEL" in reading.pattern.rpartition("/")[2] else NOT_IN_A_CLASS
-    return Layout(compile_pattern(reading.pattern), start, names, reading.where, preset, missed)
+    return Layout(compile_pattern(reading.pattern), start, names, reading.where, preset, missed, reading.remark)
 
 
 def _asking(source: Source, shape: Shape, photos: Sequence[str], top: str) -> str:

@@ -38,7 +38,7 @@ from mien.data.sources.layout import described
 from mien.data.sources.pattern import compile_pattern
 from mien.data.sources.pixel_text import PixelTable, read_pixel_table
 from mien.data.sources.presets import FER2013, parse_class_names, preset_of
-from mien.data.sources.split_words import LEFT_OUT, as_split, as_splits, check_splits, parse_split_map
+from mien.data.sources.split_words import LEFT_OUT, as_split, as_splits, check_splits, parse_split_map, split_in
 from mien.data.sources.votes import Votes, cast, class_columns, rater_columns, said_by, tallied
 from mien.data.sources.whereabouts import find_photos
 from mien.errors import SourceError
@@ -189,7 +189,7 @@ def _check_one_set(tables: Tables) -> None:
 def _split_of(file: str) -> str | None:
     """What the name of a table, or of its folder, says: ``data/test-00000-of-00001.parquet`` is test."""
     path = PurePosixPath(file)
-    return as_split(re.split(r"[-_.]", path.name)[0]) or as_split(path.parent.name)
+    return split_in(path.name.partition(".")[0]) or as_split(path.parent.name)
 
 
 def _set_of(file: str) -> str:
