@@ -287,7 +287,7 @@ def test_a_list_of_names_and_numbers_is_read(separator: str, tmp_path: Path) -> 
 
 def test_a_text_that_is_no_list_is_no_table(tmp_path: Path) -> None:
     spec = with_table(tmp_path, "Please cite our paper.\nAll rights reserved, of course.\n", "readme.txt")
-    assert "no class folders" in refusal(spec)
+    assert "list of photos" in refusal(spec)
 
 
 # -- pixels as text ---------------------------------------------------------------------------------------------------
@@ -550,7 +550,7 @@ def test_json_is_read_as_a_table(kind: str, tmp_path: Path) -> None:
     told = [{"image": n, "label": c, "age": 3} for n, c in SAYS.items()] if kind == "list" else SAYS
     spec = with_table(tmp_path, json.dumps(told), "labels.json")
     assert classes_of(opened(spec)) == SAYS
-    assert "no class folders" in refusal(with_table(tmp_path / "other", '{"info": {"year": 2020}}', "coco.json"))
+    assert "no JSON" in refusal(with_table(tmp_path / "other", '{"info": {"year": 2020}}', "coco.json"))
 
 
 def test_a_cell_with_several_classes_is_refused(tmp_path: Path) -> None:

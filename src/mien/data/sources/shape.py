@@ -86,7 +86,8 @@ class Shape:
     """What a look at the paths came to.
 
     Attributes:
-        readings: none where no class was found; one that can be taken; or several to choose from.
+        readings: none where no class was found, or where no one layout reads all (then ``doubt`` says it); one that can
+            be taken; or several to choose from.
         doubt: why it has to be asked, though there is but one reading; or why none was found.
         is_of_words: whether the doubt is only that some classes are no words for expressions, which does no harm where
             a model says which of them it knows.
@@ -160,7 +161,7 @@ def look(paths: Iterable[str], chosen: Mapping[str, str] | None = None) -> Shape
     """
     split = [tuple(path.split("/")) for path in paths]
     if not split:
-        return Shape((), "there is no photo")
+        return Shape(())
     start = wrapper_of(split)
     split = [parts[len(start) :] for parts in split if parts[: len(start)] == start]  # others lie beside the set
     levels = _levels(split, chosen or {})
@@ -261,6 +262,8 @@ def _distinct(readings: Iterable[Reading]) -> tuple[Reading, ...]:
 def _by_folders(levels: list[_Level], candidates: list[_Level], paths: Paths) -> Shape:
     """Readings where one or more levels hold words for expressions."""
     label = candidates[0]
+    if at := _depths_of_words(candidates, paths):
+        return Shape((), at)
     if len(candidates) > 1 and not all(_agree(label, level, paths) for level in candidates[1:]):
         readings = [_reading(levels, level, ()) for level in candidates]
         return Shape(_distinct(readings), f"folders at {len(candidates)} levels are words for expressions")
@@ -297,6 +300,24 @@ def _unused_folders(levels: list[_Level], label: _Level) -> str:
                 f"--layout '{pattern}'"
             )
     return ""
+
+
+def _depths_of_words(candidates: list[_Level], paths: Paths) -> str:
+    """Why photos whose class is at one depth here and at another there cannot be read by one layout; else nothing."""
+    found: dict[int, tuple[str, ...]] = {}
+    for parts in paths:
+        depths = [x.depth for x in candidates if len(parts) > x.depth + 1 and is_expression(parts[x.depth])]
+        if len(depths) > 1:
+            return ""
+        for depth in depths:
+            found.setdefault(depth, parts[:-1])
+    if len(found) < 2:
+        return ""
+    first, *_, last = ("/".join(found[depth]) for depth in sorted(found))
+    return (
+        f"the class is at several depths, as in {first} and {last}; give such parts one by one (PATH::folder), or list "
+        "all photos in a table"
+    )
 
 
 def _persons_in_names(paths: Paths, label: _Level) -> tuple[str, bool] | None:
