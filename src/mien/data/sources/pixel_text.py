@@ -18,7 +18,7 @@ from PIL import Image
 from mien.errors import SourceError
 from mien.system.files import open_regular
 
-__all__ = ["PixelTable", "read_pixel_table"]
+__all__ = ["PixelTable", "is_pixels", "read_pixel_table"]
 
 HEADER_BYTES = 2**20
 MAX_ROW = 64 * 2**20
@@ -101,6 +101,12 @@ def read_pixel_table(path: Path) -> PixelTable | None:
     schema = {name or f"column {i}": pl.String for i, name in enumerate(others, 1)}
     frame = pl.DataFrame(rows, schema=schema, orient="row") if schema else pl.DataFrame({"row": range(len(rows))})
     return PixelTable(path, separator, tuple(sorted(columns)), frame, tuple(places), threading.Lock())
+
+
+def is_pixels(cell: str | None) -> bool:
+    """Whether a cell holds the pixels of a photo."""
+    numbers = list(_numbers(cell or ""))
+    return len(numbers) >= LEAST_PIXELS and all(number.replace(".", "", 1).isdecimal() for number in numbers)
 
 
 def _pixel_columns(names: list[str]) -> set[int]:
