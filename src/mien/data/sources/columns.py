@@ -161,6 +161,8 @@ def _recognised(schema: Mapping[str, pl.DataType], role: str, where: str) -> str
             f"--{role}-column {NO_COLUMN}"
         )
     if role == "path" and "pixels" in map(plain, schema):
+        if not where.lower().endswith((".csv", ".tsv")):
+            raise SourceError(f"{where}: photos as text are read from CSV and TSV; save the table as one of these")
         raise SourceError(f"{where}: the column of pixels holds no photos, which have 64 values or more a row")
     if role in NEEDED:
         usual = "path, image, photo or file" if role == "path" else "label, class, emotion or expression"

@@ -104,7 +104,10 @@ def read_list(path: Path) -> TextTable | None:
 
 def _cells(line: str, separator: str | None) -> list[str]:
     if separator is not None:
-        return [cell.strip() for cell in next(csv.reader([line], delimiter=separator), [])]
+        try:
+            return [cell.strip() for cell in next(csv.reader([line], delimiter=separator), [])]
+        except csv.Error:  # a cell of more than 128 KB, or an end of a line within it
+            return []
     # A name with spaces ends in the suffix of a photo.
     photo = re.match(rf"(.*?(?:{'|'.join(map(re.escape, IMAGE_SUFFIXES))}))\s+(.*)$", line, re.IGNORECASE)
     return [photo[1], *photo[2].split()] if photo else line.split()

@@ -136,6 +136,7 @@ def open_tables(tables: Tables, columns: Columns, roles: Sequence[str] = ROLES, 
         own = own.with_columns(pl.concat([table.rows["split"] for table in opened]).alias(OWN + unused))
         if set(as_splits(split_names, parse_split_map(columns.split_map))) < split_names:
             notes.append(f"column {unused!r} holds {_shown(split_names)}, which are no splits; it is not used as one")
+    notes += _told_of_flags(own, columns) if not split_names else []
     own = own[rows["number"].to_list()].drop(KEEPS_HEIGHT)
     rows = _judged(rows, needs_label="label" in roles, confined=tables.confined)
     name = "-".join(filter(None, (tables.name, tables.part)))
@@ -188,6 +189,25 @@ def _check_one_set(tables: Tables) -> None:
     are_shards = not any(is_named) and all(file.lower().endswith(".parquet") for file in tables.files)
     if len(tables.files) > 1 and not all(is_named) and not are_shards:
         raise SourceError(f"{tables.spec}: holds several tables: {_shown(tables.files)}; {_pick_one(tables)}")
+
+
+def _told_of_flags(own: pl.DataFrame, asked: Columns) -> list[str]:
+    """Lines on columns such as ``is_train`` that seem to divide the photos, and how they would."""
+    lines = []
+    for column in own.columns if asked.split_column is None else []:
+        name = column.removeprefix(OWN)
+        if not column.startswith(OWN) or not (split := split_in(name)):
+            continue
+        values = set(own[column].drop_nulls().unique())
+        yes = next((value for value in values if value.lower() in ("true", "1", "yes")), None)
+        if yes and len(values) == 2:
+            (no,) = values - {yes}
+            other = "test" if split == "train" else "train"
+            lines.append(
+                f"column {name!r} does not divide the photos; --split-column {_quoted(name)} --split-map "
+                f"{yes}={split},{no}={other} would"
+            )
+    return lines
 
 
 def _split_of(file: str) -> str | None:
