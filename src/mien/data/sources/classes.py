@@ -80,7 +80,9 @@ def spelt_alike(source: Source) -> Source:
 def one_meaning(labels: Sequence[str]) -> list[str]:
     """A line for each expression that several classes stand for, with what merges them."""
     lines, merged = [], []
-    nothing = next((label for label in labels if canonical(label) == "neutral" and label.strip().lower() == "none"), None)
+    nothing = next(
+        (label for label in labels if canonical(label) == "neutral" and label.strip().lower() == "none"), None
+    )
     notes = [f"class {nothing!r} counts as neutral; if it is none, name it with --class-names {nothing}=…"]
     notes = notes if nothing and meanings(labels)[nothing] == "neutral" else []
     for _, same in _several(labels, meanings(labels)):

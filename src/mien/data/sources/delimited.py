@@ -17,7 +17,7 @@ from pathlib import Path
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
-from mien.data.sources.folder import IMAGE_SUFFIXES
+from mien.data.sources.folder import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from mien.errors import SourceError
 from mien.system.files import read_file
 
@@ -44,8 +44,8 @@ class TextTable:
 
 
 def names_a_photo(cell: str) -> bool:
-    """Whether a cell ends as the name of a photo does."""
-    return cell.strip().lower().endswith(IMAGE_SUFFIXES)
+    """Whether a cell ends as the name of a photo or of a video does."""
+    return cell.strip().lower().endswith((*IMAGE_SUFFIXES, *VIDEO_SUFFIXES))
 
 
 def read_delimited(path: Path, is_header: frozenset[str] = frozenset()) -> TextTable:
@@ -87,7 +87,7 @@ def read_list(path: Path) -> TextTable | None:
         if some and len(widths) == 1 and 2 <= widths.pop() <= 12:
             break
     else:
-        return None
+        return _of_names(lines)
     rows = [_cells(line, separator) for line in lines]
     width = len(rows[0])
     if not any(names_a_photo(cell) for row in rows[1:50] or rows for cell in row):
@@ -102,6 +102,14 @@ def read_list(path: Path) -> TextTable | None:
     return TextTable(frame, has_header)
 
 
+def _of_names(lines: Sequence[str]) -> TextTable | None:
+    """A list of nothing but names of photos and videos; None where a line is none."""
+    names = [line.strip() for line in lines]
+    if not names or not all(map(names_a_photo, names)):
+        return None
+    return TextTable(pl.DataFrame({"1": names}), False)
+
+
 def _cells(line: str, separator: str | None) -> list[str]:
     if separator is not None:
         try:
@@ -109,7 +117,9 @@ def _cells(line: str, separator: str | None) -> list[str]:
         except csv.Error:  # a cell of more than 128 KB, or an end of a line within it
             return []
     # A name with spaces ends in the suffix of a photo.
-    photo = re.match(rf"(.*?(?:{'|'.join(map(re.escape, IMAGE_SUFFIXES))}))\s+(.*)$", line, re.IGNORECASE)
+    photo = re.match(
+        rf"(.*?(?:{'|'.join(map(re.escape, (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES)))}))\s+(.*)$", line, re.IGNORECASE
+    )
     return [photo[1], *photo[2].split()] if photo else line.split()
 
 

@@ -584,13 +584,14 @@ def _with_parts(
 def _with_numbers(pattern: str, paths: Paths) -> str:
     """The pattern with GROUP in place of a star that is a number which could be a person's; nothing where none could.
 
-    A number before the class may be one with but one photo of each; behind it, that would be a counter.
+    A number before the class may be one with but one photo of each. The last number behind it is a counter.
     """
     names = [parts[-1] for parts in paths]
     pattern = _with_parts(pattern, names)
     if "GROUP" in pattern:
         return ""
-    for place in [match.start() for match in re.finditer(r"\*", pattern)][:-1]:
+    stars = [match.start() for match in re.finditer(r"\*", pattern)][:-1]
+    for place in stars[:-1] if stars and stars[-1] > pattern.index("LABEL") else stars:
         compiled = compile_pattern(changed := f"{pattern[:place]}GROUP{pattern[place + 1 :]}")
         told = [
             (found.group, found.label, (*parts[:-1], found.split or ""))

@@ -15,7 +15,18 @@ LEFT_OUT = "none"
 """What ``--split-map`` calls a part whose photos take no part."""
 
 _WORDS: dict[str, tuple[str, ...]] = {
-    "train": ("train", "training", "trainings", "trn", "entrenamiento", "treino", "apprentissage", "训练", "訓練", "学習"),
+    "train": (
+        "train",
+        "training",
+        "trainings",
+        "trn",
+        "entrenamiento",
+        "treino",
+        "apprentissage",
+        "训练",
+        "訓練",
+        "学習",
+    ),
     "val": (
         *("val", "valid", "validation", "validate", "validating", "dev", "devel", "development"),
         *("publictest", "validación", "validacion", "validierung", "validierungs", "验证", "検証"),

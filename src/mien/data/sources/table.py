@@ -9,7 +9,6 @@ when it is read. Votes of several raters become the class that most of them chos
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -329,8 +328,11 @@ def _from_json_columns(told: object) -> list[dict[str, object]]:
     """Rows of an object that holds columns: lists, or objects by row as pandas writes them; none if it does not."""
     if not isinstance(told, dict) or not any(plain(name) in KNOWN for name in told):
         return []
-    columns = [column if isinstance(column, dict) else dict(enumerate(column)) for column in told.values()
-               if isinstance(column, dict | list)]
+    columns = [
+        column if isinstance(column, dict) else dict(enumerate(column))
+        for column in told.values()
+        if isinstance(column, dict | list)
+    ]
     if len(columns) < max(2, len(told)) or len({tuple(column) for column in columns}) > 1:
         return []
     return [dict(zip(told, [column[key] for column in columns], strict=True)) for key in columns[0]]
@@ -347,7 +349,11 @@ def _named_table(
     schema, where = _schema(path, frame), str(path)
     votes = _votes(frame, schema, asked, where) if "label" in roles else None
     open_roles = [role for role in roles if role != "label"] if votes else roles
-    guessed = {} if has_header or any(asked.of(r) for r in ("path", "label")) else columns_by_content(frame, where)
+    guessed = (
+        {}
+        if has_header or any(asked.of(r) for r in ("path", "label"))
+        else columns_by_content(frame, where, needs_label="label" in roles)
+    )
     if not has_header and "label" not in roles:
         guessed = {role: column for role, column in guessed.items() if role in roles}
     chosen = guessed or choose_columns(schema, asked, open_roles, where)

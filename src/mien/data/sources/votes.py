@@ -6,7 +6,6 @@ place, takes no part, with that reason; its votes stay in the manifest.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -95,17 +94,22 @@ def _numbers(column: pl.Series) -> pl.Series:
 
 
 def _bare(columns: Sequence[str]) -> list[str]:
-    """Names of columns without what all begin or end with, as in ``emotion_anger``, where words for classes are left."""
+    """Names of columns without what all begin or end with (``emotion_anger``), where words for classes are left."""
     names = [name.strip() for name in columns]
-    for start, end in ((r"^.*[\s_\-.:]", ""), ("", r"[\s_\-.:].*?$")):
-        shared = os.path.commonprefix(names) if start else os.path.commonprefix([name[::-1] for name in names])[::-1]
-        part = re.search(start or end, shared)
-        if part is None:
-            continue
-        short = [name.removeprefix(part[0]) if start else name.removesuffix(part[0]) for name in names]
+    start = re.match(r".*[\s_\-.:]", _shared(names))
+    end = re.match(r".*[\s_\-.:]", _shared([name[::-1] for name in names]))
+    for cut in (slice(start.end() if start else 0, None), slice(None, -end.end() if end else None)):
+        short = [name[cut] for name in names]
         if all(map(says_nothing_else, short)):
             return short
     return names
+
+
+def _shared(names: Sequence[str]) -> str:
+    """What all names begin with."""
+    first, last = min(names), max(names)
+    n = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
+    return first[:n]
 
 
 def cast(frame: pl.DataFrame, columns: Sequence[str], names: Mapping[str, str]) -> Votes:
