@@ -363,7 +363,7 @@ def test_what_says_no_class_is_refused_by_what_was_looked_at(tmp_path: Path) -> 
     said = refusal(plant(tmp_path / "a", ["004_o_m_a.jpg", "008_y_f_h.jpg"]))
     assert "004_o_m_a.jpg" in said
     assert "--layout" in said
-    root = plant(tmp_path / "b", {name: b"x" for name in ("x.npz", "x.pkl", "x.csv.gz", "x.json", "x.txt", "x.png")})
+    root = plant(tmp_path / "b", dict.fromkeys(("x.npz", "x.pkl", "x.csv.gz", "x.json", "x.txt", "x.png"), b"x"))
     for path in root.iterdir():
         assert "folders with files" not in refusal(path)  # of one file
 

@@ -141,7 +141,7 @@ def _in_utf8(path: Path) -> bytes:
     if encoding is None:
         return content
     try:
-        return content.decode(encoding).encode()
+        return content.decode(encoding).removeprefix("\ufeff").encode()
     except UnicodeDecodeError as error:
         raise SourceError(f"{path}: the table cannot be read ({encoding} that is damaged); {EXPECTED}") from error
 

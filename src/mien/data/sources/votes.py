@@ -98,7 +98,8 @@ def _bare(columns: Sequence[str]) -> list[str]:
     names = [name.strip() for name in columns]
     start = re.match(r".*[\s_\-.:]", _shared(names))
     end = re.match(r".*[\s_\-.:]", _shared([name[::-1] for name in names]))
-    for cut in (slice(start.end() if start else 0, None), slice(None, -end.end() if end else None)):
+    first, last = start.end() if start else 0, -end.end() if end else None
+    for cut in (slice(first, None), slice(None, last), slice(first, last)):
         short = [name[cut] for name in names]
         if all(map(says_nothing_else, short)):
             return short
