@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from mien.data.sources.annotations import annotated_as, beside
-from mien.data.sources.classes import expressions_only, name_of, named_classes, spelt_alike
+from mien.data.sources.classes import expressions_only, few, name_of, named_classes, spelt_alike
 from mien.data.sources.detection import read_detections
 from mien.data.sources.files import Source, SourceFile
 from mien.data.sources.folder import holdings, photos_by_name
@@ -192,8 +192,10 @@ def _looked_for(source: Source, photos: Sequence[str], shape: Shape) -> Layout |
     if tables and not _is_by_folders(shape) and reading.preset is None:
         path = source.spec.partition("::")[0]
         how = f"give {path}::{tables[0]}" if source.folder else f"unpack the archive and give {tables[0]}"
+        how += " or another of them" * (len(tables) > 1)
+        named = f"the table{'s' * (len(tables) > 1)} {few(tables, 4)}"
         raise SourceError(
-            f"{source.spec}: the names of the files and the table {tables[0]} could each say what the photos show; "
+            f"{source.spec}: the names of the files and {named} could each say what the photos show; "
             f"{how}, or --layout '{reading.pattern}'"
         )
     preset = PRESETS.get(reading.preset or "")
