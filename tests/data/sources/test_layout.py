@@ -58,6 +58,7 @@ def test_folders_of_persons_below_classes_are_groups(tmp_path: Path) -> None:
         (("01_train", "02_test"), {"train", "test"}),
         (("faces-train-80", "faces-test-20"), {"train", "test"}),
         (("Trainingsdaten", "Testdaten"), {"train", "test"}),
+        (("imagesTr", "imagesTs"), {"train", "test"}),
     ],
 )
 @pytest.mark.parametrize("pattern", ["{split}/{label}/{i}.png", "{label}/{split}/{i}.png", "{split}/x/{label}/{i}.png"])
@@ -222,6 +223,17 @@ def test_folders_that_say_how_a_photo_is_are_no_persons(tmp_path: Path) -> None:
             root = plant(tmp_path / names[0] / pattern[1:5], grid(pattern, part=names, label=CLASSES))
             source = opened(root)
             assert (source.labels, source.groups) == (CLASSES, 0)
+
+
+def test_splits_and_classes_in_one_name_are_asked_about(tmp_path: Path) -> None:
+    root = plant(tmp_path, grid("{split}_{label}/{i}.png", split=("train", "test"), label=CLASSES))
+    assert "SPLIT_LABEL/*" in advised(refusal(root))
+    assert counted(opened(root, layout="SPLIT_LABEL/*"))["test", "sad"] == 2
+
+
+def test_two_levels_of_numbered_folders_are_asked_about(tmp_path: Path) -> None:
+    root = plant(tmp_path, grid("{label}/{who}/{take}/{i}.png", label=CLASSES, who=("u1", "u2"), take=("s1", "s2")))
+    assert set(advised(refusal(root))) == {"LABEL/GROUP/*", "LABEL/*/GROUP/*"}
 
 
 def test_folders_of_which_some_say_how_photos_are_and_others_not_are_asked_about(tmp_path: Path) -> None:

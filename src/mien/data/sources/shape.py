@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from mien.data.sources.folder import IMAGE_SUFFIXES
 from mien.data.sources.pattern import Place, compile_pattern
 from mien.data.sources.presets import PRESETS, Preset
-from mien.data.sources.split_words import as_splits
+from mien.data.sources.split_words import as_split, as_splits
 from mien.labels import expressions_in, is_code, is_expression, says_nothing_else
 
 __all__ = ["MOST_CLASSES", "Reading", "Shape", "look", "looks_like_persons", "wrapper_of"]
@@ -40,6 +40,8 @@ PERSON = re.compile(
     r"[\s_\-.]*\d+[a-z]?(?:_[mf])?|\d{1,3}[fm]|[a-z]{1,2}0\d{2,}",
     re.IGNORECASE,
 )
+NUMBERED = re.compile(r"[^\W\d_]+[\s_\-.]*\d+\w*")
+"""A name with a number of its own, which may be a person's or a sitting's."""
 SITTING = re.compile(
     r"(?:session|sess|ses|take|trial|day|visit|block|run|batch|cam|camera|view|angle|rep|repetition|clip|video|scene|seq|"
     r"sequence|frame|frames|shot|set|round|week|time|t|v|c)[\s_\-.]*\d+|\d{4}[-_.]\d\d[-_.]\d\d",
@@ -167,6 +169,10 @@ def look(paths: Iterable[str], chosen: Mapping[str, str] | None = None) -> Shape
     levels = _levels(split, chosen or {})
     mixed = next((level for level in levels if level.splits and not level.is_split), None)
     candidates = [level for level in levels if level.has_classes]
+    if not candidates:  # happy_train, sad_train: splits and classes in one name
+        apart = [replace(level, splits=_alone(level.splits, chosen or {})) for level in levels]
+        if candidates := [level for level in apart if level.has_classes]:
+            levels = apart
     if candidates:
         shape = _by_folders(levels, candidates, split)
     else:
@@ -211,6 +217,11 @@ def _levels(paths: Paths, chosen: Mapping[str, str]) -> list[_Level]:
         names = Counter(parts[depth] for parts in paths if len(parts) > depth + 1)
         levels.append(_Level(depth, names, sum(names.values()) / len(paths), as_splits(names, chosen)))
     return levels
+
+
+def _alone(splits: Mapping[str, str], chosen: Mapping[str, str]) -> dict[str, str]:
+    """Those of the splits whose name says nothing else."""
+    return {name: split for name, split in splits.items() if as_split(name) or name in chosen}
 
 
 def _reading(
@@ -372,7 +383,8 @@ def _crossed(label: _Level) -> str:
         parts = [name.split(sign) for name in label.names]
         for i in range(len(parts[0])):
             if len({len(each) for each in parts}) == 1 and all(_is_word(each[i]) for each in parts):
-                rest = "GROUP" if len(parts[0]) == 2 else "*"
+                others = {each[1 - i] for each in parts} if len(parts[0]) == 2 else set[str]()
+                rest = "SPLIT" if others and all(map(as_split, others)) else "GROUP" if others else "*"
                 return sign.join("LABEL" if k == i else rest for k in range(len(parts[0])))
     return "*"
 
@@ -420,7 +432,8 @@ def _group_levels(levels: list[_Level], paths: Paths, label: _Level) -> tuple[_L
     above = tuple(x for x in told if x.depth < label.depth)
     below = tuple(x for x in told if x.depth > label.depth and x.share >= label.share and _recurs(x, label, paths))
     persons = tuple(x for x in above + below if _are_numbered_persons(list(x.names)))
-    return persons or above or below
+    rivals = [x for x in above + below if x not in persons and all(map(NUMBERED.fullmatch, x.names))]
+    return (*persons, *rivals) if persons else above or below
 
 
 def _recurs(level: _Level, label: _Level, paths: Paths) -> bool:

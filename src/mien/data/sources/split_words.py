@@ -36,6 +36,8 @@ _WORDS: dict[str, tuple[str, ...]] = {
 _SPLIT_OF = {word: split for split, words in _WORDS.items() for word in words}
 _PUBLIC_TEST = "publictest"
 """FER2013's validation photos; where another part is called validation, a test like any other."""
+_SHORT = {"tr": "train", "ts": "test"}
+"""What says a split only beside another, as in ``imagesTr`` and ``imagesTs``."""
 _PAIRS = (_PUBLIC_TEST, "privatetest")
 _ENDINGS = r"(sets?|splits?|data|dataset|daten|datensatz|bilder|fotos?|images?|imgs?|photos?|faces|集)$"
 _PARTS = re.compile(r"[^\W\d_]?[^\W\d_A-Z]+|[A-Z]+(?![a-z])|[^\W\d_]")
@@ -55,7 +57,7 @@ def split_in(name: str) -> str | None:
     """
     words = _PARTS.findall(unicodedata.normalize("NFC", name))
     pairs = {(first + second).lower() for first, second in itertools.pairwise(words)} & set(_PAIRS)
-    told = {split for word in pairs or words if (split := as_split(word))}
+    told = {split for word in pairs or words if (split := as_split(word) or _SHORT.get(word.lower()))}
     return told.pop() if len(told) == 1 else None
 
 
