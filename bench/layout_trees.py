@@ -2,7 +2,7 @@
 
 ``python bench/layout_trees.py 2000`` draws trees whose classes are words for expressions at one level or in names, with
 persons, splits and sittings at others in any order, combinations left out, wrapping folders, and files beside them. Of
-2,000, 1,884 were read without asking, 116 were asked about, none was read wrongly.
+2,000, 1,891 were read without asking, 109 were asked about, none was read wrongly.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from mien.data.sources.files import Source, SourceFile, system_file
 from mien.data.sources.layout import assign_labels
-from mien.data.sources.split_words import as_split
+from mien.data.sources.split_words import split_in
 from mien.errors import SourceError
 from mien.labels import canonical
 from mien.settings.columns import Columns
@@ -48,10 +48,15 @@ PERSON_NAMES: tuple[Callable[[int], str], ...] = (
     lambda i: f"{i:02d}F",
     lambda i: f"2021{i:04d}",
 )
-SITTINGS = (("session1", "session2"), ("frontal", "left", "right"), ("male", "female"))
+SITTINGS = (
+    *(("session1", "session2"), ("frontal", "left", "right"), ("male", "female")),
+    *(("low", "medium", "high"), ("cam_left", "cam_right")),
+)
 SPLIT_NAMES = (
     *(("train", "test"), ("train", "val", "test"), ("train_set", "val_set"), ("train", "dev")),
     ("Training", "PublicTest", "PrivateTest"),
+    ("FER2013Train", "FER2013Valid", "FER2013Test"),
+    ("01_train", "02_test"),
 )
 
 
@@ -115,7 +120,7 @@ def right(paths: list[str], tree: dict[str, Told], root: Path) -> bool:
         assert file.label is not None
         assert canonical(file.label) == canonical(label), (path, file.label, read.notes)
         assert file.group == person, (path, file.group, read.notes)
-        assert file.split == (split and as_split(split)), (path, file.split, read.notes)
+        assert file.split == (split and split_in(split)), (path, file.split, read.notes)
     return True
 
 

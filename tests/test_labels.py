@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mien.errors import LabelError
-from mien.labels import SYNONYMS, canonical, match_labels
+from mien.labels import SYNONYMS, canonical, match_labels, meanings
 
 MODEL = ("anger", "disgust", "fear", "happy", "pain", "sad")
 FER2013 = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
@@ -109,3 +109,8 @@ def test_two_model_classes_of_one_meaning_are_not_chosen_between_by_their_place(
         except LabelError:
             outcomes.append("error")
     assert len(set(outcomes)) == 1, f"'mad' is matched by the order of the model's classes: {outcomes}"
+
+
+def test_numbers_stand_for_themselves() -> None:
+    assert meanings(["-1", "1", "2.0"]) == {"-1": "-1", "1": "1", "2.0": "2.0"}
+    assert not match_labels(["0", "1"], ["-1", "0"]).matched.get("-1")

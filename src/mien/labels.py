@@ -51,22 +51,29 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
 TRANSLATIONS: dict[str, str] = {
     "anger": "wut wütend ärger zorn ira enojo enfado enojado enfadado raiva colère colere fâché rabbia arrabbiato "
     "boos boosheid woede gniew złość гнев злость злой 愤怒 生气 憤怒 怒り 怒 분노 화남 öfke kızgın marah "
-    "غضب خشم",
+    "غضب خشم "
+    "生氣 क्रोध गुस्सा",
     "contempt": "verachtung desprecio desprezo mépris mepris disprezzo minachting pogarda презрение 轻蔑 蔑视 軽蔑 "
     "경멸",
     "disgust": "ekel asco nojo dégoût degout disgusto walging wstręt отвращение 厌恶 厭惡 嫌悪 혐오 iğrenme jijik "
-    "اشمئزاز",
-    "fear": "angst furcht miedo medo peur paura strach страх 恐惧 害怕 恐懼 恐れ 恐怖 공포 두려움 korku takut خوف ترس",
+    "اشمئزاز "
+    "घृणा",
+    "fear": "angst furcht miedo medo peur paura strach страх 恐惧 害怕 恐懼 恐れ 恐怖 공포 두려움 korku takut خوف ترس "
+    "bang bangheid डर भय sợ",
     "happy": "freude fröhlich glücklich freudig alegría alegria feliz felicidad felicidade joie heureux gioia "
     "felice felicità blij vreugde radość szczęście радость счастье 高兴 快乐 开心 快樂 喜び 幸福 기쁨 "
-    "행복 mutlu mutluluk senang bahagia سعادة فرح شادی",
+    "행복 mutlu mutluluk senang bahagia سعادة فرح شادی "
+    "高興 開心 खुश खुशी vui",
     "neutral": "neutro neutre neutra neutrale neutraal neutralny neutralna neutralne нейтральный нейтрально "
-    "нейтральное 中性 无表情 平静 無表情 中立 중립 무표정 nötr netral محايد خنثی",
+    "нейтральное 中性 无表情 平静 無表情 中立 중립 무표정 nötr netral محايد خنثی "
+    "平靜 तटस्थ",
     "pain": "schmerz dolor dor douleur dolore pijn ból боль 疼痛 痛み 통증 ağrı sakit ألم درد",
     "sad": "traurig trauer traurigkeit triste tristeza tristesse tristezza verdriet verdrietig smutek smutny "
-    "грусть печаль грустный 悲伤 伤心 難過 悲しみ 悲しい 슬픔 üzgün üzüntü sedih حزن غم",
+    "грусть печаль грустный 悲伤 伤心 難過 悲しみ 悲しい 슬픔 üzgün üzüntü sedih حزن غم "
+    "悲傷 傷心 उदास दुख buồn",
     "surprise": "überraschung überrascht sorpresa surpresa verrassing verrast zaskoczenie удивление 惊讶 惊喜 驚訝 "
-    "驚き 놀람 놀라움 şaşkın şaşırma şaşkınlık terkejut مفاجأة تعجب",
+    "驚き 놀람 놀라움 şaşkın şaşırma şaşkınlık terkejut مفاجأة تعجب "
+    "驚喜 आश्चर्य",
 }
 """Expression → words for it in other languages, each for one expression alone."""
 
@@ -97,6 +104,7 @@ OTHER_EXPRESSIONS = frozenset(_FURTHER.split()) | {
 }
 """Further words that a class of faces may bear, each standing for itself; so are raters' words for no expression."""
 
+_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
 _THREE_LETTERS = ("ang", "dis", "fea", "hap", "neu", "sur")
 _CODES = frozenset(["an", "af", "ca", "co", "di", "fe", "ha", "ne", "sa", "sp", "su", *_THREE_LETTERS])
 _NOT_QUITE_NEUTRAL = frozenset({"none", "calm"})
@@ -110,8 +118,11 @@ _CANONICAL = {other: name for name, others in SYNONYMS.items() for other in (nam
 def canonical(name: str) -> str:
     """The expression a class name stands for; an unknown name stands for itself, in lower case.
 
-    A leading number as in ``3_happy`` and differences of case, ``_``, ``-`` and spaces do not count.
+    A leading number as in ``3_happy`` and differences of case, ``_``, ``-`` and spaces do not count. A number alone
+    stands for itself: ``-1`` is not ``1``.
     """
+    if _NUMBER.fullmatch(name.strip()):
+        return name.strip()
     plain = _plain(name)
     return _CANONICAL.get(plain, plain)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from numbers import Real
 from pathlib import Path
 from typing import Any, overload
 
@@ -18,7 +19,7 @@ from mien.answer_list import Predictions
 from mien.data.measuring.faces import DetectedFace, FaceDetector, Finding
 from mien.data.measuring.focus import face_focus, is_low_quality
 from mien.data.measuring.tracking import FaceTracker, glance
-from mien.data.reading.given import Channels, Photo, given
+from mien.data.reading.given import Channels, Photo, given, path_of_video
 from mien.data.reading.pictures import FRAMES_PER_SECOND, Film, Picture, open_film
 from mien.data.reading.preprocess import Box, UnreadableImageError, render
 from mien.data.reading.read_ahead import read_ahead
@@ -227,10 +228,12 @@ class Recognizer:
             smooth: seconds over which probabilities are averaged, as in ``smoothed``; 0 for no average.
 
         Raises:
+            PhotoError: if no path was given: one video is taken at a time, and from a file.
             ValueError: if there is no such rate or time.
         """
-        if not frames_per_second > 0:
-            raise ValueError(f"frames_per_second must be more than 0, got {frames_per_second}")
+        path = path_of_video(path)
+        if not isinstance(frames_per_second, Real) or not frames_per_second > 0:
+            raise ValueError(f"frames_per_second must be more than 0, got {frames_per_second!r}")
         pictures = open_film(path, frames_per_second=frames_per_second)
         answers = self.predict_pictures(pictures, every_face=every_face)
         return smoothed(answers, smooth) if smooth else answers

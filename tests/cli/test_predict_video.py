@@ -83,8 +83,10 @@ def test_video_in_python_is_an_iterator_that_reads_as_it_goes(model: Path, tmp_p
     found.close()  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("options", [{"frames_per_second": 0}, {"smooth": -1}, {"smooth": float("nan")}])
-def test_rates_and_times_that_there_are_not_are_refused_at_once(model: Path, options: dict[str, float]) -> None:
+@pytest.mark.parametrize(
+    "options", [{"frames_per_second": 0}, {"frames_per_second": "5"}, {"smooth": -1}, {"smooth": float("nan")}]
+)
+def test_rates_and_times_that_there_are_not_are_refused_at_once(model: Path, options: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="must be"):
         Recognizer(model).predict_video("a.mp4", **options)  # type: ignore[arg-type]
 

@@ -21,6 +21,8 @@ STREAMS = ("rtsp", "rtsps", "rtmp", "rtmps", "rtp", "srt", "udp", "tcp", "mms", 
 CAMERA = re.compile(r"-?\d{1,3}|/dev/video\d*|(?:web)?cam(?:era)?[:_ -]?\d*", re.IGNORECASE)
 """What names a camera in other programs: its number, its device, or the word."""
 LONGEST_SHOWN = 100
+LONGEST_NAME = 255
+"""Characters of a file's name, on all usual systems."""
 
 
 def user_path(given: str | os.PathLike[str], option: str = "path") -> Path:
@@ -51,6 +53,8 @@ def why_no_path(text: str) -> str | None:
         return "empty; name a file or folder (a variable that was not set?)"
     if text[:5].lower() == "data:":
         return "a data URL, not a path; save what it holds as a file, or send it to the service of mien app"
+    if max(map(len, re.split(r"[/\\]", text))) > LONGEST_NAME:
+        return f"a text of {len(text)} characters, which no file is called; of a picture in base64 give the bytes"
     match = ADDRESS.match(text)
     return _of_address(match[1].lower(), text) if match else None
 

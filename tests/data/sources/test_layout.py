@@ -14,6 +14,7 @@ from layout_trees import PERSON_NAMES, random_tree, right
 from mien.data.sources import open_source
 from mien.data.sources.pattern import compile_pattern
 from mien.data.sources.shape import look
+from mien.data.sources.split_words import as_splits
 from mien.errors import ConfigError, SourceError
 from mien.labels import canonical, is_expression, match_labels, meanings
 from support.layouts import CLASSES, all_read, classes_of, counted, face, grid, opened, plant, refusal, used
@@ -52,6 +53,12 @@ def test_folders_of_persons_below_classes_are_groups(tmp_path: Path) -> None:
         (("Training", "PublicTest", "PrivateTest"), {"train", "val", "test"}),
         (("train_images", "test_images"), {"train", "test"}),
         (("TRAIN", "development", "hold-out"), {"train", "val", "test"}),
+        (("FER2013Train", "FER2013Valid", "FER2013Test"), {"train", "val", "test"}),
+        (("FER2013Train", "FER2013PublicTest", "FER2013PrivateTest"), {"train", "val", "test"}),
+        (("01_train", "02_test"), {"train", "test"}),
+        (("faces-train-80", "faces-test-20"), {"train", "test"}),
+        (("Trainingsdaten", "Testdaten"), {"train", "test"}),
+        (("imagesTr", "imagesTs"), {"train", "test"}),
     ],
 )
 @pytest.mark.parametrize("pattern", ["{split}/{label}/{i}.png", "{label}/{split}/{i}.png", "{split}/x/{label}/{i}.png"])
@@ -72,6 +79,17 @@ def test_a_part_of_another_name_is_asked_about_and_may_be_mapped_or_left_out(tmp
     source = opened(root, split_map="extra=none")
     assert {file.ignored for file in source.files if file.path.startswith("extra/")} == {"left out by --split-map"}
     assert len(used(source)) == 12
+
+
+def test_a_word_for_a_split_within_a_name_is_one_only_beside_another(tmp_path: Path) -> None:
+    root = plant(tmp_path / "a", grid("{p}/{label}/{i}.png", p=("test_subject_1", "test_subject_2"), label=CLASSES))
+    source = opened(root)
+    assert ({file.split for file in source.files}, source.groups) == ({None}, 2)
+    parts = ("fer_train", "fer_test", "fer_more")
+    said = refusal(plant(tmp_path / "b", grid("{split}/{label}/{i}.png", split=parts, label=CLASSES)))
+    assert "--split-map 'fer_more'=train" in said
+    assert as_splits(["train", "train_backup"]) == {"train": "train"}
+    assert as_splits(["train_val", "test"]) == {"test": "test"}
 
 
 def test_persons_without_classes_are_never_a_recogniser_of_persons(tmp_path: Path) -> None:
@@ -155,6 +173,9 @@ def test_a_folder_without_photos_is_no_class(tmp_path: Path) -> None:
         ("愤怒", "高兴", "悲伤"),
         ("怒り", "喜び", "悲しみ"),
         ("гнев", "радость", "грусть"),
+        ("生氣", "開心", "悲傷"),
+        ("क्रोध", "खुश", "उदास"),
+        ("boos", "blij", "bang"),
         ("AN", "HA", "SU"),
         ("1_anger", "2_happy", "3_sad"),
         ("Happily Surprised", "Sadly Fearful", "Angrily Disgusted"),
@@ -189,11 +210,99 @@ def test_persons_within_sites_are_asked_about_unless_numbered(tmp_path: Path) ->
 
 
 def test_folders_that_say_how_a_photo_is_are_no_persons(tmp_path: Path) -> None:
-    for names in (("male", "female"), ("frontal", "profile"), ("raw", "cropped")):
+    for names in (
+        ("male", "female"),
+        ("frontal", "profile"),
+        ("raw", "cropped"),
+        ("low", "medium", "high"),
+        ("cam_left", "cam_right"),
+        ("bright_light", "dim_light"),
+        ("asian", "black", "white"),
+    ):
         for pattern in ("{part}/{label}/{i}.png", "{label}/{part}/{i}.png"):
             root = plant(tmp_path / names[0] / pattern[1:5], grid(pattern, part=names, label=CLASSES))
             source = opened(root)
             assert (source.labels, source.groups) == (CLASSES, 0)
+
+
+def test_splits_and_classes_in_one_name_are_asked_about(tmp_path: Path) -> None:
+    root = plant(tmp_path, grid("{split}_{label}/{i}.png", split=("train", "test"), label=CLASSES))
+    assert "SPLIT_LABEL/*" in advised(refusal(root))
+    assert counted(opened(root, layout="SPLIT_LABEL/*"))["test", "sad"] == 2
+
+
+def test_two_levels_of_numbered_folders_are_asked_about(tmp_path: Path) -> None:
+    root = plant(tmp_path, grid("{label}/{who}/{take}/{i}.png", label=CLASSES, who=("u1", "u2"), take=("s1", "s2")))
+    assert set(advised(refusal(root))) == {"LABEL/GROUP/*", "LABEL/*/GROUP/*"}
+
+
+def test_folders_of_which_some_say_how_photos_are_and_others_not_are_asked_about(tmp_path: Path) -> None:
+    root = plant(tmp_path, grid("{p}/{label}/{i}.png", p=("young", "old", "eva"), label=CLASSES))
+    choices = advised(refusal(root))
+    assert choices == ["*/LABEL/*", "GROUP/LABEL/*"]
+    assert [opened(root, layout=choice).groups for choice in choices] == [0, 3]
+
+
+def test_folders_below_classes_that_none_shares_are_told(tmp_path: Path) -> None:
+    names = [f"{label}/{who}/{i}.png" for label, who in zip(CLASSES, ("eva", "tom", "uwe"), strict=True) for i in "12"]
+    source = opened(root := plant(tmp_path, names))
+    assert source.groups == 0
+    (choice,) = [found for note in source.notes for found in advised(note)]
+    assert opened(root, layout=choice).groups == 3
+
+
+def test_classes_at_several_depths_are_asked_to_be_given_apart(tmp_path: Path) -> None:
+    names = grid("a/{label}/{i}.png", label=CLASSES) + grid("b/{s}/{label}/{i}.png", s=("x", "y"), label=CLASSES)
+    root = plant(tmp_path, names)
+    said = refusal(root)
+    assert "several depths" in said
+    assert not advised(said)  # no layout reads all of them
+    assert opened(f"{root}::a").labels == opened(f"{root}::b").labels == CLASSES
+
+
+def test_small_copies_of_photos_take_no_part(tmp_path: Path) -> None:
+    names = grid("{label}/{i}.png", label=CLASSES)
+    copies = [*grid("{label}/thumbs/{i}.png", label=CLASSES), *grid("_thumbnails/{label}/{i}.png", label=CLASSES)]
+    source = opened(plant(tmp_path / "a", names + copies))
+    assert set(classes_of(source)) == set(names)
+    assert {f.ignored for f in source.files if f.path == "sad/thumbs/1.png"} == {"a small copy of sad/1.png"}
+    assert len(used(opened(plant(tmp_path / "b", copies[:6])))) == 6  # where there is nothing else
+    odd = ["$RECYCLE.BIN/1.png", "anger/@eaDir/0.png/SYNOPHOTO_THUMB_M.jpg", "System Volume Information/2.png"]
+    assert set(classes_of(opened(plant(tmp_path / "c", names + odd)))) == set(names)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "choices"),
+    [
+        ("{who}_{label}_{i}.png", ["GROUP_LABEL_*.*", "*_LABEL_*.*"]),
+        ("{who}.{label}.png", ["GROUP.LABEL.*", "*.LABEL.*"]),
+        ("{label}-{who}-{i}.png", ["LABEL-GROUP-*.*", "LABEL-*-*.*"]),
+        ("{label}/{who}_{i}.png", ["LABEL/GROUP_*", "LABEL/*"]),
+        ("{label}/{who}-{i}.png", ["LABEL/GROUP-*", "LABEL/*"]),
+    ],
+)
+def test_numbers_in_names_that_could_be_persons_are_asked_about(
+    pattern: str, choices: list[str], tmp_path: Path
+) -> None:
+    root = plant(tmp_path, grid(pattern, who=("17", "23", "101"), label=CLASSES))
+    assert advised(refusal(root)) == choices
+    assert [opened(root, layout=choice).groups for choice in choices] == [3, 0]
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        *("{label}_{i}.png", "{label}/{i}.png", "{label}/img_{i}.png", "{label}/20240312_{i}.png"),
+        *("train_{label}_{i}.png", "x/{label}_{i}.png", "{label}/2024-03-12_{i}.png", "{label}_20240312_{i}.png"),
+    ],
+)
+def test_counters_and_days_in_names_are_not_asked_about(pattern: str, tmp_path: Path) -> None:
+    other = pattern.replace("train", "test").replace("x/", "y/").replace("0312", "0313").replace("03-12", "03-13")
+    patterns = dict.fromkeys((pattern, other))
+    names = [name for each in patterns for name in grid(each, 5, label=CLASSES)]
+    if pattern.startswith("x/"):
+        names = [name.replace("x/", "train/").replace("y/", "test/") for name in names]
+    assert opened(plant(tmp_path, names)).labels == CLASSES
 
 
 def test_persons_in_names_within_class_folders_are_groups(tmp_path: Path) -> None:
@@ -254,6 +363,21 @@ def test_classes_in_the_names_of_files_are_read(pattern: str, groups: int, split
     assert all((file.label or "?") in file.path for file in used(source))
     assert source.groups == groups
     assert len({file.split for file in source.files} - {None}) == splits
+
+
+def test_a_class_in_place_of_the_ending_is_read(tmp_path: Path) -> None:
+    names = [f"subject{who:02d}.{label}" for who in (1, 2, 3) for label in ("happy", "sad", "wink")]
+    source = opened(plant(tmp_path, names))
+    assert (source.labels, source.groups, len(used(source))) == (("happy", "sad", "wink"), 3, 9)
+
+
+def test_what_says_no_class_is_refused_by_what_was_looked_at(tmp_path: Path) -> None:
+    said = refusal(plant(tmp_path / "a", ["004_o_m_a.jpg", "008_y_f_h.jpg"]))
+    assert "004_o_m_a.jpg" in said
+    assert "--layout" in said
+    root = plant(tmp_path / "b", dict.fromkeys(("x.npz", "x.pkl", "x.csv.gz", "x.json", "x.txt", "x.png"), b"x"))
+    for path in root.iterdir():
+        assert "folders with files" not in refusal(path)  # of one file
 
 
 def test_a_name_without_a_class_among_names_with_one_is_not_guessed(tmp_path: Path) -> None:
@@ -378,6 +502,32 @@ def test_names_of_published_collections_are_known_without_and_with_their_preset(
         assert len(used(source)) == len(names)
 
 
+def test_names_that_a_collection_itself_got_wrong_make_no_class(tmp_path: Path) -> None:
+    root = plant(tmp_path, [*KDEF, "AM31/AM31H.JPG"])
+    for source in (opened(root), opened(root, layout="kdef")):
+        assert source.labels == ("fear", "happy", "surprise")
+        (odd,) = [file for file in source.files if file.ignored]
+        assert odd.path == "AM31/AM31H.JPG"
+        assert "KDEF" in (odd.ignored or "")
+
+
+def test_frames_in_folders_called_as_a_collections_videos_are_known(tmp_path: Path) -> None:
+    names = [name.rpartition("_")[0] + f"/frame_{i}.png" for name in RAVDESS for i in range(2)]
+    source = opened(plant(tmp_path, names))
+    assert source.labels == ("angry", "happy", "neutral")
+    assert {file.group for file in source.files} == {"01", "02", "14"}
+
+
+def test_rafdb_as_handed_out_is_read_by_its_list(tmp_path: Path) -> None:
+    names = [f"basic/Image/aligned/{split}_{i:05d}_aligned.jpg" for split in ("train", "test") for i in range(1, 5)]
+    lines = "".join(f"{split}_{i:05d}.jpg {i}\n" for split in ("train", "test") for i in range(1, 5))
+    plant(tmp_path, {"basic/EmoLabel/list_patition_label.txt": lines.encode()})
+    source = opened(plant(tmp_path, names), layout="rafdb")
+    assert source.labels == ("disgust", "fear", "happy", "surprise")
+    assert counted(source)["test", "surprise"] == 1
+    assert all_read(source)
+
+
 def test_rafdb_by_folders_and_by_list(tmp_path: Path) -> None:
     root = plant(
         tmp_path / "a", grid("DATASET/{split}/{label}/x{i}_aligned.jpg", split=("train", "test"), label="1234567")
@@ -402,7 +552,9 @@ def test_affectnet_as_handed_out(tmp_path: Path) -> None:
         f"{split}/images/{i}.jpg": face(seed=i, kind="JPEG") for split in ("train_set", "val_set") for i in range(6)
     }
     files |= {f"{split}/annotations/{i}_exp.npy": number(i % 3) for split in ("train_set", "val_set") for i in range(5)}
-    source = opened(plant(tmp_path, files), layout="affectnet")
+    root = plant(tmp_path, files)
+    source = opened(root, layout="affectnet")
+    assert counted(source) == counted(opened(root))
     assert counted(source) == {
         (split, label): n for split in ("train", "val") for label, n in (("neutral", 2), ("happy", 2), ("sad", 1))
     }
@@ -433,9 +585,10 @@ def test_ckplus_as_handed_out_and_as_passed_on(tmp_path: Path) -> None:
         for p, s, name in shots
         if name.endswith("9")
     }
-    source = opened(plant(tmp_path / "a", files), layout="ckplus")
-    assert counted(source) == {(None, "anger"): 3, (None, "happy"): 3}
-    assert {file.group for file in used(source)} == {"S005", "S010", "S011"}
+    root = plant(tmp_path / "a", files)
+    for source in (opened(root, layout="ckplus"), opened(root)):  # small files beside say what it is
+        assert counted(source) == {(None, "anger"): 3, (None, "happy"): 3}
+        assert {file.group for file in used(source)} == {"S005", "S010", "S011"}
     root = plant(tmp_path / "b", [f"CK+48/{label}/{name}.png" for label in CLASSES for _, _, name in shots])
     source = opened(root, layout="ckplus")
     assert (source.labels, source.groups, len(used(source))) == (CLASSES, 3, 36)
@@ -462,6 +615,13 @@ def test_splits_that_spell_a_class_differently_have_one_class(tmp_path: Path) ->
     source = opened(plant(tmp_path, names))
     assert counted(source) == {(s, label): 2 for s in ("train", "test") for label in ("Happy", "Sad")}
     assert any("'happy'" in note for note in source.notes)
+
+
+def test_numbers_with_and_without_a_sign_are_two_classes(tmp_path: Path) -> None:
+    names = [f"{split}/{label}/{i}.png" for split, label in (("train", "-1"), ("test", "1")) for i in range(2)]
+    source = opened(plant(tmp_path, [*names, "train/2/0.png", "test/2/0.png"]))
+    assert source.labels == ("-1", "1", "2")
+    assert not any("mean the same" in note for note in source.notes)
 
 
 def test_none_is_not_neutral_where_neutral_is_there_too() -> None:

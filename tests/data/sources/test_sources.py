@@ -260,7 +260,7 @@ def test_no_such_path_is_named(path: str) -> None:
 def test_single_file_has_no_classes_but_can_be_predicted(tmp_path: Path) -> None:
     path = write_files(tmp_path, {"one.png": png()}) / "one.png"
     assert [f.path for f in open_images(str(path)).files] == ["one.png"]
-    with pytest.raises(SourceError, match="no class folders"):
+    with pytest.raises(SourceError, match="a single photo"):
         open_source(str(path))
 
 

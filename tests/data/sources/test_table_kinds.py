@@ -63,6 +63,9 @@ def manifest_of(spec: Path, **asked: str) -> pl.DataFrame:
         ('"path","label"\n' + re.sub(r"(.*),(.*)", r'"\1","\2"', BODY)).encode(),
         (" Path , Label \n" + BODY).encode(),
         ("path,label,,\n" + BODY.replace("\n", ",,\n")).encode(),
+        ("path,label\n" + BODY).replace("\n", "\r").encode(),
+        (" path ; label \n" + re.sub(r"(.*),(.*)", r" \1 ; \2 ", BODY)).encode(),
+        ("'path','label'\n" + re.sub(r"(.*),(.*)", r"'\1','\2'", BODY)).encode(),
         ("\n".join(f"{name},{label}" for name, label in SAYS.items()) + "\n").encode(),
         ("\n".join(f"{label};{name}" for name, label in SAYS.items()) + "\n").encode(),
         ("\n".join(f"{i},{name},{label}" for i, (name, label) in enumerate(SAYS.items())) + "\n").encode(),
@@ -90,6 +93,12 @@ def test_columns_of_persons_are_groups_unless_refused(column: str, tmp_path: Pat
     assert [file.group for file in source.files] == [str(i % 3) for i in range(6)]
     assert f"3 groups from column '{column}'" in source.notes[0]
     assert opened(spec, group_column="none").groups == 0
+
+
+def test_what_is_no_text_is_called_that(tmp_path: Path) -> None:
+    said = refusal(with_table(tmp_path, b"path,label\nimg/sad0.png,s\0ad\n"))
+    assert "zero bytes" in said
+    assert "header" not in said
 
 
 def test_a_row_with_too_many_cells_is_named_by_its_line(tmp_path: Path) -> None:
@@ -175,6 +184,33 @@ def test_other_names_of_splits_are_mapped_or_refused_and_advice_holds(tmp_path: 
 def test_a_split_map_that_is_none_is_refused(text: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--split-map"):
         opened(divided(tmp_path, "Training", "Extra"), split_map=text)
+
+
+@pytest.mark.parametrize(
+    "names", [("1", "2", "3"), ("T", "V", "V"), ("True", "False", "False"), ("fold1", "fold2", "x")]
+)
+def test_a_split_column_without_one_split_is_refused_and_advice_holds(names: tuple[str, ...], tmp_path: Path) -> None:
+    spec = divided(tmp_path, *names)
+    said = refusal(spec)
+    assert "--split-column none" in said
+    assert len(used(opened(spec, split_column="none"))) == 6
+    kept = dict.fromkeys(names, "test") | {names[0]: "train"}
+    source = opened(spec, split_map=",".join(f"{name}={split}" for name, split in kept.items()))
+    assert {file.split for file in source.files} == {"train", "test"}
+
+
+def test_columns_that_may_divide_are_told_where_they_do_not(tmp_path: Path) -> None:
+    rows = "".join(f"{name},{label},{i % 2 == 0},{'AB'[i % 2]}\n" for i, (name, label) in enumerate(SAYS.items()))
+    spec = with_table(tmp_path, "path,label,is_train,set\n" + rows)
+    source = opened(spec)
+    assert not source.is_divided
+    assert any("'set' holds A, B" in note for note in source.notes)
+    spec.write_text("path,label,is_train\n" + re.sub(r",[AB]$", "", rows, flags=re.MULTILINE))
+    (note,) = [note for note in opened(spec).notes if "is_train" in note]
+    words = shlex.split(note.partition(";")[2])
+    asked = dict(zip(words[0::2], words[1::2], strict=False))
+    source = opened(spec, split_column=asked["--split-column"], split_map=asked["--split-map"])
+    assert counted(source)["train", "anger"] == counted(source)["test", "sad"] == 1
 
 
 # -- where photos are -------------------------------------------------------------------------------------------------
@@ -287,7 +323,7 @@ def test_a_list_of_names_and_numbers_is_read(separator: str, tmp_path: Path) -> 
 
 def test_a_text_that_is_no_list_is_no_table(tmp_path: Path) -> None:
     spec = with_table(tmp_path, "Please cite our paper.\nAll rights reserved, of course.\n", "readme.txt")
-    assert "no class folders" in refusal(spec)
+    assert "list of photos" in refusal(spec)
 
 
 # -- pixels as text ---------------------------------------------------------------------------------------------------
@@ -324,6 +360,38 @@ def test_a_column_a_pixel_and_numbers_of_another_set(tmp_path: Path) -> None:
     assert source.labels == tuple("3456789")
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(source.read(source.files[3])))), rows[3][1])
     assert any("--class-names" in note for note in source.notes)
+
+
+def test_photos_as_text_of_any_length_and_below_a_line_of_separators(tmp_path: Path) -> None:
+    """The reader of the standard library refuses cells of more than 128 KB."""
+    large = np.random.default_rng(1).integers(0, 256, (120, 120, 3), dtype=np.uint8)
+    text = " ".join(map(str, large.ravel()))
+    assert len(text) > 131_072
+    for start, sign, around in (("", ",", ""), ("sep=;\n", ";", '"'), ("", "\t", '"')):
+        lines = [sign.join(("note", "emotion", "pixels"))]
+        lines += [sign.join((f'"a{sign} ""b"""', str(i), f"{around}{text}{around}")) for i in range(3)]
+        source = opened(with_table(tmp_path, start + "\n".join(lines), "p.csv", photos=[]))
+        assert source.labels == ("angry", "disgust", "fear")
+        assert np.array_equal(np.asarray(Image.open(io.BytesIO(source.read(source.files[2])))), large)
+        assert source.own is not None
+        assert source.own["own.note"].to_list() == [f'a{sign} "b"'] * 3
+
+
+def test_photos_as_text_that_are_not_read_are_refused_by_their_cause(tmp_path: Path) -> None:
+    text = " ".join(map(str, range(64)))
+    body = "emotion,pixels,Usage\n" + f"0,{text},Training\n1,{text},PublicTest\n"
+    frame = pl.DataFrame({"emotion": [0, 1], "pixels": [text, text]})
+    frame.write_parquet(tmp_path / "p.parquet")
+    frame.write_ndjson(tmp_path / "p.jsonl")
+    said = {
+        "names the columns": with_table(tmp_path, body.partition("\n")[2], "bare.csv", photos=[]),
+        "UTF-8": with_table(tmp_path, body.encode("utf-16"), "wide.csv", photos=[]),
+        "old Macs": with_table(tmp_path, body.replace("\n", "\r"), "mac.csv", photos=[]),
+        "from CSV": tmp_path / "p.parquet",
+        "as text are read": tmp_path / "p.jsonl",
+    }
+    for words, spec in said.items():
+        assert words in refusal(spec)
 
 
 def test_pixels_that_make_no_photo_are_a_reason_for_their_row(tmp_path: Path) -> None:
@@ -386,6 +454,21 @@ def test_a_column_a_class_holds_votes(kind: str, tmp_path: Path) -> None:
     assert own_columns(manifest) == {"Usage": "own.Usage"}
 
 
+@pytest.mark.parametrize(
+    "pattern", ["emotion_{}", "is_{}", "{}_count", "{} (votes)", "Emotion: {}", "votes.{}", "label-{}-share"]
+)
+@pytest.mark.parametrize("values", [("9", "1"), ("True", "False"), ("0.8", "0.1")])
+def test_what_all_columns_of_votes_bear_is_no_part_of_a_class(
+    pattern: str, values: tuple[str, str], tmp_path: Path
+) -> None:
+    head = ",".join(["photo", *map(pattern.format, CLASSES)])
+    rows = [",".join([name, *(values[label != c] for c in CLASSES)]) for name, label in SAYS.items()]
+    source = opened(with_table(tmp_path, "\n".join([head, *rows])))
+    assert classes_of(source) == SAYS
+    assert source.own is not None
+    assert set(vote_columns(source.own)) == set(CLASSES)
+
+
 def test_votes_for_a_class_that_another_source_spells_otherwise_count_for_that(tmp_path: Path) -> None:
     plant(tmp_path / "lab", [f"{label}/{i}.png" for label in ("angry", "happy") for i in range(2)])
     votes = "image,anger,happiness\n" + "".join(f"{name},{4 * (i % 3 == 0)},{3}\n" for i, name in enumerate(NAMES))
@@ -436,6 +519,17 @@ def test_a_row_a_rating_becomes_a_row_a_photo(who: str, tmp_path: Path) -> None:
     manifest = manifest_of(spec)
     assert list(vote_columns(manifest)) == list(CLASSES)
     assert own_columns(manifest) == {"site": "own.site"}
+
+
+@pytest.mark.parametrize("further", ["", ",count", ",votes", ",face_id"])
+def test_rows_of_several_classes_a_photo_are_refused_unless_they_are_few(further: str, tmp_path: Path) -> None:
+    rows = "".join(f"{name},{label}{further and ',2'}\n" for name in NAMES for label in CLASSES)
+    said = refusal(with_table(tmp_path, f"path,label{further}\n" + rows))
+    assert "'rater'" in said
+    rated = "".join(f"{name},{label},{who}\n" for name, label in SAYS.items() for who in "ab")
+    assert classes_of(opened(with_table(tmp_path, "path,label,rater\n" + rated))) == SAYS  # as advised
+    source = opened(with_table(tmp_path, "path,label\n" + BODY + f"{NAMES[0]},sad\n"))
+    assert len(used(source)) == 7  # of one photo, for the audit to show
 
 
 def test_votes_of_two_classes_that_get_one_name_add_up_before_they_are_counted(tmp_path: Path) -> None:
@@ -550,7 +644,48 @@ def test_json_is_read_as_a_table(kind: str, tmp_path: Path) -> None:
     told = [{"image": n, "label": c, "age": 3} for n, c in SAYS.items()] if kind == "list" else SAYS
     spec = with_table(tmp_path, json.dumps(told), "labels.json")
     assert classes_of(opened(spec)) == SAYS
-    assert "no class folders" in refusal(with_table(tmp_path / "other", '{"info": {"year": 2020}}', "coco.json"))
+    assert "no JSON" in refusal(with_table(tmp_path / "other", '{"info": {"year": 2020}}', "coco.json"))
+
+
+def test_json_of_columns_is_read_as_a_table(tmp_path: Path) -> None:
+    names, labels = list(SAYS), list(SAYS.values())
+    told: dict[str, object] = {"path": names, "label": labels}
+    assert classes_of(opened(with_table(tmp_path, json.dumps(told), "lists.json"))) == SAYS
+    told = {"path": dict(zip("abcdef", names, strict=True)), "label": dict(zip("abcdef", labels, strict=True))}
+    assert classes_of(opened(with_table(tmp_path, json.dumps(told), "pandas.json"))) == SAYS
+    told["label"] = {"a": "sad"}
+    assert "no JSON" in refusal(with_table(tmp_path, json.dumps(told), "uneven.json"))
+
+
+def test_json_lines_as_programs_write_them(tmp_path: Path) -> None:
+    lines = [json.dumps({"image": name, "label": label}) for name, label in SAYS.items()]
+    for text in ("\ufeff" + "\n".join(lines), "\n\n".join(lines) + "\n\n", "\r\n".join(lines)):
+        for encoding in ("utf-8", "utf-16"):
+            assert classes_of(opened(with_table(tmp_path, text.encode(encoding), "t.jsonl"))) == SAYS
+    for odd in ("{oops", "[1]", "3"):
+        said = refusal(with_table(tmp_path, "\n".join([*lines[:3], odd, *lines[3:]]), "t.jsonl"))
+        assert "line 4" in said
+
+
+def test_a_list_of_nothing_but_names_can_be_predicted_and_says_no_classes(tmp_path: Path) -> None:
+    for name in ("list.txt", "list.lst", "list.csv"):
+        spec = with_table(tmp_path, "".join(f"{photo}\n" for photo in NAMES), name)
+        assert [file.path for file in open_images(str(spec)).files] == NAMES
+        assert "no classes" in refusal(spec)
+
+
+def test_labels_that_are_measures_are_no_classes(tmp_path: Path) -> None:
+    rows = "".join(f"{name},0.{137 * (i + 1)}\n" for i, name in enumerate(NAMES))
+    assert "0.137" in refusal(with_table(tmp_path, "path,label\n" + rows))
+    rows = "".join(f"{name},{i % 3}.0\n" for i, name in enumerate(NAMES))
+    assert opened(with_table(tmp_path, "path,label\n" + rows)).labels == ("0.0", "1.0", "2.0")
+
+
+def test_a_class_none_is_told_where_it_counts_as_neutral(tmp_path: Path) -> None:
+    for words, n in ((("None", "Sad"), 1), (("None", "Neutral"), 0)):
+        rows = "".join(f"{name},{words[i % 2]}\n" for i, name in enumerate(NAMES))
+        notes = opened(with_table(tmp_path, "path,label\n" + rows)).notes
+        assert sum("counts as neutral" in note for note in notes) == n
 
 
 def test_a_cell_with_several_classes_is_refused(tmp_path: Path) -> None:
@@ -566,6 +701,21 @@ def test_tables_of_splits_beside_photos_are_one_divided_set(tmp_path: Path) -> N
     source = opened(tmp_path)
     assert counted(source) == {(split, label): 1 for split in ("train", "test") for label in CLASSES}
     assert all_read(source)
+
+
+def test_tables_whose_names_hold_words_for_splits_are_one_divided_set(tmp_path: Path) -> None:
+    for first, second, split in (("train_labels", "val_labels", "val"), ("labels_train", "labels_test", "test")):
+        root = tmp_path / first
+        for name, half in ((first, 0), (second, 1)):
+            rows = "".join(f"{photo},{SAYS[photo]}\n" for photo in NAMES[half::2])
+            with_table(root, "path,label\n" + rows, f"{name}.csv")
+        assert {part for part, _ in counted(opened(root))} == {"train", split}
+        assert len(used(opened(root))) == 6
+    other = tmp_path / "other"
+    for name in ("a.csv", "b.csv"):
+        with_table(other, "path,label\n" + BODY, name)
+    said = refusal(other)
+    assert "a.csv, b.csv" in said  # which of them, or all
 
 
 def test_columns_of_valence_are_no_votes_and_shares_in_per_cent_are(tmp_path: Path) -> None:

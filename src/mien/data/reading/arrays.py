@@ -40,12 +40,21 @@ def as_array(given: object) -> tuple[NDArray[Any], bool] | None:
     if not is_tensor and not hasattr(kind, "__array__") and not hasattr(kind, "__array_interface__"):
         return None
     try:
-        return np.asarray(given.detach().cpu().numpy() if is_tensor else given), is_tensor  # type: ignore[attr-defined]
+        return np.asarray(_numbers_of(given) if is_tensor else given), is_tensor
     except Exception as error:  # of whatever library it comes from
         said = " ".join(str(error).split())[:200]
         raise RefusedArrayError(
             f"{_name(kind)} that gives no array ({said}); give it as a NumPy array, uint8 (H, W, 3)"
         ) from error
+
+
+def _numbers_of(tensor: Any) -> Any:
+    """A tensor's numbers; of kinds that NumPy does not have, such as bfloat16, as 32-bit floats."""
+    here = tensor.detach().cpu()
+    try:
+        return here.numpy()
+    except TypeError:
+        return here.float().numpy()
 
 
 def is_list_of_things(array: NDArray[Any]) -> bool:

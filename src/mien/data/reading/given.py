@@ -26,7 +26,7 @@ from mien.errors import ConfigError, PhotoError
 from mien.system.files import MAX_FILE_BYTES, read_file
 from mien.system.paths import shown, user_path, why_no_file
 
-__all__ = ["Channels", "Given", "Photo", "Readable", "Tensor", "given", "in_memory"]
+__all__ = ["Channels", "Given", "Photo", "Readable", "Tensor", "given", "in_memory", "path_of_video"]
 
 GIVE = "give a path, the bytes of a file, an open file, a Pillow image, or an array"
 MOST_REASONS = 20
@@ -138,7 +138,7 @@ def _picture(photo: object, channels: Channels, *, keep: bool) -> Picture:
         keep: whether pixels have to be copied now, since they may be others later.
     """
     if isinstance(photo, str | os.PathLike):
-        return _of_path(os.fsdecode(photo))
+        return _of_path(_path_text(photo))
     if isinstance(photo, bytes | bytearray):
         return Picture("", _decoder(bytes(photo)))
     if isinstance(photo, Image.Image):
@@ -168,6 +168,40 @@ def _of_path(text: str) -> Picture:
     except ConfigError as error:
         raise _RefusedError(str(error).removeprefix("path ")) from None
     return Picture(text, lambda: decode(read_file(path)).image)
+
+
+def _path_text(path: str | os.PathLike[str]) -> str:
+    try:
+        return os.fsdecode(path)
+    except Exception as error:  # of whatever it is
+        said = " ".join(str(error).split())[:200]
+        raise _RefusedError(f"a {_kind(path)} that gives no path ({said}); give the path as a text") from error
+
+
+def path_of_video(video: object) -> str:
+    """The path of a video, as a text.
+
+    Raises:
+        PhotoError: if it is none, which says what came and what to do.
+    """
+    try:
+        if isinstance(video, str | os.PathLike):
+            return _path_text(video)
+        raise _RefusedError(_why_no_video(video))
+    except _RefusedError as error:
+        raise PhotoError(str(error), {0: str(error)}) from None
+
+
+def _why_no_video(video: object) -> str:
+    if isinstance(video, bytes | bytearray | memoryview) or _is_file(video):
+        return (
+            f"a {_kind(video)}, where the path of a video was expected; save what it holds as a file, and give its path"
+        )
+    if isinstance(video, bool | int | float):
+        return f"a number ({_kind(video)}); cameras are not read: record some seconds, and give the path of the video"
+    if isinstance(video, Iterable):
+        return f"a {_kind(video)}, where the path of one video was expected; give one at a time, and frames to predict"
+    return f"{video if video is None else f'a {_kind(video)}'}, where the path of a video was expected"
 
 
 def _of_image(image: Image.Image, *, keep: bool) -> Picture:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from mien.data.sources.folder import VIDEO_SUFFIXES
+
 __all__ = ["START", "is_heic", "is_video", "why_no_image"]
 
 START = 1024
@@ -31,10 +33,6 @@ VIDEO = (
 )
 """How videos begin: MP4 and QuickTime, Matroska and WebM, AVI, MPEG programs and transport streams of broadcasts and of
 camcorders, Windows Media, Flash, Ogg, MXF, DV, IVF, Y4M, NUT, bare H.264 and H.265."""
-VIDEO_SUFFIXES = (
-    *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".ogv"),
-    *(".mts", ".m2ts", ".vob", ".mxf"),
-)
 
 HTML = rb"(?i)\s*(?:<(?:\?xml|!--).*)?<(?:!doctype html|html|head|body)"
 

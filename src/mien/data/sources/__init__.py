@@ -15,18 +15,22 @@ from pathlib import Path, PurePosixPath
 
 from mien.data.sources import remote
 from mien.data.sources.archive import is_tar, is_zip, list_tar, list_zip
+from mien.data.sources.classes import few
 from mien.data.sources.drawn import list_drawn, with_people
 from mien.data.sources.files import Source, SourceFile, Tables, check_is_here, existing_path, is_parquet
 from mien.data.sources.folder import (
     ARCHIVE_SUFFIXES,
+    IMAGE_SUFFIXES,
     TABLE_SUFFIXES,
     WORKBOOK_SUFFIXES,
     holdings,
     list_folder,
     list_single_file,
+    photos_by_name,
 )
 from mien.data.sources.layout import assign_labels, folders_say_classes, pick
-from mien.data.sources.split_words import as_split
+from mien.data.sources.presets import preset_of
+from mien.data.sources.split_words import as_splits
 from mien.errors import MissingColumnError, SourceError
 from mien.settings.columns import Columns
 from mien.system.files import irregular
@@ -93,8 +97,8 @@ def open_source(
             "list the photos in a CSV with path, label and that column, and give the CSV",
             tuple(role for role in ROLES if columns.of(role)),
         )
-    missing = "no class folders with files; expected one folder per class, as in photos/happy/1.jpg"
-    labelled = _with_labels(assign_labels(found, columns, is_known=is_known), least_labels, missing, _table_hint(found))
+    labelled = assign_labels(found, columns, is_known=is_known)
+    labelled = _with_labels(labelled, least_labels, _why_no_classes(found), _table_hint(found))
     return with_people(labelled, columns) if is_demo else labelled
 
 
@@ -105,16 +109,26 @@ def _metadata(source: Source, columns: Columns) -> Tables | None:
     """
     if source.folder is None:
         return None
+    if lists := _listed_in(source, columns):
+        return Tables(source.name, source.spec, lists.parent, (lists.name,), "", top=source.folder)
     held = holdings(source).tables
     tables = tuple(path for path in held if PurePosixPath(path).stem.lower() in METADATA)
-    splits = {as_split(PurePosixPath(path).stem) for path in held}
-    if not tables and len(held) > 1 and None not in splits and len(splits) == len(held):  # train.csv, test.csv
+    splits = as_splits({PurePosixPath(path).stem for path in held})
+    if not tables and len(held) > 1 and len(set(splits.values())) == len(held):  # train.csv, labels_test.csv
         tables = held
     if not tables or folders_say_classes(source, columns):
         return None
     path = source.spec.partition("::")[0]
     is_remote = remote.is_remote(path)
     return Tables(source.name, source.spec, source.folder, tables, "", confined=is_remote)
+
+
+def _listed_in(source: Source, columns: Columns) -> Path | None:
+    """The list with which a collection is handed out whose layout was asked for, where the folder has it."""
+    preset = preset_of(columns.layout)
+    wanted = preset.listed if preset else None
+    found = [f.path for f in source.files if wanted and f.path.rpartition("/")[2].lower() == wanted]
+    return source.folder / found[0] if source.folder and len(found) == 1 else None
 
 
 def open_images(spec: str, columns: Columns = RECOGNISED) -> Source:
@@ -141,6 +155,26 @@ def _with_labels(source: Source, least: int, missing: str, hint: str = "") -> So
     return source
 
 
+def _why_no_classes(source: Source) -> str:
+    """What was looked at in vain for classes, and what to give instead."""
+    expected = "expected one folder per class, as in photos/happy/1.jpg"
+    path = existing_path(source.spec.partition("::")[0])
+    if path is None or path.is_dir() or len(source.files) != 1 or source.files[0].path != path.name:
+        photos = photos_by_name(f.path for f in source.files if f.ignored is None)
+        first = f" (the first is {photos[0]})" if photos else ""
+        return (
+            f"no class folders with files, and no class in the names of its files{first}; {expected}, or --layout with "
+            "LABEL where the class is, as in '*_LABEL_*'"
+        )
+    if path.suffix.lower() == ".json":
+        return "no JSON that mien reads as labels; expected a list of objects with path and label, or columns of these"
+    if path.suffix.lower() in LISTS:
+        return "a text that is no list of photos; expected the name of a photo and its class in each line"
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return f"a single photo; {expected}"
+    return f"no folder, archive or table that mien reads; {expected}, or CSV, JSON Lines or Parquet"
+
+
 def _table_hint(source: Source) -> str:
     """What to do where the labels seem to stand in a table beside the photos."""
     tables = holdings(source).tables or _lists(source)
@@ -150,7 +184,10 @@ def _table_hint(source: Source) -> str:
     found = None if remote.is_remote(path) else existing_path(path)
     is_archive = found is not None and found.is_file()
     how = "unpack the archive and give the table" if is_archive else f"give that, as in {path}::{tables[0]}"
-    return f"; if the table {tables[0]} says what the photos show, {how}"
+    if len(tables) == 1:
+        return f"; if the table {tables[0]} says what the photos show, {how}"
+    how = how if is_archive else f"give the one that does, as in {path}::{tables[0]}, or one table put together of them"
+    return f"; if one of the tables {few(tables, 4)} says what the photos show, {how}"
 
 
 def _lists(source: Source) -> tuple[str, ...]:

@@ -11,12 +11,26 @@ from dataclasses import replace
 import numpy as np
 
 from mien.data.sources.files import Source, SourceFile
-from mien.data.sources.presets import Preset
+from mien.data.sources.presets import PRESETS, Preset
 
-__all__ = ["beside"]
+__all__ = ["annotated_as", "beside"]
 
 UNLABELLED = "no file says its class"
 MAX_BYTES = 4096
+ENDINGS = ("_exp.npy", "_emotion.txt")
+
+
+def annotated_as(files: Sequence[SourceFile], photos: Sequence[str]) -> str | None:
+    """The preset by which small files beside the photos say their classes; None where there are none."""
+    names = {f.path.rpartition("/")[2] for f in files if f.path.endswith(ENDINGS)}
+    for key, preset in PRESETS.items():
+        if preset.annotation is None or not names:
+            continue
+        pattern, replacement = preset.annotation
+        told = {re.sub(pattern, replacement, path).rpartition("/")[2] for path in photos if re.search(pattern, path)}
+        if len(names & told) >= len(names) / 2:
+            return key
+    return None
 
 
 def beside(source: Source, files: Sequence[SourceFile], preset: Preset) -> list[SourceFile]:
@@ -38,7 +52,7 @@ def beside(source: Source, files: Sequence[SourceFile], preset: Preset) -> list[
         found = by_path.get(wanted) or (same_name[0] if len(same_name) == 1 else None)
         label = _label(source, found) if found else None
         out.append(replace(file, label=label, ignored=None if label else UNLABELLED))
-    notes = {f.path for f in files if f.path.endswith(("_exp.npy", "_emotion.txt"))}
+    notes = {f.path for f in files if f.path.endswith(ENDINGS)}
     return [
         replace(f, ignored="says the class of a photo") if f.path in notes and f.ignored is None else f for f in out
     ]

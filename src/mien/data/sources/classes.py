@@ -10,7 +10,7 @@ from dataclasses import replace
 from mien.data.sources.files import Source
 from mien.data.sources.presets import Preset
 from mien.errors import SourceError
-from mien.labels import is_expression, meanings
+from mien.labels import canonical, is_expression, meanings
 
 __all__ = [
     "check_classes",
@@ -80,11 +80,16 @@ def spelt_alike(source: Source) -> Source:
 def one_meaning(labels: Sequence[str]) -> list[str]:
     """A line for each expression that several classes stand for, with what merges them."""
     lines, merged = [], []
+    nothing = next(
+        (label for label in labels if canonical(label) == "neutral" and label.strip().lower() == "none"), None
+    )
+    notes = [f"class {nothing!r} counts as neutral; if it is none, name it with --class-names {nothing}=…"]
+    notes = notes if nothing and meanings(labels)[nothing] == "neutral" else []
     for _, same in _several(labels, meanings(labels)):
         kept = min(same, key=lambda label: (label != label.strip(), label == label.lower(), label))
         merged += [f"{label}={kept}" for label in same if label != kept]
         lines.append(f"classes {' and '.join(map(repr, same))} mean the same and stay apart")
-    return [*lines, f"to merge them, give --class-names '{','.join(merged)}'"] if lines else []
+    return [*notes, *lines, f"to merge them, give --class-names '{','.join(merged)}'"] if lines else notes
 
 
 def check_classes(spec: str, labels: Sequence[str], way_out: str) -> None:
@@ -93,6 +98,9 @@ def check_classes(spec: str, labels: Sequence[str], way_out: str) -> None:
     Raises:
         SourceError: with what to do.
     """
+    decimals = [label for label in labels if _is_decimal(label)]
+    if len(decimals) > len(labels) / 2:
+        raise SourceError(f"{spec}: the classes are numbers such as {few(decimals, 3)}, which are no names; {way_out}")
     if len(labels) > MOST_CLASSES:
         raise SourceError(f"{spec}: {len(labels)} classes ({few(labels)}), more than {MOST_CLASSES}; {way_out}")
     for label in labels:
@@ -150,6 +158,10 @@ def _number(text: str) -> int | None:
     except ValueError:
         return None
     return int(value) if value.is_integer() else None
+
+
+def _is_decimal(text: str) -> bool:
+    return bool(re.fullmatch(r"[+-]?\d*\.\d+", text)) and _number(text) is None
 
 
 def _several(labels: Sequence[str], meant: Mapping[str, str]) -> list[tuple[str, list[str]]]:

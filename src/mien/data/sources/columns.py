@@ -108,14 +108,21 @@ def usual_columns(schema: Mapping[str, pl.DataType], role: str) -> list[str]:
     return []
 
 
-def columns_by_content(frame: pl.DataFrame, where: str) -> dict[str, str]:
+def columns_by_content(frame: pl.DataFrame, where: str, *, needs_label: bool = True) -> dict[str, str]:
     """Role → column of a table without a header, by what its cells hold.
+
+    Args:
+        needs_label: whether it has to say classes.
 
     Raises:
         SourceError: if more than one column could hold the paths or the classes.
     """
     cells = {name: [str(x).strip() for x in frame[name].drop_nulls().head(1000)] for name in frame.columns}
     paths = [name for name, values in cells.items() if values and all(map(names_a_photo, values))]
+    if len(cells) == 1 and not needs_label:
+        return {"path": frame.columns[0]}
+    if len(cells) == 1 and needs_label and any(map(names_a_photo, *cells.values())):
+        raise SourceError(f"{where}: it names photos and no classes; write the class of each behind its name")
     if not paths and len(cells) == 2:
         paths = [frame.columns[0]]
     rest = [name for name in cells if name not in paths]
@@ -161,6 +168,8 @@ def _recognised(schema: Mapping[str, pl.DataType], role: str, where: str) -> str
             f"--{role}-column {NO_COLUMN}"
         )
     if role == "path" and "pixels" in map(plain, schema):
+        if not where.lower().endswith((".csv", ".tsv")):
+            raise SourceError(f"{where}: photos as text are read from CSV and TSV; save the table as one of these")
         raise SourceError(f"{where}: the column of pixels holds no photos, which have 64 values or more a row")
     if role in NEEDED:
         usual = "path, image, photo or file" if role == "path" else "label, class, emotion or expression"

@@ -17,11 +17,11 @@ from pathlib import Path
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
-from mien.data.sources.folder import IMAGE_SUFFIXES
+from mien.data.sources.folder import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from mien.errors import SourceError
 from mien.system.files import read_file
 
-__all__ = ["TextTable", "names_a_photo", "read_delimited", "read_list"]
+__all__ = ["TextTable", "names_a_photo", "read_delimited", "read_list", "text_of"]
 
 SEPARATORS = ",;\t|"
 HEADER_BYTES = 65536
@@ -44,8 +44,8 @@ class TextTable:
 
 
 def names_a_photo(cell: str) -> bool:
-    """Whether a cell ends as the name of a photo does."""
-    return cell.strip().lower().endswith(IMAGE_SUFFIXES)
+    """Whether a cell ends as the name of a photo or of a video does."""
+    return cell.strip().lower().endswith((*IMAGE_SUFFIXES, *VIDEO_SUFFIXES))
 
 
 def read_delimited(path: Path, is_header: frozenset[str] = frozenset()) -> TextTable:
@@ -57,9 +57,11 @@ def read_delimited(path: Path, is_header: frozenset[str] = frozenset()) -> TextT
     Raises:
         SourceError: if it is no such table, with the line that is not.
     """
-    content = _content(path)
+    content = text_of(path)
     start, is_cut = content[:HEADER_BYTES].decode("utf-8", "replace"), len(content) > HEADER_BYTES
-    if b"\0" in content[:HEADER_BYTES] or ("\n" not in start and is_cut):  # Polars would hold a line of any length
+    if b"\0" in content[:HEADER_BYTES]:
+        raise SourceError(f"{path}: the table cannot be read (it holds zero bytes, which no text does); {EXPECTED}")
+    if "\n" not in start and is_cut:  # Polars would hold a line of any length
         raise SourceError(f"{path}: the table cannot be read (its first line is not the header of a table); {EXPECTED}")
     first, _, rest = start.partition("\n")
     told = re.fullmatch(r"\s*\"?sep=(.)\"?[;,\s]*", first)
@@ -76,7 +78,7 @@ def read_list(path: Path) -> TextTable | None:
     The last cells of a line have no space, so the name of a photo may.
     """
     try:
-        lines = [line.rstrip("\r") for line in _content(path).decode().split("\n") if line.strip() and line[0] != "#"]
+        lines = [line.rstrip("\r") for line in text_of(path).decode().split("\n") if line.strip() and line[0] != "#"]
     except (SourceError, UnicodeDecodeError):
         return None
     some = lines[:200]
@@ -85,7 +87,7 @@ def read_list(path: Path) -> TextTable | None:
         if some and len(widths) == 1 and 2 <= widths.pop() <= 12:
             break
     else:
-        return None
+        return _of_names(lines)
     rows = [_cells(line, separator) for line in lines]
     width = len(rows[0])
     if not any(names_a_photo(cell) for row in rows[1:50] or rows for cell in row):
@@ -100,16 +102,38 @@ def read_list(path: Path) -> TextTable | None:
     return TextTable(frame, has_header)
 
 
+def _of_names(lines: Sequence[str]) -> TextTable | None:
+    """A list of nothing but names of photos and videos; None where a line is none."""
+    names = [line.strip() for line in lines]
+    if not names or not all(map(names_a_photo, names)):
+        return None
+    return TextTable(pl.DataFrame({"1": names}), False)
+
+
 def _cells(line: str, separator: str | None) -> list[str]:
     if separator is not None:
-        return [cell.strip() for cell in next(csv.reader([line], delimiter=separator), [])]
+        try:
+            return [cell.strip() for cell in next(csv.reader([line], delimiter=separator), [])]
+        except csv.Error:  # a cell of more than 128 KB, or an end of a line within it
+            return []
     # A name with spaces ends in the suffix of a photo.
-    photo = re.match(rf"(.*?(?:{'|'.join(map(re.escape, IMAGE_SUFFIXES))}))\s+(.*)$", line, re.IGNORECASE)
+    photo = re.match(
+        rf"(.*?(?:{'|'.join(map(re.escape, (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES)))}))\s+(.*)$", line, re.IGNORECASE
+    )
     return [photo[1], *photo[2].split()] if photo else line.split()
 
 
-def _content(path: Path) -> bytes:
-    """The bytes of a text in UTF-8, without a mark at its start."""
+def text_of(path: Path) -> bytes:
+    """The bytes of a text in UTF-8, without a mark at its start, and with lines that end as elsewhere.
+
+    Raises:
+        SourceError: if it is damaged UTF-16.
+    """
+    content = _in_utf8(path)
+    return content if b"\n" in content else content.replace(b"\r", b"\n")  # of spreadsheets on old Macs
+
+
+def _in_utf8(path: Path) -> bytes:
     content = read_file(path, MAX_BYTES)
     if content.startswith(b"\xef\xbb\xbf"):
         return content[3:]
@@ -117,7 +141,7 @@ def _content(path: Path) -> bytes:
     if encoding is None:
         return content
     try:
-        return content.decode(encoding).encode()
+        return content.decode(encoding).removeprefix("\ufeff").encode()
     except UnicodeDecodeError as error:
         raise SourceError(f"{path}: the table cannot be read ({encoding} that is damaged); {EXPECTED}") from error
 
@@ -146,7 +170,7 @@ def _parsed(
     path: Path, content: bytes, separator: str, rows: list[list[str]], *, has_header: bool, line: int
 ) -> TextTable:
     width = len(rows[0])
-    names = [name.strip() for name in rows[0]] if has_header else [str(i) for i in range(1, width + 1)]
+    names = [_bare(name) for name in rows[0]] if has_header else [str(i) for i in range(1, width + 1)]
     while names and not names[-1]:  # a spreadsheet's empty columns
         names.pop()
     try:
@@ -158,13 +182,31 @@ def _parsed(
             f"{path}: the table cannot be read (its first line names {len(names)} columns, and rows have "
             f"{len(frame.columns)} cells); mend the quotes of its first lines"
         )
-    frame = frame.select(frame.columns[: len(names)])
+    frame = _without_wraps(frame.select(frame.columns[: len(names)]))
     return TextTable(frame.rename(dict(zip(frame.columns, _distinct(names), strict=True))), has_header)
+
+
+def _bare(name: str) -> str:
+    name = name.strip()
+    return name[1:-1] if len(name) > 2 and name[0] == name[-1] == "'" else name
+
+
+def _without_wraps(frame: pl.DataFrame) -> pl.DataFrame:
+    """The table without blanks, and without single quotes, that stand around all cells of a column."""
+    for is_wrapped, bare in (
+        (pl.all().str.contains(r"^\s|\s$"), pl.all().str.strip_chars()),
+        (pl.all().str.contains(r"^'.*'$"), pl.all().str.slice(1, pl.all().str.len_chars() - 2)),
+    ):
+        told = frame.select(is_wrapped.all())
+        columns = [name for name in frame.columns if told[name].item() and frame[name].null_count() < len(frame)]
+        if columns:
+            frame = frame.with_columns(frame.select(columns).select(bare))
+    return frame
 
 
 def _has_header(rows: Sequence[Sequence[str]], known: frozenset[str]) -> bool:
     """Whether the first line names the columns: it has a usual name, or neither a photo nor what comes again below."""
-    first = [cell.strip() for cell in rows[0]]
+    first = [_bare(cell) for cell in rows[0]]
     if any("".join(c for c in cell.lower() if c.isalnum()) in known for cell in first):
         return True
     if any(names_a_photo(cell) for cell in first):

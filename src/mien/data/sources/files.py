@@ -42,7 +42,7 @@ VOTES = "votes."
 """Before the name of a class that raters voted for, likewise."""
 RATERS = "raters."
 """Before the name of a rater whose own classes are known, likewise."""
-SYSTEM_FILES = {"thumbs.db", "desktop.ini", "__macosx"}
+SYSTEM_FILES = {"thumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin", "system volume information"}
 
 
 @dataclass(frozen=True, slots=True)

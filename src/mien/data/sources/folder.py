@@ -15,6 +15,7 @@ __all__ = [
     "ARCHIVE_SUFFIXES",
     "IMAGE_SUFFIXES",
     "TABLE_SUFFIXES",
+    "VIDEO_SUFFIXES",
     "WORKBOOK_SUFFIXES",
     "Holdings",
     "holdings",
@@ -32,6 +33,10 @@ _IMAGE = """
 .jpg .jpeg .jfif .png .bmp .gif .tif .tiff .webp .avif .pgm .ppm .heic .jp2
 """
 IMAGE_SUFFIXES = (*_IMAGE.split(),)
+VIDEO_SUFFIXES = (
+    *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".ogv"),
+    *(".mts", ".m2ts", ".vob", ".mxf"),
+)
 _DOCUMENT = """
 .md .txt .rst .pdf .json .yaml .yml .toml .py .ipynb .html .bib .xml .npy .npz .mat .log .pkl .db .sqlite .ini
 .cfg .doc .docx .odt .sh .m .r .rtf .pts .lnd .h5 .onnx .pt .pth .sav .dat .xmp .url .htm .tex .cache .lst

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from mien.data.sources.annotations import beside
-from mien.data.sources.classes import expressions_only, named_classes, spelt_alike
+from mien.data.sources.annotations import annotated_as, beside
+from mien.data.sources.classes import expressions_only, few, name_of, named_classes, spelt_alike
 from mien.data.sources.detection import read_detections
 from mien.data.sources.files import Source, SourceFile
 from mien.data.sources.folder import holdings, photos_by_name
 from mien.data.sources.pattern import Pattern, compile_pattern
 from mien.data.sources.presets import PRESETS, Preset, parse_class_names, preset_of
 from mien.data.sources.shape import Reading, Shape, look, wrapper_of
-from mien.data.sources.split_words import LEFT_OUT, as_split, as_splits, check_splits, parse_split_map
+from mien.data.sources.split_words import LEFT_OUT, as_splits, check_splits, parse_split_map, split_in
 from mien.errors import SourceError
 from mien.labels import is_expression
 from mien.settings.columns import Columns
@@ -24,6 +24,7 @@ __all__ = ["assign_labels", "described", "folders_say_classes", "pick"]
 
 NOT_IN_A_CLASS = "not in a class folder"
 NO_PHOTOS_THERE = "in a folder without photos"
+THUMBNAILS = ("thumb", "thumbs", "thumbnail", "thumbnails")
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Layout:
         where: of label, group and split, the ones there are → where, in words.
         preset: the published collection it is, if any.
         missed: why a file that does not fit takes no part.
+        remark: what should be said of it.
     """
 
     pattern: Pattern
@@ -45,6 +47,7 @@ class Layout:
     where: dict[str, str]
     preset: Preset | None
     missed: str
+    remark: str = ""
 
 
 def assign_labels(source: Source, asked: Columns, *, is_known: bool = False) -> Source:
@@ -57,6 +60,7 @@ def assign_labels(source: Source, asked: Columns, *, is_known: bool = False) -> 
         SourceError: if the paths can be read in several ways or in none, with the ``--layout`` for each; if folders of
             splits and others are mixed, or train is missing.
     """
+    source = _without_thumbnails(source)
     photos = photos_by_name(f.path for f in source.files if f.ignored is None)
     if asked.layout is not None:
         layout: Layout | None = _asked(source, photos, asked)
@@ -64,16 +68,33 @@ def assign_labels(source: Source, asked: Columns, *, is_known: bool = False) -> 
         shape = look(photos, parse_split_map(asked.split_map))
         if not _is_by_folders(shape) and (found := read_detections(source, asked)):
             return _finished(found, asked, {})
+        if not _is_by_folders(shape) and (key := annotated_as(source.files, photos)):
+            note = f"small files say what the photos show, as in {PRESETS[key].title}; read as --layout {key}"
+            return assign_labels(replace(source, notes=(*source.notes, note)), replace(asked, layout=key))
         if is_known and shape.is_of_words:
             shape = Shape(shape.readings)
         layout = _looked_for(source, photos, shape)
     if layout is None:
         return _without_classes(source)
-    files = _read(source, layout)
+    files = _read(source, layout, parse_class_names(asked.class_names))
     if layout.preset is not None and layout.preset.annotation is not None:
         files = beside(source, files, layout.preset)
     files = _with_splits(files, parse_split_map(asked.split_map))
-    return _finished(replace(source, files=tuple(files)), asked, layout.names, layout.where)
+    notes = (*source.notes, *filter(None, (layout.remark,)))
+    return _finished(replace(source, files=tuple(files), notes=notes), asked, layout.names, layout.where)
+
+
+def _without_thumbnails(source: Source) -> Source:
+    """The source without small copies of its own photos: ``happy/thumbs/1.png`` beside ``happy/1.png``."""
+    paths = {f.path for f in source.files if f.ignored is None}
+    files = []
+    for file in source.files:
+        parts = file.path.split("/")
+        kept = [part for part in parts[:-1] if part.lower().strip("_") not in THUMBNAILS]
+        whole = "/".join([*kept, parts[-1]])
+        is_copy = file.ignored is None and whole != file.path and whole in paths
+        files.append(replace(file, ignored=f"a small copy of {whole}") if is_copy else file)
+    return replace(source, files=tuple(files))
 
 
 def _finished(source: Source, asked: Columns, names: dict[str, str], where: dict[str, str] | None = None) -> Source:
@@ -138,7 +159,7 @@ def _fitting(layout: Layout, photos: Sequence[str]) -> int:
         return len(places)
     is_class = {label: label in layout.names or is_expression(label) for label in {p.label for p in places if p.label}}
     return sum(
-        is_class.get(place.label or "", True) and (place.split is None or as_split(place.split) is not None)
+        is_class.get(place.label or "", True) and (place.split is None or split_in(place.split) is not None)
         for place in places
     )
 
@@ -160,6 +181,8 @@ def _looked_for(source: Source, photos: Sequence[str], shape: Shape) -> Layout |
         SourceError: if they have several, or one that is asked about first.
     """
     if not shape.readings:
+        if shape.doubt:
+            raise SourceError(f"{source.spec}: {shape.doubt}")
         return None
     start = wrapper_of([tuple(path.split("/")) for path in photos])
     if not shape.is_clear:
@@ -169,14 +192,16 @@ def _looked_for(source: Source, photos: Sequence[str], shape: Shape) -> Layout |
     if tables and not _is_by_folders(shape) and reading.preset is None:
         path = source.spec.partition("::")[0]
         how = f"give {path}::{tables[0]}" if source.folder else f"unpack the archive and give {tables[0]}"
+        how += " or another of them" * (len(tables) > 1)
+        named = f"the table{'s' * (len(tables) > 1)} {few(tables, 4)}"
         raise SourceError(
-            f"{source.spec}: the names of the files and the table {tables[0]} could each say what the photos show; "
+            f"{source.spec}: the names of the files and {named} could each say what the photos show; "
             f"{how}, or --layout '{reading.pattern}'"
         )
     preset = PRESETS.get(reading.preset or "")
     names = dict(preset.class_names) if preset else {}
     missed = "its name does not say its class" if "LABEL" in reading.pattern.rpartition("/")[2] else NOT_IN_A_CLASS
-    return Layout(compile_pattern(reading.pattern), start, names, reading.where, preset, missed)
+    return Layout(compile_pattern(reading.pattern), start, names, reading.where, preset, missed, reading.remark)
 
 
 def _asking(source: Source, shape: Shape, photos: Sequence[str], top: str) -> str:
@@ -199,8 +224,12 @@ def _choice(reading: Reading, photos: Sequence[str], top: str) -> str:
 # -- reading ----------------------------------------------------------------------------------------------------------
 
 
-def _read(source: Source, layout: Layout) -> list[SourceFile]:
-    """Every file with what its path says, or with the reason why it takes no part."""
+def _read(source: Source, layout: Layout, named: Mapping[str, str]) -> list[SourceFile]:
+    """Every file with what its path says, or with the reason why it takes no part.
+
+    Args:
+        named: the names that a person gives to classes.
+    """
     top = _top(layout.start)
     places = [layout.pattern.match(f.path[len(top) :]) if f.path.startswith(top) else None for f in source.files]
     photos = set(photos_by_name(f.path for f in source.files if f.ignored is None))
@@ -211,12 +240,20 @@ def _read(source: Source, layout: Layout) -> list[SourceFile]:
             files.append(file)
         elif place is None:
             files.append(replace(file, ignored=layout.missed))
+        elif place.label is not None and layout.preset and _is_strange(place.label, layout, named):
+            files.append(replace(file, ignored=f"{place.label!r} is no class of {layout.preset.title}"))
         elif place.label not in with_photos and not is_expression(place.label or ""):
             files.append(replace(file, ignored=NO_PHOTOS_THERE))
         else:
             shared = [text and sys.intern(text) for text in (place.label, place.split, place.group)]
             files.append(replace(file, label=shared[0], split=shared[1], group=shared[2]))
     return files
+
+
+def _is_strange(label: str, layout: Layout, named: Mapping[str, str]) -> bool:
+    """Whether a published collection has no such class, as in KDEF's misnamed ``AM31H.JPG``."""
+    known = layout.names | dict(named)
+    return bool(layout.names) and name_of(label, known) is None and not is_expression(label)
 
 
 def _with_splits(files: list[SourceFile], chosen: dict[str, str]) -> list[SourceFile]:

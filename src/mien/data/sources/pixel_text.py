@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import math
 import re
@@ -18,7 +17,7 @@ from PIL import Image
 from mien.errors import SourceError
 from mien.system.files import open_regular
 
-__all__ = ["PixelTable", "read_pixel_table"]
+__all__ = ["PixelTable", "is_pixels", "read_pixel_table"]
 
 HEADER_BYTES = 2**20
 MAX_ROW = 64 * 2**20
@@ -59,7 +58,7 @@ class PixelTable:
         with self.lock, open_regular(self.path) as file:
             file.seek(start)
             line = file.read(length).decode("utf-8", "replace")
-        cells = next(csv.reader([line], delimiter=self.separator), [])
+        cells = _cells(line, self.separator)
         text = " ".join(cells[i] for i in self.columns if i < len(cells))
         return _as_png(text)
 
@@ -68,28 +67,36 @@ def read_pixel_table(path: Path) -> PixelTable | None:
     """Read a CSV with a column ``pixels``, or one column a pixel; None where it has neither.
 
     Raises:
-        SourceError: if a row is too long to be one.
+        SourceError: if a row is too long to be one, or if it is not in UTF-8.
     """
     with open_regular(path) as file:
         header = file.readline(HEADER_BYTES)
         if len(header) >= HEADER_BYTES or b"\0" in header:
+            _refuse_utf16(path, header)
             return None
         text = header.decode("utf-8-sig", "replace").rstrip("\r\n")
-        separator = max(SEPARATORS, key=text.count)
-        names = [name.strip() for name in next(csv.reader([text], delimiter=separator), [])]
+        position = len(header)
+        told = re.fullmatch(r"\s*\"?sep=(.)\"?[;,\s]*", text)
+        if told:
+            header = file.readline(HEADER_BYTES)
+            position += len(header)
+            text = header.decode("utf-8", "replace").rstrip("\r\n")
+        separator = told[1] if told else max(SEPARATORS, key=text.count)
+        names = [name.strip() for name in _cells(text, separator)]
         columns = _pixel_columns(names)
         if not columns:
             return None
+        if "\r" in text:
+            raise SourceError(f"{path}: photos as text with lines as of old Macs; save it as CSV UTF-8")
         rows: list[list[str | None]] = []
         places: list[tuple[int, int]] = []
-        position = len(header)
         for line in iter(lambda: file.readline(MAX_ROW), b""):
             if len(line) >= MAX_ROW:
                 raise SourceError(
                     f"{path}, line {len(rows) + 2}: a row of more than {MAX_ROW >> 20} MB; is this a table of pixels?"
                 )
             if line.strip():
-                cells = next(csv.reader([line.decode("utf-8", "replace").rstrip("\r\n")], delimiter=separator), [])
+                cells = _cells(line.decode("utf-8", "replace").rstrip("\r\n"), separator)
                 if not rows and len(" ".join(cells[i] for i in columns if i < len(cells)).split()) < LEAST_PIXELS:
                     return None  # a column of that name that counts them, perhaps
                 rows.append(
@@ -101,6 +108,35 @@ def read_pixel_table(path: Path) -> PixelTable | None:
     schema = {name or f"column {i}": pl.String for i, name in enumerate(others, 1)}
     frame = pl.DataFrame(rows, schema=schema, orient="row") if schema else pl.DataFrame({"row": range(len(rows))})
     return PixelTable(path, separator, tuple(sorted(columns)), frame, tuple(places), threading.Lock())
+
+
+def _cells(line: str, separator: str) -> list[str]:
+    """The cells of a line, of any length; the reader of the standard library has a bound for all of a process."""
+    if '"' not in line:
+        return line.split(separator)
+    sign = re.escape(separator)
+    cell = re.compile(rf'(?:^|{sign})(?:\s*"([^"]*(?:""[^"]*)*)"\s*(?={sign}|$)|([^{sign}]*))')
+    return [
+        match[2] if match[1] is None else match[1].replace('""', '"') for match in cell.finditer(line.rstrip("\r\n"))
+    ]
+
+
+def _refuse_utf16(path: Path, header: bytes) -> None:
+    """Refuse pixels as text in UTF-16, whose rows cannot be found one by one.
+
+    Raises:
+        SourceError: with what to do.
+    """
+    if header.startswith((b"\xff\xfe", b"\xfe\xff")):
+        text = header[: len(header) // 2 * 2].decode("utf-16", "replace")
+        if _pixel_columns(re.split(r"[,;\t]", text.strip())):
+            raise SourceError(f"{path}: photos as text in UTF-16; save it as CSV UTF-8")
+
+
+def is_pixels(cell: str | None) -> bool:
+    """Whether a cell holds the pixels of a photo."""
+    numbers = list(_numbers(cell or ""))
+    return len(numbers) >= LEAST_PIXELS and all(number.replace(".", "", 1).isdecimal() for number in numbers)
 
 
 def _pixel_columns(names: list[str]) -> set[int]:

@@ -23,6 +23,7 @@ class Preset:
         annotation: where a file beside each photo says its class: a regular expression that the photo's path holds, and
             what to put in its place for the path of that file.
         no_classes: those of its classes that are no expression; their photos take no part.
+        listed: name of the list that says what each photo shows.
     """
 
     title: str
@@ -31,6 +32,7 @@ class Preset:
     signature: str | None = None
     annotation: tuple[str, str] | None = None
     no_classes: tuple[str, ...] = ()
+    listed: str | None = None
 
 
 def _numbered(names: str, start: int = 0) -> dict[str, str]:
@@ -65,6 +67,7 @@ PRESETS: dict[str, Preset] = {
         "RAF-DB",
         ("SPLIT/LABEL/*", "LABEL/*", "SPLIT_*"),
         _numbered("surprise fear disgust happy sad anger neutral", 1),
+        listed="list_patition_label.txt",
     ),
     "affectnet": Preset(
         "AffectNet",

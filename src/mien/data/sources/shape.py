@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from mien.data.sources.folder import IMAGE_SUFFIXES
 from mien.data.sources.pattern import Place, compile_pattern
-from mien.data.sources.presets import PRESETS
+from mien.data.sources.presets import PRESETS, Preset
 from mien.data.sources.split_words import as_split, as_splits
 from mien.labels import expressions_in, is_code, is_expression, says_nothing_else
 
@@ -39,6 +40,8 @@ PERSON = re.compile(
     r"[\s_\-.]*\d+[a-z]?(?:_[mf])?|\d{1,3}[fm]|[a-z]{1,2}0\d{2,}",
     re.IGNORECASE,
 )
+NUMBERED = re.compile(r"[^\W\d_]+[\s_\-.]*\d+\w*")
+"""A name with a number of its own, which may be a person's or a sitting's."""
 SITTING = re.compile(
     r"(?:session|sess|ses|take|trial|day|visit|block|run|batch|cam|camera|view|angle|rep|repetition|clip|video|scene|seq|"
     r"sequence|frame|frames|shot|set|round|week|time|t|v|c)[\s_\-.]*\d+|\d{4}[-_.]\d\d[-_.]\d\d",
@@ -48,10 +51,17 @@ _PLAIN = """
 male female men women man woman boys girls young old adult child children color colour gray grey rgb bw frontal
 front left right profile half images image imgs img photos photo pictures faces face crops cropped crop aligned
 original originals raw processed augmented aug clean extra more misc new old backup copy version lab wild posed
-spontaneous web indoor outdoor high low strong weak normal full straight jpg jpeg png bmp hr lr small large
+spontaneous web indoor outdoor high low medium mid strong weak normal full straight jpg jpeg png bmp hr lr small large
+intensity level bright dark dim light lighting day night cam camera view angle side pose upper lower top bottom center
+centre glasses mask masked unmasked beard no with without asian black white caucasian latino latina hispanic indian
+african european american western eastern teen teens teenager teenagers adults senior seniors elderly aged middle baby
+babies infant infants toddler toddlers
 """
 ATTRIBUTES = frozenset(_PLAIN.split())
 """Folders that say how a photo is, not whose it is."""
+YEAR = re.compile(r"(?:19|20)\d\d(?:[01]\d[0-3]\d)?$")
+"""A year or a day."""
+NUMBERS_IN_NAMES = "numbers in the names come again with several classes, and could be persons"
 Paths = Sequence[tuple[str, ...]]
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
 
@@ -64,11 +74,13 @@ class Reading:
         pattern: the layout, below the folders that only wrap.
         where: of label, group and split, the ones there are → where they stand, in words.
         preset: name of the published collection whose names these are.
+        remark: what should be said of it.
     """
 
     pattern: str
     where: dict[str, str]
     preset: str | None = None
+    remark: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,7 +88,8 @@ class Shape:
     """What a look at the paths came to.
 
     Attributes:
-        readings: none where no class was found; one that can be taken; or several to choose from.
+        readings: none where no class was found, or where no one layout reads all (then ``doubt`` says it); one that can
+            be taken; or several to choose from.
         doubt: why it has to be asked, though there is but one reading; or why none was found.
         is_of_words: whether the doubt is only that some classes are no words for expressions, which does no harm where
             a model says which of them it knows.
@@ -128,9 +141,14 @@ class _Level:
         return len({name.lower() for name in self.words}) >= 2 and not self.is_split and not are_initials
 
     @property
+    def plain_names(self) -> list[str]:
+        """Those of its folders that say how photos are, and not who is shown."""
+        return sorted(filter(_is_plain, self.names))
+
+    @property
     def is_plain(self) -> bool:
         """Whether its folders say nothing about who is shown."""
-        return all(name.lower() in ATTRIBUTES or SITTING.fullmatch(name) for name in self.names)
+        return len(self.plain_names) == len(self.names)
 
     @property
     def where(self) -> str:
@@ -145,12 +163,16 @@ def look(paths: Iterable[str], chosen: Mapping[str, str] | None = None) -> Shape
     """
     split = [tuple(path.split("/")) for path in paths]
     if not split:
-        return Shape((), "there is no photo")
+        return Shape(())
     start = wrapper_of(split)
     split = [parts[len(start) :] for parts in split if parts[: len(start)] == start]  # others lie beside the set
     levels = _levels(split, chosen or {})
     mixed = next((level for level in levels if level.splits and not level.is_split), None)
     candidates = [level for level in levels if level.has_classes]
+    if not candidates:  # happy_train, sad_train: splits and classes in one name
+        apart = [replace(level, splits=_alone(level.splits, chosen or {})) for level in levels]
+        if candidates := [level for level in apart if level.has_classes]:
+            levels = apart
     if candidates:
         shape = _by_folders(levels, candidates, split)
     else:
@@ -197,6 +219,11 @@ def _levels(paths: Paths, chosen: Mapping[str, str]) -> list[_Level]:
     return levels
 
 
+def _alone(splits: Mapping[str, str], chosen: Mapping[str, str]) -> dict[str, str]:
+    """Those of the splits whose name says nothing else."""
+    return {name: split for name, split in splits.items() if as_split(name) or name in chosen}
+
+
 def _reading(
     levels: list[_Level],
     label: _Level | None,
@@ -230,6 +257,12 @@ def _reading(
     return Reading("/".join([*segments, name]), where)
 
 
+def _is_plain(name: str) -> bool:
+    """Whether a name says how photos are (``male``, ``cam_left``), or in which sitting they were taken."""
+    words = re.findall(r"[^\W\d_]+", name.lower())
+    return name.lower() in ATTRIBUTES or bool(SITTING.fullmatch(name)) or (bool(words) and ATTRIBUTES.issuperset(words))
+
+
 def _distinct(readings: Iterable[Reading]) -> tuple[Reading, ...]:
     return tuple({reading.pattern: reading for reading in readings}.values())
 
@@ -240,6 +273,8 @@ def _distinct(readings: Iterable[Reading]) -> tuple[Reading, ...]:
 def _by_folders(levels: list[_Level], candidates: list[_Level], paths: Paths) -> Shape:
     """Readings where one or more levels hold words for expressions."""
     label = candidates[0]
+    if at := _depths_of_words(candidates, paths):
+        return Shape((), at)
     if len(candidates) > 1 and not all(_agree(label, level, paths) for level in candidates[1:]):
         readings = [_reading(levels, level, ()) for level in candidates]
         return Shape(_distinct(readings), f"folders at {len(candidates)} levels are words for expressions")
@@ -250,33 +285,93 @@ def _by_folders(levels: list[_Level], candidates: list[_Level], paths: Paths) ->
     if len(groups) > 1:
         readings = [_reading(levels, label, (level,)) for level in groups]
         return Shape(_distinct(readings), "folders at several levels could be the persons")
-    if not groups and (name := _persons_in_names(paths, label)):
-        return Shape(
-            (_reading(levels, label, (), name, max(len(parts) for parts in paths) - 1),),
-            _doubt(label),
-            is_of_words=bool(label.other_names),
-        )
-    return Shape((_reading(levels, label, groups),), _doubt(label), is_of_words=bool(label.other_names))
+    alone = _reading(levels, label, groups)
+    if groups and len(groups[0].plain_names) > 1 and not _are_numbered_persons(list(groups[0].names)):
+        others = sorted(set(groups[0].names) - set(groups[0].plain_names))
+        doubt = f"the folders {_few(groups[0].plain_names)} say how photos are, but {_few(others)} could be persons"
+        return Shape((_reading(levels, label, ()), alone), doubt)
+    if not groups and (found := _persons_in_names(paths, label)):
+        name, is_sure = found
+        named = _reading(levels, label, (), name, max(len(parts) for parts in paths) - 1)
+        if not is_sure and not _doubt(label):
+            return Shape((named, alone), NUMBERS_IN_NAMES)
+        return Shape((named if is_sure else alone,), _doubt(label), is_of_words=bool(label.other_names))
+    if not groups:
+        alone = replace(alone, remark=_unused_folders(levels, label))
+    return Shape((alone,), _doubt(label), is_of_words=bool(label.other_names))
 
 
-def _persons_in_names(paths: Paths, label: _Level) -> str:
-    """The pattern of names that begin with a person, such as CK+'s ``S010_001_00000014``; nothing where they do not."""
-    if len({len(parts) for parts in paths}) > 1:
+def _unused_folders(levels: list[_Level], label: _Level) -> str:
+    """A line on folders below the classes that none shares with another, which may be persons all the same."""
+    for level in levels:
+        if level.depth > label.depth and len(level.names) > 1 and not level.splits and not level.is_plain:
+            pattern = "/".join("LABEL" if i == label.depth else "*" for i in range(level.depth)) + "/GROUP/*"
+            return (
+                f"the folders {_few(sorted(level.names))} below the classes are not read as persons; if they are, give "
+                f"--layout '{pattern}'"
+            )
+    return ""
+
+
+def _depths_of_words(candidates: list[_Level], paths: Paths) -> str:
+    """Why photos whose class is at one depth here and at another there cannot be read by one layout; else nothing."""
+    found: dict[int, tuple[str, ...]] = {}
+    for parts in paths:
+        depths = [x.depth for x in candidates if len(parts) > x.depth + 1 and is_expression(parts[x.depth])]
+        if len(depths) > 1:
+            return ""
+        for depth in depths:
+            found.setdefault(depth, parts[:-1])
+    if len(found) < 2:
         return ""
+    first, *_, last = ("/".join(found[depth]) for depth in sorted(found))
+    return (
+        f"the class is at several depths, as in {first} and {last}; give such parts one by one (PATH::folder), or list "
+        "all photos in a table"
+    )
+
+
+def _persons_in_names(paths: Paths, label: _Level) -> tuple[str, bool] | None:
+    """The pattern of names that begin with a person, such as CK+'s ``S010_001_00000014``, and whether that is sure.
+
+    None where they do not.
+    """
+    if len({len(parts) for parts in paths}) > 1:
+        return None
     names = [parts[-1] for parts in paths]
     for preset in PRESETS.values():
         if preset.signature and _share(re.compile(preset.signature, re.IGNORECASE), names) == 1:
-            return re.sub(r"LABEL", "*", preset.layouts[0])
+            return re.sub(r"LABEL", "*", preset.layouts[0]), True
     for sign in "_-.":
         firsts = [name.partition(sign)[0] for name in names if sign in name.rpartition(".")[0]]
-        if len(firsts) < len(names) or not _are_numbered_persons(list(set(firsts))):
+        if len(firsts) < len(names):
             continue
-        classes: dict[str, set[str]] = defaultdict(set)
-        for first, parts in zip(firsts, paths, strict=True):
-            classes[first].add(parts[label.depth])
-        if len(classes) <= len(names) / 2 and sum(len(found) > 1 for found in classes.values()) >= len(classes) / 2:
-            return f"GROUP{sign}*"
-    return ""
+        told = [(first, parts[label.depth], parts[:-1]) for first, parts in zip(firsts, paths, strict=True)]
+        if _are_numbered_persons(list(set(firsts))):
+            classes: dict[str, set[str]] = defaultdict(set)
+            for first, said, _ in told:
+                classes[first].add(said)
+            if len(classes) <= len(names) / 2 and sum(len(found) > 1 for found in classes.values()) >= len(classes) / 2:
+                return f"GROUP{sign}*", True
+        elif _are_numbers_again(told):
+            return f"GROUP{sign}*", False
+    return None
+
+
+def _are_numbers_again(told: Sequence[tuple[str, str, tuple[str, ...]]]) -> bool:
+    """Whether numbers come with several classes and with several photos of one, as those of persons do.
+
+    Args:
+        told: the number and the class of each photo, and where it is: a counter starts anew in each folder.
+    """
+    classes = dict[str, set[str]]()
+    for number, label, _ in told:
+        if not number.isdecimal() or YEAR.match(number):
+            return False
+        classes.setdefault(number, set()).add(label.lower())
+    again = sum(len(found) > 1 for found in classes.values())
+    pairs = Counter(told)
+    return len(classes) > 1 and again >= len(classes) / 2 and sum(n > 1 for n in pairs.values()) >= len(pairs) / 2
 
 
 def _crossed(label: _Level) -> str:
@@ -288,7 +383,8 @@ def _crossed(label: _Level) -> str:
         parts = [name.split(sign) for name in label.names]
         for i in range(len(parts[0])):
             if len({len(each) for each in parts}) == 1 and all(_is_word(each[i]) for each in parts):
-                rest = "GROUP" if len(parts[0]) == 2 else "*"
+                others = {each[1 - i] for each in parts} if len(parts[0]) == 2 else set[str]()
+                rest = "SPLIT" if others and all(map(as_split, others)) else "GROUP" if others else "*"
                 return sign.join("LABEL" if k == i else rest for k in range(len(parts[0])))
     return "*"
 
@@ -336,7 +432,8 @@ def _group_levels(levels: list[_Level], paths: Paths, label: _Level) -> tuple[_L
     above = tuple(x for x in told if x.depth < label.depth)
     below = tuple(x for x in told if x.depth > label.depth and x.share >= label.share and _recurs(x, label, paths))
     persons = tuple(x for x in above + below if _are_numbered_persons(list(x.names)))
-    return persons or above or below
+    rivals = [x for x in above + below if x not in persons and all(map(NUMBERED.fullmatch, x.names))]
+    return (*persons, *rivals) if persons else above or below
 
 
 def _recurs(level: _Level, label: _Level, paths: Paths) -> bool:
@@ -359,6 +456,8 @@ def _by_names(levels: list[_Level], paths: Paths) -> Shape | None:
         if preset.signature and _share(re.compile(preset.signature, re.IGNORECASE), names) >= MOST_OF:
             where = {"label": f"the names of the files, which are {preset.title}'s", "group": "the names of the files"}
             return Shape((Reading(preset.layouts[0], where, key),))
+        if reading := _of_clips(key, preset, paths):
+            return Shape((reading,))
     pattern = next((pattern for pattern in _name_patterns(names) if _fits(pattern, names)), None)
     pattern = pattern or next(
         (pattern for pattern in _name_patterns(names, _is_code_or_word) if _are_codes(pattern, names)), None
@@ -367,6 +466,11 @@ def _by_names(levels: list[_Level], paths: Paths) -> Shape | None:
         return _by_some_names(levels, paths, names)
     folders = [level for level in levels if len(level.names) > 1 and not level.splits and not level.is_plain]
     has_splits = any(level.is_split for level in levels)
+    if not folders and (numbered := _with_numbers(pattern, paths)):
+        roots = len(paths[0]) - 1 if has_splits else None
+        both = (numbered, _with_parts(pattern, names))
+        readings = [_reading(levels if has_splits else [], None, (), each, roots) for each in both]
+        return Shape(_distinct(readings), NUMBERS_IN_NAMES)
     if not folders and not has_splits:
         return Shape((_reading([], None, (), _with_parts(pattern, names)),))
     depth = len(paths[0]) - 1
@@ -378,6 +482,17 @@ def _by_names(levels: list[_Level], paths: Paths) -> Shape | None:
     readings = [_reading(levels, None, (level,), pattern, depth) for level in folders]
     readings += [_reading(levels, level, ()) for level in folders[:1] if not persons]
     return Shape(_distinct(readings), "both folders and names of files could say the class or the person")
+
+
+def _of_clips(key: str, preset: Preset, paths: Paths) -> Reading | None:
+    """The reading where frames are in folders that are called as a collection's videos are; None where they are not."""
+    folders = [f"{parts[-2]}.x" if len(parts) > 1 else "" for parts in paths]
+    if not preset.signature or _share(re.compile(preset.signature, re.IGNORECASE), folders) < MOST_OF:
+        return None
+    joined = ["/".join(parts) for parts in paths]
+    layout = next((layout for layout in preset.layouts if _share(compile_pattern(layout).expression, joined) > 0), None)
+    where = {"label": f"the names of folders, which are {preset.title}'s", "group": "the names of folders"}
+    return Reading(layout, where, key) if layout else None
 
 
 def _by_some_names(levels: list[_Level], paths: Paths, names: Sequence[str]) -> Shape | None:
@@ -410,24 +525,29 @@ def _name_patterns(names: Sequence[str], is_class: Callable[[str], bool] | None 
     is_class = is_class or _is_word
     found: dict[str, None] = {}
     for name in names[:: max(1, len(names) // 20)][:20]:
-        stem = name.rpartition(".")[0] or name
+        stem, end = (name, "") if _ends_in_class(name, is_class) else (name.rpartition(".")[0] or name, ".*")
         for sign in "_-. ":
             parts = stem.split(sign)
             for i, part in enumerate(parts):
                 start = f"*{sign}" * i
                 key, dash, value = part.partition("-")
                 if sign == "_" and dash and key.isalpha() and is_class(value):  # BIDS: sub-01_task-anger
-                    found[f"{start}{key}-LABEL{'_*' if i + 1 < len(parts) else '.*'}"] = None
+                    found[f"{start}{key}-LABEL{'_*' if i + 1 < len(parts) else end}"] = None
                 if is_class(part):
-                    found[f"{start}LABEL{f'{sign}*' * (len(parts) - i - 1)}.*"] = None
-                    found[f"{start}LABEL{sign}*" if i + 1 < len(parts) else f"{start}LABEL.*"] = None
+                    found[f"{start}LABEL{f'{sign}*' * (len(parts) - i - 1)}{end}"] = None
+                    found[f"{start}LABEL{sign}*" if i + 1 < len(parts) else f"{start}LABEL{end}"] = None
                 bare = re.fullmatch(r"([^\W\d_]+)\d+", part)
                 if bare and is_class(bare[1]):
-                    found[f"{start}LABELNUMBER{sign}*" if i + 1 < len(parts) else f"{start}LABELNUMBER.*"] = None
+                    found[f"{start}LABELNUMBER{sign}*" if i + 1 < len(parts) else f"{start}LABELNUMBER{end}"] = None
         bare = re.match(r"([^\W\d_]+)( ?)\(\d+\)$", stem)
         if bare and _is_word(bare[1]):
             found[f"LABEL{bare[2]}(*"] = None
     return list(found)
+
+
+def _ends_in_class(name: str, is_class: Callable[[str], bool]) -> bool:
+    """Whether the class stands where other names have their ending, as in ``subject01.happy``."""
+    return is_class(name.rpartition(".")[2]) and not name.lower().endswith(IMAGE_SUFFIXES)
 
 
 def _is_word(part: str) -> bool:
@@ -474,6 +594,28 @@ def _with_parts(
     return pattern
 
 
+def _with_numbers(pattern: str, paths: Paths) -> str:
+    """The pattern with GROUP in place of a star that is a number which could be a person's; nothing where none could.
+
+    A number before the class may be one with but one photo of each. The last number behind it is a counter.
+    """
+    names = [parts[-1] for parts in paths]
+    pattern = _with_parts(pattern, names)
+    if "GROUP" in pattern:
+        return ""
+    stars = [match.start() for match in re.finditer(r"\*", pattern)][:-1]
+    for place in stars[:-1] if stars and stars[-1] > pattern.index("LABEL") else stars:
+        compiled = compile_pattern(changed := f"{pattern[:place]}GROUP{pattern[place + 1 :]}")
+        told = [
+            (found.group, found.label, (*parts[:-1], found.split or ""))
+            for parts in paths
+            if (found := compiled.match(parts[-1])) and found.group and found.label
+        ]
+        if len(told) == len(names) and _are_numbers_again(told * 2 if place == 0 else told):
+            return changed
+    return ""
+
+
 def _are_persons(places: Sequence[Place | None]) -> bool:
     """Whether parts of names are numbered persons, or words that come again with several classes."""
     classes: dict[str, set[str]] = defaultdict(set)
@@ -488,7 +630,8 @@ def _are_persons(places: Sequence[Place | None]) -> bool:
 
 
 def _are_splits(values: set[str]) -> bool:
-    return all(map(as_split, values)) and len({as_split(value) for value in values}) > 1
+    splits = as_splits(values)
+    return len(splits) == len(values) and len(set(splits.values())) > 1
 
 
 def _share(expression: re.Pattern[str], names: Sequence[str]) -> float:

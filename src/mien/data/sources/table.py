@@ -9,7 +9,6 @@ when it is read. Votes of several raters become the class that most of them chos
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -31,14 +30,14 @@ from mien.data.sources.columns import (
     plain,
     usual_columns,
 )
-from mien.data.sources.delimited import EXPECTED, read_delimited, read_list
+from mien.data.sources.delimited import EXPECTED, read_delimited, read_list, text_of
 from mien.data.sources.embedded import EmbeddedColumn, EmbeddedImages
 from mien.data.sources.files import NOT_GIVEN, OWN, VOTES, Source, SourceFile, Tables, is_parquet
 from mien.data.sources.layout import described
 from mien.data.sources.pattern import compile_pattern
-from mien.data.sources.pixel_text import PixelTable, read_pixel_table
+from mien.data.sources.pixel_text import PixelTable, is_pixels, read_pixel_table
 from mien.data.sources.presets import FER2013, parse_class_names, preset_of
-from mien.data.sources.split_words import LEFT_OUT, as_split, as_splits, check_splits, parse_split_map
+from mien.data.sources.split_words import LEFT_OUT, as_split, as_splits, check_splits, parse_split_map, split_in
 from mien.data.sources.votes import Votes, cast, class_columns, rater_columns, said_by, tallied
 from mien.data.sources.whereabouts import find_photos
 from mien.errors import SourceError
@@ -60,6 +59,8 @@ KEEPS_HEIGHT = "\0"
 """A column of the user's, which may have none, while they are put together: a table without columns has no rows."""
 MOST_RATERS = 50
 """Raters who are told apart in a table with a row a rating; of a crowd, each has rated few photos."""
+SPLITS_ALONE = ("split", "splits", "datasplit", "usage", "partition")
+"""Names of columns that hold nothing but splits; a set or a phase may be something else."""
 RATED_BY_SEVERAL = 0.5
 """Share of the photos that several people of a column must come with for these to be raters."""
 
@@ -129,9 +130,12 @@ def open_tables(tables: Tables, columns: Columns, roles: Sequence[str] = ROLES, 
     rows = _by_layout(rows.with_columns(pl.int_range(pl.len()).alias("number")), columns)
     split_names = set(rows["split"].drop_nulls()) if "split" in roles else set()
     if "split" in roles:
-        rows = _divided(rows, tables, columns)
+        rows = _divided(rows, tables, columns, opened[0].columns.get("split", ""))
     if split_names and rows["split"].null_count() == len(rows) and (unused := opened[0].columns.get("split")):
         own = own.with_columns(pl.concat([table.rows["split"] for table in opened]).alias(OWN + unused))
+        if set(as_splits(split_names, parse_split_map(columns.split_map))) < split_names:
+            notes.append(f"column {unused!r} holds {_shown(split_names)}, which are no splits; it is not used as one")
+    notes += _told_of_flags(own, columns) if not split_names else []
     own = own[rows["number"].to_list()].drop(KEEPS_HEIGHT)
     rows = _judged(rows, needs_label="label" in roles, confined=tables.confined)
     name = "-".join(filter(None, (tables.name, tables.part)))
@@ -186,10 +190,29 @@ def _check_one_set(tables: Tables) -> None:
         raise SourceError(f"{tables.spec}: holds several tables: {_shown(tables.files)}; {_pick_one(tables)}")
 
 
+def _told_of_flags(own: pl.DataFrame, asked: Columns) -> list[str]:
+    """Lines on columns such as ``is_train`` that seem to divide the photos, and how they would."""
+    lines = []
+    for column in own.columns if asked.split_column is None else []:
+        name = column.removeprefix(OWN)
+        if not column.startswith(OWN) or not (split := split_in(name)):
+            continue
+        values = set(own[column].drop_nulls().unique())
+        yes = next((value for value in values if value.lower() in ("true", "1", "yes")), None)
+        if yes and len(values) == 2:
+            (no,) = values - {yes}
+            other = "test" if split == "train" else "train"
+            lines.append(
+                f"column {name!r} does not divide the photos; --split-column {_quoted(name)} --split-map "
+                f"{yes}={split},{no}={other} would"
+            )
+    return lines
+
+
 def _split_of(file: str) -> str | None:
     """What the name of a table, or of its folder, says: ``data/test-00000-of-00001.parquet`` is test."""
     path = PurePosixPath(file)
-    return as_split(re.split(r"[-_.]", path.name)[0]) or as_split(path.parent.name)
+    return split_in(path.name.partition(".")[0]) or as_split(path.parent.name)
 
 
 def _set_of(file: str) -> str:
@@ -240,7 +263,7 @@ def _frame(path: Path) -> tuple[pl.DataFrame, bool]:
         kept = [name for name, kind in lazy.collect_schema().items() if not is_embedded(kind)]
         return lazy.select(kept).collect(), True
     if path.suffix.lower() in (".jsonl", ".ndjson"):
-        return pl.read_ndjson(read_file(path, MAX_TEXT_BYTES), infer_schema_length=None), True
+        return _from_json_lines(path), True
     if path.suffix.lower() == ".json":
         told = _from_json(path)
         if told is None:
@@ -252,17 +275,46 @@ def _frame(path: Path) -> tuple[pl.DataFrame, bool]:
             raise SourceError(f"{path}: not a list of photos; expected the name of a photo and its class in each line")
         return listed.frame, listed.has_header
     read = read_delimited(path, KNOWN)
+    if not read.has_header and any(map(is_pixels, read.frame.head(1).row(0))):
+        raise SourceError(
+            f"{path}: pixels without a line that names the columns; write one above them, such as emotion,pixels,Usage"
+        )
     return read.frame, read.has_header
 
 
+def _from_json_lines(path: Path) -> pl.DataFrame:
+    """A table with an object a line.
+
+    Raises:
+        SourceError: if a line is none, with its number.
+    """
+    content = text_of(path)
+    try:
+        return pl.read_ndjson(content, infer_schema_length=None)
+    except (PolarsError, PanicException):
+        for i, line in enumerate(content.splitlines(), 1):
+            if line.strip() and not _is_object(line):
+                what = f"{path}, line {i}: the table cannot be read (not a JSON object); mend that line"
+                raise SourceError(what) from None
+        raise
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
 def _from_json(path: Path) -> pl.DataFrame | None:
-    """A list of flat objects, or one object with the class of each photo, as a table of text; None if it is neither."""
+    """A list of flat objects, columns, or one object with the class of each photo, as text; None if it is none."""
     try:
         told = json.loads(read_file(path, MAX_TEXT_BYTES))
     except (OSError, ValueError, RecursionError):
         return None
     if isinstance(told, dict) and len(told) > 1 and all(isinstance(value, str | int) for value in told.values()):
         told = [{"path": name, "label": value} for name, value in told.items()]
+    told = _from_json_columns(told) or told
     if not isinstance(told, list) or not told or not all(isinstance(row, dict) for row in told):
         return None
     names = dict.fromkeys(name for row in told for name, value in row.items() if isinstance(value, str | int | float))
@@ -270,6 +322,20 @@ def _from_json(path: Path) -> pl.DataFrame | None:
         return None
     rows = [[None if row.get(name) is None else str(row[name]) for name in names] for row in told]
     return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
+
+
+def _from_json_columns(told: object) -> list[dict[str, object]]:
+    """Rows of an object that holds columns: lists, or objects by row as pandas writes them; none if it does not."""
+    if not isinstance(told, dict) or not any(plain(name) in KNOWN for name in told):
+        return []
+    columns = [
+        column if isinstance(column, dict) else dict(enumerate(column))
+        for column in told.values()
+        if isinstance(column, dict | list)
+    ]
+    if len(columns) < max(2, len(told)) or len({tuple(column) for column in columns}) > 1:
+        return []
+    return [dict(zip(told, [column[key] for column in columns], strict=True)) for key in columns[0]]
 
 
 def _schema(path: Path, frame: pl.DataFrame) -> dict[str, pl.DataType]:
@@ -283,7 +349,11 @@ def _named_table(
     schema, where = _schema(path, frame), str(path)
     votes = _votes(frame, schema, asked, where) if "label" in roles else None
     open_roles = [role for role in roles if role != "label"] if votes else roles
-    guessed = {} if has_header or any(asked.of(r) for r in ("path", "label")) else columns_by_content(frame, where)
+    guessed = (
+        {}
+        if has_header or any(asked.of(r) for r in ("path", "label"))
+        else columns_by_content(frame, where, needs_label="label" in roles)
+    )
     if not has_header and "label" not in roles:
         guessed = {role: column for role, column in guessed.items() if role in roles}
     chosen = guessed or choose_columns(schema, asked, open_roles, where)
@@ -302,6 +372,7 @@ def _named_table(
     elif "label" in chosen:
         rows, own, told = _rated(rows, own, frame, chosen, asked)
         notes += told
+        _check_one_class(rows, where)
     held = EmbeddedColumn(path, chosen["path"], len(frame)) if embedded else None
     return Table(file, rows, own, chosen, embedded=held, notes=notes)
 
@@ -403,6 +474,21 @@ def _rated(
     return merged, kept, note
 
 
+def _check_one_class(rows: pl.DataFrame, where: str) -> None:
+    """Refuse a table where most photos are in rows of several classes, which may be ratings, counts or faces.
+
+    Raises:
+        SourceError: with what to do.
+    """
+    told = rows.with_columns(_not_empty(pl.col("label"))).drop_nulls(["path", "label"])
+    several = told.group_by("path").agg(pl.col("label").n_unique())["label"] > 1
+    if several.sum() > 1 and several.mean() >= RATED_BY_SEVERAL:  # type: ignore[operator]
+        raise SourceError(
+            f"{where}: most photos are in several rows, of different classes; for rows that are ratings add a column "
+            "'rater', for counts of votes have one column per class, else keep one row per photo"
+        )
+
+
 def _said_by_each(ratings: pl.DataFrame, paths: pl.Series, names: Mapping[str, str]) -> pl.DataFrame | None:
     """What each rater said of each photo, of a row a rating; None where there are too many raters to look at each."""
     named = ratings.filter(pl.col("rater").is_not_null())
@@ -491,14 +577,18 @@ def _by_layout(rows: pl.DataFrame, asked: Columns) -> pl.DataFrame:
     return rows
 
 
-def _divided(rows: pl.DataFrame, tables: Tables, asked: Columns) -> pl.DataFrame:
-    """Splits under their usual names; none where there is only one, or where the column says something else."""
+def _divided(rows: pl.DataFrame, tables: Tables, asked: Columns, column: str) -> pl.DataFrame:
+    """Splits under their usual names; none where there is only one, or where the column says something else.
+
+    Args:
+        column: that of the splits, or nothing.
+    """
     if asked.split_column is None and len(tables.files) > 1 and _split_of(tables.files[0]):
         rows = rows.with_columns(split=pl.col("file").replace_strict({f: _split_of(f) for f in tables.files}))
     names = sorted(rows["split"].drop_nulls().unique())
     splits = as_splits(names, parse_split_map(asked.split_map))
     unknown = [name for name in names if name not in splits]
-    if unknown and (splits or asked.split_column):
+    if unknown and (splits or asked.split_column or plain(column) in SPLITS_ALONE):
         raise SourceError(
             f"{tables.spec}: the split column holds {_shown(names)}; expected train, val and test alone; say what "
             f"others are with --split-map {_quoted(unknown[0])}=train (or val, test, none), or give --split-column none"

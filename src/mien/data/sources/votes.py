@@ -14,7 +14,7 @@ import polars as pl
 
 from mien.data.sources.classes import name_of
 from mien.data.sources.files import RATERS, VOTES
-from mien.labels import is_code, is_expression
+from mien.labels import is_code, is_expression, says_nothing_else
 
 __all__ = ["UNDECIDED", "Votes", "cast", "class_columns", "is_no_class", "rater_columns", "said_by", "tallied"]
 
@@ -28,6 +28,7 @@ RATER = re.compile(
 )
 UNDECIDED = ("a tie of votes", "most votes are for")
 """How the reason of a photo begins that has votes and no label."""
+_TRUTH = r"^\s*(?i:true|false)\s*$"
 _NUMBER = r"^\s*\d*[.,]?\d+(?:[eE]-?\d+)?\s*%?\s*$"
 
 
@@ -79,18 +80,37 @@ def tallied(frame: pl.DataFrame, columns: Sequence[str], names: Mapping[str, str
     Args:
         names: of classes, where they have other ones; the votes of two that get one name add up.
     """
-    numbers = [
-        frame[name]
-        .cast(pl.String)
-        .str.strip_chars(" \t%")
-        .str.replace(",", ".", literal=True)
-        .cast(pl.Float64, strict=False)
-        for name in columns
-    ]
+    numbers = [_numbers(frame[name]) for name in columns]
     counts = pl.DataFrame(
-        {f"{VOTES}{name.strip()}": values.fill_null(0) for name, values in zip(columns, numbers, strict=True)}
+        {f"{VOTES}{name}": values.fill_null(0) for name, values in zip(_bare(columns), numbers, strict=True)}
     )
     return _decided(_named(counts, names), f"columns {columns[0].strip()} to {columns[-1].strip()}", columns)
+
+
+def _numbers(column: pl.Series) -> pl.Series:
+    """The numbers of a column; 1 and 0 for true and false."""
+    text = column.cast(pl.String).str.strip_chars(" \t%").str.replace(",", ".", literal=True)
+    return text.str.to_lowercase().replace({"true": "1", "false": "0"}).cast(pl.Float64, strict=False)
+
+
+def _bare(columns: Sequence[str]) -> list[str]:
+    """Names of columns without what all begin or end with (``emotion_anger``), where words for classes are left."""
+    names = [name.strip() for name in columns]
+    start = re.match(r".*[\s_\-.:]", _shared(names))
+    end = re.match(r".*[\s_\-.:]", _shared([name[::-1] for name in names]))
+    first, last = start.end() if start else 0, -end.end() if end else None
+    for cut in (slice(first, None), slice(None, last), slice(first, last)):
+        short = [name[cut] for name in names]
+        if all(map(says_nothing_else, short)):
+            return short
+    return names
+
+
+def _shared(names: Sequence[str]) -> str:
+    """What all names begin with."""
+    first, last = min(names), max(names)
+    n = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
+    return first[:n]
 
 
 def cast(frame: pl.DataFrame, columns: Sequence[str], names: Mapping[str, str]) -> Votes:
@@ -157,10 +177,10 @@ def is_no_class(name: str) -> bool:
 
 
 def _is_numeric(column: pl.Series) -> bool:
-    if column.dtype.is_numeric():
+    if column.dtype.is_numeric() or column.dtype == pl.Boolean:
         return True
     if column.dtype != pl.String:
         return False
     told = column.drop_nulls()
     told = told.filter(told.str.strip_chars() != "")
-    return len(told) > 0 and bool(told.str.contains(_NUMBER).all())
+    return len(told) > 0 and (bool(told.str.contains(_NUMBER).all()) or bool(told.str.contains(_TRUTH).all()))

@@ -7,6 +7,7 @@ from collections import Counter
 from mien.data.sources import Source
 from mien.data.sources.collection import Collection, open_with_target
 from mien.data.sources.files import OWN, VOTES
+from mien.data.sources.folder import is_photo_by_name
 from mien.data.sources.sliced import check_sliced
 from mien.results.outline import OutlinedSource, OutlineResults
 from mien.settings.study import StudySettings
@@ -14,6 +15,7 @@ from mien.settings.study import StudySettings
 __all__ = ["outline", "outline_study"]
 
 NO_SPLIT = "undivided"
+NO_PHOTO = "no photo, going by its name"
 
 
 def outline_study(settings: StudySettings) -> OutlineResults:
@@ -42,7 +44,10 @@ def outline(data: Collection, target: Collection | None = None) -> OutlineResult
 
 
 def _outlined(source: Source) -> OutlinedSource:
-    used = [f for f in source.files if f.ignored is None and f.label is not None]
+    named = [f for f in source.files if f.ignored is None and f.label is not None]
+    used = [f for f in named if is_photo_by_name(f.path)]
+    reasons = Counter(f.ignored for f in source.files if f.ignored is not None)
+    reasons[NO_PHOTO] += len(named) - len(used)
     splits: dict[str, Counter[str]] = {}
     for file in used:
         splits.setdefault(file.split or NO_SPLIT, Counter())[file.label or ""] += 1
@@ -56,7 +61,7 @@ def _outlined(source: Source) -> OutlinedSource:
         splits={split: dict(sorted(counts.items())) for split, counts in splits.items()} if source.is_divided else {},
         groups=source.groups,
         without_group=sum(f.group is None for f in used) if source.groups else 0,
-        ignored=dict(Counter(f.ignored for f in source.files if f.ignored is not None).most_common()),
+        ignored={reason: n for reason, n in reasons.most_common() if n},
         columns=tuple(column.removeprefix(OWN) for column in columns if column.startswith(OWN)),
         votes=tuple(column.removeprefix(VOTES) for column in columns if column.startswith(VOTES)),
     )
