@@ -36,7 +36,7 @@ from mien.data.sources.sliced import check_sliced
 from mien.data.tables.class_map import check_named, read_class_map
 from mien.data.tables.corrections import Corrections, read_corrections
 from mien.data.tables.counts import count_audit
-from mien.data.tables.manifest import read_manifest, write_manifest
+from mien.data.tables.manifest import read_manifest, usable, write_manifest
 from mien.data.tables.prepare import Prepared, prepare
 from mien.errors import ConfigError, MienError, OutputError
 from mien.evaluation.attention import explained
@@ -74,6 +74,7 @@ from mien.results.study import (
     Weights,
 )
 from mien.results.target import TargetResults
+from mien.settings.choices import VotesAs
 from mien.settings.run import HeadRun, NetworkRun, RunConfig, read_run
 from mien.settings.study import StudySettings
 from mien.settings.toml import check_writer, read_toml, write_toml
@@ -103,6 +104,7 @@ __all__ = [
     "score_tested",
     "select_run",
     "train_runs",
+    "votes_learnt",
     "write_tables",
 ]
 
@@ -342,6 +344,7 @@ def select_run(study: OpenStudy) -> TrainResults:
     return TrainResults(
         config=study.config,
         data=count_audit(study.data, study.photos.manifest),
+        votes=votes_learnt(study),
         labels=labels,
         corrections=study.corrections.record if study.corrections else None,
         splits=count_splits(study),
@@ -380,6 +383,12 @@ def _trained(study: OpenStudy, run: RunConfig, predictions: pl.DataFrame) -> Run
         history=history,
         backbones=tuple(Weights(**dataclasses.asdict(each)) for each in Recognizer(folder).contract.backbones),
     )
+
+
+def votes_learnt(study: OpenStudy) -> VotesAs | None:
+    """What the recipes learn of raters' votes; None where the photos have none."""
+    has_votes = study.photos.shares(usable(study.photos.manifest), "soft") is not None
+    return study.config.columns.votes_learnt if has_votes else None
 
 
 def procedure() -> Methods:

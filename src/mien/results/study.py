@@ -13,6 +13,7 @@ from mien.results.record import Record, about
 from mien.results.scores import RunComparison, Scores
 from mien.results.slices import Slices
 from mien.results.target import TargetResults, TargetScores
+from mien.settings.choices import VotesAs
 from mien.settings.run import RunConfig
 from mien.settings.study import StudySettings
 
@@ -165,6 +166,13 @@ class TrainResults(Document, tag="train"):
     data: Annotated[Audit, about("What the photos hold.")]
     splits: Annotated[Splits, about("How they were divided.")]
     methods: Annotated[Methods, about("Numbers of the procedure.")]
+    votes: Annotated[
+        VotesAs | None,
+        about(
+            "What recipes learnt of raters' votes: `soft` (the share of each class) or `majority` (the class with "
+            "most); null where the photos came without votes, and in results of before."
+        ),
+    ] = None
     selected: Annotated[str, about("The run with the highest validation macro-F1.")]
     runs: Annotated[dict[str, Run], about("Name → run.")]
     comparisons: Annotated[tuple[RunComparison, ...], about("The selected run against the others, on validation.")]
@@ -181,6 +189,13 @@ class StudyResults(Document, tag="study"):
     data: Annotated[ExaminedAudit, about("What the photos hold.")]
     splits: Annotated[Splits, about("How they were divided.")]
     methods: Annotated[Methods, about("Numbers of the procedure.")]
+    votes: Annotated[
+        VotesAs | None,
+        about(
+            "What recipes learnt of raters' votes: `soft` (the share of each class) or `majority` (the class with "
+            "most); null where the photos came without votes, and in results of before."
+        ),
+    ] = None
     selected: Annotated[str, about("The run with the highest validation macro-F1, with folds over all of them.")]
     runs: Annotated[dict[str, TestedRun], about("Name → run.")]
     comparisons: Annotated[tuple[RunComparison, ...], about("The selected run against the others, on validation.")]

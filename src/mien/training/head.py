@@ -52,12 +52,19 @@ class OutOfFold:
         logits: (M, K), at that strength.
         y: (M,) class indices.
         groups: (M,) what is independent.
+        shares: (M, K) of the classes in what raters said, where that was learnt; None where labels were.
     """
 
     strength: float
     logits: NDArray[np.float64]
     y: IntArray
     groups: IntArray
+    shares: FloatArray | None = None
+
+    @property
+    def temperature(self) -> float:
+        """The divisor of logits with which probabilities come nearest to what was learnt: labels, or raters' shares."""
+        return fit_temperature(self.logits, self.y if self.shares is None else self.shares)
 
 
 @dataclass(frozen=True)
@@ -122,7 +129,7 @@ def cross_validate(
     logits, y, groups = logits[:, answered], y[answered], groups[answered]
     scores = [float(macro_f1(confusion_matrix(y, each.argmax(1), n_classes))) for each in logits]
     best = int(np.argmax(scores))
-    return OutOfFold(strengths[best], logits[best], y, groups)
+    return OutOfFold(strengths[best], logits[best], y, groups, None if shares is None else shares[answered])
 
 
 def measure_sureness(answers: OutOfFold, labels: tuple[str, ...], kind: GroupKind = "pictures") -> Sureness:
@@ -131,7 +138,7 @@ def measure_sureness(answers: OutOfFold, labels: tuple[str, ...], kind: GroupKin
     Args:
         kind: what the groups are.
     """
-    temperature = fit_temperature(answers.logits, answers.y)
+    temperature = answers.temperature
     probs = softmax(answers.logits / temperature)
     return Sureness(
         temperature,

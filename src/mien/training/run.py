@@ -19,7 +19,6 @@ from msgspec import structs
 from numpy.typing import NDArray
 from torch import nn
 
-from mien.calibration import fit_temperature
 from mien.data.grouping.independence import independent
 from mien.data.reading.pixels import Pixels
 from mien.data.tables.manifest import usable
@@ -290,7 +289,7 @@ def _face_head(
     assert run.head.strength is not None
     ((weight, bias),) = fit_heads([run.head.strength], streams.face, y, mirrored, **learnt)
     answers = cross_validate(run.head, streams.face, y, groups, run.seed, mirrored, **learnt)
-    scale = np.float32(temperature / fit_temperature(answers.logits, answers.y) if answers else 1.0)
+    scale = np.float32(temperature / answers.temperature if answers else 1.0)
     no_scene = np.zeros((len(weight), streams.whole.shape[1]), np.float32)
     return scale * np.concatenate([no_scene, weight], axis=1), scale * bias
 

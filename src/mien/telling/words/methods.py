@@ -198,8 +198,9 @@ def _votes(results: StudyResults) -> list[str]:
     if not voted:
         return []
     learnt = (
-        "the model was trained on the share of each class in them (Barsoum et al., 2016)"
-        if results.runs[results.selected].config.votes == "soft"
+        "the model was trained on the share of each class in them (Barsoum et al., 2016), which is what its "
+        "probabilities are of"
+        if (results.votes or results.runs[results.selected].config.votes) == "soft"
         else "the model was trained on the class with most votes"
     )
     return [
