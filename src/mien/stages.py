@@ -44,6 +44,7 @@ from mien.evaluation.compare import compare_runs, select
 from mien.evaluation.covered import score_covered
 from mien.evaluation.elsewhere import describe_target
 from mien.evaluation.exhibits import exhibits
+from mien.evaluation.familiar import known_to_prior
 from mien.evaluation.mistakes import confident_mistakes, error_rates
 from mien.evaluation.overfitting import fit_verdict, stopped_early
 from mien.evaluation.predictions import predict_rows, read_predictions, score_rows, write_predictions, write_table
@@ -73,7 +74,7 @@ from mien.results.study import (
     TrainResults,
     Weights,
 )
-from mien.results.target import TargetResults
+from mien.results.target import CollectionMatch, TargetResults
 from mien.settings.choices import VotesAs
 from mien.settings.run import HeadRun, NetworkRun, RunConfig, read_run
 from mien.settings.study import StudySettings
@@ -97,6 +98,7 @@ __all__ = [
     "fit_to_all",
     "keep_card",
     "keep_exhibits",
+    "known_photos",
     "open_study",
     "procedure",
     "promise_in",
@@ -352,6 +354,7 @@ def select_run(study: OpenStudy) -> TrainResults:
         selected=selected,
         runs=runs,
         comparisons=compare_runs(val, labels, compared_pairs(selected, runs)),
+        known_to_prior=known_photos(study),
         seconds=study.clock.seconds,
         paths=StudyPaths(run=str(study.folder), model=str(study.folder / "runs" / selected / "model.onnx")),
     )
@@ -383,6 +386,11 @@ def _trained(study: OpenStudy, run: RunConfig, predictions: pl.DataFrame) -> Run
         history=history,
         backbones=tuple(Weights(**dataclasses.asdict(each)) for each in Recognizer(folder).contract.backbones),
     )
+
+
+def known_photos(study: OpenStudy) -> tuple[CollectionMatch, ...]:
+    """The collections that these photos are of and that a recipe's prior learnt from, as far as that is known."""
+    return known_to_prior(study.runs, usable(study.photos.manifest), study.prepared.pixels, study.data.names)
 
 
 def votes_learnt(study: OpenStudy) -> VotesAs | None:

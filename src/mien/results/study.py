@@ -12,7 +12,7 @@ from mien.results.raters import Raters
 from mien.results.record import Record, about
 from mien.results.scores import RunComparison, Scores
 from mien.results.slices import Slices
-from mien.results.target import TargetResults, TargetScores
+from mien.results.target import CollectionMatch, TargetResults, TargetScores
 from mien.settings.choices import VotesAs
 from mien.settings.run import RunConfig
 from mien.settings.study import StudySettings
@@ -176,6 +176,13 @@ class TrainResults(Document, tag="train"):
     selected: Annotated[str, about("The run with the highest validation macro-F1.")]
     runs: Annotated[dict[str, Run], about("Name → run.")]
     comparisons: Annotated[tuple[RunComparison, ...], about("The selected run against the others, on validation.")]
+    known_to_prior: Annotated[
+        tuple[CollectionMatch, ...],
+        about(
+            "Collections that these photos are certainly or likely of and that the recogniser learnt from which "
+            "`from-default` may start from; empty where that recipe was not trained."
+        ),
+    ] = ()
     seconds: Annotated[dict[str, float], about("Stage → seconds; `total` is all of them.")]
     paths: Annotated[StudyPaths, about("Where things are.")]
 
@@ -216,6 +223,13 @@ class StudyResults(Document, tag="study"):
         about("What several raters say of these photos, agreement of all photos; null where they came without votes."),
     ] = None
     target: Annotated[TargetResults | None, about("The selected run on photos from elsewhere; null without any.")]
+    known_to_prior: Annotated[
+        tuple[CollectionMatch, ...],
+        about(
+            "Collections that these photos are certainly or likely of and that the recogniser learnt from which "
+            "`from-default` may start from; empty where that recipe was not trained."
+        ),
+    ] = ()
     seconds: Annotated[dict[str, float], about("Stage → seconds; `total` is all of them.")]
     paths: Annotated[StudyPaths, about("Where things are.")]
 

@@ -40,12 +40,12 @@ class Prior:
 
 
 def prior_of(head: HeadSettings, labels: Sequence[str]) -> Prior | None:
-    """What a head for these classes starts from; None where it starts from nothing.
+    """What a head for these classes may start from; None where there is nothing, or where that was chosen.
 
     Raises:
         ConfigError: if the recogniser has none of the classes.
     """
-    if head.prior is None:
+    if head.prior is None or head.is_drawn is False:
         return None
     path = model_path(head.prior)
     contract, heads = open_model(path)[1], linear_heads(whole_model(path))
