@@ -104,9 +104,10 @@ RECIPES: dict[str, TrainSettings | HeadSettings] = {
     **{f"{name}{PLAIN}": replace(settings, augment="none", grey_share=0.0) for name, settings in _TRAINED.items()},
 }
 
-DRAWN = replace(SCRATCH, size=48, view="face", budget=Budget(epochs=30))
+DRAWN = replace(SCRATCH, size=48, view="face", budget=Budget(epochs=30), schedule="cosine", stop_patience=None)
 """``scratch`` on the drawn demo, in some minutes and not ten. Whole pictures of 48 px, of which the face is a third,
-taught it nothing (docs/LOG.md)."""
+taught it nothing; without a slow start some seeds learn nothing for ten epochs, and early stopping ended them
+(docs/LOG.md)."""
 
 SIZE_ON_GPU = 160
 """Side of ``scratch``'s input where there is a GPU, px; on a CPU an epoch would take minutes."""
