@@ -44,7 +44,7 @@ from mien.evaluation.compare import compare_runs, select
 from mien.evaluation.covered import score_covered
 from mien.evaluation.elsewhere import describe_target
 from mien.evaluation.exhibits import exhibits
-from mien.evaluation.familiar import known_to_prior
+from mien.evaluation.familiar import known_collections
 from mien.evaluation.mistakes import confident_mistakes, error_rates
 from mien.evaluation.overfitting import fit_verdict, stopped_early
 from mien.evaluation.predictions import predict_rows, read_predictions, score_rows, write_predictions, write_table
@@ -85,7 +85,7 @@ from mien.system.leftovers import is_free, made_by, remove_partials, take_back, 
 from mien.system.paths import user_path
 from mien.system.sums import check_kept, forget, keep
 from mien.training.history import read_history
-from mien.training.prior import refuse_seen
+from mien.training.prior import priors_of, refuse_seen
 from mien.training.recipes import resolve_run, views_of, work_of
 from mien.training.run import LabelledPhotos, decided_run, export_for, train_run
 
@@ -390,7 +390,8 @@ def _trained(study: OpenStudy, run: RunConfig, predictions: pl.DataFrame) -> Run
 
 def known_photos(study: OpenStudy) -> tuple[CollectionMatch, ...]:
     """The collections that these photos are of and that a recipe's prior learnt from, as far as that is known."""
-    return known_to_prior(study.runs, usable(study.photos.manifest), study.prepared.pixels, study.data.names)
+    rows = usable(study.photos.manifest)
+    return known_collections(priors_of(study.runs), rows, study.prepared.pixels, study.data.names)
 
 
 def votes_learnt(study: OpenStudy) -> VotesAs | None:

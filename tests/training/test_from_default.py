@@ -13,7 +13,7 @@ from msgspec import structs
 from numpy.typing import NDArray
 
 from mien.errors import ConfigError, WorkFailedError
-from mien.evaluation.familiar import known_to_prior
+from mien.evaluation.familiar import known_collections
 from mien.models.artifact import Contract, model_path, open_model
 from mien.recognizer import softmax
 from mien.results.target import CollectionMatch, Counted, Sure
@@ -24,7 +24,7 @@ from mien.settings.training import HeadSettings
 from mien.telling.words.answers import warnings
 from mien.training.head import cross_validate, fit_heads
 from mien.training.linear import Head
-from mien.training.prior import Prior, prior_of, refuse_seen
+from mien.training.prior import Prior, prior_of, priors_of, refuse_seen
 from mien.training.recipes import resolve_run
 from mien.training.run import _chosen
 from support.made_report import make_study
@@ -171,9 +171,10 @@ def test_collections_that_default_learnt_from_are_known_where_a_recipe_starts_fr
     study = made(StudySettings, data=("photos",), device="cpu")
     runs = [resolve_run(name, study, ("anger", "sad")) for name in ("two-stream", "from-default")]
     pixels = DrawnPixels(1, 32)
-    assert known_to_prior(runs[:1], pl.DataFrame(), pixels, ("mine",)) == ()
+    assert known_collections(priors_of(runs[:1]), pl.DataFrame(), pixels, ("mine",)) == ()
     assert not asked
-    assert known_to_prior(runs, pl.DataFrame(), pixels, ("mine",)) == (() if sure == "possible" else (match(sure),))
+    found = known_collections(priors_of([*runs, *runs]), pl.DataFrame(), pixels, ("mine",))
+    assert found == (() if sure == "possible" else (match(sure),))
     assert [contract.labels for contract in asked] == [open_model(model_path("default@2"))[1].labels]
 
 

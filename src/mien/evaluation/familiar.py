@@ -19,13 +19,12 @@ from mien.data.reading.pixels import Pixels
 from mien.data.sources.split_words import as_split
 from mien.data.tables.observed_traits import LOOKS, Named, kinds_of, names_of, picture_hashes_of
 from mien.data.tables.traits import CollectionTraits
-from mien.models.artifact import Contract, model_path, open_model
+from mien.models.artifact import Contract
 from mien.models.known_traits import known_traits
 from mien.quantiles import binomial_tail
 from mien.results.target import CollectionMatch, Counted, Sure
-from mien.settings.run import HeadRun, RunConfig
 
-__all__ = ["familiar_collections", "is_known", "known_to_prior"]
+__all__ = ["familiar_collections", "is_known", "known_collections"]
 
 CHANCE, LEVEL = 1e-3, 1e-4
 """Share of unrelated pictures, at most, that a hash takes for another; and how improbable so many such must be."""
@@ -90,18 +89,16 @@ def familiar_collections(
     return tuple(best.values())
 
 
-def known_to_prior(
-    runs: Iterable[RunConfig], rows: pl.DataFrame, pixels: Pixels, names: Sequence[str]
+def known_collections(
+    contracts: Iterable[Contract], rows: pl.DataFrame, pixels: Pixels, names: Sequence[str]
 ) -> tuple[CollectionMatch, ...]:
-    """The collections that photos to be trained on are known to be of, and that a head may be drawn to what it learnt.
+    """The collections that any of several models learnt from and that photos are known to be of.
 
     Args:
         rows: usable rows of the photos' manifest.
         pixels: hold the fingerprint of each.
         names: what the photos' sources are called.
     """
-    priors = {run.head.prior: None for run in runs if isinstance(run, HeadRun) and run.head.prior}
-    contracts = (open_model(model_path(prior))[1] for prior in priors)
     found = (each for contract in contracts for each in familiar_collections(contract, rows, pixels, names))
     return tuple(each for each in found if is_known(each))
 
