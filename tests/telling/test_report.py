@@ -41,7 +41,7 @@ from mien.telling.report.figures import ON_PAGE, kept_epoch, learning_curves
 from mien.telling.report.page import SECTIONS, sections
 from mien.telling.words import numerals
 from mien.telling.words.advice import TRUSTED_PROBE, advise
-from mien.telling.words.answers import error_sentences, fit_sentence, headline, warnings
+from mien.telling.words.answers import error_sentences, fit_sentence, headline, sureness_sentences, warnings
 from mien.telling.words.concerns import concerns
 from mien.telling.words.methods import methods
 from support.changed_studies import evaluated, sliced
@@ -469,6 +469,13 @@ def test_page_and_card_say_what_was_learnt_of_votes(votes: VotesAs, made: Made, 
     data = changed(made, "data", voted=17)
     for text in (written(made, tmp_path, **data, votes=votes), model_card(replace(made.results, **data, votes=votes))):
         assert text.count(f"--votes {votes}") == 1
+
+
+def test_probabilities_of_shares_are_said_to_be_such(made: Made) -> None:
+    told = [sureness_sentences(replace(made.results, votes=votes)) for votes in ("soft", "majority", None)]
+    assert told[1] == told[2]
+    (more,) = set(told[0]) - set(told[1])
+    assert "raters" in more
 
 
 def test_methods_name_pretrained_weights_by_licence_and_hash(made: Made) -> None:
