@@ -6,7 +6,7 @@ import json
 import re
 import statistics
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,8 @@ def tables() -> dict[str, str]:
 
 
 def _table(about: Stored) -> str:
-    rows = _videos(about["from"]) if "from" in about else [[_cell(cell) for cell in row] for row in about["rows"]]
+    measured = READERS[about["as"]](about["from"]) if "from" in about else about["rows"]
+    rows = [[_cell(cell) for cell in row] for row in measured]
     lines = ["| " + " | ".join(row) + " |" for row in (about["columns"], ["---"] * len(about["columns"]), *rows)]
     if "same_as" in about:
         return "\n".join(lines)
@@ -61,7 +62,7 @@ def _cell(cell: Any) -> str:
     return text.replace("-", "−")
 
 
-def _videos(name: str) -> list[list[str]]:
+def _videos(name: str) -> list[list[Any]]:
     """How many times as long a video takes as its frames: the median of the rounds, the least and the most."""
     found = json.loads((HERE / name).read_text(encoding="utf-8"))
     sizes = [size for size, each in found.items() if isinstance(each, dict) and "clock" in each]
@@ -70,8 +71,44 @@ def _videos(name: str) -> list[list[str]]:
     ]
 
 
+def _votes(name: str) -> list[list[Any]]:
+    """What the shares of votes teach, and the class with most of them, a row for each number of faces."""
+    rows: list[list[Any]] = []
+    for each in json.loads((HERE / name).read_text(encoding="utf-8"))["sizes"]:
+        scores = [statistics.fmean(draw["macro_f1"] for draw in each[way]) for way in ("soft", "majority")]
+        rows.append([{"count": each["faces"]}])
+        for what, digits in (("log_loss", 3), ("accuracy", 3)):
+            found = each[what]
+            rows[-1] += [{"value": found[way], "digits": digits} for way in ("soft", "majority")]
+            rows[-1].append(_difference(found["difference"], found["interval"]))
+        rows[-1].append(", ".join(f"{score:.3f}" for score in scores))
+    return rows
+
+
+def _prior(name: str) -> list[list[Any]]:
+    """What starting from ``default`` gains, a row for each number of photos per class."""
+    rows: list[list[Any]] = []
+    for each in json.loads((HERE / name).read_text(encoding="utf-8")):
+        rows.append([{"count": each["per_class"]}, {"value": each["two-stream"]["macro_f1"], "digits": 3}])
+        for arm in ("from-default", "drawn"):
+            found = each[arm]
+            rows[-1].append({"value": found["macro_f1"], "digits": 3})
+            rows[-1].append(_difference(found["gain"], found["interval"]))
+        rows[-1].append(f"{each['chose_default']} of {each['draws']}")
+    return rows
+
+
+def _difference(value: float, ends: Sequence[float]) -> str:
+    low, high = ends
+    return f"{value:+.3f} [{low:+.3f}, {high:+.3f}]".replace("-", "−")
+
+
 def _spread(rounds: Sequence[float]) -> str:
     return f"{statistics.median(rounds):.2f}, {min(rounds):.2f} to {max(rounds):.2f}"
+
+
+READERS: dict[str, Callable[[str], list[list[Any]]]] = {"videos": _videos, "votes": _votes, "prior": _prior}
+"""How measurements that stand in a file of their own become rows."""
 
 
 if __name__ == "__main__":

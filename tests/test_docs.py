@@ -115,7 +115,7 @@ def test_every_measurement_says_where_it_comes_from() -> None:
         origin = stored[about["same_as"]] if "same_as" in about else about
         assert re.fullmatch(r"\d{4}-\d\d-\d\d", origin["date"])
         assert origin["machine"]
-        assert re.match(r"mien|python bench/", origin["command"])
+        assert re.match(r"mien|python (bench|pretraining)/", origin["command"])
         assert about.get("rows") or (ROOT / "docs" / about["from"]).is_file()
 
 

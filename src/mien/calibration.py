@@ -56,19 +56,22 @@ class RiskCoverage:
     area: float
 
 
-def fit_temperature(logits: FloatArray, y_true: IntArray) -> float:
+def fit_temperature(logits: FloatArray, truth: IntArray | FloatArray) -> float:
     """The divisor of logits that makes their probabilities likeliest (Guo et al. 2017), in [0.05, 20].
 
     Args:
         logits: (N, K) of photos that the network was not fitted to.
-        y_true: (N,) class indices.
+        truth: (N,) class indices; or shares (N, K) of the classes, rows summing to 1, where the probabilities are to
+            be those.
     """
     from scipy.optimize import minimize_scalar
     from scipy.special import log_softmax
 
     def loss(log_temperature: float) -> float:
         log_probs = log_softmax(logits / np.exp(log_temperature), axis=1)
-        return -float(log_probs[np.arange(len(y_true)), y_true].mean())
+        if truth.ndim == 2:
+            return -float((truth * log_probs).sum(1).mean())
+        return -float(log_probs[np.arange(len(truth)), truth].mean())
 
     return float(np.exp(minimize_scalar(loss, bounds=(np.log(0.05), np.log(20)), method="bounded").x))
 

@@ -30,7 +30,16 @@ from mien.results.cross_validation import CrossValidated, Fold
 from mien.results.file_names import MODEL_CARD, PREDICTIONS, REPORT
 from mien.results.study import Epoch, StudyPaths, StudyResults, TestedRun, Weights
 from mien.settings.run import HeadRun, NetworkRun, read_run
-from mien.stages import OpenStudy, compared_pairs, count_splits, fit_to_all, procedure, promise_in
+from mien.stages import (
+    OpenStudy,
+    compared_pairs,
+    count_splits,
+    fit_to_all,
+    known_photos,
+    procedure,
+    promise_in,
+    votes_learnt,
+)
 from mien.training.head import measured, promises
 from mien.training.history import read_history
 from mien.training.run import backbones_of
@@ -138,6 +147,7 @@ def score_folds(study: OpenStudy, held_out: HeldOut, data: ExaminedAudit) -> Stu
         corrections=study.corrections.record if study.corrections else None,
         splits=count_splits(study),
         methods=procedure(),
+        votes=votes_learnt(study),
         selected=selected,
         runs={name: _scored(study, held_out, name) for name in held_out.runs},
         comparisons=compare_runs(val, labels, compared_pairs(selected, held_out.runs)),
@@ -152,6 +162,7 @@ def score_folds(study: OpenStudy, held_out: HeldOut, data: ExaminedAudit) -> Stu
         raters=measure_raters(study.prepared.of(study.data), pooled, labels),
         slices=measure_slices(pooled, study.photos.manifest, labels, study.config.slicing.slices),
         target=None,
+        known_to_prior=known_photos(study),
         seconds=study.clock.seconds,
         paths=StudyPaths(
             run=str(study.folder),

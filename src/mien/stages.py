@@ -36,7 +36,7 @@ from mien.data.sources.sliced import check_sliced
 from mien.data.tables.class_map import check_named, read_class_map
 from mien.data.tables.corrections import Corrections, read_corrections
 from mien.data.tables.counts import count_audit
-from mien.data.tables.manifest import read_manifest, write_manifest
+from mien.data.tables.manifest import read_manifest, usable, write_manifest
 from mien.data.tables.prepare import Prepared, prepare
 from mien.errors import ConfigError, MienError, OutputError
 from mien.evaluation.attention import explained
@@ -44,6 +44,7 @@ from mien.evaluation.compare import compare_runs, select
 from mien.evaluation.covered import score_covered
 from mien.evaluation.elsewhere import describe_target
 from mien.evaluation.exhibits import exhibits
+from mien.evaluation.familiar import known_collections
 from mien.evaluation.mistakes import confident_mistakes, error_rates
 from mien.evaluation.overfitting import fit_verdict, stopped_early
 from mien.evaluation.predictions import predict_rows, read_predictions, score_rows, write_predictions, write_table
@@ -73,7 +74,8 @@ from mien.results.study import (
     TrainResults,
     Weights,
 )
-from mien.results.target import TargetResults
+from mien.results.target import CollectionMatch, TargetResults
+from mien.settings.choices import VotesAs
 from mien.settings.run import HeadRun, NetworkRun, RunConfig, read_run
 from mien.settings.study import StudySettings
 from mien.settings.toml import check_writer, read_toml, write_toml
@@ -83,7 +85,7 @@ from mien.system.leftovers import is_free, made_by, remove_partials, take_back, 
 from mien.system.paths import user_path
 from mien.system.sums import check_kept, forget, keep
 from mien.training.history import read_history
-from mien.training.prior import refuse_seen
+from mien.training.prior import priors_of, refuse_seen
 from mien.training.recipes import resolve_run, views_of, work_of
 from mien.training.run import LabelledPhotos, decided_run, export_for, train_run
 
@@ -96,6 +98,7 @@ __all__ = [
     "fit_to_all",
     "keep_card",
     "keep_exhibits",
+    "known_photos",
     "open_study",
     "procedure",
     "promise_in",
@@ -103,6 +106,7 @@ __all__ = [
     "score_tested",
     "select_run",
     "train_runs",
+    "votes_learnt",
     "write_tables",
 ]
 
@@ -342,6 +346,7 @@ def select_run(study: OpenStudy) -> TrainResults:
     return TrainResults(
         config=study.config,
         data=count_audit(study.data, study.photos.manifest),
+        votes=votes_learnt(study),
         labels=labels,
         corrections=study.corrections.record if study.corrections else None,
         splits=count_splits(study),
@@ -349,6 +354,7 @@ def select_run(study: OpenStudy) -> TrainResults:
         selected=selected,
         runs=runs,
         comparisons=compare_runs(val, labels, compared_pairs(selected, runs)),
+        known_to_prior=known_photos(study),
         seconds=study.clock.seconds,
         paths=StudyPaths(run=str(study.folder), model=str(study.folder / "runs" / selected / "model.onnx")),
     )
@@ -380,6 +386,18 @@ def _trained(study: OpenStudy, run: RunConfig, predictions: pl.DataFrame) -> Run
         history=history,
         backbones=tuple(Weights(**dataclasses.asdict(each)) for each in Recognizer(folder).contract.backbones),
     )
+
+
+def known_photos(study: OpenStudy) -> tuple[CollectionMatch, ...]:
+    """The collections that these photos are of and that a recipe's prior learnt from, as far as that is known."""
+    rows = usable(study.photos.manifest)
+    return known_collections(priors_of(study.runs), rows, study.prepared.pixels, study.data.names)
+
+
+def votes_learnt(study: OpenStudy) -> VotesAs | None:
+    """What the recipes learn of raters' votes; None where the photos have none."""
+    has_votes = study.photos.shares(usable(study.photos.manifest), "soft") is not None
+    return study.config.columns.votes_learnt if has_votes else None
 
 
 def procedure() -> Methods:

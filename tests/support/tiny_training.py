@@ -37,6 +37,10 @@ def noise() -> tuple[TrainingSet, TrainingSet]:
 
 
 def trained(folder: Path, epochs: int, **changes: Any) -> torch.nn.Module:
+    return trained_on(noise(), folder, epochs, **changes)
+
+
+def trained_on(splits: tuple[TrainingSet, TrainingSet], folder: Path, epochs: int, **changes: Any) -> torch.nn.Module:
     usual: dict[str, Any] = {
         "size": 32,
         "batch_size": 8,
@@ -48,7 +52,7 @@ def trained(folder: Path, epochs: int, **changes: Any) -> torch.nn.Module:
     torch.manual_seed(1)
     network = PhotoNetwork(EmotionCNN(3), IMAGENET_MEAN, IMAGENET_STD)
     folder.mkdir(exist_ok=True)
-    return fit(network, noise(), settings, seed=1, n_classes=3, device="cpu", folder=folder, advance=lambda n: None)
+    return fit(network, splits, settings, seed=1, n_classes=3, device="cpu", folder=folder, advance=lambda n: None)
 
 
 def same_weights(one: torch.nn.Module, other: torch.nn.Module) -> bool:

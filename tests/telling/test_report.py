@@ -31,15 +31,17 @@ from mien.results.file_names import FIGURES
 from mien.results.scores import Scores
 from mien.results.study import FitVerdict, StudyResults
 from mien.settings.by_name import option_fields
+from mien.settings.choices import VotesAs
 from mien.settings.run import NetworkRun
 from mien.settings.study import StudySettings
+from mien.telling.card.card_page import model_card
 from mien.telling.report.evaluation_page import write_page as write_evaluation
 from mien.telling.report.figure_files import study_plots, write_figures
 from mien.telling.report.figures import ON_PAGE, kept_epoch, learning_curves
 from mien.telling.report.page import SECTIONS, sections
 from mien.telling.words import numerals
 from mien.telling.words.advice import TRUSTED_PROBE, advise
-from mien.telling.words.answers import error_sentences, fit_sentence, headline, warnings
+from mien.telling.words.answers import error_sentences, fit_sentence, headline, sureness_sentences, warnings
 from mien.telling.words.concerns import concerns
 from mien.telling.words.methods import methods
 from support.changed_studies import evaluated, sliced
@@ -460,6 +462,20 @@ def test_methods_say_what_was_learnt_of_votes(made: Made) -> None:
     texts = [" ".join(methods(each)) for each in (made.results, voted)]
     assert [text.count("17 photos") for text in texts] == [0, 1]
     assert [text.count("Barsoum") for text in texts] == [0, 1]
+
+
+@pytest.mark.parametrize("votes", ["soft", "majority"])
+def test_page_and_card_say_what_was_learnt_of_votes(votes: VotesAs, made: Made, tmp_path: Path) -> None:
+    data = changed(made, "data", voted=17)
+    for text in (written(made, tmp_path, **data, votes=votes), model_card(replace(made.results, **data, votes=votes))):
+        assert text.count(f"--votes {votes}") == 1
+
+
+def test_probabilities_of_shares_are_said_to_be_such(made: Made) -> None:
+    told = [sureness_sentences(replace(made.results, votes=votes)) for votes in ("soft", "majority", None)]
+    assert told[1] == told[2]
+    (more,) = set(told[0]) - set(told[1])
+    assert "raters" in more
 
 
 def test_methods_name_pretrained_weights_by_licence_and_hash(made: Made) -> None:

@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
+from mien.settings.budget import Budget
 from mien.settings.by_name import made
+from mien.settings.recipes import COURSE_RECIPES
 from mien.settings.run import NetworkRun
 from mien.settings.study import StudySettings
 from mien.training.recipes import resolve_run
+
+
+def test_network_of_the_course_looks_at_the_faces_of_the_drawn_set_and_at_whole_photos_of_others() -> None:
+    """Its layers, and what is done to the photos, are the recipe's either way."""
+    for name in COURSE_RECIPES:
+        drawn, other = (
+            resolve_run(name, made(StudySettings, data=(data,), recipes=(name,), device="cpu"), ("happy", "sad"))
+            for data in ("demo", "photos")
+        )
+        assert isinstance(drawn, NetworkRun)
+        assert isinstance(other, NetworkRun)
+        assert (drawn.train.view, other.train.view) == ("face", "photo")
+        assert (drawn.train.size, drawn.train.budget) == (48, Budget(epochs=30))
+        assert drawn.train.stop_patience is None, "a slow start would end it"
+        layers = ("backbone", "dropout_scale", "augment", "grey_share", "label_smoothing", "monitor")
+        assert all(getattr(drawn.train, name) == getattr(other.train, name) for name in layers)
 
 
 def test_recipe_without_augmentation_stays_without() -> None:

@@ -10,9 +10,11 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from msgspec import structs
 
+from mien.data.sources.collection import Collection
+from mien.data.sources.files import VOTES
 from mien.errors import ConfigError
 from mien.settings.budget import Budget
-from mien.settings.choices import check_choice
+from mien.settings.choices import VotesAs, check_choice
 from mien.settings.compare import CompareSettings
 from mien.settings.division import Randomness
 from mien.settings.recipes import RECIPES
@@ -21,7 +23,16 @@ from mien.settings.study import StudySettings, Training
 from mien.settings.training import HeadSettings, TrainSettings
 from mien.training.recipes import device_for, resolve_run
 
-__all__ = ["Arm", "budgets", "parse_arms", "primary_contrast", "resolve_arm", "side_by_side", "study_settings"]
+__all__ = [
+    "Arm",
+    "budgets",
+    "parse_arms",
+    "primary_contrast",
+    "refuse_votes",
+    "resolve_arm",
+    "side_by_side",
+    "study_settings",
+]
 
 BACKBONE_KEYS = ("backbone", "frozen_stages", "backbone_rate")
 """Of recipes that start from one."""
@@ -34,7 +45,9 @@ PLATEAU_KEYS = ("plateau_factor", "plateau_patience")
 HEAD_KEYS = ("context", "photo_size", "face_backbone", "face_size")
 CORES_A_RUN = 4
 """A small network gains little from each: at 32 px a run took 15 s with two, and 19 s with one beside another run."""
-KEYS = ("name", "recipe", *BACKBONE_KEYS, *NETWORK_KEYS, *HEAD_KEYS)
+VOTES_KEY = "votes"
+"""Of all recipes, where photos come with raters' votes."""
+KEYS = ("name", "recipe", VOTES_KEY, *BACKBONE_KEYS, *NETWORK_KEYS, *HEAD_KEYS)
 
 
 def side_by_side(settings: CompareSettings) -> int:
@@ -51,6 +64,7 @@ def study_settings(
     """The study whose division of photos and whose recipes are compared."""
     return StudySettings(
         data=settings.data,
+        columns=settings.columns,
         division=settings.division,
         randomness=Randomness(seed=seed),
         training=Training(recipes=(recipe,), backbone=backbone),
@@ -93,6 +107,7 @@ def _parse_arm(text: str) -> Arm:
         settings[key] = _value(text, key, value)
     name = settings.pop("name", text.strip())
     check_choice("arm recipe", settings.get("recipe"), (None, *RECIPES))
+    check_choice("arm votes", settings.get(VOTES_KEY), (None, *get_args(VotesAs)))
     return Arm(name, settings)
 
 
@@ -108,6 +123,20 @@ def _value(text: str, key: str, value: str) -> Any:  # type: ignore[explicit-any
         return kind(value)
     except ValueError:
         raise ConfigError(f"--arm {text}: {key} is a {'whole ' * (kind is int)}number, not {value!r}") from None
+
+
+def refuse_votes(arms: Sequence[Arm], data: Collection) -> None:
+    """Refuse arms that learn votes in some way where the photos have none.
+
+    Raises:
+        ConfigError: for the first such arm.
+    """
+    columns = [column for source in data.sources if source.own is not None for column in source.own.columns]
+    if any(column.startswith(VOTES) for column in columns):
+        return
+    for arm in arms:
+        if VOTES_KEY in arm.settings:
+            raise ConfigError(f"--arm {arm.name}: {data.spec} has no votes of raters; leave {VOTES_KEY} out")
 
 
 def budgets(asked: Budget) -> list[Budget]:
@@ -136,7 +165,8 @@ def resolve_arm(arm: Arm, settings: CompareSettings, labels: Sequence[str], budg
     recipe = arm.settings.get("recipe", settings.comparison.recipe)
     study = study_settings(settings, recipe, budget, seed, backbone=arm.settings.get("backbone"))
     run = resolve_run(recipe, study, labels)
-    changes = {key: value for key, value in arm.settings.items() if key not in ("recipe", "backbone")}
+    run = structs.replace(run, votes=arm.settings.get(VOTES_KEY, run.votes))
+    changes = {key: value for key, value in arm.settings.items() if key not in ("recipe", "backbone", VOTES_KEY)}
     keys = _keys(run, changes)
     for key in arm.settings:
         if key not in (*keys, "recipe"):
@@ -151,7 +181,7 @@ def resolve_arm(arm: Arm, settings: CompareSettings, labels: Sequence[str], budg
 def _keys(run: RunConfig, changes: Mapping[str, Any]) -> tuple[str, ...]:  # type: ignore[explicit-any]  # settings of any type
     """What an arm of this recipe can change so that it makes a difference."""
     if isinstance(run, HeadRun):
-        return ("backbone", *HEAD_KEYS)
+        return (VOTES_KEY, "backbone", *HEAD_KEYS)
     idle = PLATEAU_KEYS if changes.get("schedule", run.train.schedule) == "cosine" else ("warm_up",)
     own = BACKBONE_KEYS if run.train.backbone else ()
-    return (*own, *(key for key in NETWORK_KEYS if key not in idle))
+    return (VOTES_KEY, *own, *(key for key in NETWORK_KEYS if key not in idle))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from mien.comparing.arms import Arm, budgets, parse_arms, primary_contrast, resolve_arm, side_by_side
+from mien.comparing.arms import Arm, budgets, parse_arms, primary_contrast, refuse_votes, resolve_arm, side_by_side
 from mien.comparing.by_slice import Compared, comparable_values, compare_slices
 from mien.comparing.plan import PairPlan, Pool, make_pool, plan_pairs, with_share
 from mien.comparing.results import Pairing, Runs, arm_scores, contrast_results, curves, size_curves
@@ -139,6 +139,7 @@ def _checked(config: CompareSettings) -> _Comparison:
     corrections = read_corrections(decided) if decided is not None else None
     data = open_collection(config.data, config.columns)
     check_sliced([data.sources], config.slicing.slices)
+    refuse_votes(arms, data)
     asked = _Comparison(config, data, corrections, arms, budgets(config.budget), primary)
     resolved: dict[RunConfig, str] = {}
     for arm in arms:

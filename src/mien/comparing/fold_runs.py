@@ -128,7 +128,9 @@ def _fit_heads(run: HeadRun, photos: LabelledPhotos, places: dict[int, Path], pr
             fitted = fit_head(lenient, divided, learnt, for_crops=bool(is_blank.any()))
             probs, kept = fitted.probabilities(streams.features, is_blank), _kept(rows, fold)
             predictions = as_predictions(rows.filter(kept), probs[kept.to_numpy()], photos.labels)
-            config = msgspec.structs.replace(run, head=dataclasses.replace(run.head, strength=fitted.run.head.strength))
+            chosen = fitted.run.head
+            head = dataclasses.replace(run.head, strength=chosen.strength, is_drawn=chosen.is_drawn)
+            config = msgspec.structs.replace(run, head=head)
             _write(config, fitted.sureness.thresholds, predictions, place)
             advance(1)
 

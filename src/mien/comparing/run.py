@@ -21,6 +21,7 @@ from mien.data.reading.pixels import Pixels
 from mien.data.reading.preprocess import View
 from mien.data.reading.processes import NoProcessesError, processes
 from mien.data.reading.read_ahead import in_order
+from mien.data.tables.manifest import vote_columns
 from mien.errors import OutputError
 from mien.evaluation.predictions import predict_rows, probabilities, write_predictions
 from mien.recognizer import Recognizer
@@ -164,8 +165,9 @@ def _cost(run: RunConfig, history: list[Row], n: int, seconds: float, waiting: f
 
 def _key(run: RunConfig, plan: PairPlan) -> str:
     """Hash of everything that decides a run's numbers."""
+    learnt = vote_columns(plan.rows).values() if run.votes == "soft" else ()
     photos = {
-        name: plan.split(name).select("id", "sha256", "label", "split_group").rows()
+        name: plan.split(name).select("id", "sha256", "label", "split_group", *learnt).rows()
         for name in ("train", "val", "test")
     }
     text = json.dumps([__version__, as_builtins(run), photos], sort_keys=True)

@@ -7,7 +7,7 @@ alone, or a name alone, make it **possible**, which nobody is to be warned of as
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -24,7 +24,7 @@ from mien.models.known_traits import known_traits
 from mien.quantiles import binomial_tail
 from mien.results.target import CollectionMatch, Counted, Sure
 
-__all__ = ["familiar_collections", "is_known"]
+__all__ = ["familiar_collections", "is_known", "known_collections"]
 
 CHANCE, LEVEL = 1e-3, 1e-4
 """Share of unrelated pictures, at most, that a hash takes for another; and how improbable so many such must be."""
@@ -87,6 +87,20 @@ def familiar_collections(
     for match in sorted((each for each in found if each), key=_rank):
         best.setdefault(match.name, match)
     return tuple(best.values())
+
+
+def known_collections(
+    contracts: Iterable[Contract], rows: pl.DataFrame, pixels: Pixels, names: Sequence[str]
+) -> tuple[CollectionMatch, ...]:
+    """The collections that any of several models learnt from and that photos are known to be of.
+
+    Args:
+        rows: usable rows of the photos' manifest.
+        pixels: hold the fingerprint of each.
+        names: what the photos' sources are called.
+    """
+    found = (each for contract in contracts for each in familiar_collections(contract, rows, pixels, names))
+    return tuple(each for each in found if is_known(each))
 
 
 def is_known(match: CollectionMatch) -> bool:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from mien.results.document import Document
 from mien.results.record import Record, about
+from mien.settings.choices import VotesAs
 
 __all__ = ["OutlineResults", "OutlinedSource"]
 
@@ -32,4 +33,11 @@ class OutlineResults(Document, tag="dry run"):
     labels: Annotated[tuple[str, ...], about("The classes of the data, sorted by name.")]
     sources: Annotated[tuple[OutlinedSource, ...], about("One for each that was given.")]
     renamed: Annotated[dict[str, dict[str, str]], about("Source → its class → the class of an earlier source.")]
+    votes: Annotated[
+        VotesAs | None,
+        about(
+            "What recipes would learn of raters' votes: `soft` (the share of each class) or `majority` (the class with "
+            "most); null where the data have no votes, and of an audit, which trains nothing."
+        ),
+    ] = None
     target: Annotated[OutlinedSource | None, about("Photos from elsewhere, or null.")]

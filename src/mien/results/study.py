@@ -12,7 +12,8 @@ from mien.results.raters import Raters
 from mien.results.record import Record, about
 from mien.results.scores import RunComparison, Scores
 from mien.results.slices import Slices
-from mien.results.target import TargetResults, TargetScores
+from mien.results.target import CollectionMatch, TargetResults, TargetScores
+from mien.settings.choices import VotesAs
 from mien.settings.run import RunConfig
 from mien.settings.study import StudySettings
 
@@ -165,9 +166,23 @@ class TrainResults(Document, tag="train"):
     data: Annotated[Audit, about("What the photos hold.")]
     splits: Annotated[Splits, about("How they were divided.")]
     methods: Annotated[Methods, about("Numbers of the procedure.")]
+    votes: Annotated[
+        VotesAs | None,
+        about(
+            "What recipes learnt of raters' votes: `soft` (the share of each class) or `majority` (the class with "
+            "most); null where the photos came without votes, and in results of before."
+        ),
+    ] = None
     selected: Annotated[str, about("The run with the highest validation macro-F1.")]
     runs: Annotated[dict[str, Run], about("Name → run.")]
     comparisons: Annotated[tuple[RunComparison, ...], about("The selected run against the others, on validation.")]
+    known_to_prior: Annotated[
+        tuple[CollectionMatch, ...],
+        about(
+            "Collections that these photos are certainly or likely of and that the recogniser learnt from which "
+            "`from-default` may start from; empty where that recipe was not trained."
+        ),
+    ] = ()
     seconds: Annotated[dict[str, float], about("Stage → seconds; `total` is all of them.")]
     paths: Annotated[StudyPaths, about("Where things are.")]
 
@@ -181,6 +196,13 @@ class StudyResults(Document, tag="study"):
     data: Annotated[ExaminedAudit, about("What the photos hold.")]
     splits: Annotated[Splits, about("How they were divided.")]
     methods: Annotated[Methods, about("Numbers of the procedure.")]
+    votes: Annotated[
+        VotesAs | None,
+        about(
+            "What recipes learnt of raters' votes: `soft` (the share of each class) or `majority` (the class with "
+            "most); null where the photos came without votes, and in results of before."
+        ),
+    ] = None
     selected: Annotated[str, about("The run with the highest validation macro-F1, with folds over all of them.")]
     runs: Annotated[dict[str, TestedRun], about("Name → run.")]
     comparisons: Annotated[tuple[RunComparison, ...], about("The selected run against the others, on validation.")]
@@ -201,6 +223,13 @@ class StudyResults(Document, tag="study"):
         about("What several raters say of these photos, agreement of all photos; null where they came without votes."),
     ] = None
     target: Annotated[TargetResults | None, about("The selected run on photos from elsewhere; null without any.")]
+    known_to_prior: Annotated[
+        tuple[CollectionMatch, ...],
+        about(
+            "Collections that these photos are certainly or likely of and that the recogniser learnt from which "
+            "`from-default` may start from; empty where that recipe was not trained."
+        ),
+    ] = ()
     seconds: Annotated[dict[str, float], about("Stage → seconds; `total` is all of them.")]
     paths: Annotated[StudyPaths, about("Where things are.")]
 

@@ -45,6 +45,11 @@ class Columns:
     root: str | None = None
     ending: str | None = None
 
+    @property
+    def votes_learnt(self) -> VotesAs:
+        """What recipes learn of raters' votes, where there are any."""
+        return self.votes or "soft"
+
     def of(self, role: str) -> str | None:
         """The column that was named for ``path``, ``label``, ``split`` or ``group``; None where none was."""
         column: str | None = getattr(self, f"{role}_column")

@@ -114,6 +114,8 @@ class HeadSettings:
         strength: the C that was chosen; None until it is.
         prior: a recogniser that comes with mien, of the same features, towards whose weights the penalty draws those
             of the classes that both have; None draws them to zero.
+        own_strengths: beside a prior, the C to choose from of a head that is not drawn to it.
+        is_drawn: whether the head that was chosen is drawn to the prior; None until it is, and without one.
     """
 
     photo_backbone: str = "efficientnet-lite0"
@@ -127,6 +129,8 @@ class HeadSettings:
     max_error: float | None = None
     strength: float | None = None
     prior: str | None = None
+    own_strengths: tuple[float, ...] = ()
+    is_drawn: bool | None = None
 
     def __post_init__(self) -> None:
         check_share("max-error", self.max_error)

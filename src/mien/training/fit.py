@@ -39,7 +39,7 @@ from mien.training.finetune import parameter_groups
 from mien.training.history import History
 from mien.training.unbroken import WholeCheckpoints, restore_handlers, signal_handlers
 
-__all__ = ["ExpressionModule", "cosine_rate", "fit"]
+__all__ = ["ExpressionModule", "cosine_rate", "cross_entropy", "fit"]
 
 HISTOGRAM_EPOCHS = 5
 
@@ -100,9 +100,7 @@ class ExpressionModule(pl.LightningModule):
         image = self._augment(pixels.permute(0, 3, 1, 2).float() / 255)  # (N, 3, S, S) in [0, 1]
         logits = self.network(image)
         weights = None if self._class_weights is None else self._class_weights.to(y.device)
-        loss = functional.cross_entropy(
-            logits.float(), wanted, weight=weights, label_smoothing=self.settings.label_smoothing
-        )
+        loss = cross_entropy(logits.float(), wanted, weights, smoothing=self.settings.label_smoothing)
         if not torch.isfinite(loss):
             raise WorkFailedError(
                 f"the loss is no longer a number in epoch {self.current_epoch + 1}; lower the learning rate"
@@ -112,9 +110,9 @@ class ExpressionModule(pl.LightningModule):
 
     def validation_step(self, batch: tuple[Tensor, Tensor, Tensor], index: int) -> None:
         """Count one batch; the epoch's scores are made at its end."""
-        pixels, y, _ = batch
+        pixels, y, wanted = batch
         logits = self.network(pixels).float()
-        self._count("val", functional.cross_entropy(logits, y), logits, y)
+        self._count("val", functional.cross_entropy(logits, wanted), logits, y)
 
     def on_validation_epoch_end(self) -> None:
         """Close the epoch: history, learning rate, early stopping. The checkpoint is written after this."""
@@ -187,6 +185,24 @@ class ExpressionModule(pl.LightningModule):
         for name in ("train", "val"):
             self._confusion[name][:] = 0
             self._loss[name] = [0.0, 0.0]
+
+
+def cross_entropy(logits: Tensor, wanted: Tensor, weights: Tensor | None = None, *, smoothing: float = 0.0) -> Tensor:
+    """Mean cross-entropy with classes, or with shares of them: shares that are wholly of one class have its loss.
+
+    PyTorch divides by the weights of a batch where it is given classes, but by the number of photos where it is given
+    shares. Here both are divided by the weights.
+
+    Args:
+        logits: (N, K).
+        wanted: class indices (N,), or shares (N, K) whose rows sum to 1.
+        weights: (K,) of the classes; None weighs all photos alike.
+        smoothing: share of the target that is spread over all classes, in [0, 1).
+    """
+    loss = functional.cross_entropy(logits, wanted, weight=weights, label_smoothing=smoothing)
+    if weights is None or not wanted.is_floating_point():
+        return loss
+    return loss * len(wanted) / (wanted @ weights).sum()
 
 
 def cosine_rate(spent: float, warm_up: float) -> float:

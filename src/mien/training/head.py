@@ -49,15 +49,24 @@ class OutOfFold:
 
     Attributes:
         strength: the inverse penalty C with the best macro-F1.
-        logits: (M, K), at that strength.
+        is_drawn: whether that is of a head that is drawn to the prior.
+        logits: (M, K), of that head.
         y: (M,) class indices.
         groups: (M,) what is independent.
+        shares: (M, K) of the classes in what raters said, where that was learnt; None where labels were.
     """
 
     strength: float
     logits: NDArray[np.float64]
     y: IntArray
     groups: IntArray
+    shares: FloatArray | None = None
+    is_drawn: bool = False
+
+    @property
+    def temperature(self) -> float:
+        """The divisor of logits with which probabilities come nearest to what was learnt: labels, or raters' shares."""
+        return fit_temperature(self.logits, self.y if self.shares is None else self.shares)
 
 
 @dataclass(frozen=True)
@@ -91,7 +100,8 @@ def cross_validate(
     None where a class has too few photos for folds, or where all photos belong together.
 
     Args:
-        settings: the strengths to choose from, or the one that was chosen.
+        settings: the strengths to choose from, or the one that was chosen. Of two that are as good, the first is
+            taken, those of a head that is not drawn to a prior before the others.
         features: (N, D).
         y: (N,) class indices 0..K-1, every class present.
         groups: (N,) what is independent, such as people or pictures with their copies; none is in two folds.
@@ -106,14 +116,19 @@ def cross_validate(
     folds = min(settings.folds, int(np.bincount(y).min()), len(np.unique(groups)))
     if folds < 2:
         return None
-    strengths = settings.strengths if settings.strength is None else (settings.strength,)
+    candidates = _candidates(settings, prior)
+    tried = [(strength, start) for start, strengths in candidates for strength in strengths]
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    logits = np.full((len(strengths), len(y), n_classes), np.nan)
+    logits = np.full((len(tried), len(y), n_classes), np.nan)
     for train, held_out in splitter.split(features, y, groups):
         if len(np.unique(y[train])) < n_classes:
             continue  # a class whose photos are all copies of one picture can fill a fold
         also, raters = (None if each is None else each[train] for each in (mirrored, shares))
-        heads = fit_heads(strengths, features[train], y[train], also, shares=raters, prior=prior)
+        heads = [
+            head
+            for start, strengths in candidates
+            for head in fit_heads(strengths, features[train], y[train], also, shares=raters, prior=start)
+        ]
         for i, (weight, bias) in enumerate(heads):
             logits[i, held_out] = features[held_out] @ weight.T + bias
     answered = ~np.isnan(logits[0, :, 0])
@@ -122,7 +137,17 @@ def cross_validate(
     logits, y, groups = logits[:, answered], y[answered], groups[answered]
     scores = [float(macro_f1(confusion_matrix(y, each.argmax(1), n_classes))) for each in logits]
     best = int(np.argmax(scores))
-    return OutOfFold(strengths[best], logits[best], y, groups)
+    strength, start = tried[best]
+    told = None if shares is None else shares[answered]
+    return OutOfFold(strength, logits[best], y, groups, shares=told, is_drawn=start is not None)
+
+
+def _candidates(settings: HeadSettings, prior: Head | None) -> list[tuple[Head | None, Sequence[float]]]:
+    """What heads may start from, with the penalties to try."""
+    if settings.strength is not None:
+        return [(prior, (settings.strength,))]
+    alone = [(None, settings.own_strengths)] if prior is not None and settings.own_strengths else []
+    return [*alone, (prior, settings.strengths)]
 
 
 def measure_sureness(answers: OutOfFold, labels: tuple[str, ...], kind: GroupKind = "pictures") -> Sureness:
@@ -131,7 +156,7 @@ def measure_sureness(answers: OutOfFold, labels: tuple[str, ...], kind: GroupKin
     Args:
         kind: what the groups are.
     """
-    temperature = fit_temperature(answers.logits, answers.y)
+    temperature = answers.temperature
     probs = softmax(answers.logits / temperature)
     return Sureness(
         temperature,

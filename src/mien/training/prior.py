@@ -16,7 +16,7 @@ from mien.settings.run import HeadRun, RunConfig
 from mien.settings.training import HeadSettings
 from mien.training.linear import Head
 
-__all__ = ["Prior", "prior_of", "refuse_seen"]
+__all__ = ["Prior", "prior_of", "priors_of", "refuse_seen"]
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,12 @@ class Prior:
 
 
 def prior_of(head: HeadSettings, labels: Sequence[str]) -> Prior | None:
-    """What a head for these classes starts from; None where it starts from nothing.
+    """What a head for these classes may start from; None where there is nothing, or where that was chosen.
 
     Raises:
         ConfigError: if the recogniser has none of the classes.
     """
-    if head.prior is None:
+    if head.prior is None or head.is_drawn is False:
         return None
     path = model_path(head.prior)
     contract, heads = open_model(path)[1], linear_heads(whole_model(path))
@@ -55,6 +55,12 @@ def prior_of(head: HeadSettings, labels: Sequence[str]) -> Prior | None:
             f"--recipe from-default: {head.prior} has none of the classes {', '.join(labels)}; give two-stream"
         )
     return Prior(contract, _chosen(heads["head"], places), _chosen(heads["face_head"], places))
+
+
+def priors_of(runs: Iterable[RunConfig]) -> tuple[Contract, ...]:
+    """The recognisers that heads of some runs may start from, each once."""
+    names = dict.fromkeys(run.head.prior for run in runs if isinstance(run, HeadRun))
+    return tuple(open_model(model_path(name))[1] for name in names if name)
 
 
 def refuse_seen(runs: Iterable[RunConfig], photos: pl.DataFrame) -> None:

@@ -12,7 +12,7 @@ from mien.errors import ConfigError
 from mien.models.backbones import view_size
 from mien.settings.budget import Budget
 from mien.settings.choices import check_choice
-from mien.settings.recipes import DRAWN_BUDGET, DRAWN_SIZE, FINETUNE, PLAIN, RECIPES, SIZE_ON_GPU, UNTUNED_BUDGET
+from mien.settings.recipes import DRAWN, FINETUNE, PLAIN, RECIPES, SIZE_ON_GPU, UNTUNED_BUDGET
 from mien.settings.run import HeadRun, NetworkRun, RunConfig
 from mien.settings.study import StudySettings
 from mien.settings.training import HeadSettings, TrainSettings
@@ -39,7 +39,7 @@ def resolve_run(name: str, study: StudySettings, labels: Sequence[str]) -> RunCo
     """
     check_choice("recipe", name, tuple(RECIPES))
     recipe = RECIPES[name]
-    device, seed, votes = device_for(study.computing.device), study.randomness.seed, study.columns.votes or "soft"
+    device, seed, votes = device_for(study.computing.device), study.randomness.seed, study.columns.votes_learnt
     if isinstance(recipe, HeadSettings):
         head = _head(recipe, study)
         return HeadRun(name=name, recipe=name, seed=seed, device=device, labels=tuple(labels), votes=votes, head=head)
@@ -81,7 +81,7 @@ def _fitting(name: str, recipe: TrainSettings, study: StudySettings, device: str
     """The recipe as it fits the photos, the machine and the backbone that was asked for."""
     if name.startswith("scratch"):
         if all(spec.partition("::")[0] == "demo" for spec in study.data):
-            return replace(recipe, size=DRAWN_SIZE, budget=DRAWN_BUDGET)
+            return replace(DRAWN, augment=recipe.augment, grey_share=recipe.grey_share)
         return replace(recipe, size=SIZE_ON_GPU) if device == "cuda" else recipe
     backbone = study.training.backbone
     if recipe.backbone is None or backbone is None:

@@ -19,7 +19,6 @@ from msgspec import structs
 from numpy.typing import NDArray
 from torch import nn
 
-from mien.calibration import fit_temperature
 from mien.data.grouping.independence import independent
 from mien.data.reading.pixels import Pixels
 from mien.data.tables.manifest import usable
@@ -54,7 +53,7 @@ from mien.training.batches import TrainingSet
 from mien.training.features import FeatureCache
 from mien.training.finetune import FineTuned
 from mien.training.fit import fit
-from mien.training.head import Sureness, cross_validate, fit_heads, measure_sureness
+from mien.training.head import OutOfFold, Sureness, cross_validate, fit_heads, measure_sureness
 from mien.training.linear import Head
 from mien.training.precision import is_dense, multiplies_bf16, precision_by_rule
 from mien.training.prior import Prior, prior_of
@@ -187,7 +186,8 @@ class FittedHead:
         run: with the penalty that was chosen.
         heads: of both features; and, where the whole photo is a scene, of pictures that have none.
         sureness: from out-of-fold answers within the training photos.
-        prior: what it started from; None where it started from nothing.
+        prior: what it is drawn towards; None where there is nothing, or where answers out of fold were no better for
+            it.
     """
 
     run: HeadRun
@@ -266,14 +266,27 @@ def fit_head(run: HeadRun, photos: LabelledPhotos, streams: Streams, *, for_crop
     prior, shares = prior_of(run.head, run.labels), photos.shares(train, run.votes)
     learnt = Learnt(shares=shares, prior=prior.head if prior else None)
     answers = cross_validate(run.head, streams.features, y, units.of, run.seed, streams.mirrored, **learnt)
-    strength = answers.strength if answers else run.head.strengths[0]
-    run = structs.replace(run, head=replace(run.head, strength=strength))
+    run = structs.replace(run, head=_chosen(run.head, answers))
+    strength = run.head.strength
+    assert strength is not None
+    if not run.head.is_drawn:
+        prior, learnt = None, Learnt(shares=shares, prior=None)
     sureness = measure_sureness(answers, run.labels, units.kind) if answers else NOTHING_MEASURED
     heads = fit_heads([strength], streams.features, y, streams.mirrored, **learnt)
     if views_of(run)[0].name == "scene" and for_crops:
         of_face = Learnt(shares=shares, prior=prior.of_face(streams.whole.shape[1]) if prior else None)
         heads.append(_face_head(run, streams, y, of_face, groups=units.of, temperature=sureness.temperature))
     return FittedHead(run, heads, sureness, prior)
+
+
+def _chosen(head: HeadSettings, answers: OutOfFold | None) -> HeadSettings:
+    """The settings with what out-of-fold answers chose; where there are none, nothing speaks for a prior."""
+    if answers:
+        return replace(head, strength=answers.strength, is_drawn=answers.is_drawn if head.prior else None)
+    if head.strength is not None:
+        return replace(head, is_drawn=head.is_drawn is not False if head.prior else None)
+    strengths = head.own_strengths or head.strengths
+    return replace(head, strength=strengths[0], is_drawn=not head.own_strengths if head.prior else None)
 
 
 def _face_head(
@@ -290,7 +303,7 @@ def _face_head(
     assert run.head.strength is not None
     ((weight, bias),) = fit_heads([run.head.strength], streams.face, y, mirrored, **learnt)
     answers = cross_validate(run.head, streams.face, y, groups, run.seed, mirrored, **learnt)
-    scale = np.float32(temperature / fit_temperature(answers.logits, answers.y) if answers else 1.0)
+    scale = np.float32(temperature / answers.temperature if answers else 1.0)
     no_scene = np.zeros((len(weight), streams.whole.shape[1]), np.float32)
     return scale * np.concatenate([no_scene, weight], axis=1), scale * bias
 
@@ -435,5 +448,5 @@ def _undecided(run: RunConfig, asked: RunConfig) -> RunConfig:
         case NetworkRun() if isinstance(asked, NetworkRun) and asked.train.precision == "auto":
             return structs.replace(run, train=replace(run.train, precision="auto"))
         case HeadRun():
-            return structs.replace(run, head=replace(run.head, strength=None))
+            return structs.replace(run, head=replace(run.head, strength=None, is_drawn=None))
     return run

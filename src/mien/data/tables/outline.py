@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+import msgspec
+
 from mien.data.sources import Source
 from mien.data.sources.collection import Collection, open_with_target
 from mien.data.sources.files import OWN, VOTES
@@ -26,7 +28,9 @@ def outline_study(settings: StudySettings) -> OutlineResults:
     """
     data, target = open_with_target(settings.data, settings.elsewhere.target, settings.columns)
     check_sliced([data.sources, *([target.sources] if target else [])], settings.slicing.slices)
-    return outline(data, target)
+    found = outline(data, target)
+    has_votes = any(source.votes for source in found.sources)
+    return msgspec.structs.replace(found, votes=settings.columns.votes_learnt if has_votes else None)
 
 
 def outline(data: Collection, target: Collection | None = None) -> OutlineResults:

@@ -10,6 +10,7 @@ import polars as pl
 from mien.data.reading.read_ahead import read_ahead
 from mien.data.sources import Source, SourceFile
 from mien.data.sources.collection import Collection
+from mien.data.tables.manifest import vote_columns
 from mien.errors import SourceError
 from mien.progress import Progress
 from mien.system.paths import shown
@@ -20,7 +21,7 @@ MOST_NAMED = 3
 
 
 def refuse_changed(collections: Sequence[Collection], manifest: pl.DataFrame, progress: Progress) -> None:
-    """Refuse photos that were changed, removed, added or labelled otherwise since the manifest was made.
+    """Refuse photos that were changed, removed, added, labelled or voted on otherwise since the manifest was made.
 
     Raises:
         SourceError: that names the first of each kind.
@@ -43,6 +44,7 @@ def refuse_changed(collections: Sequence[Collection], manifest: pl.DataFrame, pr
     kinds = {
         "changed": changed,
         "labelled otherwise": relabelled,
+        "voted on otherwise": [each for source in sources for each in _voted_otherwise(source, manifest)],
         "removed": [each for each in known if each not in ids],
     }
     kinds["added"] = [each for each in ids if each not in known]
@@ -51,6 +53,24 @@ def refuse_changed(collections: Sequence[Collection], manifest: pl.DataFrame, pr
         raise SourceError(
             f"photos are not as they were when this began ({'; '.join(told)}); put them back, or give another --out"
         )
+
+
+def _voted_otherwise(source: Source, manifest: pl.DataFrame) -> list[str]:
+    """Files of which raters said otherwise, by the votes for each class."""
+    before = manifest.filter(pl.col("source") == source.name)
+    now = pl.DataFrame({"id": [f"{source.name}/{file.path}" for file in source.files]})
+    now = now if source.own is None else now.hstack(source.own)
+    votes = sorted({*vote_columns(before).values(), *vote_columns(now).values()})
+    if not votes:
+        return []
+    both = _votes(now, votes).join(_votes(before, votes), on="id", suffix=" before")
+    return both.filter(pl.any_horizontal(pl.col(name) != pl.col(f"{name} before") for name in votes))["id"].to_list()
+
+
+def _votes(rows: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+    """The id and the votes of rows; 0 where there are none."""
+    told = [pl.col(name) if name in rows.columns else pl.lit(0.0).alias(name) for name in columns]
+    return rows.select("id", *(each.cast(pl.Float64).fill_null(0.0) for each in told))
 
 
 def _hashes(source: Source) -> Iterator[tuple[SourceFile, str | None]]:

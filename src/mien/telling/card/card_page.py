@@ -22,6 +22,7 @@ from mien.telling.words.cross_validation import evidence
 from mien.telling.words.notice import BARRED, INTENDED, plain_notice
 from mien.telling.words.numerals import NONE, count, interval, plural, score
 from mien.telling.words.over import counted
+from mien.telling.words.raters import learnt_of_votes
 from mien.telling.words.slices import column_rows, how_read, slice_sentences
 
 __all__ = ["model_card", "write_model_card"]
@@ -157,7 +158,8 @@ def _data(results: StudyResults) -> list[str]:
     left = len(results.splits.left_out)
     told = [f"Left out, as part of a group or copy in a later part: {plural(left, 'photo')}."] * (left > 0)
     if data.voted:
-        told.append(f"{plural(data.voted, 'photo')} had votes of several raters.")
+        learnt = f"; the model learnt {learnt_of_votes(results.votes)}" if results.votes else ""
+        told.append(f"{plural(data.voted, 'photo')} had votes of several raters{learnt}.")
     return [_table(rows), _table(sources), *([_text(" ".join(told))] if told else [])]
 
 

@@ -27,7 +27,7 @@ from mien.telling.words.advice import advise
 from mien.telling.words.definitions import SPELLINGS, definitions
 from mien.telling.words.methods import methods, sources
 from mien.telling.words.over import over, span
-from mien.telling.words.raters import disputed_rows, rater_rows, rater_sentences
+from mien.telling.words.raters import disputed_rows, learnt_of_votes, rater_rows, rater_sentences
 
 __all__ = ["SECTIONS", "render_report", "sections", "write_report"]
 
@@ -144,6 +144,7 @@ def _environment(results: StudyResults) -> jinja2.Environment:
     for name in ("score", "percent", "count", "signed", "interval", "plural", "number_word"):
         environment.filters[name] = getattr(numerals, name)
     environment.filters["over"], environment.filters["span"] = over, span
+    environment.filters["learnt_of_votes"] = learnt_of_votes
     environment.filters["unbroken"] = _unbroken
     environment.filters["breakable"] = _breakable
     environment.filters["counts_by"] = tables.counts_by

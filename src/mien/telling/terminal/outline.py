@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from mien.results.outline import OutlinedSource, OutlineResults
+from mien.telling.words.raters import learnt_of_votes
 
 __all__ = ["outline_summary"]
 
@@ -26,6 +27,8 @@ def outline_summary(results: OutlineResults) -> RenderableType:
     lines += [
         _fitted(f"{name}: {a} counted as {b}") for name, pairs in results.renamed.items() for a, b in pairs.items()
     ]
+    if results.votes:
+        lines.append(_fitted(f"recipes would learn {learnt_of_votes(results.votes)}"))
     lines = [*_cut(lines, MOST_LINES - 1), "dry run: no photo was opened, and nothing was written"]
     return Group(*(Text(line, no_wrap=True) for line in lines))
 

@@ -8,10 +8,11 @@ from mien.results.behaviour import Covered, ErrorRates, Promise, Sureness
 from mien.results.scores import RunComparison, Scores
 from mien.results.study import Fit, StudyResults, TestedRun
 from mien.results.target import TargetResults
+from mien.settings.run import HeadRun
 from mien.telling.words.cross_validation import evidence, final_sentence, fold_sentences, unseen
 from mien.telling.words.division import division_warning
 from mien.telling.words.novelty import collection_warnings, met_before
-from mien.telling.words.numerals import count, interval, number_word, percent, plural, score, signed
+from mien.telling.words.numerals import count, interval, listed, number_word, percent, plural, score, signed
 from mien.telling.words.over import cannot_tell, counted, over, span
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "in_plain_words",
     "one_sided",
     "overall_answer",
+    "prior_warnings",
     "promise_in_short",
     "promise_sentences",
     "sureness_in_short",
@@ -164,7 +166,18 @@ def warnings(results: StudyResults) -> list[str]:
     """What makes the scores look better than they are."""
     naive = division_warning(results)
     found = [naive] if naive else []
+    found += prior_warnings(results)
     return found + (_overlap_warnings(results.target) if results.target else [])
+
+
+def prior_warnings(results: StudyResults) -> list[str]:
+    """Which recipe starts from a recogniser that knows these photos' collection, in one line."""
+    of = [(name, run.config.head) for name, run in results.runs.items() if isinstance(run.config, HeadRun)]
+    told = [f"{name} starts from {head.prior}" for name, head in of if head.prior and head.is_drawn is not False]
+    names = [match.name for match in results.known_to_prior]
+    if not told or not names:
+        return []
+    return [f"{listed(told)}, which learnt from {listed(names)}, as these photos are from: its score here is too high."]
 
 
 def _overlap_warnings(target: TargetResults) -> list[str]:
@@ -187,6 +200,11 @@ def sureness_sentences(results: StudyResults) -> list[str]:
         for where, found in _sets(results)
         if found.ece is not None
     ]
+    if results.votes == "soft":
+        told.append(
+            "Probabilities stand for the share of raters who would say a class, so where raters part more answers are "
+            "right than they say."
+        )
     if results.sureness.promise is None:
         told.append(
             "No error rate is promised: that takes out-of-fold answers on enough training photos, which only recipes "

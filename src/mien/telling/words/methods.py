@@ -198,8 +198,9 @@ def _votes(results: StudyResults) -> list[str]:
     if not voted:
         return []
     learnt = (
-        "the model was trained on the share of each class in them (Barsoum et al., 2016)"
-        if results.runs[results.selected].config.votes == "soft"
+        "the model was trained on the share of each class in them (Barsoum et al., 2016), which is what its "
+        "probabilities are of"
+        if (results.votes or results.runs[results.selected].config.votes) == "soft"
         else "the model was trained on the class with most votes"
     )
     return [
@@ -220,7 +221,7 @@ def _head(run: TestedRun, head: HeadSettings, together: str) -> str:
     name = run.config.name
     strengths = ", ".join(f"{c:g}" for c in head.strengths)
     mirrored = ", of the training photos and their mirror images" if head.mirrored else ""
-    drawn = f" Weights of classes that {head.prior} knows were regularised towards its own." if head.prior else ""
+    drawn = _drawn(head)
     second = (
         " A second head, fitted to the face alone, answers for pictures that are face crops."
         if head.context == "scene"
@@ -235,6 +236,17 @@ def _head(run: TestedRun, head: HeadSettings, together: str) -> str:
         + second
         + _weights(run)
     )
+
+
+def _drawn(head: HeadSettings) -> str:
+    """What a prior was used for."""
+    if not head.prior:
+        return ""
+    towards = f"Weights of classes that {head.prior} knows were regularised towards its own"
+    if head.is_drawn is not False:
+        return f" {towards}."
+    own = ", ".join(f"{c:g}" for c in head.own_strengths)
+    return f" {towards} as well, but a head of its own (C from {own}) did no worse, and was taken."
 
 
 def _weights(run: TestedRun) -> str:

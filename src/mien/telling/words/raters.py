@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from mien.results.raters import Agreement, AgreementMeasure, BesideRaters, NamedRater, Raters, ShareOf
+from mien.settings.choices import VotesAs
 from mien.telling.words.numerals import NONE, count, interval, listed, percent, plural, score, signed
 from mien.telling.words.over import over, span
 
-__all__ = ["agreement_sentences", "ceiling_sentence", "disputed_rows", "rater_rows", "rater_sentences"]
+__all__ = [
+    "agreement_sentences",
+    "ceiling_sentence",
+    "disputed_rows",
+    "learnt_of_votes",
+    "rater_rows",
+    "rater_sentences",
+]
 
 MOST_NAMED = 5
 MOST_DISPUTED = 10
+
+
+def learnt_of_votes(votes: VotesAs) -> str:
+    """What recipes learn of votes, and the option that asks for it: ``the share of each class (--votes soft)``."""
+    what = {"soft": "the share of each class in the votes", "majority": "the class with most votes"}[votes]
+    return f"{what} (--votes {votes})"
 
 
 def rater_sentences(found: Raters | None, who: str = "the model") -> list[str]:
