@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["START", "is_heic", "is_video", "why_no_image"]
+__all__ = ["START", "VIDEO_SUFFIXES", "is_heic", "is_video", "why_no_image"]
 
 START = 1024
 """Bytes that are looked at."""
