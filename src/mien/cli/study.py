@@ -53,7 +53,8 @@ def study(
 
     Args:
         data: Labelled photos: a folder per class, as folder, zip or tar; a CSV, JSON Lines or Parquet table; or
-            kaggle:OWNER/NAME, hf:OWNER/NAME, demo. PATH::part picks a part. Several make one set.
+            kaggle:OWNER/NAME, hf:OWNER/NAME, demo; or an address such as s3://BUCKET/FACES. PATH::part picks a part.
+            Several make one set.
         course: Train the course notebook's network too: scratch and scratch-no-augmentation, which take minutes.
     """
     recipes = (training.recipes or DEFAULT_RECIPES) + (COURSE_RECIPES if course else ())
