@@ -95,8 +95,9 @@ def _run(settings: StudySettings, folder: Folder, *, json: bool) -> None:
 
 
 def _outline(settings: StudySettings, *, json: bool) -> None:
-    """Say what was read, and do nothing else."""
-    from mien.data.tables.outline import outline_study
+    """Say what was read and what the study would take, and do nothing else."""
+    from mien.jobs.estimate import outlined_study
     from mien.telling.terminal.outline import outline_summary
+    from mien.telling.terminal.summaries import TerminalProgress
 
-    finish(outline_study(settings), outline_summary, json=json)
+    finish(outlined_study(settings, TerminalProgress()), outline_summary, json=json)
