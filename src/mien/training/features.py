@@ -112,7 +112,7 @@ def _by_onnx(model: Path) -> Network:
 
 
 def _by_torch(backbone: Backbone, device: str) -> Network:
-    """The same network in 32 bits on a device; the backbone itself, of which the model file is made, stays where it is."""
+    """The same network in 32 bits on a device; the backbone itself, which becomes the model file, stays where it is."""
     import torch
 
     network = copy.deepcopy(backbone.network()).eval().to(device)
