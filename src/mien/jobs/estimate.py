@@ -62,6 +62,8 @@ MOST_PIXELS = 6_000_000
 COVERED = 2
 """How often the test photos are looked at once they were answered: whole faces and backgrounds are covered."""
 ROW_BYTES, FEATURE_BYTES, FEATURES = 2_500, 4, 1_280
+LATER = 70
+"""MB of libraries that a dry run does not load."""
 MARGIN = 1.15
 CORES = (4, 16)
 Key = tuple[str, str]
@@ -322,7 +324,7 @@ def _with(found: OutlineResults, work: Work, sample: Sample, views: Sequence[Vie
         by_cores={str(n): (round(work.seconds(n) / MARGIN, 1), round(work.seconds(n) * MARGIN**2, 1)) for n in CORES},
         stages={name: round(each.cpu, 1) for name, each in work.spread.items()}
         | {name: round(each, 1) for name, each in work.alone.items()},
-        memory_mb=round(_megabytes() + sample.n * (ROW_BYTES + (features if views else 0)) / 2**20, 0),
+        memory_mb=round(_megabytes() + LATER + sample.n * (ROW_BYTES + (features if views else 0)) / 2**20, 0),
         disk_mb=round(sample.n * (pixels + features) / 2**20, 0),
         left_out=tuple(work.left_out),
     )
