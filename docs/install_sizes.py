@@ -19,6 +19,7 @@ EXTRAS = {
     "report": "pages and figures",
     "train": "studies, comparisons, adapting, `ExpressionClassifier`, `FaceDataset`",
     "app": "the page and the service",
+    "stores": "photos by address; `s3://` also needs `s3fs`, `gs://` `gcsfs`, `https://` `aiohttp`",
 }
 """Extra → what it is for."""
 OF_GPUS = ("nvidia-", "cuda-", "triton")

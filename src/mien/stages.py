@@ -315,6 +315,8 @@ def train_runs(study: OpenStudy) -> None:
             export_for([run], study.photos, study.progress)
         title = f"train {run.name}" + (f" in {run.train.precision}" if isinstance(run, NetworkRun) else "")
         total, unit = work_of(run, len(study.photos.split("train")))
+        if isinstance(run, HeadRun) and run.device != "cpu":
+            study.progress.tell(f"features of {run.name} for training: by PyTorch on {run.device}; answers: on the CPU")
         with study.clock.stage("train"), study.progress.step(title, total, unit) as advance:
             train_run(run, study.photos, folder, advance=advance)
 

@@ -80,9 +80,10 @@ def test_words_that_say_something_pass() -> None:
 @pytest.mark.parametrize(
     ("word", "named"),
     [
-        ("https://example.org/face.jpg", "web address"),
-        ("https://example.org/face.jpg?size=large", "web address"),
-        ("s3://bucket/photos", "s3"),
+        ("nostore://bucket/photos", "nostore"),
+        ("zip://faces.zip", "zip"),
+        ("https:/example.org/face.jpg", "slash"),
+        ("https://www.kaggle.com/datasets/ann/faces", "kaggle:ann/faces"),
         ("rtsp://10.0.0.1/live", "camera"),
         ("data:image/png;base64,AAAA", "data URL"),
         ("0", "camera"),
@@ -166,10 +167,10 @@ def test_lines_of_a_list_that_are_no_paths_are_answered_with_a_reason(
     import json
 
     draw_face("happy", 0).save(tmp_path / "face.png")
-    lines = f"{tmp_path}/face.png\n\n  \nhttps://example.org/a.jpg\n/dev/video97\n"
+    lines = f"{tmp_path}/face.png\n\n  \nmemory://nowhere/a.jpg\n/dev/video97\n"
     monkeypatch.setattr("sys.stdin", io.StringIO(lines))
     outcome = mien("predict", "-", "--jsonl")
     rows = [json.loads(line) for line in outcome.out.splitlines()]
     assert outcome.code == 1
     assert [row["status"] == "unreadable" for row in rows] == [False, True, True]
-    assert ("web address" in rows[1]["reason"], "camera" in rows[2]["reason"]) == (True, True)
+    assert ("not in the store" in rows[1]["reason"], "camera" in rows[2]["reason"]) == (True, True)

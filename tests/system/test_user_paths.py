@@ -16,7 +16,7 @@ from support.outcomes import Outcome
 ADDRESSES = {
     "https://example.org/a.jpg": "web address",
     "HTTP://example.org": "web address",
-    "http:/example.org/a.jpg": "web address",
+    "http:/example.org/a.jpg": "slash",
     "ftp://example.org/a.zip": "web address",
     "s3://bucket/photos": "s3",
     "gs://bucket/photos": "gs",

@@ -19,6 +19,9 @@ from mien.errors import ConfigError, ModelError
 from mien.models.artifact import HASH_LENGTH, shipped
 from mien.models.backbones import BACKBONES, Backbone, load_backbone, read_hashes, view_size
 from mien.models.networks import StagedFeatures
+from mien.settings.run import HeadRun
+from mien.settings.training import HeadSettings
+from mien.training import run as training
 from mien.training.features import FeatureCache
 
 VIEW = View("photo", 64)
@@ -50,6 +53,50 @@ def test_features_are_those_of_the_network(backbone: Backbone, pixels: Pixels, t
         expected = backbone.network()(torch.from_numpy(pixels.read(VIEW, [0, 1, 2]))).numpy()
     assert found.shape == (3, 40 + 80 + 112 + 192 + 320 + 1280)
     assert np.abs(found - expected).max() < 1e-3
+
+
+@pytest.mark.heavy
+def test_pytorch_gives_the_features_of_onnx_runtime_and_keeps_them_apart(
+    backbone: Backbone, pixels: Pixels, tmp_path: Path
+) -> None:
+    here = FeatureCache(tmp_path / "f", pixels).of(backbone, VIEW, photos(0, 1, 2))
+    for mirrored in (False, True):
+        near = FeatureCache(tmp_path / "f", pixels).of(backbone, VIEW, photos(0, 1), mirrored=mirrored)
+        far = FeatureCache(tmp_path / "f", pixels, torch_device="cpu")
+        found = far.of(backbone, VIEW, photos(0, 1), mirrored=mirrored)
+        assert found.dtype == np.float32
+        assert 0 < np.abs(found - near).max() < 1e-3
+    assert len(list((tmp_path / "f").glob("*.npz"))) == 4
+    assert np.array_equal(FeatureCache(tmp_path / "f", pixels).of(backbone, VIEW, photos(0, 1, 2)), here)
+    assert next(backbone.module.parameters()).device.type == "cpu"
+
+
+@pytest.mark.heavy
+def test_a_run_on_a_device_takes_its_features_from_pytorch(
+    backbone: Backbone, pixels: Pixels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = list[str | None]()
+
+    class Noted(FeatureCache):
+        def __init__(self, folder: Path, pixels: Pixels, *, torch_device: str | None = None) -> None:
+            asked.append(torch_device)
+            super().__init__(folder, pixels, torch_device=torch_device and "cpu")
+
+    monkeypatch.setattr(training, "FeatureCache", Noted)
+    head = HeadSettings(photo_backbone="expression", face_backbone="expression", photo_size=64, face_size=64)
+    with PixelWriter(tmp_path / "both", [VIEW, View("face", 64)], 4) as writer:
+        for row in range(4):
+            (face,) = pixels.read(VIEW, [row])
+            writer.put(row, {"photo-64": face, "face-64": face}, np.zeros((SIDE, SIDE), np.uint8))
+    streams = {}
+    for device in ("cpu", "cuda"):
+        run = HeadRun(name="p", recipe="probe", seed=0, device=device, labels=("happy", "sad"), head=head)
+        labelled = training.LabelledPhotos(
+            ("a",), photos(0, 1, 2), Pixels(tmp_path / "both"), ("happy", "sad"), tmp_path
+        )
+        streams[device] = training.run_streams(run, labelled, photos(0, 1, 2), lambda n: None).features
+    assert asked == [None, "cuda"]
+    assert 0 < np.abs(streams["cpu"] - streams["cuda"]).max() < 1e-3
 
 
 def test_means_of_stages_stand_before_the_networks_own_features() -> None:

@@ -12,6 +12,7 @@ from mien.cli.blanks import refuse_blanks
 from mien.cli.examples import epilogue
 from mien.cli.exits import plain_ending
 from mien.cli.renamed import with_new_names
+from mien.system.addresses import without_secrets
 from mien.system.signals import ended_by_signals, keep_ctrl_c_from_polars
 from mien.system.streams import open_safely
 from mien.version import __version__
@@ -100,4 +101,4 @@ def main() -> None:
             keep_ctrl_c_from_polars()
             remove_dead()
         refuse_blanks(sys.argv[1:])
-        app(with_new_names(sys.argv[1:]), exit_on_error=False, print_error=False)
+        app(with_new_names(without_secrets(sys.argv[1:])), exit_on_error=False, print_error=False)

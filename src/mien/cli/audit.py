@@ -36,13 +36,6 @@ def audit(
         data: Labelled photos, as for 'mien study'.
         out: CSV file to write all findings to, with a column 'action' for you to fill in.
     """
-    if dry_run:
-        from mien.data.sources.collection import open_collection
-        from mien.data.tables.outline import outline
-        from mien.telling.terminal.outline import outline_summary
-
-        finish(outline(open_collection(data, columns)), outline_summary, json=json)
-        return
     from mien.auditing.run import run_audit
     from mien.telling.terminal.summaries import TerminalProgress, audit_summary
 
@@ -54,6 +47,12 @@ def audit(
         columns=columns,
         randomness=randomness,
     )
+    if dry_run:
+        from mien.jobs.estimate import outlined_audit
+        from mien.telling.terminal.outline import outline_summary
+
+        finish(outlined_audit(settings, TerminalProgress()), outline_summary, json=json)
+        return
     finish(
         run_audit(settings, user_path(out, "--out") if out is not None else None, TerminalProgress()),
         audit_summary,

@@ -20,7 +20,11 @@ ColumnOptions: TypeAlias = Annotated[Columns, Parameter(name="*", group=READING)
 """Flattened here, and not where the class is defined: the library reads photos without loading the parser."""
 DryRun: TypeAlias = Annotated[
     bool,
-    Parameter(group=OUTPUT, help="Show what would be read (classes, groups, splits, counts), and do nothing else."),
+    Parameter(
+        group=OUTPUT,
+        help="Show what would be read (classes, groups, splits, counts) and, from a timed sample, the time, memory and "
+        "disk it would take; keep nothing.",
+    ),
 ]
 Json: TypeAlias = Annotated[bool, Parameter(group=OUTPUT, help="Print the results as one JSON object.")]
 

@@ -53,7 +53,8 @@ def study(
 
     Args:
         data: Labelled photos: a folder per class, as folder, zip or tar; a CSV, JSON Lines or Parquet table; or
-            kaggle:OWNER/NAME, hf:OWNER/NAME, demo. PATH::part picks a part. Several make one set.
+            kaggle:OWNER/NAME, hf:OWNER/NAME, demo; or an address such as s3://BUCKET/FACES. PATH::part picks a part.
+            Several make one set.
         course: Train the course notebook's network too: scratch and scratch-no-augmentation, which take minutes.
     """
     recipes = (training.recipes or DEFAULT_RECIPES) + (COURSE_RECIPES if course else ())
@@ -94,8 +95,9 @@ def _run(settings: StudySettings, folder: Folder, *, json: bool) -> None:
 
 
 def _outline(settings: StudySettings, *, json: bool) -> None:
-    """Say what was read, and do nothing else."""
-    from mien.data.tables.outline import outline_study
+    """Say what was read and what the study would take, and do nothing else."""
+    from mien.jobs.estimate import outlined_study
     from mien.telling.terminal.outline import outline_summary
+    from mien.telling.terminal.summaries import TerminalProgress
 
-    finish(outline_study(settings), outline_summary, json=json)
+    finish(outlined_study(settings, TerminalProgress()), outline_summary, json=json)

@@ -35,6 +35,7 @@ from mien.settings.places import folder_for
 from mien.settings.recipes import DEFAULT_RECIPES
 from mien.settings.score import ScoreSettings
 from mien.settings.study import StudySettings, with_demo_target
+from mien.system.addresses import kept_aside
 from mien.system.paths import user_path
 from mien.system.scratch import work_folder
 from mien.telling.notebook.progress import NotebookProgress, in_notebook
@@ -316,7 +317,9 @@ def _configured(kind: type[T], given: Labelled, settings: Mapping[str, object], 
     Raises:
         ConfigError: for a setting that is unknown, of another type, or out of range.
     """
-    asked = checked(kind, settings)
+    asked = {
+        name: kept_aside(value) if isinstance(value, str) else value for name, value in checked(kind, settings).items()
+    }
     if kind is StudySettings:
         asked.setdefault("recipes", DEFAULT_RECIPES)
     if given.root is not None:  # the folder that the paths in a table start from

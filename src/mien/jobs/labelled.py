@@ -23,6 +23,7 @@ from mien.data.reading.pictures import Picture
 from mien.data.sources.columns import usual_columns
 from mien.data.sources.files import ROW, existing_path
 from mien.errors import AnswersError, OutputError, SourceError
+from mien.system.addresses import kept_aside
 from mien.system.files import regular, written_whole
 
 __all__ = ["Labelled", "Photos", "answers_at", "label_column", "taken"]
@@ -95,9 +96,9 @@ def taken(data: Photos, labels: object | None = None, groups: object | None = No
         is_embedded = bool(embedded) and table.schema[embedded[0]] not in (pl.String, pl.Categorical)
         return Labelled(table=_numbered(table), root=None if is_embedded else str(Path.cwd()))
     if isinstance(data, str | os.PathLike):
-        return Labelled(sources=(os.fspath(data),))
+        return Labelled(sources=(kept_aside(os.fspath(data)),))
     if isinstance(data, Sequence) and data and all(isinstance(each, str | os.PathLike) for each in data):
-        return Labelled(sources=tuple(os.fspath(each) for each in data))
+        return Labelled(sources=tuple(kept_aside(os.fspath(each)) for each in data))
     raise SourceError(
         f"data: {type(data).__name__}, where labelled photos were expected: give a path, a table of pandas or Polars "
         "with a row for each photo, or photos together with labels="
@@ -211,7 +212,7 @@ def _read(photos: object) -> tuple[list[str | None], list[Picture]]:
 
     def noted() -> Iterator[Photo]:
         for each in photos:
-            names.append(os.fspath(each) if isinstance(each, str | os.PathLike) else None)
+            names.append(kept_aside(os.fspath(each)) if isinstance(each, str | os.PathLike) else None)
             yield each
 
     pictures = given(noted()).pictures

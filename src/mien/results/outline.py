@@ -1,4 +1,4 @@
-"""The results of a dry run: what was read of labelled photos, none of which was opened."""
+"""The results of a dry run: what was read of labelled photos, and what the work with them would take."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mien.results.document import Document
 from mien.results.record import Record, about
 from mien.settings.choices import VotesAs
 
-__all__ = ["OutlineResults", "OutlinedSource"]
+__all__ = ["OutlineResults", "OutlinedSource", "WorkEstimate"]
 
 
 class OutlinedSource(Record):
@@ -27,8 +27,26 @@ class OutlinedSource(Record):
     votes: Annotated[tuple[str, ...], about("Classes that raters could choose; empty without votes.")]
 
 
+class WorkEstimate(Record):
+    """What the work would take, from some photos that were read and timed."""
+
+    sampled: Annotated[int, about("Photos that were read to measure it.")]
+    photos: Annotated[int, about("Photos that the work is about.")]
+    seconds: Annotated[
+        tuple[float, float],
+        about("From what it takes where nothing else runs to what it takes where as much runs as did now."),
+    ]
+    by_cores: Annotated[
+        dict[str, tuple[float, float]], about("Cores of one machine like this, idle → from and to, in seconds.")
+    ]
+    stages: Annotated[dict[str, float], about("Stage → seconds of all processors together.")]
+    memory_mb: Annotated[float, about("Largest memory of the main process, MB.")]
+    disk_mb: Annotated[float, about("Room that decoded photos and features need at most, MB.")]
+    left_out: Annotated[tuple[str, ...], about("What is not in the estimate.")]
+
+
 class OutlineResults(Document, tag="dry run"):
-    """What `mien audit --dry-run` and `mien study --dry-run` read; nothing is opened or written."""
+    """What `mien audit --dry-run` and `mien study --dry-run` read, and what the work would take; nothing is kept."""
 
     labels: Annotated[tuple[str, ...], about("The classes of the data, sorted by name.")]
     sources: Annotated[tuple[OutlinedSource, ...], about("One for each that was given.")]
@@ -41,3 +59,6 @@ class OutlineResults(Document, tag="dry run"):
         ),
     ] = None
     target: Annotated[OutlinedSource | None, about("Photos from elsewhere, or null.")]
+    estimate: Annotated[
+        WorkEstimate | None, about("What the work would take; null for few photos, or where none could be read.")
+    ] = None

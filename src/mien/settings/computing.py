@@ -20,7 +20,7 @@ class Computing:
     """Where and how networks are trained.
 
     Attributes:
-        device: Where to compute.
+        device: Where to train, and to compute features to train on; answers always come from the CPU.
         precision: Of the numbers that are trained with; auto goes by the processor and the kind of network. Default:
             the recipe's; fp32 in a comparison.
         size: Side of the trained networks' input, px. Default: the recipe's.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mien.errors import ConfigError
 
-__all__ = ["shown", "user_path", "why_no_file", "why_no_path"]
+__all__ = ["STREAMS", "shown", "user_path", "why_no_file", "why_no_path", "why_no_set"]
 
 ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/+", re.IGNORECASE)
 """How an address begins; ``Path`` makes one slash of two, and one letter is a drive."""
@@ -71,6 +71,12 @@ def why_no_file(text: str) -> str | None:
     return None
 
 
+def why_no_set(text: str) -> str | None:
+    """What to give in place of the web page of a set on a site that mien knows; None for anything else."""
+    found = ((site, page.match(text)) for page, site in ON_SITES)
+    return next((f"a web page of a set; give {site}:{match[1]}" for site, match in found if match), None)
+
+
 def shown(text: str) -> str:
     """A text for a message of one line: long ones cut, blank ones and those that would break it in quotes."""
     start = text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
@@ -78,15 +84,15 @@ def shown(text: str) -> str:
 
 
 def _of_address(scheme: str, text: str) -> str:
-    for page, site in ON_SITES:
-        if match := page.match(text):
-            return f"a web page of a set; give {site}:{match[1]}"
+    if why := why_no_set(text):
+        return why
     if scheme in ("hf", "kaggle"):
         return f"no name of a set; give {scheme}:owner/name"
-    if scheme == "file":
-        return "an address of a file; give the path alone, without file://"
     if scheme in STREAMS:
         return "the address of a camera or stream, which mien does not read; record some seconds and give the video"
-    if scheme in ("http", "https", "ftp", "ftps"):
-        return "a web address; mien fetches nothing from there: download it, and give the file or folder"
-    return f"an address ({scheme}), not a path on this machine; copy what is there to a folder, and give that"
+    if text[len(scheme) : len(scheme) + 3] != "://":
+        return f"an address that has lost a slash; give it as text that begins with {scheme}://"
+    if scheme == "file":
+        return "an address of a file, where only a path will do; give it without file://"
+    kind = "a web address" if scheme in ("http", "https", "ftp", "ftps") else f"an address ({scheme})"
+    return f"{kind}, and only photos and tables of photos are read from one; give a path on this machine"

@@ -1,13 +1,16 @@
 """Features of frozen backbones, computed once for each content and kept on disk.
 
 They come from ONNX Runtime, which runs these networks several times faster on a CPU than PyTorch
-(docs/ARCHITECTURE.md).
+(docs/ARCHITECTURE.md); on a GPU, for training alone, from PyTorch, whose numbers differ in the last digits and are kept
+apart.
 """
 
 from __future__ import annotations
 
+import copy
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +31,10 @@ __all__ = ["FeatureCache"]
 
 BATCH = 8
 """Photos at a time: 32 take 300 MB more, no less time, and give the same numbers bit for bit."""
+GPU_BATCH = 64
 Features = NDArray[np.float32]
+Network = Callable[[NDArray[np.uint8]], Features]
+"""Pixels (n, S, S, 3) → features (n, D)."""
 
 
 class FeatureCache:
@@ -37,9 +43,13 @@ class FeatureCache:
     The backbones stand beside them as ONNX models, for to make one takes seconds.
     """
 
-    def __init__(self, folder: Path, pixels: Pixels) -> None:
-        """Keep features in a folder, of photos whose pixels stand in ``pixels``."""
-        self._folder, self._pixels = folder, pixels
+    def __init__(self, folder: Path, pixels: Pixels, *, torch_device: str | None = None) -> None:
+        """Keep features in a folder, of photos whose pixels stand in ``pixels``.
+
+        Args:
+            torch_device: what PyTorch computes them on, as in ``cuda``; None leaves them to ONNX Runtime.
+        """
+        self._folder, self._pixels, self._device = folder, pixels, torch_device
 
     def of(
         self,
@@ -57,7 +67,8 @@ class FeatureCache:
             advance: called with the number of photos done.
             mirrored: of the photos with left and right exchanged.
         """
-        path = self._folder / f"{backbone.sha256[:12]}-{view.key}{'-mirrored' if mirrored else ''}.npz"
+        ways = ("-mirrored" if mirrored else "") + ("-torch" if self._device else "")
+        path = self._folder / f"{backbone.sha256[:12]}-{view.key}{ways}.npz"
         known = _read(path)
         distinct = photos.unique("sha256", maintain_order=True)
         missing = distinct.filter(~pl.col("sha256").is_in(list(known)))
@@ -75,18 +86,43 @@ class FeatureCache:
     def _compute(
         self, backbone: Backbone, view: View, rows: NDArray[np.int64], advance: Advance, mirrored: bool
     ) -> Features:
-        session = open_session(read_file(self.model(backbone, view.size), MAX_MODEL_BYTES))
-        nothing, parts = session.run(None, {"pixels": np.zeros((1, view.size, view.size, 3), np.uint8)})[0], []
-        for i in range(0, len(rows), BATCH):
-            pixels = self._pixels.read(view, rows[i : i + BATCH])
+        run = _by_torch(backbone, self._device) if self._device else _by_onnx(self.model(backbone, view.size))
+        nothing, parts = run(np.zeros((1, view.size, view.size, 3), np.uint8)), []
+        batch = GPU_BATCH if self._device else BATCH
+        for i in range(0, len(rows), batch):
+            pixels = self._pixels.read(view, rows[i : i + batch])
             pixels = np.ascontiguousarray(pixels[:, :, ::-1]) if mirrored else pixels
             part = np.tile(nothing, (len(pixels), 1))
             shows = pixels.any((1, 2, 3))  # a set of face crops has thousands of blank scenes
             if shows.any():
-                part[shows] = session.run(None, {"pixels": pixels[shows]})[0]
+                part[shows] = run(pixels[shows])
             parts.append(part)
             advance(len(pixels))
         return np.concatenate(parts)
+
+
+def _by_onnx(model: Path) -> Network:
+    session = open_session(read_file(model, MAX_MODEL_BYTES))
+
+    def run(pixels: NDArray[np.uint8]) -> Features:
+        features: Features = session.run(None, {"pixels": pixels})[0]
+        return features
+
+    return run
+
+
+def _by_torch(backbone: Backbone, device: str) -> Network:
+    """The same network in 32 bits on a device; the backbone itself, which becomes the model file, stays where it is."""
+    import torch
+
+    network = copy.deepcopy(backbone.network()).eval().to(device)
+
+    def run(pixels: NDArray[np.uint8]) -> Features:
+        with torch.inference_mode():
+            features: Features = network(torch.from_numpy(pixels).to(device)).float().cpu().numpy()
+        return features
+
+    return run
 
 
 def _read(path: Path) -> dict[str, Features]:

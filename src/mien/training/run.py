@@ -210,7 +210,7 @@ def run_streams(run: HeadRun, photos: LabelledPhotos, rows: pl.DataFrame, advanc
     """Run both backbones of a head on rows of the manifest; ``advance`` counts each photo and mirror image twice."""
     head, views = run.head, views_of(run)
     first, second = _backbones(head)
-    cache = FeatureCache(photos.features, photos.pixels)
+    cache = FeatureCache(photos.features, photos.pixels, torch_device=None if run.device == "cpu" else run.device)
     models = (cache.model(first, views[0].size), cache.model(second, views[1].size))
     pairs = list(zip((first, second), views, strict=True))
     whole, face = (cache.of(*pair, rows, advance) for pair in pairs)

@@ -22,7 +22,9 @@ from mien.data.reading.arrays import Channels, RefusedArrayError, as_array, batc
 from mien.data.reading.pictures import Picture
 from mien.data.reading.preprocess import UnreadableImageError, decode, load_pixels, upright_rgb
 from mien.data.sources.files import existing_path
+from mien.data.sources.store import read_address
 from mien.errors import ConfigError, PhotoError
+from mien.system.addresses import is_address, kept_aside
 from mien.system.files import MAX_FILE_BYTES, read_file
 from mien.system.paths import shown, user_path, why_no_file
 
@@ -161,6 +163,9 @@ def _of_array(pixels: NDArray[Any], is_tensor: bool, channels: Channels, *, keep
 
 
 def _of_path(text: str) -> Picture:
+    if is_address(text):
+        read = read_address(told := kept_aside(text))
+        return Picture(told, lambda: decode(read()).image)
     if existing_path(text) is None and (why := why_no_file(text)):
         raise _RefusedError(f"{shown(text)}: {why}")
     try:

@@ -21,11 +21,13 @@ from PIL import Image
 from mien.data.reading.animation import animation_frames, is_animation
 from mien.data.reading.frames import Frame
 from mien.data.reading.preprocess import UnreadableImageError, decode
-from mien.data.reading.signatures import START, is_video
+from mien.data.reading.signatures import START, VIDEO_SUFFIXES, is_video
 from mien.data.reading.video import video_frames
 from mien.data.sources import Source, SourceFile, open_images
 from mien.data.sources.files import check_is_here, existing_path
+from mien.data.sources.store import is_pattern, matching_addresses, read_address
 from mien.errors import SourceError
+from mien.system.addresses import is_address, kept_aside, told_of
 from mien.system.files import irregular, open_regular, read_file
 from mien.system.paths import user_path, why_no_file
 from mien.system.streams import listed_lines
@@ -81,8 +83,8 @@ def open_pictures(spec: str, *, frames_per_second: float = FRAMES_PER_SECOND) ->
 
     Args:
         spec: an image, a folder at any depth, a pattern such as ``photos/*.jpg``, a zip, a tar, a table with a column
-            of paths, a video, or ``-`` for one path a line on standard input (UTF-8, Latin-1, or UTF-16 with
-            its mark).
+            of paths, a video, any of these in a store (``s3://bucket/faces``), or ``-`` for one path a line on
+            standard input (UTF-8, Latin-1, or UTF-16 with its mark).
         frames_per_second: of videos: at most so many frames are taken.
 
     Raises:
@@ -91,6 +93,8 @@ def open_pictures(spec: str, *, frames_per_second: float = FRAMES_PER_SECOND) ->
     if spec == "-":
         return _listed(listed_lines(), frames_per_second)
     check_is_here(spec)
+    if is_address(spec):
+        return _in_store(spec, frames_per_second)
     if glob.has_magic(spec) and existing_path(spec) is None:
         paths = sorted(glob.glob(str(user_path(spec)), recursive=True))  # noqa: PTH207 (absolute patterns)
         if not paths:
@@ -100,10 +104,34 @@ def open_pictures(spec: str, *, frames_per_second: float = FRAMES_PER_SECOND) ->
         raise SourceError(f"{spec}: {kind}; save what it gives as a file, or give - for paths on standard input")
     if _is_video(spec):
         return open_film(spec, frames_per_second=frames_per_second)
-    source = open_images(spec)
+    return _of_source(open_images(spec), spec, frames_per_second)
+
+
+def _of_source(source: Source, spec: str, frames_per_second: float) -> Iterator[Picture]:
     files = (file for file in source.files if file.ignored is None)
-    shown = ((file, _as_given(spec, file.path)) for file in files)
+    shown = ((file, _as_given(spec, file.path, source)) for file in files)
     return (Picture(path, _loader(source, file, path, frames_per_second)) for file, path in shown)
+
+
+def _in_store(address: str, frames_per_second: float) -> Iterable[Picture]:
+    """What an address, or a pattern of addresses, leads to."""
+    told, mark, part = address.partition("::")
+    spec = told_of(told).rstrip("/") + mark + part
+    if not is_pattern(told):
+        return _of_source(open_images(address), spec, frames_per_second)
+    found = matching_addresses(told)
+    return (Picture(each, _far_loader(each, frames_per_second)) for each in found)
+
+
+def _far_loader(address: str, frames_per_second: float) -> Callable[[], Image.Image | Film]:
+    read = read_address(address)
+
+    def load() -> Image.Image | Film:
+        content = read()
+        film = _film(address, content[:START], lambda: io.BytesIO(read()), frames_per_second)
+        return film or _shown(address, content, read, frames_per_second)
+
+    return load
 
 
 def open_film(path: str | Path, *, frames_per_second: float = FRAMES_PER_SECOND) -> Iterator[Picture]:
@@ -130,12 +158,16 @@ def open_film(path: str | Path, *, frames_per_second: float = FRAMES_PER_SECOND)
         yield from film.pictures()
 
 
-def _as_given(spec: str, path: str) -> str:
-    """The path of a photo as the user can find it: behind the folder or archive it is in."""
+def _as_given(spec: str, path: str, source: Source) -> str:
+    """The path of a photo as the user can find it: behind the folder, archive or table it is in."""
+    if "://" in path:
+        return path
     found = existing_path(spec)
-    if "::" in spec or (found is not None and found.is_dir()):
+    is_folder = source.folder is not None or (source.store is not None and not source.roles)
+    if "::" in spec or is_folder or (found is not None and found.is_dir()):
         return f"{spec.rstrip('/')}/{path}"
-    return spec if Path(spec).name == path else f"{spec}::{path}"
+    is_itself = len(source.files) == 1 and spec.rpartition("/")[2] == path
+    return spec if is_itself or Path(spec).name == path else f"{spec}::{path}"
 
 
 def _is_video(spec: str) -> bool:
@@ -166,7 +198,10 @@ def _loader(source: Source, file: SourceFile, path: str, frames_per_second: floa
     """What gives a file of a source as a picture or a film. A film lies open only while its frames are taken."""
 
     def load() -> Image.Image | Film:
-        if source.opened is not None:
+        is_near = source.store is None or path.lower().endswith(
+            VIDEO_SUFFIXES
+        )  # a far photo is asked for once, and a video in pieces
+        if source.opened is not None and is_near:
             opened = partial(source.opened, file)
             return _loaded(path, opened, partial(source.read, file), frames_per_second)
         content = source.read(file)
@@ -234,7 +269,10 @@ def _listed(lines: TextIO, frames_per_second: float) -> Iterator[Picture]:
         if len(line) > MAX_LINE:
             raise SourceError(f"standard input: a line of more than {MAX_LINE:,} characters; give one path a line")
         path = line.rstrip("\r\n")
-        if path.strip():
+        if is_address(path):
+            told = kept_aside(path)
+            yield Picture(told, _far_loader(told, frames_per_second))
+        elif path.strip():
             where, why = existing_path(path) or _by_older_name(path), why_no_file(path)
             if why and where is None:
                 yield Picture(path, _refuse(why))

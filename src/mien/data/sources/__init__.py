@@ -1,17 +1,20 @@
 """Where photos come from → files with labels.
 
-A source is a folder, a zip, a tar, a table (CSV, JSON Lines, Parquet), a set on Kaggle or Hugging Face, one image, or
-the drawn demo. It is listed without opening a single image, and read file by file; nothing is extracted, except
-that a compressed tar is decompressed into a temporary file. Which folder or part of a name is the class, the person
-and the split is looked for in the shape of the paths, or said with ``--layout``; wrapping folders are stepped into.
+A source is a folder, a zip, a tar, a table (CSV, JSON Lines, Parquet), any of these in a store (``s3://``), a set on
+Kaggle or Hugging Face, one image, or the drawn demo. It is listed without opening a single image, and read file by
+file; nothing is extracted, except that a compressed tar is decompressed into a temporary file, and an archive or a
+table in a store is fetched into one. Which folder or part of a name is the class, the person and the split is looked
+for in the shape of the paths, or said with ``--layout``; wrapping folders are stepped into.
 Tables say it in columns.
 ``PATH::part`` picks a folder, a table or an archive inside, or a split of a table.
 """
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
+from typing import TYPE_CHECKING
 
 from mien.data.sources import remote
 from mien.data.sources.archive import is_tar, is_zip, list_tar, list_zip
@@ -33,7 +36,11 @@ from mien.data.sources.presets import preset_of
 from mien.data.sources.split_words import as_splits
 from mien.errors import MissingColumnError, SourceError
 from mien.settings.columns import Columns
+from mien.system.addresses import is_address, last_part, told_of
 from mien.system.files import irregular
+
+if TYPE_CHECKING:
+    from mien.data.sources.store import Store
 
 __all__ = ["RECOGNISED", "Source", "SourceFile", "open_images", "open_source"]
 
@@ -47,21 +54,44 @@ LISTS = (".txt", ".lst", ".list", ".json")
 
 @dataclass(frozen=True)
 class Place:
-    """A folder or file on this machine that a spec led to.
+    """A folder or file that a spec led to, on this machine or in a store.
 
     Attributes:
+        path: in the store, where there is one.
         name: of the source, or nothing to name it after the file.
         part: what follows ``::``.
         confined: whether its tables may name only files below it.
         top: the folder that was given, of a file below it.
+        store: what it is in; None on this machine.
+        copy: of a file in a store, on this machine, where it was fetched already.
     """
 
-    path: Path
+    path: PurePath
     name: str
     spec: str
     part: str
     confined: bool = False
-    top: Path | None = None
+    top: PurePath | None = None
+    store: Store | None = None
+    copy: Path | None = None
+
+    def has(self, inner: PurePosixPath) -> bool:
+        """Whether there is a file below this folder."""
+        return Path(self.path / inner).is_file() if self.store is None else self.store.has(str(self.path / inner))
+
+    def listed(self) -> Source:
+        """Every file below this folder."""
+        if self.store is None:
+            return list_folder(Path(self.path), self.spec)
+        from mien.data.sources.store import list_store
+
+        return list_store(self.store, self.spec)
+
+    def here(self) -> Path:
+        """The file, on this machine."""
+        if self.copy is not None or self.store is None:
+            return self.copy or Path(self.path)
+        return self.store.fetched(self.path.as_posix())
 
 
 def open_source(
@@ -70,8 +100,8 @@ def open_source(
     """List a labelled source.
 
     Args:
-        spec: path of a folder, zip, tar or table, ``kaggle:owner/name``, ``hf:owner/name``, or ``demo``;
-            with ``::part`` for a part of it.
+        spec: path or address (``s3://bucket/faces``) of a folder, zip, tar or table, ``kaggle:owner/name``,
+            ``hf:owner/name``, or ``demo``; with ``::part`` for a part of it.
         columns: which columns of a table say what.
         least_labels: 2 for photos to learn from, 1 for photos to score a model on.
         is_known: whether a model says which classes count, so that those which are no words for expressions need no
@@ -82,7 +112,12 @@ def open_source(
             that is no table.
         MissingExtraError: if a client library is needed that is not installed.
     """
-    found, is_known = _locate(spec), least_labels < 2 if is_known is None else is_known
+    with _as_told(spec):
+        return _open_source(spec, columns, least_labels, least_labels < 2 if is_known is None else is_known)
+
+
+def _open_source(spec: str, columns: Columns, least_labels: int, is_known: bool) -> Source:
+    found = _locate(spec)
     if isinstance(found, Source) and (beside := _metadata(found, columns)):
         found = beside
     if isinstance(found, Tables):
@@ -107,7 +142,7 @@ def _metadata(source: Source, columns: Columns) -> Tables | None:
 
     They count where folders do not say it, one beside the photos or one in each split.
     """
-    if source.folder is None:
+    if source.folder is None and source.store is None:
         return None
     if lists := _listed_in(source, columns):
         return Tables(source.name, source.spec, lists.parent, (lists.name,), "", top=source.folder)
@@ -118,9 +153,9 @@ def _metadata(source: Source, columns: Columns) -> Tables | None:
         tables = held
     if not tables or folders_say_classes(source, columns):
         return None
-    path = source.spec.partition("::")[0]
-    is_remote = remote.is_remote(path)
-    return Tables(source.name, source.spec, source.folder, tables, "", confined=is_remote)
+    is_remote = remote.is_remote(source.spec.partition("::")[0])
+    root = source.folder or PurePosixPath()
+    return Tables(source.name, source.spec, root, tables, "", confined=is_remote, store=source.store)
 
 
 def _listed_in(source: Source, columns: Columns) -> Path | None:
@@ -137,12 +172,22 @@ def open_images(spec: str, columns: Columns = RECOGNISED) -> Source:
     Args:
         columns: which column of a table holds the paths.
     """
-    found = _locate(spec)
-    if isinstance(found, Source):
-        return found
-    from mien.data.sources.table import open_tables
+    with _as_told(spec):
+        found = _locate(spec)
+        if isinstance(found, Source):
+            return found
+        from mien.data.sources.table import open_tables
 
-    return open_tables(found, columns, roles=("path", "split") if found.part else ("path",))
+        return open_tables(found, columns, roles=("path", "split") if found.part else ("path",))
+
+
+def _as_told(spec: str) -> AbstractContextManager[None]:
+    """Errors of a copy of what is in a store name the address."""
+    if not is_address(spec):
+        return nullcontext()
+    from mien.data.sources.store import told_by_address
+
+    return told_by_address()
 
 
 def _with_labels(source: Source, least: int, missing: str, hint: str = "") -> Source:
@@ -180,9 +225,7 @@ def _table_hint(source: Source) -> str:
     tables = holdings(source).tables or _lists(source)
     if not tables:
         return ""
-    path = source.spec.partition("::")[0]
-    found = None if remote.is_remote(path) else existing_path(path)
-    is_archive = found is not None and found.is_file()
+    path, is_archive = source.spec.partition("::")[0], source.folder is None and source.store is None
     how = "unpack the archive and give the table" if is_archive else f"give that, as in {path}::{tables[0]}"
     if len(tables) == 1:
         return f"; if the table {tables[0]} says what the photos show, {how}"
@@ -192,12 +235,13 @@ def _table_hint(source: Source) -> str:
 
 def _lists(source: Source) -> tuple[str, ...]:
     """Texts in a folder that list photos."""
-    texts = [f for f in source.files if f.ignored is None and f.path.lower().endswith(LISTS)][:20]
-    if not texts or source.folder is None:
+    texts = [f.path for f in source.files if f.ignored is None and f.path.lower().endswith(LISTS)][:20]
+    if not texts or (source.folder is None and source.store is None):
         return ()
     from mien.data.sources.table import is_list
 
-    return tuple(f.path for f in texts if is_list(source.folder / f.path))
+    tables = Tables("", "", source.folder or PurePosixPath(), (), store=source.store)
+    return tuple(path for path in texts if is_list(tables.here(path)))
 
 
 def _locate(spec: str) -> Source | Tables:
@@ -208,6 +252,8 @@ def _locate(spec: str) -> Source | Tables:
     if remote.is_remote(path):
         fetched = remote.download(path)
         return _in_folder(Place(fetched.folder, fetched.name, spec, part, confined=True))
+    if is_address(path):
+        return _at_address(path, part)
     where = existing_path(path)
     if where is None:
         check_is_here(spec)
@@ -219,6 +265,25 @@ def _locate(spec: str) -> Source | Tables:
     return _in_file(Place(where, "", spec, part))
 
 
+def _at_address(address: str, part: str) -> Source | Tables:
+    """What an address leads to: a folder in a store, or a file, which is fetched."""
+    from mien.data.sources.store import open_store
+    from mien.data.sources.whereabouts import HOLDS_LISTS
+
+    told, store = told_of(address).rstrip("/"), open_store(address)
+    spec, name = "::".join(filter(None, (told, part))), last_part(told)
+    if store.is_folder:
+        return _in_folder(Place(PurePosixPath(), name, spec, part, store=store))
+    folder = told.rpartition("/")[0]
+    if folder.endswith("/"):  # a file that is in no bucket
+        return _in_file(Place(PurePosixPath(name), "", spec, part, store=store, copy=store.fetched()))
+    above, inner = folder.rpartition("/")[0], last_part(folder)
+    path = PurePosixPath(name)
+    if HOLDS_LISTS.fullmatch(inner) and not above.endswith("/"):  # whose photos may lie beside it
+        folder, path = above, inner / path
+    return _in_file(Place(path, "", spec, part, store=open_store(folder), copy=store.fetched()))
+
+
 def _in_folder(place: Place) -> Source | Tables:
     """A folder's photos; or, where it holds none, those in its tables or its archive."""
     inner = PurePosixPath(place.part)
@@ -226,11 +291,11 @@ def _in_folder(place: Place) -> Source | Tables:
     if (
         is_below
         and place.part.lower().endswith((*TABLE_SUFFIXES, *ARCHIVE_SUFFIXES, *WORKBOOK_SUFFIXES, *LISTS))
-        and (place.path / inner).is_file()
+        and place.has(inner)
     ):
         name, top = f"{place.name}-{inner.stem}", None if place.confined else place.path
         return _in_file(replace(place, path=place.path / inner, part="", name=name, top=top))
-    listed = replace(list_folder(place.path, place.spec), name=place.name)
+    listed = replace(place.listed(), name=place.name)
     held = holdings(listed)
     if held.has_photos or not (held.tables or held.archives):
         return pick(listed, place.part) if place.part else listed
@@ -250,12 +315,12 @@ def _tables(place: Place, files: tuple[str, ...]) -> Tables:
     below = tuple(file for file in files if place.part and file.startswith(f"{place.part.strip('/')}/"))
     name = f"{place.name}-{place.part.strip('/').replace('/', '-')}" if below else place.name
     part = "" if below else place.part
-    return Tables(name, place.spec, place.path, below or files, part, place.confined)
+    return Tables(name, place.spec, place.path, below or files, part, place.confined, store=place.store)
 
 
 def _in_file(place: Place) -> Source | Tables:
     """What a file is by its content: a tar (before the zip, for a tar may end in one), a zip, a table or an image."""
-    path, lower = place.path, place.path.name.lower()
+    path, lower = place.here(), place.path.name.lower()
     if kind := irregular(path):
         raise SourceError(f"{path}: {kind}; save what comes out of it as a file, and give that")
     if lower.endswith(WORKBOOK_SUFFIXES):
@@ -274,7 +339,15 @@ def _in_file(place: Place) -> Source | Tables:
         raise SourceError(f"{path}: mien does not open {path.suffix} archives; unpack it and give the folder")
     elif lower.endswith(TABLE_SUFFIXES) or is_parquet(path) or (lower.endswith(LISTS) and _holds_list(path)):
         return Tables(
-            place.name or path.stem, place.spec, path.parent, (path.name,), place.part, place.confined, place.top
+            place.name or path.stem,
+            place.spec,
+            place.path.parent,
+            (place.path.name,),
+            place.part,
+            place.confined,
+            place.top,
+            store=place.store,
+            copy=path if place.store else None,
         )
     else:
         source = list_single_file(path, place.spec)

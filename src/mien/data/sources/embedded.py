@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -42,10 +43,14 @@ class EmbeddedColumn:
 
 
 class EmbeddedImages:
-    """Reads single images, from several threads; keeps the last few blocks of rows that were read."""
+    """Reads single images, from several threads; keeps the last few blocks of rows that were read.
 
-    def __init__(self, columns: list[EmbeddedColumn]) -> None:
-        self._columns = columns
+    Args:
+        far: reads what a cell names beside its table, where that lies in a store: table, name → bytes.
+    """
+
+    def __init__(self, columns: list[EmbeddedColumn], far: Callable[[int, str], bytes] | None = None) -> None:
+        self._columns, self._far = columns, far
         self._rows = [pl.scan_parquet(regular(c.path), glob=False).select(c.column) for c in columns]
         self._sizes = [c.block for c in columns]
         self._blocks: OrderedDict[tuple[int, int], list[Cell]] = OrderedDict()
@@ -91,6 +96,8 @@ class EmbeddedImages:
         inner = PurePosixPath(name)
         if inner.is_absolute() or ".." in inner.parts:
             raise OSError("no image in this row, only a path that points elsewhere")
+        if self._far is not None:
+            return self._far(table, name)
         return read_file(self._columns[table].path.parent / name)
 
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from mien.errors import ConfigError, SourceError
+from mien.system.addresses import is_address
 from mien.system.files import open_regular
 from mien.system.paths import shown, user_path, why_no_file
 from mien.system.streams import escaped
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from mien.data.sources.store import Store
 
 __all__ = [
     "NOT_GIVEN",
@@ -71,7 +74,8 @@ class Source:
     """A set of files that can be read one at a time, from several threads.
 
     Attributes:
-        folder: where its paths start on this machine; None in an archive.
+        folder: where its paths start on this machine; None in an archive or a store.
+        store: where its paths start in a store; None elsewhere.
         notes: how it was read, for a person to see before work starts.
         opened: opens a file that lies as it is on this machine, to be read piece by piece; None where files are taken
             out of something else.
@@ -91,6 +95,7 @@ class Source:
     opened: Callable[[SourceFile], BinaryIO] | None = None
     group_kind: Literal["people", "groups"] = "people"
     roles: Mapping[str, str] = field(default_factory=dict, hash=False)
+    store: Store | None = None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -113,20 +118,30 @@ class Tables:
     """Tables that are read as one.
 
     Attributes:
-        root: the folder that paths of files are given from.
+        root: the folder that paths of files are given from; inside the store where there is one.
         files: the tables, relative to ``root``, with ``/``.
         part: the split that alone is wanted, or nothing.
         top: the folder that was given, where the tables are in one below it.
         confined: whether rows may name only files below ``root``, as those of a downloaded set may.
+        store: what the tables, and the photos that they name, are in; None on this machine.
+        copy: the one table on this machine, where it was fetched already.
     """
 
     name: str
     spec: str
-    root: Path
+    root: PurePath
     files: tuple[str, ...]
     part: str = ""
     confined: bool = False
-    top: Path | None = None
+    top: PurePath | None = None
+    store: Store | None = None
+    copy: Path | None = None
+
+    def here(self, file: str) -> Path:
+        """One of the tables as a file on this machine."""
+        if self.copy is not None:
+            return self.copy
+        return Path(self.root / file) if self.store is None else self.store.fetched((self.root / file).as_posix())
 
 
 def existing_path(given: str | Path) -> Path | None:
@@ -142,7 +157,7 @@ def existing_path(given: str | Path) -> Path | None:
 
 
 def check_is_here(spec: str) -> None:
-    """Refuse what names nothing on this machine by what it is: nothing at all, an address, a camera.
+    """Refuse what names nothing here and in no store by what it is: nothing at all, a web page of a set, a camera.
 
     Args:
         spec: a path, which may be followed by ``::part``.
@@ -151,6 +166,8 @@ def check_is_here(spec: str) -> None:
         SourceError: with what to do.
     """
     path = spec.partition("::")[0]
+    if is_address(path):
+        return
     if existing_path(spec) is None and existing_path(path) is None and (why := why_no_file(path)):
         raise SourceError(f"{shown(spec)}: {why}")
 

@@ -191,7 +191,8 @@ def _looked_for(source: Source, photos: Sequence[str], shape: Shape) -> Layout |
     tables = holdings(source).tables
     if tables and not _is_by_folders(shape) and reading.preset is None:
         path = source.spec.partition("::")[0]
-        how = f"give {path}::{tables[0]}" if source.folder else f"unpack the archive and give {tables[0]}"
+        is_open = source.folder or source.store
+        how = f"give {path}::{tables[0]}" if is_open else f"unpack the archive and give {tables[0]}"
         how += " or another of them" * (len(tables) > 1)
         named = f"the table{'s' * (len(tables) > 1)} {few(tables, 4)}"
         raise SourceError(
@@ -296,7 +297,8 @@ def pick(source: Source, part: str) -> Source:
         files = tuple(replace(f, path=f.path[len(start) :]) for f in source.files if f.path.startswith(start))
         if files:
             folder = source.folder and source.folder.joinpath(*prefix)
-            return replace(source, name=f"{source.name}-{'-'.join(wanted)}", files=files, folder=folder)
+            store = source.store and source.store.at("/".join(prefix))
+            return replace(source, name=f"{source.name}-{'-'.join(wanted)}", files=files, folder=folder, store=store)
     depth = len(wrapper)
     parts = sorted({path[depth] for path in inside if len(path) > depth + 1 and path[:depth] == wrapper})
     raise SourceError(f"{source.spec}: no folder {part!r} inside; there are: {', '.join(parts) or 'no folders'}")

@@ -12,8 +12,8 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
-from typing import Literal, TypeVar
+from pathlib import Path, PurePath, PurePosixPath
+from typing import BinaryIO, Literal, TypeVar
 
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
@@ -38,10 +38,12 @@ from mien.data.sources.pattern import compile_pattern
 from mien.data.sources.pixel_text import PixelTable, is_pixels, read_pixel_table
 from mien.data.sources.presets import FER2013, parse_class_names, preset_of
 from mien.data.sources.split_words import LEFT_OUT, as_split, as_splits, check_splits, parse_split_map, split_in
+from mien.data.sources.store import Store, open_store
 from mien.data.sources.votes import Votes, cast, class_columns, rater_columns, said_by, tallied
 from mien.data.sources.whereabouts import find_photos
 from mien.errors import SourceError
 from mien.settings.columns import Columns
+from mien.system.addresses import is_address
 from mien.system.files import open_regular, read_file, regular
 from mien.system.paths import user_path
 
@@ -94,6 +96,44 @@ class Table:
         return self.embedded is not None or self.pixels is not None
 
 
+@dataclass(frozen=True)
+class PhotoFolder:
+    """The folder that the names in a table start from, on this machine or in a store.
+
+    Attributes:
+        root: the folder; inside the store, where there is one.
+        looked: where its photos were looked for, for the reason of what is missing.
+    """
+
+    root: PurePath
+    store: Store | None = None
+    looked: str = ""
+
+    def read(self, location: str) -> bytes:
+        """The bytes of the file that a row names.
+
+        Raises:
+            OSError: if there is none, or if it is an address elsewhere.
+        """
+        if self.store is not None:
+            return _in_either_spelling(self.store.read, self._inner(location), self.looked)
+        return self._here(read_file, location)
+
+    def opened(self, location: str) -> BinaryIO:
+        """The same file, to be read piece by piece."""
+        if self.store is not None:
+            return _in_either_spelling(self.store.opened, self._inner(location), self.looked)
+        return self._here(open_regular, location)
+
+    def _inner(self, location: str) -> str:
+        return location if "://" in location else (self.root / location).as_posix()
+
+    def _here(self, take: Callable[[Path], T], location: str) -> T:
+        if "://" in location:
+            raise OSError("a web address; mien reads no row from there unless --root names the bucket or host")
+        return _in_either_spelling(lambda name: take(Path(self.root / name)), location, self.looked)
+
+
 def is_list(path: Path) -> bool:
     """Whether a text file is a list with a photo and more a line."""
     try:
@@ -123,9 +163,9 @@ def open_tables(tables: Tables, columns: Columns, roles: Sequence[str] = ROLES, 
     if rows.is_empty():
         raise SourceError(f"{tables.spec}: the table has a header but no rows; expected one row per photo")
     notes = [note for table in opened for note in table.notes]
-    looked = ""
+    photos = PhotoFolder(tables.root, tables.store)
     if not opened[0].holds_images:
-        rows, looked, found = _found(rows, tables, columns)
+        rows, photos, found = _found(rows, tables, columns)
         notes += [found] if found else []
     rows = _by_layout(rows.with_columns(pl.int_range(pl.len()).alias("number")), columns)
     split_names = set(rows["split"].drop_nulls()) if "split" in roles else set()
@@ -143,9 +183,10 @@ def open_tables(tables: Tables, columns: Columns, roles: Sequence[str] = ROLES, 
         name,
         tables.spec,
         _source_files(rows),
-        _reader(tables.root, opened, looked),
+        _reader(photos, opened),
         own=own if own.columns else None,
-        opened=None if opened[0].holds_images else lambda f: _named_file(open_regular, tables.root, f.location, looked),
+        opened=None if opened[0].holds_images else lambda f: photos.opened(f.location),
+        store=photos.store,
     )
     by = opened[0].columns.get("group")
     kind: Literal["people", "groups"] = "groups" if by and not names_people(by) else "people"
@@ -233,7 +274,7 @@ def _shown(names: Iterable[str]) -> str:
 def _read_one(tables: Tables, file: str, asked: Columns, roles: Sequence[str]) -> Table:
     """One of the tables; what is wrong with one of several says that another may be given alone."""
     try:
-        return _read_table(tables.root / file, file, asked, roles)
+        return _read_table(tables.here(file), file, asked, roles)
     except SourceError as error:
         others = [other for other in tables.files if other != file]
         if not others or tables.part:
@@ -529,28 +570,44 @@ def _label_names(path: Path, column: str) -> list[str]:
 def _located(table: Table, place: int) -> pl.DataFrame:
     """Where each row's image is: a file below the root, or table and row for an embedded one."""
     folder = table.file[: table.file.rfind("/") + 1]
-    path = pl.concat_str(pl.lit(folder), pl.col("path").str.strip_prefix("./"))
+    bare = pl.col("path").str.strip_prefix("./")
+    path = pl.when(bare.str.contains("://", literal=True)).then(bare).otherwise(pl.concat_str(pl.lit(folder), bare))
     location = path
     if table.holds_images:
         path = pl.format("{}/{}", pl.lit(table.file), "row")
         location = pl.format("{}:{}", pl.lit(place), pl.col("row") - 1)
-    bare = pl.col("path").str.strip_prefix("./")
     return table.rows.with_columns(path=path, location=location, bare=bare, file=pl.lit(table.file))
 
 
-def _found(rows: pl.DataFrame, tables: Tables, asked: Columns) -> tuple[pl.DataFrame, str, str]:
-    """The rows with where their files are; where was looked, and what was found out."""
-    root = user_path(asked.root, "--root") if asked.root is not None else tables.root
-    if not root.is_dir():
-        raise SourceError(f"--root {asked.root}: there is no such folder; give the one that the paths start from")
+def _found(rows: pl.DataFrame, tables: Tables, asked: Columns) -> tuple[pl.DataFrame, PhotoFolder, str]:
+    """The rows with where their files are; the folder that they are in, and what was found out."""
+    photos = PhotoFolder(tables.root, tables.store)
+    if asked.root is not None:
+        photos = _asked_folder(asked.root)
     column = "path" if asked.root is None else "bare"
     distinct = rows[column].drop_nulls().unique(maintain_order=True)
     found = find_photos(
-        distinct.to_list(), root, tables.spec, ending=asked.ending, top=None if asked.root else tables.top
+        distinct.to_list(),
+        photos.root,
+        tables.spec,
+        ending=asked.ending,
+        top=None if asked.root else tables.top,
+        store=photos.store,
     )
-    places = [str(root.absolute() / place) for place in found.locations] if asked.root else found.locations
+    is_local = asked.root is not None and isinstance(photos.root, Path)
+    places = [str(Path(photos.root).absolute() / place) for place in found.locations] if is_local else found.locations
     located = rows[column].replace_strict(distinct, pl.Series(places, dtype=pl.String), default=None)
-    return rows.with_columns(located.alias("location")), found.where, found.note
+    return rows.with_columns(located.alias("location")), replace(photos, looked=found.where), found.note
+
+
+def _asked_folder(root: str) -> PhotoFolder:
+    """The folder, here or in a store, that ``--root`` names."""
+    if is_address(root):
+        return PhotoFolder(PurePosixPath(), open_store(root))
+    folder = user_path(root, "--root")
+    if not folder.is_dir():
+        raise SourceError(f"--root {root}: there is no such folder; give the one that the paths start from")
+    return PhotoFolder(folder)
 
 
 def _by_layout(rows: pl.DataFrame, asked: Columns) -> pl.DataFrame:
@@ -658,12 +715,14 @@ def _source_files(rows: pl.DataFrame) -> tuple[SourceFile, ...]:
     )
 
 
-def _reader(root: Path, opened: list[Table], looked: str) -> Callable[[SourceFile], bytes]:
+def _reader(photos: PhotoFolder, opened: list[Table]) -> Callable[[SourceFile], bytes]:
     pixels = [table.pixels for table in opened if table.pixels]
     columns = [table.embedded for table in opened if table.embedded]
     if not columns and not pixels:
-        return lambda f: _named_file(read_file, root, f.location, looked)
-    images = EmbeddedImages(columns) if columns else None
+        return lambda f: photos.read(f.location)
+    files = [table.file for table in opened]
+    beside = None if photos.store is None else lambda table, name: photos.read(_beside(files[table], name))
+    images = EmbeddedImages(columns, beside) if columns else None
 
     def read(file: SourceFile) -> bytes:
         table, _, row = file.location.partition(":")
@@ -672,25 +731,27 @@ def _reader(root: Path, opened: list[Table], looked: str) -> Callable[[SourceFil
     return read
 
 
-def _named_file(take: Callable[[Path], T], root: Path, location: str, looked: str) -> T:
-    """What is taken of the file that a row names; a table written on Windows may name it with backslashes."""
-    if "://" in location:
-        raise OSError("a web address; mien reads files only")
-    try:
-        return take(root / location)
-    except FileNotFoundError as error:
-        if "\\" not in location:
-            raise _missing(looked) from error
-        try:
-            return take(root / location.replace("\\", "/"))
-        except FileNotFoundError as again:
-            raise _missing(looked) from again
-    except ValueError as error:
-        raise OSError(f"not a path: {error}") from error
+def _beside(table: str, name: str) -> str:
+    return (PurePosixPath(table).parent / name).as_posix()
 
 
 def _missing(looked: str) -> OSError:
     return OSError(f"No such file; {looked}; --root says where photos are, --ending how their names end")
+
+
+def _in_either_spelling(take: Callable[[str], T], location: str, looked: str) -> T:
+    """What is taken of the file that a row names; a table written on Windows may name it with backslashes."""
+    try:
+        return take(location)
+    except FileNotFoundError as error:
+        if "\\" not in location:
+            raise _missing(looked) from error
+        try:
+            return take(location.replace("\\", "/"))
+        except FileNotFoundError as again:
+            raise _missing(looked) from again
+    except ValueError as error:
+        raise OSError(f"not a path: {error}") from error
 
 
 def _quoted(name: str) -> str:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
 
 from mien.data.sources.delimited import names_a_photo
 from mien.data.sources.folder import IMAGE_SUFFIXES
@@ -20,7 +21,10 @@ from mien.data.sources.split_words import as_split
 from mien.errors import SourceError
 from mien.labels import canonical, is_expression
 
-__all__ = ["Found", "find_photos", "with_ending"]
+if TYPE_CHECKING:
+    from mien.data.sources.store import Store
+
+__all__ = ["HOLDS_LISTS", "Found", "find_photos", "with_ending"]
 
 LOOKED_AT = 200
 """Names of a table that are tried as they are, before anything else is looked for."""
@@ -67,7 +71,13 @@ def with_ending(name: str, ending: str) -> str:
 
 
 def find_photos(
-    names: Sequence[str], root: Path, spec: str, *, ending: str | None = None, top: Path | None = None
+    names: Sequence[str],
+    root: PurePath,
+    spec: str,
+    *,
+    ending: str | None = None,
+    top: PurePath | None = None,
+    store: Store | None = None,
 ) -> Found:
     """Find the files that names lead to.
 
@@ -76,19 +86,21 @@ def find_photos(
         root: the table's folder, or the one that was asked for.
         ending: what names end in, where that was asked for.
         top: folder above ``root`` that was given, and may be looked through too.
+        store: what ``root`` is in; None on this machine.
 
     Raises:
         SourceError: if two rules would do.
     """
-    where = f"looked in {root}"
+    where = f"looked in {_told_place(root, store)}"
     wanted = [
         name.removeprefix("./") if ending is None else with_ending(name.removeprefix("./"), ending) for name in names
     ]
     tried = wanted[:: max(1, len(wanted) // LOOKED_AT)]
-    if not wanted or any(_is_there(root, name) for name in tried):
+    if not wanted or any(_is_there(root, name, store) for name in tried):
         return Found(wanted, where=where)
-    above = top or (root.resolve().parent if HOLDS_LISTS.fullmatch(root.resolve().name) else None)
-    files, base = _listed(root, (root, above) if above else (root,))
+    whole = root.resolve() if isinstance(root, Path) else root
+    above = top or (whole.parent if HOLDS_LISTS.fullmatch(whole.name) else None)
+    files, base = _listed(root, (root, above) if above else (root,), store)
     is_sure = base == root or top is not None
     if not files:
         return Found(wanted, where=where)
@@ -96,7 +108,7 @@ def find_photos(
         tuple(part for part in re.split(r"[/\\]", re.sub(r"^[A-Za-z]:", "", name)) if part not in ("", "."))
         for name in wanted
     ]
-    where = f"looked in {base} and the folders below it"
+    where = f"looked in {_told_place(base, store)} and the folders below it"
     rules = _rules(parts, files)
     counts = {rule: sum(_file(rule, name, files) is not None for name in parts) for rule in rules}
     most = max(counts.values(), default=0)
@@ -108,37 +120,57 @@ def find_photos(
     if not most or (not is_sure and (most < len(parts) or len(best) > 1)):
         return Found(wanted, where=where)
     if len(best) > 1:
-        raise SourceError(_asking(spec, best, wanted, base))
+        raise SourceError(_asking(spec, best, wanted, _told_place(base, store)))
     found = [_file(best[0], name, files) for name in parts]
     locations = [_from(root, base, file) if file else name for file, name in zip(found, wanted, strict=True)]
     return Found(locations, _told(best[0], parts), where)
 
 
-def _is_there(root: Path, name: str) -> bool:
+def _told_place(folder: PurePath, store: Store | None) -> str:
+    return str(folder) if store is None else f"{store.address}/{folder.as_posix()}".removesuffix("/.")
+
+
+def _is_there(root: PurePath, name: str, store: Store | None) -> bool:
+    if "://" in name or store is not None:
+        try:
+            return store is not None and store.has(name if "://" in name else (root / name).as_posix())
+        except OSError:
+            return False
+    root = Path(root)
     try:
         return (root / name).exists() or ("\\" in name and (root / name.replace("\\", "/")).exists())
     except (OSError, ValueError):
         return False
 
 
-def _listed(root: Path, bases: Sequence[Path]) -> tuple[dict[str, list[str]], Path]:
+def _listed(root: PurePath, bases: Sequence[PurePath], store: Store | None) -> tuple[dict[str, list[str]], PurePath]:
     """Name in lower case, with and without its ending → files below the first of some folders that holds photos."""
     for base in bases:
         found: dict[str, list[str]] = defaultdict(list)
-        n = 0
-        for folder, subfolders, names in os.walk(base):
-            subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-            n += len(names)
-            if n > MOST_LISTED:
+        for n, path in enumerate(_below(base) if store is None else _below_in(store, base)):
+            if n >= MOST_LISTED:
                 return {}, root
-            for name in names:
-                if names_a_photo(name):
-                    path = os.path.relpath(os.path.join(folder, name), base).replace(os.sep, "/")
-                    for key in _keys(name):
-                        found[key].append(path)
+            name = path.rpartition("/")[2]
+            if names_a_photo(name):
+                for key in _keys(name):
+                    found[key].append(path)
         if found:
             return dict(found), base
     return {}, root
+
+
+def _below(base: PurePath) -> Iterator[str]:
+    """Every file below a folder, as a path from there; hidden folders are passed over."""
+    for folder, subfolders, names in os.walk(base):
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        start = os.path.relpath(folder, base).replace(os.sep, "/")
+        yield from names if start == "." else (f"{start}/{name}" for name in names)
+
+
+def _below_in(store: Store, base: PurePath) -> Iterator[str]:
+    for name, _ in sorted(store.names("" if base.as_posix() == "." else base.as_posix())):
+        if not any(part.startswith(".") for part in name.split("/")[:-1]):
+            yield name
 
 
 def _keys(name: str) -> set[str]:
@@ -234,7 +266,7 @@ def _by_name_alone(
     return [same[0] if same else None for same in found]
 
 
-def _from(root: Path, base: Path, file: str) -> str:
+def _from(root: PurePath, base: PurePath, file: str) -> str:
     return file if base == root else os.path.relpath(base / file, root).replace(os.sep, "/")
 
 
@@ -250,8 +282,9 @@ def _told(rule: _Rule, parts: Sequence[tuple[str, ...]]) -> str:
     return f"the photos that the table names were found {', '.join(told)}" if told else ""
 
 
-def _asking(spec: str, rules: Sequence[_Rule], wanted: Sequence[str], base: Path) -> str:
+def _asking(spec: str, rules: Sequence[_Rule], wanted: Sequence[str], base: str) -> str:
     shown = ", ".join(
-        f"--root {base / rule.start}" + (f" --ending {rule.ending}" if rule.ending else "") for rule in rules[:4]
+        f"--root {f'{base}/{rule.start}'.rstrip('/')}" + (f" --ending {rule.ending}" if rule.ending else "")
+        for rule in rules[:4]
     )
     return f"{spec}: photos called like {wanted[0]!r} are in several places; say which are meant: {shown}"

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from mien.results.outline import OutlinedSource, OutlineResults
+from mien.results.outline import OutlinedSource, OutlineResults, WorkEstimate
 from mien.telling.words.raters import learnt_of_votes
 
 __all__ = ["outline_summary"]
@@ -20,7 +20,7 @@ SPLITS = ("train", "val", "test")
 def outline_summary(results: OutlineResults) -> RenderableType:
     """What was read of each source: the notes, then a table of classes by splits, then what takes no part."""
     sources = [*results.sources, *([results.target] if results.target else [])]
-    room = (MOST_LINES - 2) // len(sources)
+    room = (MOST_LINES - 2 - 5 * (results.estimate is not None)) // len(sources)
     lines: list[str] = []
     for source in sources:
         lines += _cut([_fitted(line) for line in _lines(source, is_target=source is results.target)], max(room, 3))
@@ -29,7 +29,9 @@ def outline_summary(results: OutlineResults) -> RenderableType:
     ]
     if results.votes:
         lines.append(_fitted(f"recipes would learn {learnt_of_votes(results.votes)}"))
-    lines = [*_cut(lines, MOST_LINES - 1), "dry run: no photo was opened, and nothing was written"]
+    told = list(_estimated(results.estimate)) if results.estimate else []
+    read = f"{results.estimate.sampled} photos were read to time the work" if results.estimate else "no photo was timed"
+    lines = [*_cut(lines, MOST_LINES - 1 - len(told)), *map(_fitted, told), f"dry run: {read}, and nothing was kept"]
     return Group(*(Text(line, no_wrap=True) for line in lines))
 
 
@@ -52,6 +54,29 @@ def _lines(source: OutlinedSource, *, is_target: bool) -> Iterator[str]:
         yield f"  further columns: {', '.join(source.columns)}"
     for reason, n in source.ignored.items():
         yield f"  not used: {n} ({reason})"
+
+
+def _estimated(work: WorkEstimate) -> Iterator[str]:
+    """What the work would take, in at most five lines."""
+    yield f"time: {_span(work.seconds)} here, the more the busier this machine is"
+    for cores, seconds in work.by_cores.items():
+        yield f"  with {cores} idle cores like these: {_span(seconds)}"
+    yield f"memory: about {_size(work.memory_mb)}; disk: about {_size(work.disk_mb)}"
+    if work.left_out:
+        yield f"  not in the estimate: {', '.join(work.left_out)}"
+
+
+def _span(seconds: tuple[float, float]) -> str:
+    """``about 20 to 30 minutes``, in the unit that the longer of the two is read best in."""
+    unit, name = next(
+        (u, n) for u, n in ((3600, "hours"), (60, "minutes"), (1, "seconds")) if seconds[1] >= 2 * u or u == 1
+    )
+    low, high = (max(1, round(each / unit)) if unit > 1 else max(5, 5 * round(each / 5)) for each in seconds)
+    return f"about {low} {name}" if low == high else f"about {low} to {high} {name}"
+
+
+def _size(megabytes: float) -> str:
+    return f"{megabytes / 1000:.1f} GB" if megabytes >= 1000 else f"{max(10, 10 * round(megabytes / 10))} MB"
 
 
 def _cut(lines: Sequence[str], most: int) -> list[str]:
