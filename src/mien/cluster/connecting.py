@@ -1,0 +1,181 @@
+"""--cluster: connect to a Ray cluster for as long as a command works, and say where workers come from meanwhile."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import signal
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from mien.cluster.local_cluster import TOKEN, local_cluster
+from mien.errors import ClusterError, MienError
+from mien.extras import extra, without_warnings
+from mien.progress import Progress
+
+__all__ = ["Connected", "connected", "on_cluster"]
+
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+"""What Ray is told before it is imported: to report to nobody, and to leave the terminal alone."""
+OWN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN}
+"""What a cluster of this machine alone is told besides."""
+SECONDS_TO_ANSWER = 10
+
+
+@dataclass(frozen=True)
+class Connected:
+    """A cluster that this process is connected to.
+
+    Attributes:
+        cpus: processors of all its machines.
+        largest: of the machine that has the most.
+    """
+
+    cpus: int
+    largest: int
+
+
+_current: ContextVar[Connected | None] = ContextVar("cluster", default=None)
+
+
+def connected() -> Connected | None:
+    """The cluster that does the work which can be divided; None without one."""
+    return _current.get()
+
+
+@contextmanager
+def on_cluster(address: str | None, progress: Progress) -> Iterator[None]:
+    """Have a cluster do the work of the block that can be divided.
+
+    Args:
+        address: ``local``, ``auto`` or ``ray://HOST:PORT``; None for no cluster.
+
+    Raises:
+        MissingExtraError: if Ray is not installed.
+        ClusterError: if there is no such cluster, or it cannot be used.
+    """
+    if address is None:
+        yield
+        return
+    with ExitStack() as stack:
+        stack.enter_context(_environment(QUIET | (OWN if address == "local" else {})))
+        with progress.step(f"{'start' if address == 'local' else 'connect to'} the cluster", None, "nodes"):
+            _connect(address, stack)
+            found, nodes = _described()
+        progress.tell(f"--cluster {address}: {nodes} node{'s' * (nodes > 1)} with {found.cpus} processors together")
+        token = _current.set(found)
+        try:
+            yield
+        finally:
+            _current.reset(token)
+
+
+def _connect(address: str, stack: ExitStack) -> None:
+    """Connect, and have the stack disconnect."""
+    with extra("cluster", f"--cluster {address}"), without_warnings():
+        import ray
+    logging.getLogger("ray").setLevel(logging.CRITICAL)
+    if ray.is_initialized():
+        raise ClusterError(f"--cluster {address}: this process is connected to a cluster already; end that first")
+    _forget_tokens()
+    try:
+        with _sigterm_kept(), without_warnings():
+            if address == "local":
+                stack.enter_context(local_cluster())
+                return
+            if address != "auto":
+                _check_answers(address)
+            ray.init(address, log_to_driver=False, logging_level="critical")
+        stack.callback(ray.shutdown)
+    except MienError:
+        raise
+    except Exception as error:  # Ray raises errors of many kinds
+        raise ClusterError(f"--cluster {address}: {_why(address, error)}") from error
+
+
+def _why(address: str, error: Exception) -> str:
+    if isinstance(error, ConnectionError) and address == "auto":
+        return "no cluster is running that this machine belongs to; start one with 'ray start --head', or give local"
+    said = re.sub(r"\s+", " ", str(error)).strip() or type(error).__name__
+    return f"no cluster that can be used ({said[:200]})"
+
+
+def _check_answers(address: str) -> None:
+    """See quickly whether anything listens at an address, for which Ray takes half a minute.
+
+    Raises:
+        ClusterError: if nothing does.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), SECONDS_TO_ANSWER).close()
+    except OSError as error:
+        raise ClusterError(
+            f"--cluster {address}: nothing answers there ({error.strerror or error}); is the cluster running, with its "
+            "client's port open?"
+        ) from error
+
+
+def _described() -> tuple[Connected, int]:
+    """What the cluster has, and how many machines that is.
+
+    Raises:
+        ClusterError: if it has no processor for tasks.
+    """
+    import ray
+
+    alive = [node for node in ray.nodes() if node["Alive"]]
+    cpus = [int(node["Resources"].get("CPU", 0)) for node in alive]
+    if not any(cpus):
+        raise ClusterError("--cluster: the cluster has no processors for tasks; start its nodes with --num-cpus")
+    return Connected(sum(cpus), max(cpus)), len(alive)
+
+
+@contextmanager
+def _environment(wanted: Mapping[str, str]) -> Iterator[None]:
+    """Variables for the block; what Ray adds to them is gone after it, too."""
+    before = {name: os.environ.get(name) for name in (*wanted, "RAY_AUTH_MODE")}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _forget_tokens() -> None:
+    """Have Ray ask anew for the token, which an earlier cluster of this process may have had another of."""
+    from ray import _raylet
+
+    with suppress(AttributeError):  # of a Ray that has none
+        _raylet.AuthenticationTokenLoader.instance().reset_cache()
+        _raylet.Config.initialize("")
+
+
+@contextmanager
+def _sigterm_kept() -> Iterator[None]:
+    """Keep Ray from taking over the signal that ends a command, also while it starts."""
+    from ray._private import utils
+
+    taken_over: Any = getattr(utils, "set_sigterm_handler", None)
+    is_main = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGTERM) if is_main else None
+    utils.set_sigterm_handler = lambda handler: None
+    try:
+        yield
+    finally:
+        utils.set_sigterm_handler = taken_over
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
