@@ -157,11 +157,12 @@ def _environment(wanted: Mapping[str, str]) -> Iterator[None]:
 
 def _forget_tokens() -> None:
     """Have Ray ask anew for the token, which an earlier cluster of this process may have had another of."""
-    from ray import _raylet
+    import ray
 
+    inside: Any = ray._raylet
     with suppress(AttributeError):  # of a Ray that has none
-        _raylet.AuthenticationTokenLoader.instance().reset_cache()
-        _raylet.Config.initialize("")
+        inside.AuthenticationTokenLoader.instance().reset_cache()
+        inside.Config.initialize("")
 
 
 @contextmanager
