@@ -8,22 +8,27 @@ import re
 import signal
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
 
 from mien.cluster.local_cluster import TOKEN, local_cluster
 from mien.errors import ClusterError, MienError
 from mien.extras import extra, without_warnings
 from mien.progress import Progress
+from mien.system.leftovers import undone_if_stopped
 
 __all__ = ["Connected", "connected", "on_cluster"]
 
+P = ParamSpec("P")
+T = TypeVar("T")
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
 }
 """What Ray is told before it is imported: to report to nobody, and to leave the terminal alone."""
 OWN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN}
@@ -88,7 +93,7 @@ def _connect(address: str, stack: ExitStack) -> None:
         raise ClusterError(f"--cluster {address}: this process is connected to a cluster already; end that first")
     _forget_tokens()
     try:
-        with _sigterm_kept(), without_warnings():
+        with _terminal_kept(), without_warnings():
             if address == "local":
                 stack.enter_context(local_cluster())
                 return
@@ -166,17 +171,55 @@ def _forget_tokens() -> None:
 
 
 @contextmanager
-def _sigterm_kept() -> Iterator[None]:
-    """Keep Ray from taking over the signal that ends a command, also while it starts."""
-    from ray._private import utils
+def _terminal_kept() -> Iterator[None]:
+    """Keep Ray from taking over the signal that ends a command, also while it starts, and from a line on the terminal.
 
-    taken_over: Any = getattr(utils, "set_sigterm_handler", None)
+    It says on standard error that it was told to say nothing there.
+    """
+    import ray._private.utils
+    import ray._private.worker
+
     is_main = threading.current_thread() is threading.main_thread()
     before = signal.getsignal(signal.SIGTERM) if is_main else None
-    utils.set_sigterm_handler = lambda handler: None
+    with (
+        _replaced(ray._private.utils, "set_sigterm_handler", lambda taken: lambda handler: None),
+        _replaced(ray._private.worker, "connect", _muted),
+    ):
+        try:
+            yield
+        finally:
+            if before is not None:
+                signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _replaced(module: Any, name: str, by: Callable[[Any], Any]) -> Iterator[None]:
+    """A function of Ray's made anew from what it was; nothing where there is no such function."""
+    was = getattr(module, name, None)
+    if was is not None:
+        setattr(module, name, by(was))
     try:
         yield
     finally:
-        utils.set_sigterm_handler = taken_over
-        if before is not None:
-            signal.signal(signal.SIGTERM, before)
+        if was is not None:
+            setattr(module, name, was)
+
+
+def _muted(function: Callable[P, T]) -> Callable[P, T]:
+    """The same, with nothing on standard error meanwhile, whatever language writes there."""
+
+    def quiet(*words: P.args, **named: P.kwargs) -> T:
+        kept = os.dup(2)
+
+        def restore() -> None:
+            os.dup2(kept, 2)
+
+        with undone_if_stopped(restore), Path(os.devnull).open("wb") as nowhere:
+            try:
+                os.dup2(nowhere.fileno(), 2)
+                return function(*words, **named)
+            finally:
+                restore()
+                os.close(kept)
+
+    return quiet
