@@ -31,8 +31,9 @@ QUIET = {
     "RAY_BACKEND_LOG_LEVEL": "fatal",
 }
 """What Ray is told before it is imported: to report to nobody, and to leave the terminal alone."""
-OWN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN}
-"""What a cluster of this machine alone is told besides."""
+OWN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN, "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+"""What a cluster of this machine alone is told besides. By the last, Ray's processes listen at the loopback address
+alone; otherwise it puts the machine's own in place of it, also where it is told."""
 SECONDS_TO_ANSWER = 10
 
 
@@ -97,8 +98,7 @@ def _connect(address: str, stack: ExitStack) -> None:
             if address == "local":
                 stack.enter_context(local_cluster())
                 return
-            if address != "auto":
-                _check_answers(address)
+            _check_answers(address, _found() if address == "auto" else address.removeprefix("ray://"))
             ray.init(address, log_to_driver=False, logging_level="critical")
         stack.callback(ray.shutdown)
     except MienError:
@@ -114,19 +114,31 @@ def _why(address: str, error: Exception) -> str:
     return f"no cluster that can be used ({said[:200]})"
 
 
-def _check_answers(address: str) -> None:
-    """See quickly whether anything listens at an address, for which Ray takes half a minute.
+def _found() -> str:
+    """Where Ray would look for the cluster of this machine, as HOST:PORT; empty where it knows of none."""
+    from ray._private import services, utils
+
+    named: str = os.environ.get("RAY_ADDRESS") or utils.read_ray_address() or ""
+    return (
+        named.removeprefix("ray://") if named.startswith("ray://") else services.canonicalize_bootstrap_address(named)
+    )
+
+
+def _check_answers(address: str, place: str) -> None:
+    """See quickly whether anything listens at a place, for which Ray takes minutes and many lines.
 
     Raises:
         ClusterError: if nothing does.
     """
-    host, _, port = address.removeprefix("ray://").rpartition(":")
+    host, _, port = place.rpartition(":")
+    if not port.isdigit():
+        return
     try:
         socket.create_connection((host.strip("[]"), int(port)), SECONDS_TO_ANSWER).close()
     except OSError as error:
         raise ClusterError(
-            f"--cluster {address}: nothing answers there ({error.strerror or error}); is the cluster running, with its "
-            "client's port open?"
+            f"--cluster {address}: nothing answers at {place} ({error.strerror or error}); is the cluster running, with "
+            "that port open to this machine?"
         ) from error
 
 

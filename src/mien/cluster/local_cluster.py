@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
+from mien.errors import ClusterError
 from mien.system.leftovers import undone_if_stopped
 from mien.system.scratch import work_folder
 
@@ -23,6 +24,7 @@ STORE_BYTES = 512 * 2**20
 """Memory for what tasks and results hold. What does not fit goes to the work folder."""
 LONGEST = 40
 """Characters of a temporary folder's path, for sockets in it have names of 107 characters at most."""
+LOOPBACK = "127.0.0.1"
 SECONDS_TO_END = 5
 
 
@@ -46,9 +48,14 @@ def local_cluster() -> Iterator[None]:
                     include_dashboard=False,
                     log_to_driver=False,
                     logging_level="critical",
-                    _node_ip_address="127.0.0.1",
+                    _node_ip_address=LOOPBACK,
                     _temp_dir=str(folder),
                 )
+                if any(node["NodeManagerAddress"] != LOOPBACK for node in ray.nodes()):
+                    raise ClusterError(
+                        "--cluster local: Ray was imported before, and would listen to other machines; start a new "
+                        "Python, or set RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0 before Ray is imported"
+                    )
                 yield
             finally:
                 ray.shutdown()
