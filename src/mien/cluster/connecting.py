@@ -119,9 +119,9 @@ def _found() -> str:
     from ray._private import services, utils
 
     named: str = os.environ.get("RAY_ADDRESS") or utils.read_ray_address() or ""
-    return (
-        named.removeprefix("ray://") if named.startswith("ray://") else services.canonicalize_bootstrap_address(named)
-    )
+    if not named or named.startswith("ray://"):
+        return named.removeprefix("ray://")
+    return str(services.canonicalize_bootstrap_address(named))
 
 
 def _check_answers(address: str, place: str) -> None:
@@ -137,7 +137,7 @@ def _check_answers(address: str, place: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), SECONDS_TO_ANSWER).close()
     except OSError as error:
         raise ClusterError(
-            f"--cluster {address}: nothing answers at {place} ({error.strerror or error}); is the cluster running, with "
+            f"--cluster {address}: nothing answers at {place} ({error.strerror or error}); is the cluster running, and "
             "that port open to this machine?"
         ) from error
 
