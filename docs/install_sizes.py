@@ -19,6 +19,7 @@ EXTRAS = {
     "report": "pages and figures",
     "train": "studies, comparisons, adapting, `ExpressionClassifier`, `FaceDataset`",
     "app": "the page and the service",
+    "cluster": "`--cluster`: several machines",
 }
 """Extra → what it is for."""
 OF_GPUS = ("nvidia-", "cuda-", "triton")

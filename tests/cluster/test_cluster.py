@@ -20,7 +20,7 @@ from support.processes import are_gone, begin, run, start
 
 pytestmark = [pytest.mark.slow, pytest.mark.heavy]
 
-SECONDS = 180
+SECONDS = 600
 TRAINED = ("--size", "32", "--precision", "fp32", "--device", "cpu")
 
 
@@ -76,7 +76,10 @@ def test_an_audit_finds_the_same(three: Nodes, tmp_path: Path, set_of_photos: Pa
 def test_answers_are_the_same_rows(three: Nodes, tmp_path: Path, set_of_photos: Path, address: str) -> None:
     whole = shutil.make_archive(str(tmp_path / "again"), "zip", set_of_photos)  # whose photos workers cannot read
     asked = ("predict", set_of_photos, whole, "--faces", "all", "--out")
-    here, there = run(tmp_path, *asked, "here"), run(tmp_path, *asked, "there", "--cluster", address, seconds=SECONDS)
+    here, there = (
+        run(tmp_path, *asked, "here", seconds=SECONDS),
+        run(tmp_path, *asked, "there", "--cluster", address, seconds=SECONDS),
+    )
     assert here.code == there.code == 1, there.err  # the set has photos that cannot be read
     rows = [pl.read_parquet(tmp_path / name / "part-000000.parquet") for name in ("here", "there")]
     assert rows[1].equals(rows[0])

@@ -71,17 +71,12 @@ def predict(
     _check(sources, jsonl=jsonl, csv=csv, out=out, resume=resume)
     folder = None if out is None else answer_place(out, resume=resume)
     from mien.data.reading.pictures import open_pictures
-    from mien.recognizer import Recognizer, smoothed
+    from mien.recognizer import Recognizer
 
     recognizer = Recognizer(answering.model, max_error=promise.max_error, classes=answering.among)
     pictures = chain.from_iterable([open_pictures(source, frames_per_second=looking.fps) for source in sources])
 
-    predicted = _predicted(recognizer, workers, every_face=looking.faces == "all")
-
-    def answers(some: Iterable[Picture]) -> Iterator[Prediction]:
-        found = predicted(some)
-        return smoothed(found, looking.smooth) if looking.smooth else found
-
+    answers = _answers(recognizer, looking, workers)
     with _workers(workers):
         if folder is not None:
             asked = asdict(looking) | {"sources": [*sources]} | recognizer.__getstate__()
@@ -96,15 +91,18 @@ def predict(
         sys.exit(1)
 
 
-def _predicted(
-    recognizer: Recognizer, workers: Workers, *, every_face: bool
+def _answers(
+    recognizer: Recognizer, looking: Looking, workers: Workers
 ) -> Callable[[Iterable[Picture]], Iterator[Prediction]]:
-    """What answers pictures: the recogniser itself, or copies of it on a cluster."""
-    if workers.cluster is None:
-        return partial(recognizer.predict_pictures, every_face=every_face)
-    from mien.jobs.predict_apart import predict_apart
+    """What answers pictures as they are to be looked at: the recogniser itself, or copies of it on a cluster."""
+    from mien.recognizer import smoothed
 
-    return partial(predict_apart, recognizer, every_face=every_face)
+    predicted = partial(recognizer.predict_pictures, every_face=looking.faces == "all")
+    if workers.cluster is not None:
+        from mien.jobs.predict_apart import predict_apart
+
+        predicted = partial(predict_apart, recognizer, every_face=looking.faces == "all")
+    return (lambda some: smoothed(predicted(some), looking.smooth)) if looking.smooth else predicted
 
 
 def _workers(workers: Workers) -> AbstractContextManager[None]:
