@@ -72,6 +72,12 @@ def test_an_audit_finds_the_same(three: Nodes, tmp_path: Path, set_of_photos: Pa
     assert "[" not in there.err, "Ray wrote to the terminal"
 
 
+def test_a_model_is_judged_the_same(three: Nodes, tmp_path: Path, set_of_photos: Path) -> None:
+    asked = ("evaluate", "default", set_of_photos, "--json")
+    here, there = done(tmp_path, *asked), done(tmp_path, *asked, "--cluster", "auto")
+    assert found(there.json) == found(here.json)
+
+
 @pytest.mark.parametrize("address", ["auto", f"ray://127.0.0.1:{PORT}"])
 def test_answers_are_the_same_rows(three: Nodes, tmp_path: Path, set_of_photos: Path, address: str) -> None:
     whole = shutil.make_archive(str(tmp_path / "again"), "zip", set_of_photos)  # whose photos workers cannot read

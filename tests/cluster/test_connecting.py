@@ -15,6 +15,9 @@ from mien.cluster.on_node import Reached, Task, Threads, done_here
 from mien.data.reading.processes import has_cluster, spread, workers
 from mien.errors import ConfigError, MissingColumnError, MissingExtraError, SourceError
 from mien.progress import Silent
+from mien.settings.by_name import made
+from mien.settings.compare import CompareSettings
+from mien.settings.study import StudySettings
 from mien.settings.workers import Workers
 from mien.system.threads import share_cores, threads_here
 from support.outcomes import Outcome
@@ -46,6 +49,16 @@ def test_what_is_no_address_is_refused(address: str) -> None:
 @pytest.mark.parametrize("address", [None, "local", "auto", "ray://head-node:10001", "ray://[::1]:10001"])
 def test_what_is_an_address_is_taken(address: str | None) -> None:
     assert Workers(cluster=address).cluster == address
+
+
+@pytest.mark.parametrize("kind", [CompareSettings, StudySettings])
+def test_a_budget_of_time_is_refused_where_machines_differ(kind: type[object]) -> None:
+    several: dict[str, object] = {"arms": ("augment=none", "augment=notebook")} if kind is CompareSettings else {}
+    asked: dict[str, object] = {"data": ("demo",), "cluster": "auto", "seconds": 5.0, "folds": 3} | several
+    with pytest.raises(ConfigError, match="--seconds"):
+        made(kind, **asked)
+    made(kind, **asked | {"seconds": None, "epochs": 3})
+    made(kind, **asked | {"cluster": None})
 
 
 @pytest.mark.parametrize("command", ["audit", "study", "train", "compare", "evaluate", "predict"])

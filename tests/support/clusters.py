@@ -15,6 +15,7 @@ from pathlib import Path
 OWN = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AUTH_MODE": "disabled",
+    "RAY_worker_niceness": "0",
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # or 127.0.0.1 would not be taken for an address
     "PYTHONWARNINGS": "ignore",
 }

@@ -29,11 +29,19 @@ QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_BACKEND_LOG_LEVEL": "fatal",
+    "RAY_task_oom_retries": "5",
 }
-"""What Ray is told before it is imported: to report to nobody, and to leave the terminal alone."""
-OWN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN, "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-"""What a cluster of this machine alone is told besides. By the last, Ray's processes listen at the loopback address
-alone; otherwise it puts the machine's own in place of it, also where it is told."""
+"""What Ray is told before it is imported: to report to nobody, to leave the terminal alone, and to give up a task that
+takes more memory than there is, which it would try for ever."""
+OWN = {
+    "RAY_AUTH_MODE": "token",
+    "RAY_AUTH_TOKEN": TOKEN,
+    "RAY_worker_niceness": "0",
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+}
+"""What a cluster of this machine alone is told besides. Its workers have the priority of any other process, which Ray
+would lower. By the last, Ray's processes listen at the loopback address alone; otherwise it puts the machine's own in
+place of it, also where it is told."""
 SECONDS_TO_ANSWER = 10
 
 

@@ -17,7 +17,7 @@ from mien.settings.groups import BUDGET, RARE, TRAINING
 from mien.settings.recipes import RECIPES
 from mien.settings.slicing import Slicing
 from mien.settings.whole import WHOLE
-from mien.settings.workers import Workers
+from mien.settings.workers import Workers, refuse_seconds
 
 __all__ = ["CompareSettings", "Comparison"]
 
@@ -132,3 +132,4 @@ class CompareSettings:
             )
         if self.comparison.jobs not in (None, 1) and self.budget.seconds is not None:
             raise ConfigError(f"--jobs {self.comparison.jobs}: with --seconds runs must not share the machine; give 1")
+        refuse_seconds(self.workers, self.budget.seconds)

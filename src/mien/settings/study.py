@@ -19,7 +19,7 @@ from mien.settings.recipes import DEFAULT_RECIPES, RECIPES
 from mien.settings.slicing import Slicing
 from mien.settings.target import ClassMap, Target
 from mien.settings.whole import WHOLE
-from mien.settings.workers import Workers
+from mien.settings.workers import Workers, refuse_seconds
 
 __all__ = ["Refitting", "Report", "StudySettings", "Training", "with_demo_target"]
 
@@ -140,6 +140,7 @@ class StudySettings:
         if self.classes.class_map and not self.elsewhere.target:
             raise ConfigError("--class-map is for the classes of photos from elsewhere; give them with --target")
         if self.crossing.folds is not None:
+            refuse_seconds(self.workers, self.budget.seconds)
             self._check_folds()
 
     def _check_folds(self) -> None:

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from mien.errors import ConfigError
 from mien.settings.groups import RARE
 
-__all__ = ["Workers"]
+__all__ = ["Workers", "refuse_seconds"]
 
 ELSEWHERE = re.compile(r"ray://[^\s/:@\[\]]+:\d{1,5}|ray://\[[0-9A-Fa-f:.]+\]:\d{1,5}")
 
@@ -36,3 +36,16 @@ class Workers:
                 f"--cluster {self.cluster}: no address of a cluster; give local, auto, or one such as "
                 "ray://head-node:10001"
             )
+
+
+def refuse_seconds(workers: Workers, seconds: float | None) -> None:
+    """Refuse a budget of time where trainings may share a machine, or have machines of different speed.
+
+    Raises:
+        ConfigError: for such a budget.
+    """
+    if workers.cluster is not None and seconds is not None:
+        raise ConfigError(
+            f"--cluster {workers.cluster}: with --seconds every training must have the same machine to itself; give "
+            "--epochs or --updates"
+        )
