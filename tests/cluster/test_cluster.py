@@ -213,7 +213,8 @@ with on_cluster("local", Silent()):
     import ray
     from support.clusters import listening
     folder = ray._private.worker._global_node.get_session_dir_path()
-    print(json.dumps([folder, listening(os.getpid())]))
+    mode = os.stat(os.path.dirname(os.path.dirname(folder))).st_mode & 0o777
+    print(json.dumps([folder, listening(os.getpid()), mode]))
 assert dict(os.environ) == before
 """
 
@@ -225,10 +226,11 @@ def test_a_local_cluster_listens_to_this_machine_alone_and_leaves_nothing(
     process = begin(LISTENING)
     out, err = process.communicate(timeout=SECONDS)
     assert process.returncode == 0, err
-    folder, addresses = strict_json(out)
+    folder, addresses, mode = strict_json(out)
     assert len(addresses) > 3
     assert {address for address in addresses if not address.startswith("127.")} == set()
-    assert not Path(folder).parent.exists()
+    assert not Path(folder).parent.parent.exists()
+    assert mode == 0o700
     assert not (tmp_path / ".ray").exists()
 
 

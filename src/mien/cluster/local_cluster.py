@@ -22,8 +22,8 @@ TOKEN = secrets.token_hex(32)
 """What lets this process alone give the cluster work; Ray would keep one in the user's home."""
 STORE_BYTES = 512 * 2**20
 """Memory for what tasks and results hold. What does not fit goes to the work folder."""
-LONGEST = 40
-"""Characters of a temporary folder's path, for sockets in it have names of 107 characters at most."""
+LONGEST = 10
+"""Characters of a temporary folder's path: sockets deep in it have names of 107 characters at most."""
 LOOPBACK = "127.0.0.1"
 SECONDS_TO_END = 5
 
@@ -38,6 +38,7 @@ def local_cluster() -> Iterator[None]:
 
     usual = Path(tempfile.gettempdir())
     with work_folder(usual if len(str(usual)) <= LONGEST else Path("/tmp")) as folder:
+        place = folder / "r"  # Ray lets everyone write into its folder, but not into that above
         end = partial(_end, str(folder))
         with undone_if_stopped(end):
             try:
@@ -49,7 +50,7 @@ def local_cluster() -> Iterator[None]:
                     log_to_driver=False,
                     logging_level="critical",
                     _node_ip_address=LOOPBACK,
-                    _temp_dir=str(folder),
+                    _temp_dir=str(place),
                 )
                 if any(node["NodeManagerAddress"] != LOOPBACK for node in ray.nodes()):
                     raise ClusterError(
