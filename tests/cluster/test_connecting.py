@@ -99,15 +99,15 @@ def test_without_a_cluster_work_is_done_here() -> None:
 def test_a_worker_sees_whether_what_it_needs_is_there_and_the_same(tmp_path: Path) -> None:
     model = tmp_path / "model.onnx"
     model.write_bytes(b"12345")
-    work, folder, nothing = pickle.dumps(len), str(tmp_path), str(tmp_path / "not")
+    folder, nothing = str(tmp_path), str(tmp_path / "not")
     cases: list[tuple[list[Reached], tuple[str, object]]] = [
         ([(str(model), 5), (folder, None)], ("done", 2)),
         ([(str(model), 6)], ("unreached", str(model))),
         ([(folder, None), (nothing, None)], ("unreached", nothing)),
     ]
     for needs, expected in cases:
-        task = Task("len", pickle.dumps(("ab",)), THREADS, needs, str(Path.cwd()))
-        assert done_here(task, lambda: work) == expected
+        task = Task("len", THREADS, needs, str(Path.cwd()))
+        assert done_here(task, lambda: len, lambda: ("ab",)) == expected
 
 
 @pytest.mark.usefixtures("own_threads")
@@ -116,25 +116,14 @@ def test_a_task_uses_the_threads_it_is_given() -> None:
         return os.environ.get("OMP_NUM_THREADS"), threads_here()
 
     for threads, expected in [(Threads(3, 7), ("3", 3)), (Threads(0, 7), (None, 0))]:
-        task = Task(f"used-{threads.each}", pickle.dumps(()), threads, (), str(Path.cwd()))
-        assert _done(task, used) == expected
-
-
-def _done(task: Task, function: Callable[[], object]) -> object:
-    """A task of a function that cannot be pickled, which is known to the worker already."""
-    from mien.cluster import on_node
-
-    on_node._calls[task.function] = function
-    kind, value = done_here(task, lambda: b"")
-    assert kind == "done"
-    return value
+        task = Task(f"used-{threads.each}", threads, (), str(Path.cwd()))
+        assert done_here(task, lambda: used, tuple) == ("done", expected)
 
 
 @pytest.mark.usefixtures("own_threads")
 def test_a_deliberate_error_comes_back_as_one_that_can_be_sent() -> None:
     """Some cannot be pickled, for what they are made of is not their message alone."""
-    task = Task("refuse", pickle.dumps(()), THREADS, (), str(Path.cwd()))
-    kind, error = done_here(task, lambda: pickle.dumps(refuse))
+    kind, error = done_here(Task("refuse", THREADS, (), str(Path.cwd())), lambda: refuse, tuple)
     assert kind == "failed"
     sent = pickle.loads(pickle.dumps(error))
     assert str(sent) == "no column"

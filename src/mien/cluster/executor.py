@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
@@ -10,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
-from mien.cluster.on_node import Reached, Task, Threads, size_of
+from mien.cluster.on_node import Reached, Threads, size_of
 from mien.errors import ClusterError, WorkFailedError
 from mien.version import __version__
 
@@ -52,9 +51,9 @@ class ClusterExecutor(Executor):
         The function goes into the object store once, from where every machine takes it once.
         """
         assert not kwargs
-        name, stored = self._stored(fn)
-        task = Task(name, self._ray.cloudpickle.dumps(args), self._threads, self._needs, str(Path.cwd()))
-        reference = self._remote.remote(__version__, pickle.dumps(task), [stored])
+        name, function = self._stored(fn)
+        how = (name, self._threads.each, self._threads.blas, self._needs, str(Path.cwd()))
+        reference = self._remote.remote(__version__, how, [function, self._ray.put(args)])
         result: Future[T] = Future()
         result.set_running_or_notify_cancel()
         with self._lock:
@@ -72,7 +71,7 @@ class ClusterExecutor(Executor):
 
     def _stored(self, fn: Callable[..., Any]) -> tuple[str, Any]:
         if id(fn) not in self._functions:
-            stored = self._ray.put(self._ray.cloudpickle.dumps(fn))
+            stored = self._ray.put(fn)
             self._functions[id(fn)] = (fn, stored.hex(), stored)  # with the function, or its id could be another's
         return self._functions[id(fn)][1:]
 
@@ -86,7 +85,7 @@ class ClusterExecutor(Executor):
             result.set_exception(error.as_instanceof_cause())
         except self._ray.exceptions.RayError as error:
             said = f"tasks of the cluster ended from outside ({type(error).__name__}); is memory short?"
-            failed = WorkFailedError(f"--cluster: {said} {self._advice}")
+            failed = WorkFailedError(f"--cluster: {said} {self._advice}".rstrip())
             failed.__cause__ = error
             result.set_exception(failed)
         except BaseException as error:
@@ -121,7 +120,7 @@ def can_be_sent(function: Callable[..., Any]) -> bool:
 
     try:
         cloudpickle.dumps(function)
-    except (TypeError, AttributeError, ValueError, pickle.PicklingError):
+    except Exception:  # of many kinds; what cannot be sent is read here
         return False
     return True
 
@@ -136,8 +135,7 @@ def no_such_path(node: str, path: str) -> NoReturn:
 def _task() -> Callable[..., tuple[str, str, Any]]:
     """What Ray calls on a machine: sent as it is written, for the machine may lack the package that it is from."""
 
-    def run(version: str, pickled: bytes, stored: list[Any]) -> tuple[str, str, Any]:
-        import pickle
+    def run(version: str, how: tuple[Any, ...], stored: list[Any]) -> tuple[str, str, Any]:
         import platform
 
         import ray
@@ -148,12 +146,12 @@ def _task() -> Callable[..., tuple[str, str, Any]]:
 
             if own != version:
                 return "other", node, own
-            from mien.cluster.on_node import done_here
-
-            task = pickle.loads(pickled)
+            from mien.cluster.on_node import Task, Threads, done_here
         except ImportError as error:
             return "lacks", node, str(error)
-        kind, value = done_here(task, lambda: bytes(ray.get(stored[0])))
+        name, each, blas, needs, start = how
+        task = Task(name, Threads(each, blas), needs, start)
+        kind, value = done_here(task, lambda: ray.get(stored[0]), lambda: ray.get(stored[1]))
         return kind, node, value
 
     return run

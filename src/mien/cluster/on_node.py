@@ -6,8 +6,8 @@ is loaded.
 
 from __future__ import annotations
 
+import copy
 import os
-import pickle
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -43,28 +43,29 @@ class Threads:
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be done.
+    """How something is to be done.
 
     Attributes:
         function: the name by which a worker knows the function that it has loaded.
-        arguments: pickled.
         threads: that it may use.
         needs: what must be there under the same path as where the command runs.
         start: the folder that paths start from there.
     """
 
     function: str
-    arguments: bytes
     threads: Threads
     needs: Sequence[Reached]
     start: str
 
 
-def done_here(task: Task, load: Callable[[], bytes]) -> tuple[str, Any]:
+def done_here(
+    task: Task, function: Callable[[], Callable[..., Any]], arguments: Callable[[], tuple[Any, ...]]
+) -> tuple[str, Any]:
     """Do a task.
 
     Args:
-        load: gives the function, pickled.
+        function: gives what is called, where this worker has not got it yet.
+        arguments: gives its arguments.
 
     Returns:
         ``done`` and the result; ``unreached`` and the first path that is not there or another; or ``failed`` and a
@@ -77,7 +78,7 @@ def done_here(task: Task, load: Callable[[], bytes]) -> tuple[str, Any]:
         os.chdir(task.start)
     with _threads(task.threads):
         try:
-            return "done", _function(task.function, load)(*pickle.loads(task.arguments))
+            return "done", _function(task.function, function)(*arguments())
         except MienError as error:
             return "failed", _sendable(error)
 
@@ -94,10 +95,10 @@ def _is_there(path: Path, size: int | None) -> bool:
     return path.exists() and size_of(path) == size
 
 
-def _function(name: str, load: Callable[[], bytes]) -> Callable[..., Any]:
+def _function(name: str, load: Callable[[], Callable[..., Any]]) -> Callable[..., Any]:
     """A function, loaded once in each worker: it may hold a table of a million photos, or an open network."""
     if name not in _calls:
-        _calls[name] = pickle.loads(load())
+        _calls[name] = load()
         while len(_calls) > MOST_CALLS:
             _calls.popitem(last=False)
     _calls.move_to_end(name)
@@ -122,7 +123,7 @@ def _threads(threads: Threads) -> Iterator[None]:
 def _sendable(error: MienError) -> MienError:
     """The error, or what it says where it cannot be sent as it is."""
     try:
-        pickle.loads(pickle.dumps(error))
+        copy.copy(error)  # is made anew as what is received is
     except Exception:
         return (WorkFailedError if error.exit_code == 1 else MienError)(error.typed)
     return error
