@@ -168,16 +168,18 @@ def _described() -> tuple[Connected, int]:
 @contextmanager
 def _environment(wanted: Mapping[str, str]) -> Iterator[None]:
     """Variables for the block; what Ray adds to them is gone after it, too."""
-    before = {name: os.environ.get(name) for name in (*wanted, "RAY_AUTH_MODE")}
+    before = {name: value for name, value in os.environ.items() if _is_of_ray(name)}
     os.environ.update(wanted)
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        for name in [name for name in os.environ if _is_of_ray(name)]:
+            del os.environ[name]
+        os.environ.update(before)
+
+
+def _is_of_ray(name: str) -> bool:
+    return name.startswith("RAY_") or name == "PYTHONBREAKPOINT"
 
 
 def _forget_tokens() -> None:

@@ -30,11 +30,11 @@ Reached = tuple[str, int | None]
 
 @dataclass(frozen=True)
 class Threads:
-    """How many threads a task uses, which is as many as without the cluster.
+    """How many threads a task uses: as many as without the cluster, however many cores its machine has.
 
     Attributes:
-        each: of every library; 0 lets libraries decide as they do where the command runs.
-        blas: of linear algebra where libraries decide, as many as where the command runs.
+        each: of libraries that ask the environment, such as PyTorch.
+        blas: of linear algebra.
     """
 
     each: int
@@ -108,15 +108,11 @@ def _function(name: str, load: Callable[[], Callable[..., Any]]) -> Callable[...
 @contextmanager
 def _threads(threads: Threads) -> Iterator[None]:
     """Keep the work to its threads: libraries still to be loaded by the environment, the others by their own switch."""
-    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
-    if threads.each:
-        os.environ["OMP_NUM_THREADS"] = str(threads.each)
-    else:
-        os.environ.pop("OMP_NUM_THREADS", None)  # Ray has set it to the task's processors
+    os.environ |= {"OMP_WAIT_POLICY": "PASSIVE", "OMP_NUM_THREADS": str(threads.each)}
     share_cores(threads.each)
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(threads.each or {"blas": threads.blas}):
+    with threadpool_limits({"blas": threads.blas, "openmp": threads.each}):
         yield
 
 

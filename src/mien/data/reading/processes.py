@@ -8,6 +8,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 import warnings
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from mien.cluster.connecting import connected
+from mien.cluster.on_node import Threads
 from mien.data.reading.read_ahead import in_order
 from mien.errors import WorkFailedError
 from mien.system.leftovers import SIGNALS, undone_if_stopped
@@ -92,27 +94,41 @@ def processes(count: int, advice: str, *, needs: Sequence[Path] = ()) -> Iterato
 
 def _share(count: int) -> int:
     """Threads of each of so many workers; what the environment says goes first."""
+    return _said() or max(1, (os.cpu_count() or 1) // count)
+
+
+def _said() -> int:
+    """Threads that the environment allows; 0 where it says nothing."""
     said = os.environ.get("OMP_NUM_THREADS", "")
-    return int(said) if said.isdigit() and int(said) else max(1, (os.cpu_count() or 1) // count)
+    return int(said) if said.isdigit() else 0
 
 
 @contextmanager
 def _on_cluster(threads: int, advice: str, needs: Sequence[Path]) -> Iterator[Executor]:
     """Workers of the cluster, each with so many threads; 0 for as many as libraries use here."""
-    from threadpoolctl import threadpool_info
-
     from mien.cluster.executor import ClusterExecutor
-    from mien.cluster.on_node import Threads
 
     cluster = connected()
     assert cluster is not None
-    here = [each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"]
-    cpus = max(1, min(threads or os.cpu_count() or 1, cluster.largest))
-    pool = ClusterExecutor(Threads(threads, max(here, default=os.cpu_count() or 1)), cpus, needs=needs, advice=advice)
+    each = _threads_here() if threads == 0 else Threads(threads, threads)
+    cpus = max(1, min(each.each, cluster.largest))
+    pool = ClusterExecutor(each, cpus, needs=needs, advice=advice)
     try:
         yield pool
     finally:
         pool.shutdown()
+
+
+def _threads_here() -> Threads:
+    """How many threads libraries use in this process: what the environment says, or what each has decided."""
+    from threadpoolctl import threadpool_info
+
+    if said := _said():
+        return Threads(said, said)
+    cores = os.cpu_count() or 1
+    blas = [each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"]
+    torch = sys.modules.get("torch")  # where it is not loaded, nothing is trained
+    return Threads(torch.get_num_threads() if torch else cores, max(blas, default=cores))
 
 
 @contextmanager
