@@ -13,7 +13,7 @@ help: ## list the targets
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { apt-get update -qq && apt-get install -y -qq python3-venv; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[train,app,stores,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[train,app,stores,cluster,dev]'
 	touch $@
 
 demo: $(VENV)/installed ## install, then do the main job on the embedded drawn faces
@@ -34,7 +34,7 @@ test-data: $(VENV)/installed ## run the tests that need the real photos
 
 test-lowest: $(VENV)/installed ## install the lowest versions that pyproject.toml allows into .venv-lowest, and test with them
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(LOWEST)
-	$(BIN)/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct -e '.[train,app,stores,dev]'
+	$(BIN)/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct -e '.[train,app,stores,cluster,dev]'
 	$(LOWEST)/bin/python -m pytest -m 'not (heavy or slow or data)' $(IN_TWO)
 
 snapshots: $(VENV)/installed ## store anew what pages and terminal say (tests/snapshots); read the difference before committing it

@@ -20,6 +20,7 @@ EXTRAS = {
     "train": "studies, comparisons, adapting, `ExpressionClassifier`, `FaceDataset`",
     "app": "the page and the service",
     "stores": "photos by address; `s3://` also needs `s3fs`, `gs://` `gcsfs`, `https://` `aiohttp`",
+    "cluster": "`--cluster`: several machines",
 }
 """Extra → what it is for."""
 OF_GPUS = ("nvidia-", "cuda-", "triton")

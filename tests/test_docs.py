@@ -169,7 +169,7 @@ def test_every_dependency_is_explained() -> None:
     stored = module.stored()
     project = tomllib.loads(document("pyproject.toml"))["project"]
     asked = list(project["dependencies"])
-    for extra in ("report", "train", "app", "stores"):
+    for extra in ("report", "train", "app", "stores", "cluster"):
         asked += project["optional-dependencies"][extra]
     names = {re.split(r"[\[<>=!~ ]", each)[0] for each in asked} - {"mien"}
     assert {re.sub(r"[-_.]+", "-", name).lower() for name in names} <= module.declared(stored)

@@ -26,7 +26,7 @@ from support.outcomes import Outcome
 
 SOURCE = ROOT / "src/mien"
 OPTION = re.compile(r"(?<![\w-])--([a-z][a-z-]+)")
-OF_OTHERS = {"force-reinstall"}
+OF_OTHERS = {"force-reinstall", "head", "num-cpus"}
 """Options of other programs that messages name."""
 
 

@@ -13,6 +13,7 @@
     ├── ResultsError          results that cannot be read back
     ├── OutputError           a run folder that exists, or a place that cannot be written
     │   └── DiskError         a file that could not be written whole, as on a full disk
+    ├── ClusterError          a cluster that cannot be reached, or a machine of it that cannot do the work
     ├── MissingExtraError     a part of mien that was not installed (``pip install 'mien[train]'``)
     └── WorkFailedError       the work itself failed, for instance a loss that is no number; exit 1
 
@@ -26,6 +27,7 @@ from contextlib import contextmanager
 
 __all__ = [
     "AnswersError",
+    "ClusterError",
     "ConfigError",
     "CorrectionsError",
     "DiskError",
@@ -144,6 +146,10 @@ class DiskError(OutputError, OSError):
     def typed(self) -> str:
         """The message alone, without the number."""
         return str(self.args[0])
+
+
+class ClusterError(MienError):
+    """A cluster cannot be reached, or a machine of it cannot do the work."""
 
 
 class MissingExtraError(MienError):

@@ -112,8 +112,8 @@ __all__ = [
 
 MOST_NETWORKS = 20
 """Trainings of one network in as many folds; frozen features are computed once, and know no such limit."""
-AFTER_SCORES = ("slicing", "report", "refitting")
-"""Settings that decide only what is done after the scores, and may be others when a study goes on."""
+AFTER_SCORES = ("slicing", "report", "refitting", "workers")
+"""Settings that decide no score, only where work or what is done after it, and may be others when a study goes on."""
 BEFORE_SETTINGS = ("corrections.csv", "study.toml.partial")
 """What a study writes before its settings; one that was killed there has not begun."""
 

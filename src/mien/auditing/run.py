@@ -13,6 +13,7 @@ import polars as pl
 from mien.auditing.examine import Examined, examine, judges_labels
 from mien.auditing.features import VIEWS
 from mien.auditing.findings import check_out, findings_of, write_findings
+from mien.cluster.connecting import on_cluster
 from mien.data.reading.pixels import Pixels
 from mien.data.sources.collection import Collection, open_collection
 from mien.data.tables.corrections import Corrections, read_corrections
@@ -86,7 +87,7 @@ def run_audit(settings: AuditSettings, out: Path | None, progress: Progress) -> 
     """
     if out is not None:
         check_out(out)
-    with audited(settings, progress) as audit:
+    with on_cluster(settings.workers.cluster, progress), audited(settings, progress) as audit:
         found, corrections = audit.found, audit.corrections
         told = found.audit(audit.collection, faces_searched=settings.face_search.find_faces)
     data = AuditedData(

@@ -12,6 +12,7 @@ from mien.settings.audit import AuditSettings, FaceSearch, LabelChecks
 from mien.settings.columns import Columns
 from mien.settings.division import Decisions, Randomness
 from mien.settings.groups import OUTPUT
+from mien.settings.workers import Workers
 from mien.system.paths import user_path
 
 __all__ = ["audit"]
@@ -26,6 +27,7 @@ def audit(
     checks: LabelChecks = LabelChecks(),
     columns: ColumnOptions = Columns(),
     randomness: Randomness = Randomness(),
+    workers: Workers = Workers(),
     out: Annotated[str | None, Parameter(group=OUTPUT)] = None,
     dry_run: DryRun = False,
     json: Json = False,
@@ -46,6 +48,7 @@ def audit(
         checks=checks,
         columns=columns,
         randomness=randomness,
+        workers=workers,
     )
     if dry_run:
         from mien.jobs.estimate import outlined_audit

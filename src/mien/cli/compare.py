@@ -11,6 +11,7 @@ from mien.settings.compare import CompareSettings, Comparison
 from mien.settings.computing import Computing
 from mien.settings.division import Decisions, Division, Randomness
 from mien.settings.slicing import Slicing
+from mien.settings.workers import Workers
 
 __all__ = ["compare"]
 
@@ -27,6 +28,7 @@ def compare(
     randomness: Randomness = Randomness(),
     decisions: Decisions = Decisions(),
     columns: ColumnOptions = Columns(),
+    workers: Workers = Workers(),
     folder: Folder = Folder(),
     json: Json = False,
 ) -> None:
@@ -45,6 +47,7 @@ def compare(
         decisions=decisions,
         columns=columns,
         slicing=slicing,
+        workers=workers,
     )
     with extra("train", "training"):
         from mien.jobs.compare import run_comparison

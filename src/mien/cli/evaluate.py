@@ -17,6 +17,7 @@ from mien.settings.evaluate import EvaluateSettings, Rivals
 from mien.settings.groups import OUTPUT
 from mien.settings.slicing import Slicing
 from mien.settings.target import ClassMap
+from mien.settings.workers import Workers
 from mien.system.paths import user_path
 
 __all__ = ["evaluate"]
@@ -33,6 +34,7 @@ def evaluate(
     rivals: Rivals = Rivals(),
     decisions: Decisions = Decisions(),
     columns: ColumnOptions = Columns(),
+    workers: Workers = Workers(),
     out: Annotated[str | None, Parameter(group=OUTPUT)] = None,
     json: Json = False,
 ) -> None:
@@ -48,7 +50,14 @@ def evaluate(
             is written.
     """
     settings = EvaluateSettings(
-        model=model, data=data, columns=columns, decisions=decisions, classes=classes, slicing=slicing, rivals=rivals
+        model=model,
+        data=data,
+        columns=columns,
+        decisions=decisions,
+        classes=classes,
+        slicing=slicing,
+        rivals=rivals,
+        workers=workers,
     )
     if write_class_map is None and not data:
         _compare_tests(settings, out, json=json)

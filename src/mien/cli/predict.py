@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -18,6 +20,7 @@ from mien.errors import ConfigError
 from mien.settings.computing import Promise
 from mien.settings.groups import OUTPUT
 from mien.settings.predict import Answering, Looking
+from mien.settings.workers import Workers
 from mien.system.streams import as_data, escaped
 
 if TYPE_CHECKING:
@@ -35,6 +38,7 @@ def predict(
     answering: Answering = Answering(),
     looking: Looking = Looking(),
     promise: Promise = Promise(),
+    workers: Workers = Workers(),
     jsonl: Annotated[bool, Parameter(group=OUTPUT)] = False,
     csv: Annotated[bool, Parameter(group=OUTPUT)] = False,
     out: Annotated[str | None, Parameter(group=OUTPUT)] = None,
@@ -67,26 +71,48 @@ def predict(
     _check(sources, jsonl=jsonl, csv=csv, out=out, resume=resume)
     folder = None if out is None else answer_place(out, resume=resume)
     from mien.data.reading.pictures import open_pictures
-    from mien.recognizer import Recognizer, smoothed
+    from mien.recognizer import Recognizer
 
     recognizer = Recognizer(answering.model, max_error=promise.max_error, classes=answering.among)
     pictures = chain.from_iterable([open_pictures(source, frames_per_second=looking.fps) for source in sources])
 
-    def answers(some: Iterable[Picture]) -> Iterator[Prediction]:
-        found = recognizer.predict_pictures(some, every_face=looking.faces == "all")
-        return smoothed(found, looking.smooth) if looking.smooth else found
-
-    if folder is not None:
-        asked = asdict(looking) | {"sources": [*sources]} | recognizer.__getstate__()
-        doubts = _keep(folder, recognizer, pictures, answers, asked, resume=resume)
-    else:
-        doubts = _print(
-            answers(pictures), recognizer.labels, looking, kind="jsonl" if jsonl else "csv" if csv else None
-        )
+    answers = _answers(recognizer, looking, workers)
+    with _workers(workers):
+        if folder is not None:
+            asked = asdict(looking) | {"sources": [*sources]} | recognizer.__getstate__()
+            doubts = _keep(folder, recognizer, pictures, answers, asked, resume=resume)
+        else:
+            doubts = _print(
+                answers(pictures), recognizer.labels, looking, kind="jsonl" if jsonl else "csv" if csv else None
+            )
     if answering.classes is not None:
         print("mien: with --classes no error rate is promised, and no answer is called unsure", file=sys.stderr)
     if doubts["unreadable"]:
         sys.exit(1)
+
+
+def _answers(
+    recognizer: Recognizer, looking: Looking, workers: Workers
+) -> Callable[[Iterable[Picture]], Iterator[Prediction]]:
+    """What answers pictures as they are to be looked at: the recogniser itself, or copies of it on a cluster."""
+    from mien.recognizer import smoothed
+
+    predicted = partial(recognizer.predict_pictures, every_face=looking.faces == "all")
+    if workers.cluster is not None:
+        from mien.jobs.predict_apart import predict_apart
+
+        predicted = partial(predict_apart, recognizer, every_face=looking.faces == "all")
+    return (lambda some: smoothed(predicted(some), looking.smooth)) if looking.smooth else predicted
+
+
+def _workers(workers: Workers) -> AbstractContextManager[None]:
+    """The cluster that answers, if one is asked for."""
+    if workers.cluster is None:
+        return nullcontext()  # a command that answers for one photo has no time for what it does not need
+    from mien.cluster.connecting import on_cluster
+    from mien.telling.terminal.summaries import TerminalProgress
+
+    return on_cluster(workers.cluster, TerminalProgress())
 
 
 def _print(

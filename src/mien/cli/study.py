@@ -20,6 +20,7 @@ from mien.settings.recipes import COURSE_RECIPES, DEFAULT_RECIPES
 from mien.settings.slicing import Slicing
 from mien.settings.study import Refitting, Report, StudySettings, Training, with_demo_target
 from mien.settings.target import ClassMap, Target
+from mien.settings.workers import Workers
 
 __all__ = ["study"]
 
@@ -43,6 +44,7 @@ def study(
     promise: Promise = Promise(),
     decisions: Decisions = Decisions(),
     columns: ColumnOptions = Columns(),
+    workers: Workers = Workers(),
     checks: LabelChecks = LabelChecks(),
     course: Annotated[bool, Parameter(group=TRAINING)] = False,
     folder: Folder = Folder(),
@@ -76,6 +78,7 @@ def study(
         decisions=decisions,
         columns=columns,
         checks=checks,
+        workers=workers,
     )
     settings = with_demo_target(settings)
     if dry_run:

@@ -13,6 +13,7 @@ from mien.settings.computing import Computing, Promise
 from mien.settings.division import Decisions, Division, Earlier, Randomness
 from mien.settings.recipes import TRAINED_ALONE
 from mien.settings.study import StudySettings, Training
+from mien.settings.workers import Workers
 
 __all__ = ["train"]
 
@@ -30,6 +31,7 @@ def train(
     promise: Promise = Promise(),
     decisions: Decisions = Decisions(),
     columns: ColumnOptions = Columns(),
+    workers: Workers = Workers(),
     folder: Folder = Folder(),
     json: Json = False,
 ) -> None:
@@ -49,6 +51,7 @@ def train(
         promise=promise,
         decisions=decisions,
         columns=columns,
+        workers=workers,
     )
     with extra("train", "training"):
         from mien.jobs.study import run_training

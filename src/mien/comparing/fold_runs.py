@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -18,10 +19,11 @@ from numpy.typing import NDArray
 from mien.data.grouping.fold_plan import divided_for
 from mien.data.reading.pixels import Pixels
 from mien.data.reading.preprocess import View
+from mien.data.reading.processes import has_cluster, spread
 from mien.errors import OutputError
 from mien.evaluation.predictions import as_predictions, predict_rows, write_predictions
 from mien.models.artifact import Threshold
-from mien.progress import Progress
+from mien.progress import Progress, Silent
 from mien.recognizer import BATCH, Recognizer
 from mien.settings.run import HeadRun, NetworkRun, RunConfig, read_run
 from mien.settings.toml import write_toml
@@ -29,10 +31,11 @@ from mien.system.files import read_text, regular
 from mien.system.sums import check_kept, forget, keep, kept_whole
 from mien.training.history import read_history
 from mien.training.recipes import views_of, work_of
-from mien.training.run import LabelledPhotos, decided_run, fit_head, run_streams, train_run
+from mien.training.run import LabelledPhotos, Streams, decided_run, fit_head, run_streams, train_run
 
 __all__ = ["FoldRun", "run_folds"]
 
+AGAIN = "Go on with --resume"
 NOT_KEPT = ("checkpoints", "tensorboard", "member-*", "model.*")
 """What a fold leaves that would take gigabytes together."""
 
@@ -119,20 +122,41 @@ def _fit_heads(run: HeadRun, photos: LabelledPhotos, places: dict[int, Path], pr
     with progress.step(f"features {run.name}", total, unit) as advance:
         streams = run_streams(run, photos, _placed(photos), advance)
         is_blank = _blank(views_of(run)[0], photos.pixels, _placed(photos))
-    lenient = msgspec.structs.replace(run, head=dataclasses.replace(run.head, max_error=None))
+    heads = _Heads(run, photos, streams, is_blank)
     with progress.step(f"fit {run.name}", len(places), "folds") as advance:
-        for fold, place in places.items():
-            divided = _without(fold, photos, run.seed)
-            rows = _placed(divided)
-            learnt = streams.part((rows["split"] == "train").to_numpy())
-            fitted = fit_head(lenient, divided, learnt, for_crops=bool(is_blank.any()))
-            probs, kept = fitted.probabilities(streams.features, is_blank), _kept(rows, fold)
-            predictions = as_predictions(rows.filter(kept), probs[kept.to_numpy()], photos.labels)
-            chosen = fitted.run.head
-            head = dataclasses.replace(run.head, strength=chosen.strength, is_drawn=chosen.is_drawn)
-            config = msgspec.structs.replace(run, head=head)
-            _write(config, fitted.sureness.thresholds, predictions, place)
+        for place, fitted in zip(places.values(), spread(heads, places, threads=0), strict=True):
+            _write(*fitted, place)
             advance(1)
+
+
+@dataclass(frozen=True)
+class _Heads:
+    """Fits the head of one fold at a time, by itself and with all that it needs.
+
+    Attributes:
+        streams: of all photos that take part, in file order.
+        is_blank: (N,) whether a photo has no scene.
+    """
+
+    run: HeadRun
+    photos: LabelledPhotos
+    streams: Streams
+    is_blank: NDArray[np.bool_]
+
+    def __call__(self, fold: int) -> tuple[HeadRun, tuple[Threshold, ...], pl.DataFrame]:
+        """What is kept of a fold: the settings with their penalty, the thresholds, and the answers."""
+        run, photos = self.run, self.photos
+        lenient = msgspec.structs.replace(run, head=dataclasses.replace(run.head, max_error=None))
+        divided = _without(fold, photos, run.seed)
+        rows = _placed(divided)
+        learnt = self.streams.part((rows["split"] == "train").to_numpy())
+        fitted = fit_head(lenient, divided, learnt, for_crops=bool(self.is_blank.any()))
+        probs, kept = fitted.probabilities(self.streams.features, self.is_blank), _kept(rows, fold)
+        predictions = as_predictions(rows.filter(kept), probs[kept.to_numpy()], photos.labels)
+        chosen = fitted.run.head
+        head = dataclasses.replace(run.head, strength=chosen.strength, is_drawn=chosen.is_drawn)
+        config = msgspec.structs.replace(run, head=head)
+        return config, fitted.sureness.thresholds, predictions
 
 
 def _placed(photos: LabelledPhotos) -> pl.DataFrame:
@@ -160,18 +184,33 @@ def _blank(view: View, pixels: Pixels, rows: pl.DataFrame) -> NDArray[np.bool_]:
 
 
 def _train_networks(run: NetworkRun, photos: LabelledPhotos, places: dict[int, Path], progress: Progress) -> None:
-    for fold, place in places.items():
-        divided = _without(fold, photos, run.seed)
-        decided = decided_run(run, place)
-        total, unit = work_of(decided, len(divided.split("train")))
-        with progress.step(f"train {run.name} without fold {fold}", total, unit) as advance:
-            config = train_run(decided, divided, place, advance=advance)
-        rows = _placed(divided)
-        rows = rows.filter(_kept(rows, fold))
-        with progress.step(f"predict fold {fold}: {run.name}", len(rows), "photos") as advance:
-            predictions = predict_rows(Recognizer(place), photos.pixels, rows, advance)
-        _write(config, (), predictions, place)
-        _tidy(place)
+    if not has_cluster():
+        for item in places.items():
+            _train_network(run, photos, progress, item)
+        return
+    for place in places.values():
+        place.parent.mkdir(parents=True, exist_ok=True)
+    work = partial(_train_network, run, photos, Silent())
+    needs = [*photos.pixels.files, *(place.parent for place in places.values())]
+    with progress.step(f"train {run.name}", len(places), "folds") as advance:
+        for _ in spread(work, places.items(), threads=0, needs=needs, advice=AGAIN):
+            advance(1)
+
+
+def _train_network(run: NetworkRun, photos: LabelledPhotos, progress: Progress, item: tuple[int, Path]) -> None:
+    """Train the network of one fold, and keep what it answers."""
+    fold, place = item
+    divided = _without(fold, photos, run.seed)
+    decided = decided_run(run, place)
+    total, unit = work_of(decided, len(divided.split("train")))
+    with progress.step(f"train {run.name} without fold {fold}", total, unit) as advance:
+        config = train_run(decided, divided, place, advance=advance)
+    rows = _placed(divided)
+    rows = rows.filter(_kept(rows, fold))
+    with progress.step(f"predict fold {fold}: {run.name}", len(rows), "photos") as advance:
+        predictions = predict_rows(Recognizer(place), photos.pixels, rows, advance)
+    _write(config, (), predictions, place)
+    _tidy(place)
 
 
 def _tidy(place: Path) -> None:

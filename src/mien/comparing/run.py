@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from mien.comparing.plan import PairPlan
 from mien.data.reading.pixels import Pixels
 from mien.data.reading.preprocess import View
-from mien.data.reading.processes import NoProcessesError, processes
+from mien.data.reading.processes import NoProcessesError, has_cluster, processes, workers
 from mien.data.reading.read_ahead import in_order
 from mien.data.tables.manifest import vote_columns
 from mien.errors import OutputError
@@ -79,6 +79,8 @@ def run_all(
 ) -> Iterator[Finished]:
     """Each run in its order, ``jobs`` of them side by side in processes that share the cores.
 
+    On a cluster there are as many as it has room for, each with the threads that it would have here.
+
     Equal ones, as those of heads under several budgets are, are one.
 
     Args:
@@ -87,7 +89,7 @@ def run_all(
     Raises:
         WorkFailedError: if a process is ended from outside.
     """
-    if jobs == 1:
+    if jobs == 1 and not has_cluster():
         yield from (run_once(run, plan, photos, folder) for run, plan in wanted)
         return
     keys = [_key(run, plan) for run, plan in wanted]
@@ -101,8 +103,9 @@ def _side_by_side(
     wanted: Sequence[tuple[RunConfig, PairPlan]], keys: Sequence[str], photos: LabelledPhotos, folder: Path, jobs: int
 ) -> Iterator[Finished]:
     first, done = {key: keys.index(key) for key in keys}, dict[str, Finished]()
-    with processes(jobs, "Go on with --resume and fewer --jobs") as pool:
-        finished = in_order(pool, partial(_run_apart, photos, folder), [wanted[i] for i in first.values()], 2 * jobs)
+    with processes(jobs, "Go on with --resume and fewer --jobs", needs=[*photos.pixels.files, folder.parent]) as pool:
+        work, most = partial(_run_apart, photos, folder), 2 * workers(jobs)
+        finished = in_order(pool, work, [wanted[i] for i in first.values()], most)
         for key in keys:
             while key not in done:
                 run = next(finished)

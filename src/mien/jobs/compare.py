@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mien.cluster.connecting import on_cluster
 from mien.comparing.compare import compare_arms
 from mien.progress import Progress
 from mien.results.comparison import CompareResults
@@ -20,5 +21,5 @@ def run_comparison(config: CompareSettings, folder: Path, *, resume: bool, progr
     def tell(results: CompareResults) -> None:
         write_page(results, folder / "compare.html")
 
-    with in_use(folder, progress.tell, resume=resume):
+    with in_use(folder, progress.tell, resume=resume), on_cluster(config.workers.cluster, progress):
         return compare_arms(config, folder, resume=resume, progress=progress, tell=tell)

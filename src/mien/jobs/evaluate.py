@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
+from mien.cluster.connecting import on_cluster
 from mien.data.tables.class_map import read_class_map
 from mien.data.tables.corrections import read_corrections
 from mien.evaluation.evaluate import Evaluation, evaluate
@@ -55,11 +56,13 @@ def run_evaluation(
         settings.rivals.against,
     )
     if folder is None:
-        return _called(called, evaluate(settings.model, settings.data, None, options=options, progress=progress))
+        with on_cluster(settings.workers.cluster, progress):
+            return _called(called, evaluate(settings.model, settings.data, None, options=options, progress=progress))
     from mien.telling.report.evaluation_page import write_page  # numbers alone need no matplotlib
 
     answers: list[pl.DataFrame] = []
-    with new_folder(folder, _written_before_results(len(settings.data))):
+    before = _written_before_results(len(settings.data))
+    with new_folder(folder, before), on_cluster(settings.workers.cluster, progress):
         results = evaluate(settings.model, settings.data, None, options=options, progress=progress, keep=answers.append)
         page, tables = folder / PAGE, [folder / f"{name}.parquet" for name in _tables(len(answers))]
         for predictions, path in zip(answers, tables, strict=True):

@@ -7,6 +7,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from mien.auditing.examine import Examined, judges_labels
+from mien.cluster.connecting import on_cluster
 from mien.fold_stages import answer_folds, fit_final, score_folds
 from mien.progress import Progress
 from mien.results.document import write_results
@@ -46,7 +47,7 @@ def run_study(config: StudySettings, folder: Path, *, resume: bool, progress: Pr
         What stands in ``results.json``.
     """
     judges_labels(config.checks.leak_premium or config.checks.check_labels, 0)  # refused now, not after the training
-    with in_use(folder, progress.tell, resume=resume):
+    with in_use(folder, progress.tell, resume=resume), on_cluster(config.workers.cluster, progress):
         study = open_study(config, folder, resume=resume, progress=progress, with_audit=True)
         results, examined = _tested_once(study) if config.crossing.folds is None else _cross_validated(study)
         with study.clock.stage("report"):
@@ -82,7 +83,7 @@ def _cross_validated(study: OpenStudy) -> tuple[StudyResults, Examined]:
 
 def run_training(config: StudySettings, folder: Path, *, resume: bool, progress: Progress) -> TrainResults:
     """Train and validate the recipes; the test split stays unread."""
-    with in_use(folder, progress.tell, resume=resume):
+    with in_use(folder, progress.tell, resume=resume), on_cluster(config.workers.cluster, progress):
         study = open_study(config, folder, resume=resume, progress=progress)
         train_runs(study)
         results = replace(select_run(study), seconds=study.clock.total())

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from mien.settings.columns import Columns
 from mien.settings.division import Decisions, Randomness
 from mien.settings.groups import RARE, TRUST
+from mien.settings.workers import Workers
 
 __all__ = ["AuditSettings", "FaceSearch", "LabelChecks"]
 
@@ -51,6 +52,7 @@ class AuditSettings:
         face_search: whether faces are looked for.
         checks: what is asked of a model.
         randomness: of folds and permutations.
+        workers: which machines do what can be divided.
     """
 
     data: tuple[str, ...]
@@ -59,3 +61,4 @@ class AuditSettings:
     face_search: FaceSearch = FaceSearch()
     checks: LabelChecks = LabelChecks()
     randomness: Randomness = Randomness()
+    workers: Workers = Workers()

@@ -49,6 +49,7 @@ class StudyCall(TypedDict, total=False):
     explain_mistakes: bool
     no_photos: bool
     refit: bool
+    cluster: str | PathLike[str] | None
 
 
 class AuditCall(TypedDict, total=False):
@@ -70,6 +71,7 @@ class AuditCall(TypedDict, total=False):
     check_labels: bool | None
     leak_premium: bool
     seed: int
+    cluster: str | PathLike[str] | None
 
 
 class EvaluateCall(TypedDict, total=False):
@@ -90,6 +92,7 @@ class EvaluateCall(TypedDict, total=False):
     slices: str | PathLike[str] | Sequence[str]
     slice: str | PathLike[str] | Sequence[str]
     against: str | PathLike[str] | Sequence[str]
+    cluster: str | PathLike[str] | None
 
 
 class CompareCall(TypedDict, total=False):
@@ -126,6 +129,7 @@ class CompareCall(TypedDict, total=False):
     size: int | None
     slices: str | PathLike[str] | Sequence[str]
     slice: str | PathLike[str] | Sequence[str]
+    cluster: str | PathLike[str] | None
 
 
 class AdaptCall(TypedDict, total=False):

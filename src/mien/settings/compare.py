@@ -17,6 +17,7 @@ from mien.settings.groups import BUDGET, RARE, TRAINING
 from mien.settings.recipes import RECIPES
 from mien.settings.slicing import Slicing
 from mien.settings.whole import WHOLE
+from mien.settings.workers import Workers, refuse_seconds
 
 __all__ = ["CompareSettings", "Comparison"]
 
@@ -108,6 +109,7 @@ class CompareSettings:
         budget: each limit that is set is a budget of its own, the same for all arms.
         computing: where and how networks are trained.
         slicing: by which columns scores are looked at apart.
+        workers: which machines do what can be divided.
     """
 
     data: tuple[str, ...]
@@ -119,6 +121,7 @@ class CompareSettings:
     budget: Budget = Budget()
     computing: Computing = Computing()
     slicing: Slicing = Slicing()
+    workers: Workers = Workers()
 
     def __post_init__(self) -> None:
         if isinstance(self.data, str) or not self.data:
@@ -129,3 +132,4 @@ class CompareSettings:
             )
         if self.comparison.jobs not in (None, 1) and self.budget.seconds is not None:
             raise ConfigError(f"--jobs {self.comparison.jobs}: with --seconds runs must not share the machine; give 1")
+        refuse_seconds(self.workers, self.budget.seconds)

@@ -13,6 +13,7 @@ from mien.settings.division import Decisions
 from mien.settings.groups import DATA
 from mien.settings.slicing import Slicing
 from mien.settings.target import ClassMap
+from mien.settings.workers import Workers
 
 __all__ = ["EvaluateSettings", "Rivals"]
 
@@ -43,6 +44,7 @@ class EvaluateSettings:
         classes: which class of the photos is which of the model.
         slicing: by which columns scores are looked at apart.
         rivals: other models that answer the same photos.
+        workers: which machines do what can be divided.
     """
 
     model: str
@@ -52,6 +54,7 @@ class EvaluateSettings:
     classes: ClassMap = ClassMap()
     slicing: Slicing = Slicing()
     rivals: Rivals = Rivals()
+    workers: Workers = Workers()
 
     def __post_init__(self) -> None:
         if not self.data and not self.rivals.against:

@@ -19,6 +19,7 @@ from mien.settings.recipes import DEFAULT_RECIPES, RECIPES
 from mien.settings.slicing import Slicing
 from mien.settings.target import ClassMap, Target
 from mien.settings.whole import WHOLE
+from mien.settings.workers import Workers, refuse_seconds
 
 __all__ = ["Refitting", "Report", "StudySettings", "Training", "with_demo_target"]
 
@@ -109,6 +110,7 @@ class StudySettings:
         slicing: by which columns scores are looked at apart.
         report: what the report shows.
         refitting: whether the selected recipe learns from all photos in the end.
+        workers: which machines do what can be divided.
     """
 
     data: tuple[str, ...]
@@ -128,6 +130,7 @@ class StudySettings:
     slicing: Slicing = Slicing()
     report: Report = Report()
     refitting: Refitting = Refitting()
+    workers: Workers = Workers()
 
     def __post_init__(self) -> None:
         if isinstance(self.data, str) or not self.data:
@@ -137,6 +140,7 @@ class StudySettings:
         if self.classes.class_map and not self.elsewhere.target:
             raise ConfigError("--class-map is for the classes of photos from elsewhere; give them with --target")
         if self.crossing.folds is not None:
+            refuse_seconds(self.workers, self.budget.seconds)
             self._check_folds()
 
     def _check_folds(self) -> None:

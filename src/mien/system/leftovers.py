@@ -85,9 +85,10 @@ def written_whole(path: Path, *, by_several: bool = False) -> Iterator[Path]:
     """A file beside its place, which takes its name at the end of the block, and is gone where that is not reached.
 
     Args:
-        by_several: whether other processes, or threads of this one, may write the same one at the same time.
+        by_several: whether other processes, of whatever machine, or threads of this one may write the same one at the
+            same time.
     """
-    writer = f".{os.getpid()}-{threading.get_native_id()}" if by_several else ""
+    writer = f".{_machine()}-{os.getpid()}-{threading.get_native_id()}" if by_several else ""
     partial = path.with_name(f"{path.name}{writer}.partial")
 
     def remove() -> None:
@@ -108,6 +109,11 @@ def written_whole(path: Path, *, by_several: bool = False) -> Iterator[Path]:
         except BaseException:
             remove()
             raise
+
+
+def _machine() -> str:
+    """The name of this machine, of which several may write into a folder that they share; empty on Windows."""
+    return os.uname().nodename if hasattr(os, "uname") else ""
 
 
 def why_unwritten(error: Exception, path: Path) -> OSError | None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import copy
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from mien.data.measuring.runtime import open_session
 from mien.data.reading.pixels import Pixels
 from mien.data.reading.preprocess import View
+from mien.data.reading.processes import spread
 from mien.models.backbones import Backbone
 from mien.models.exports import exported
 from mien.models.seal import MAX_MODEL_BYTES
@@ -27,11 +29,13 @@ from mien.progress import Advance
 from mien.system.files import open_regular, read_file
 from mien.system.sums import damage, kept_whole
 
-__all__ = ["FeatureCache"]
+__all__ = ["Extractor", "FeatureCache"]
 
 BATCH = 8
 """Photos at a time: 32 take 300 MB more, no less time, and give the same numbers bit for bit."""
 GPU_BATCH = 64
+TOGETHER = 32
+"""Photos that are a piece of work on a cluster."""
 Features = NDArray[np.float32]
 Network = Callable[[NDArray[np.uint8]], Features]
 """Pixels (n, S, S, 3) → features (n, D)."""
@@ -86,43 +90,85 @@ class FeatureCache:
     def _compute(
         self, backbone: Backbone, view: View, rows: NDArray[np.int64], advance: Advance, mirrored: bool
     ) -> Features:
-        run = _by_torch(backbone, self._device) if self._device else _by_onnx(self.model(backbone, view.size))
-        nothing, parts = run(np.zeros((1, view.size, view.size, 3), np.uint8)), []
-        batch = GPU_BATCH if self._device else BATCH
-        for i in range(0, len(rows), batch):
-            pixels = self._pixels.read(view, rows[i : i + batch])
-            pixels = np.ascontiguousarray(pixels[:, :, ::-1]) if mirrored else pixels
-            part = np.tile(nothing, (len(pixels), 1))
-            shows = pixels.any((1, 2, 3))  # a set of face crops has thousands of blank scenes
-            if shows.any():
-                part[shows] = run(pixels[shows])
+        if self._device:
+            extract: Extractor = _TorchExtractor(backbone, self._device, mirrored=mirrored)
+            found: Iterator[Features] = map(extract, self._batches(view, rows, GPU_BATCH))
+        else:
+            extract = Extractor(read_file(self.model(backbone, view.size), MAX_MODEL_BYTES), mirrored=mirrored)
+            found = spread(extract, self._batches(view, rows, TOGETHER), threads=1)
+        parts = []
+        for part in found:
             parts.append(part)
-            advance(len(pixels))
+            advance(len(part))
         return np.concatenate(parts)
 
-
-def _by_onnx(model: Path) -> Network:
-    session = open_session(read_file(model, MAX_MODEL_BYTES))
-
-    def run(pixels: NDArray[np.uint8]) -> Features:
-        features: Features = session.run(None, {"pixels": pixels})[0]
-        return features
-
-    return run
+    def _batches(self, view: View, rows: NDArray[np.int64], together: int) -> Iterator[NDArray[np.uint8]]:
+        for i in range(0, len(rows), together):
+            yield self._pixels.read(view, rows[i : i + together])
 
 
-def _by_torch(backbone: Backbone, device: str) -> Network:
+class Extractor:
+    """Pixels (N, S, S, 3) → features (N, D) by a frozen backbone; a copy in another process opens it there."""
+
+    def __init__(self, model: bytes, *, mirrored: bool) -> None:
+        """Extract features.
+
+        Args:
+            model: the backbone as ONNX.
+            mirrored: of the pictures with left and right exchanged.
+        """
+        self._model, self._mirrored, self._batch = model, mirrored, BATCH
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"_model": self._model, "_mirrored": self._mirrored, "_batch": self._batch}
+
+    def __call__(self, pixels: NDArray[np.uint8]) -> Features:
+        """Features of pixels that were rendered for the backbone."""
+        step = self._batch
+        return np.concatenate([self._of_batch(pixels[i : i + step]) for i in range(0, len(pixels), step)])
+
+    def _of_batch(self, pixels: NDArray[np.uint8]) -> Features:
+        pixels = np.ascontiguousarray(pixels[:, :, ::-1]) if self._mirrored else pixels
+        if self._nothing is None:
+            self._nothing = self._network(np.zeros((1, *pixels.shape[1:]), np.uint8))
+        part = np.tile(self._nothing, (len(pixels), 1))
+        shows = pixels.any((1, 2, 3))  # a set of face crops has thousands of blank scenes
+        if shows.any():
+            part[shows] = self._network(pixels[shows])
+        return part
+
+    _nothing: Features | None = None
+    """(1, D) of a black picture."""
+
+    @cached_property
+    def _network(self) -> Network:
+        session = open_session(self._model)
+
+        def run(pixels: NDArray[np.uint8]) -> Features:
+            features: Features = session.run(None, {"pixels": pixels})[0]
+            return features
+
+        return run
+
+
+class _TorchExtractor(Extractor):
     """The same network in 32 bits on a device; the backbone itself, which becomes the model file, stays where it is."""
-    import torch
 
-    network = copy.deepcopy(backbone.network()).eval().to(device)
+    def __init__(self, backbone: Backbone, device: str, *, mirrored: bool) -> None:
+        self._backbone, self._device, self._mirrored, self._batch = backbone, device, mirrored, GPU_BATCH
 
-    def run(pixels: NDArray[np.uint8]) -> Features:
-        with torch.inference_mode():
-            features: Features = network(torch.from_numpy(pixels).to(device)).float().cpu().numpy()
-        return features
+    @cached_property
+    def _network(self) -> Network:
+        import torch
 
-    return run
+        network = copy.deepcopy(self._backbone.network()).eval().to(self._device)
+
+        def run(pixels: NDArray[np.uint8]) -> Features:
+            with torch.inference_mode():
+                features: Features = network(torch.from_numpy(pixels).to(self._device)).float().cpu().numpy()
+            return features
+
+        return run
 
 
 def _read(path: Path) -> dict[str, Features]:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import onnxruntime
 
+from mien.system.threads import threads_here
+
 # Where someone imported it before mien, this is what can still be done.
 onnxruntime.disable_telemetry_events()
 
@@ -31,12 +33,12 @@ def open_session(
 
     Args:
         model: its bytes.
-        threads: cores to use; 0 lets ONNX Runtime decide.
+        threads: cores to use; 0 lets ONNX Runtime decide, in a process that may use all.
         plans_memory: whether inputs have one shape, for which it pays to plan the use of memory.
         weights: folder of the files that the model leaves its weights to; None where it has them itself.
     """
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = threads or threads_here()
     options.enable_mem_pattern = plans_memory
     options.log_severity_level = 4  # what cannot be opened is said in one line, and by mien
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")

@@ -2,24 +2,29 @@
 
 Files are read side by side in threads (decoding and detection release Python's lock), with a bounded number under way.
 Small ones are inspected many at once without, and many thousands of them in processes of their own, since threads would
-wait for the lock more than they work. Results are taken in file order, so memory is flat and a second pass gives the
-same table.
+wait for the lock more than they work. A cluster does it all: each machine reads files by their paths, and is given the
+bytes of what is taken out of something else. Results are taken in file order, so memory is flat and a second pass gives
+the same table.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import polars as pl
 
+from mien.cluster.executor import can_be_sent, no_such_path
 from mien.data.measuring.faces import FaceDetector
 from mien.data.measuring.inspection import Content, Inspected, inspect, inspect_apart
 from mien.data.reading.pixels import PixelWriter
 from mien.data.reading.preprocess import View
-from mien.data.reading.processes import NoProcessesError, processes
+from mien.data.reading.processes import NoProcessesError, has_cluster, processes, spread
 from mien.data.reading.read_ahead import SAMPLE, TOGETHER, in_order, read_ahead
 from mien.data.sources import Source, SourceFile
 from mien.data.tables.manifest import SCHEMA
@@ -86,6 +91,8 @@ def inspect_files(
     source: Source, files: Sequence[SourceFile], views: Sequence[View], detector: FaceDetector | None
 ) -> Iterator[Inspected]:
     """Inspect files, yielding in their order."""
+    if has_cluster():
+        return _on_cluster(source, files, views, finds_faces=detector is not None)
     if len(files) >= MANY and _cores() > 1 and all(_is_small(_read(source, file)) for file in files[:SAMPLE]):
         return _apart_if_possible(source, files, views, detector)
     return _in_threads(source, files, views, detector)
@@ -100,6 +107,50 @@ def _apart_if_possible(
         yield from _in_processes(contents, views, finds_faces=detector is not None)
     except NoProcessesError:  # which comes before the first result
         yield from _in_threads(source, files, views, detector)
+
+
+def _on_cluster(
+    source: Source, files: Sequence[SourceFile], views: Sequence[View], *, finds_faces: bool
+) -> Iterator[Inspected]:
+    """Inspect files on the machines of a cluster, which read them by their paths where that can be."""
+    if not can_be_sent(source.read):
+        work = partial(inspect_apart, views=views, finds_faces=finds_faces)
+        for some in spread(work, _chunks((_read(source, file) for file in files), most=AT_ONCE), threads=1):
+            yield from some
+        return
+    small = all(_is_small(_read(source, file)) for file in files[:SAMPLE])
+    lean = dataclasses.replace(source, files=(), notes=(), own=None, opened=None)
+    rest, needs = iter(files), [source.folder] if source.folder else []
+    work_there = partial(_inspect_there, lean, views, finds_faces)
+    chunks = iter(lambda: list(islice(rest, TOGETHER if small else AT_ONCE)), [])
+    read = iter(files)
+    for node, there in spread(work_there, chunks, threads=1, needs=needs):
+        for inspected in there:
+            file = next(read)
+            yield _unread_here(source, file, node) if _is_unread(inspected) else inspected
+
+
+def _inspect_there(
+    source: Source, views: Sequence[View], finds_faces: bool, files: Sequence[SourceFile]
+) -> tuple[str, list[Inspected]]:
+    """Read and inspect files on the machine of a cluster that this is; with its name."""
+    return platform.node(), inspect_apart([_read(source, file) for file in files], views, finds_faces)
+
+
+def _is_unread(inspected: Inspected) -> bool:
+    return inspected.row.get("status") == "unreadable" and "sha256" not in inspected.row
+
+
+def _unread_here(source: Source, file: SourceFile, node: str) -> Inspected:
+    """What is said of a file that a machine of the cluster could not read: the same, if it cannot be read here.
+
+    Raises:
+        ClusterError: if it can.
+    """
+    row, content = _read(source, file)
+    if content is not None:
+        no_such_path(node, str(source.folder / file.path if source.folder else file.path))
+    return Inspected(row)
 
 
 def _in_threads(
@@ -129,13 +180,13 @@ def _in_processes(contents: Iterable[Content], views: Sequence[View], *, finds_f
             yield from some
 
 
-def _chunks(contents: Iterable[Content]) -> Iterator[list[Content]]:
+def _chunks(contents: Iterable[Content], *, most: int = TOGETHER) -> Iterator[list[Content]]:
     """Files for one process at a time: many small ones, but few where larger ones stand among them."""
     some, size = list[Content](), 0
     for content in contents:
         some.append(content)
         size += len(content[1] or b"")
-        if len(some) >= TOGETHER or size >= TOGETHER * SMALL_FILE:
+        if len(some) >= most or size >= TOGETHER * SMALL_FILE:
             yield some
             some, size = [], 0
     if some:

@@ -11,7 +11,7 @@ import io
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TextIO
@@ -21,10 +21,11 @@ from PIL import Image
 from mien.data.reading.animation import animation_frames, is_animation
 from mien.data.reading.frames import Frame
 from mien.data.reading.preprocess import UnreadableImageError, decode
-from mien.data.reading.signatures import START, VIDEO_SUFFIXES, is_video
+from mien.data.reading.signatures import START, is_video
 from mien.data.reading.video import video_frames
 from mien.data.sources import Source, SourceFile, open_images
 from mien.data.sources.files import check_is_here, existing_path
+from mien.data.sources.folder import VIDEO_SUFFIXES
 from mien.data.sources.store import is_pattern, matching_addresses, read_address
 from mien.errors import SourceError
 from mien.system.addresses import is_address, kept_aside, told_of
@@ -35,7 +36,7 @@ from mien.system.streams import listed_lines
 if TYPE_CHECKING:
     from mien.data.measuring.faces import Finding  # measuring reads
 
-__all__ = ["FRAMES_PER_SECOND", "Film", "Picture", "open_film", "open_pictures"]
+__all__ = ["FRAMES_PER_SECOND", "Film", "Picture", "called", "open_film", "open_pictures", "with_bytes"]
 
 FRAMES_PER_SECOND = 5.0
 """Frames of a video that are looked at, a second, where nothing else is asked for."""
@@ -194,25 +195,62 @@ def _only_animation(content: bytes) -> Callable[[], bytes]:
     return lambda: content
 
 
+@dataclass(frozen=True)
+class _Loader:
+    """Gives a file of a source as a picture or a film. A film lies open only while its frames are taken.
+
+    Attributes:
+        read: gives its bytes.
+        opened: opens it where it lies as it is on this machine; None where it is taken out of something else.
+        path: where the user finds it.
+        frames_per_second: of a film.
+    """
+
+    read: Callable[[], bytes]
+    opened: Callable[[], BinaryIO] | None
+    path: str
+    frames_per_second: float
+
+    def __call__(self) -> Image.Image | Film:
+        """The picture, or the film."""
+        if self.opened is not None:
+            return _loaded(self.path, self.opened, self.read, self.frames_per_second)
+        content = self.read()
+        film = _film(self.path, content[:START], lambda: io.BytesIO(self.read()), self.frames_per_second)
+        return film or _shown(self.path, content, self.read, self.frames_per_second)
+
+
+def called(picture: Picture, path: str) -> Picture:
+    """The picture, and the film that it may be, by another path that ends alike."""
+    load = replace(picture.load, path=path) if isinstance(picture.load, _Loader) else picture.load
+    return replace(picture, path=path, load=load)
+
+
+def with_bytes(picture: Picture) -> Picture:
+    """The picture with the bytes of its file, read now, for a process that cannot reach it; else as it is.
+
+    Raises:
+        OSError: if it cannot be read.
+    """
+    if not isinstance(picture.load, _Loader):
+        return picture
+    content = picture.load.read()
+    return replace(picture, load=replace(picture.load, read=partial(_given, content), opened=None))
+
+
+def _given(content: bytes) -> bytes:
+    return content
+
+
 def _loader(source: Source, file: SourceFile, path: str, frames_per_second: float) -> Callable[[], Image.Image | Film]:
-    """What gives a file of a source as a picture or a film. A film lies open only while its frames are taken."""
-
-    def load() -> Image.Image | Film:
-        is_near = source.store is None or path.lower().endswith(
-            VIDEO_SUFFIXES
-        )  # a far photo is asked for once, and a video in pieces
-        if source.opened is not None and is_near:
-            opened = partial(source.opened, file)
-            return _loaded(path, opened, partial(source.read, file), frames_per_second)
-        content = source.read(file)
-        film = _film(path, content[:START], lambda: io.BytesIO(source.read(file)), frames_per_second)
-        return film or _shown(path, content, partial(source.read, file), frames_per_second)
-
-    return load
+    # A far photo is asked for once, and a video in pieces.
+    is_near = source.store is None or path.lower().endswith(VIDEO_SUFFIXES)
+    opened = partial(source.opened, file) if source.opened is not None and is_near else None
+    return _Loader(partial(source.read, file), opened, path, frames_per_second)
 
 
 def _path_loader(path: Path, given: str, frames_per_second: float) -> Callable[[], Image.Image | Film]:
-    return lambda: _loaded(given, partial(open_regular, path), partial(read_file, path), frames_per_second)
+    return _Loader(partial(read_file, path), partial(open_regular, path), given, frames_per_second)
 
 
 def _loaded(

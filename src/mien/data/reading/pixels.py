@@ -185,6 +185,11 @@ class Pixels:
         kept = self._place.keys if isinstance(self._place, Nameless) else [p.stem for p in self._place.glob("*.npy")]
         return sorted(key for key in kept if key != FINGERPRINTS)
 
+    @property
+    def files(self) -> list[Path]:
+        """Where the arrays lie, for another process to read; none where they have no name."""
+        return [] if isinstance(self._place, Nameless) else sorted(self._place.glob("*.npy"))
+
     def largest(self, name: Literal["photo", "face", "scene"]) -> View | None:
         """The largest view of this name that was kept; None without one."""
         sizes = [int(key.rpartition("-")[2]) for key in self.keys if key.startswith(f"{name}-")]

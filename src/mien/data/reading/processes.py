@@ -1,24 +1,38 @@
-"""Work in processes of their own, for what waits in threads for Python's lock more than it works."""
+"""Where work that can be divided is done: in processes of this machine, on a cluster, or here.
+
+This is the one place that knows of clusters (``--cluster``); stages ask for workers, and take what there is.
+"""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
+from pathlib import Path
+from typing import TypeVar
 
+from mien.cluster.connecting import connected
+from mien.cluster.on_node import Threads
+from mien.data.reading.read_ahead import in_order
 from mien.errors import WorkFailedError
 from mien.system.leftovers import SIGNALS, undone_if_stopped
 
-__all__ = ["NoProcessesError", "processes"]
+__all__ = ["NoProcessesError", "has_cluster", "processes", "spread", "workers"]
 
+T = TypeVar("T")
+R = TypeVar("R")
+
+AHEAD = 4
+"""Items for each worker that are under way or wait to be taken."""
 SECONDS_TO_END = 5
 SECONDS_BETWEEN_LOOKS = 0.2
 
@@ -27,26 +41,108 @@ class NoProcessesError(WorkFailedError):
     """This system starts no processes now; the work can be done without."""
 
 
-@contextmanager
-def processes(count: int, advice: str) -> Iterator[Executor]:
-    """Processes that share the cores, and that end with the context.
+def has_cluster() -> bool:
+    """Whether workers are those of a cluster, which may be on other machines and start in no time."""
+    return connected() is not None
 
-    loky's, since Python's own would run the script of a caller again that has no guard of its main part.
+
+def workers(count: int) -> int:
+    """How many tasks can be under way: one for each processor of the cluster, or ``count`` where there is none."""
+    cluster = connected()
+    return count if cluster is None else cluster.cpus
+
+
+def spread(
+    work: Callable[[T], R], items: Iterable[T], *, threads: int, needs: Sequence[Path] = (), advice: str = ""
+) -> Iterator[R]:
+    """Results of work in the order of the items: done by the cluster where there is one, else here, one by one.
 
     Args:
+        work: a function that can be sent, as ``processes`` takes them.
+        threads: that each piece is to use on a cluster; 0 for as many as here.
+        needs: files and folders that the work uses under the same path as here.
+        advice: what to do where workers are ended from outside.
+    """
+    if not has_cluster():
+        yield from map(work, items)
+        return
+    with _on_cluster(threads, advice, needs) as pool:
+        yield from in_order(pool, work, items, AHEAD * workers(1))
+
+
+@contextmanager
+def processes(count: int, advice: str, *, needs: Sequence[Path] = ()) -> Iterator[Executor]:
+    """Workers that share the cores, and that end with the context: of the cluster where there is one, else processes.
+
+    Args:
+        count: processes; on a cluster, as many threads are for each piece of work as they would have.
         advice: what to do where one of them is ended from outside.
+        needs: files and folders that the work uses under the same path as here.
 
     Raises:
-        WorkFailedError: where that happens.
+        ClusterError: where a machine of the cluster cannot do the work.
+        WorkFailedError: where a worker is ended from outside.
         NoProcessesError: where none can be started, as without shared memory or free file handles.
+    """
+    if has_cluster():
+        with _on_cluster(0 if count == 1 else _share(count), advice, needs) as workers_there:
+            yield workers_there
+        return
+    with _processes_here(count, advice) as pool:
+        yield pool
+
+
+def _share(count: int) -> int:
+    """Threads of each of so many workers; what the environment says goes first."""
+    return _said() or max(1, (os.cpu_count() or 1) // count)
+
+
+def _said() -> int:
+    """Threads that the environment allows; 0 where it says nothing."""
+    said = os.environ.get("OMP_NUM_THREADS", "")
+    return int(said) if said.isdigit() else 0
+
+
+@contextmanager
+def _on_cluster(threads: int, advice: str, needs: Sequence[Path]) -> Iterator[Executor]:
+    """Workers of the cluster, each with so many threads; 0 for as many as libraries use here."""
+    from mien.cluster.executor import ClusterExecutor
+
+    cluster = connected()
+    assert cluster is not None
+    each = _threads_here() if threads == 0 else Threads(threads, threads)
+    cpus = max(1, min(each.each, cluster.largest))
+    pool = ClusterExecutor(each, cpus, needs=needs, advice=advice)
+    try:
+        yield pool
+    finally:
+        pool.shutdown()
+
+
+def _threads_here() -> Threads:
+    """How many threads libraries use in this process: what the environment says, or what each has decided."""
+    from threadpoolctl import threadpool_info
+
+    if said := _said():
+        return Threads(said, said)
+    cores = os.cpu_count() or 1
+    blas = [each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"]
+    torch = sys.modules.get("torch")  # where it is not loaded, nothing is trained
+    return Threads(torch.get_num_threads() if torch else cores, max(blas, default=cores))
+
+
+@contextmanager
+def _processes_here(count: int, advice: str) -> Iterator[Executor]:
+    """Processes of this machine.
+
+    loky's, since Python's own would run the script of a caller again that has no guard of its main part.
     """
     from loky import ProcessPoolExecutor  # here, for nothing else needs it
     from loky.process_executor import TerminatedWorkerError
 
     # A worker that is gone is replaced; nobody needs to be told.
     warnings.filterwarnings("ignore", r"A worker (stopped|was restarted) while some jobs", UserWarning)
-    share = str(max(1, (os.cpu_count() or 1) // count))
-    cores = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", share), "OMP_WAIT_POLICY": "PASSIVE"}
+    cores = {"OMP_NUM_THREADS": str(_share(count)), "OMP_WAIT_POLICY": "PASSIVE"}
     # Where psutil is installed, as by Jupyter, loky would replace each worker that loads PyTorch, for having grown.
     grown = {"LOKY_MAX_MEMORY_LEAK_SIZE": "1e15"}
     try:
