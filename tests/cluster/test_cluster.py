@@ -78,7 +78,7 @@ def test_a_model_is_judged_the_same(three: Nodes, tmp_path: Path, set_of_photos:
     assert found(there.json) == found(here.json)
 
 
-@pytest.mark.parametrize("address", ["auto", f"ray://127.0.0.1:{PORT}"])
+@pytest.mark.parametrize("address", ["auto", f"ray://127.0.0.1:{PORT}"], ids=["auto", "client"])
 def test_answers_are_the_same_rows(three: Nodes, tmp_path: Path, set_of_photos: Path, address: str) -> None:
     whole = shutil.make_archive(str(tmp_path / "again"), "zip", set_of_photos)  # whose photos workers cannot read
     asked = ("predict", set_of_photos, whole, "--faces", "all", "--out")
