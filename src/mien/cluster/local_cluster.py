@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from mien.errors import ClusterError
+from mien.system.files import open_regular
 from mien.system.leftovers import undone_if_stopped
 from mien.system.scratch import work_folder
 
@@ -26,6 +27,8 @@ LONGEST = 10
 """Characters of a temporary folder's path: sockets deep in it have names of 107 characters at most."""
 LOOPBACK = "127.0.0.1"
 SECONDS_TO_END = 5
+MOST_TOLD = 65_536
+"""Bytes of what the system tells of a process; command lines may be longer."""
 
 
 @contextmanager
@@ -82,7 +85,7 @@ def _processes(folder: str) -> list[int]:
     parents = dict[int, int]()
     for place in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError, ValueError, IndexError):
-            parents[int(place.parent.name)] = int(place.read_text("utf-8", "replace").rpartition(")")[2].split()[1])
+            parents[int(place.parent.name)] = int(_told(place).rpartition(")")[2].split()[1])
     found = [pid for pid, parent in parents.items() if parent == os.getpid() and folder in _command(pid)]
     for pid in found:
         found += [child for child, parent in parents.items() if parent == pid]
@@ -91,8 +94,14 @@ def _processes(folder: str) -> list[int]:
 
 def _command(pid: int) -> str:
     with suppress(OSError):
-        return Path(f"/proc/{pid}/cmdline").read_text("utf-8", "replace")
+        return _told(Path(f"/proc/{pid}/cmdline"))
     return ""
+
+
+def _told(place: Path) -> str:
+    """What the system tells of a process."""
+    with open_regular(place) as file:
+        return file.read(MOST_TOLD).decode("utf-8", "replace")
 
 
 def _is_alive(pid: int) -> bool:
@@ -100,5 +109,5 @@ def _is_alive(pid: int) -> bool:
     with suppress(OSError):
         os.waitpid(pid, os.WNOHANG)  # a child's end is known to the system until someone asks
     with suppress(OSError, IndexError):
-        return Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[0] not in "ZX"
+        return _told(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()[0] not in "ZX"
     return False
