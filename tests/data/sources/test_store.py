@@ -359,6 +359,36 @@ def test_a_file_that_changed_is_fetched_again(memory: MemoryStore) -> None:
     assert place.name.startswith("mien-")
 
 
+def test_a_file_of_which_a_store_says_too_little_is_fetched_each_time(
+    memory: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A size alone does not say that it is the same; neither the second copy nor the third meets the one before."""
+    known = MemoryStore.info
+    monkeypatch.setattr(
+        MemoryStore, "info", lambda *words, **named: {k: v for k, v in known(*words, **named).items() if k != "created"}
+    )
+    first = open_source("memory://bucket/packed/faces.zip")
+    for _ in range(3):
+        assert contents(open_source("memory://bucket/packed/faces.zip")) == contents(first)
+
+
+def test_after_a_fetch_that_failed_nothing_stays_and_it_can_be_tried_again(
+    memory: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_store: MemoryStore, _inner: str, place: str) -> None:
+        Path(place).write_bytes(b"half")
+        raise TimeoutError
+
+    before = snapshot(stores._work_folder())
+    with monkeypatch.context() as patch:
+        patch.setattr(MemoryStore, "get_file", fails)
+        for _ in range(2):
+            with pytest.raises(SourceError, match="cannot be reached"):
+                open_source("memory://bucket/faces.tar.gz")
+    assert snapshot(stores._work_folder()) == before
+    assert open_source("memory://bucket/faces.tar.gz").labels == ("happy", "sad")
+
+
 def test_python_reads_a_store(memory: MemoryStore) -> None:
     data = package.audit("memory://bucket/faces", find_faces=False, progress=False)
     assert data.results.data.source == "memory://bucket/faces"

@@ -12,6 +12,7 @@ import posixpath
 import re
 import shutil
 import socket
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -217,15 +218,17 @@ class Store:
         return content
 
     def _fetch(self, inner: str, address: str, size: int | None) -> Path:
-        folder = _work_folder() / str(len(_fetched))
-        folder.mkdir()
-        if shutil.disk_usage(folder).free < SPARE_BYTES + (size or 0):
-            raise SourceError(
-                f"{address}: no room to fetch it into {folder.parent.parent}; name another place with TMPDIR"
-            )
+        top = _work_folder()
+        if shutil.disk_usage(top).free < SPARE_BYTES + (size or 0):
+            raise SourceError(f"{address}: no room to fetch it into {top.parent}; name another place with TMPDIR")
+        folder = Path(tempfile.mkdtemp(dir=top))
         place = folder / (re.sub(r'[\x00-\x1f<>:"|?*\\]', "_", unquote(inner.rstrip("/").rpartition("/")[2])) or "file")
-        with self._asking(address), self.turns:
-            self.client.get_file(inner, str(place))
+        try:
+            with self._asking(address), self.turns:
+                self.client.get_file(inner, str(place))
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)  # half a file, for which a notebook would keep the room
+            raise
         return place
 
     @contextmanager
