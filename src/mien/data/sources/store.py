@@ -19,7 +19,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 from urllib.parse import unquote
 
 from mien.data.sources.files import Source, SourceFile, printable, system_file
@@ -103,6 +103,10 @@ class Store:
     client: Any
     turns: AbstractContextManager[object] = field(default_factory=nullcontext)
     has_slash: bool = False
+
+    def __reduce__(self) -> NoReturn:
+        """Stay in this process: its client may hold a password, and other machines may not be let in."""
+        raise TypeError("what lies in a store is read where mien runs")
 
     def info(self) -> dict[str, Any]:
         """What the store says of this place.
@@ -363,20 +367,27 @@ def matching_addresses(pattern: str) -> list[str]:
 
 
 def read_address(address: str) -> Callable[[], bytes]:
-    """What gives the bytes of one file in a store; the client is opened when it is first called.
+    """What gives the bytes of one file in a store, in this process alone; the client is opened when it is called.
 
     Raises:
         OSError: when called, if the file cannot be had, with the reason.
     """
+    return _File(address)
 
-    def read() -> bytes:
+
+@dataclass(frozen=True)
+class _File:
+    address: str
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("what lies in a store is read where mien runs")
+
+    def __call__(self) -> bytes:
         try:
-            store = open_store(address)
+            store = open_store(self.address)
             return store._read(store.top)
         except MienError as error:  # this one photo's; others may lie elsewhere
-            raise OSError(str(error).removeprefix(f"{told_of(address)}: ")) from error
-
-    return read
+            raise OSError(str(error).removeprefix(f"{told_of(self.address)}: ")) from error
 
 
 def _root(client: Any, address: str) -> tuple[str, str]:
