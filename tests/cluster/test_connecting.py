@@ -13,7 +13,7 @@ import pytest
 from mien.cluster.connecting import connected, on_cluster
 from mien.cluster.on_node import Reached, Task, Threads, done_here
 from mien.data.reading.processes import has_cluster, spread, workers
-from mien.errors import ConfigError, MissingColumnError, MissingExtraError, SourceError
+from mien.errors import ClusterError, ConfigError, MissingColumnError, MissingExtraError, SourceError
 from mien.progress import Silent
 from mien.settings.by_name import made
 from mien.settings.compare import CompareSettings
@@ -82,6 +82,21 @@ def test_without_ray_one_line_says_what_to_install(
     assert "pip install 'mien[cluster]'" in outcome.complaint
     assert not list(tmp_path.iterdir())
     assert [name for name in os.environ if "RAY" in name] == before
+
+
+@pytest.mark.parametrize("place", ["ray._raylet.Config", "ray._private.worker.connect", "ray.init"])
+def test_a_ray_whose_insides_are_others_is_told_of_in_one_line(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Other:
+        def initialize(self) -> None:
+            """Takes no settings, as in no version so far."""
+
+        __call__ = initialize
+
+    monkeypatch.setattr(place, Other())
+    with pytest.raises(ClusterError, match=r"^--cluster local: no cluster that can be used") as told:
+        on_cluster("local", Silent()).__enter__()
+    assert "\n" not in str(told.value)
+    assert connected() is None
 
 
 def test_without_a_cluster_work_is_done_here() -> None:
