@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import ray
 
+from mien.cluster import executor
 from mien.cluster.connecting import connected, on_cluster
 from mien.cluster.on_node import Reached, Task, Threads, done_here
 from mien.data.reading.processes import has_cluster, spread, workers
@@ -20,6 +22,7 @@ from mien.settings.compare import CompareSettings
 from mien.settings.study import StudySettings
 from mien.settings.workers import Workers
 from mien.system.threads import share_cores, threads_here
+from mien.version import __version__
 from support.outcomes import Outcome
 
 Mien = Callable[..., Outcome]
@@ -133,6 +136,25 @@ def test_a_task_uses_the_threads_it_is_given() -> None:
     for threads, expected in [(Threads(3, 7), ("3", 3)), (Threads(1, 1), ("1", 1))]:
         task = Task(f"used-{threads.each}", threads, (), str(Path.cwd()))
         assert done_here(task, lambda: used, tuple) == ("done", expected)
+
+
+@pytest.mark.usefixtures("own_threads")
+def test_a_node_that_lacks_a_library_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether the work cannot even be loaded without it, or asks for it when it is done."""
+    lacking = ModuleNotFoundError("No module named 'torch'")
+
+    def trains() -> None:
+        raise lacking
+
+    def cannot_be_loaded(reference: object) -> object:
+        raise ray.exceptions.RaySystemError(lacking, "Traceback: many lines")
+
+    monkeypatch.setattr(ray.util, "get_node_ip_address", lambda: "10.0.0.7")
+    for get in (cannot_be_loaded, {"function": trains, "arguments": ()}.get):
+        monkeypatch.setattr(ray, "get", get)
+        how = (f"lacking-{get}", 1, 1, (), str(Path.cwd()))
+        kind, node, said = executor._task()(__version__, how, ["function", "arguments"])
+        assert (kind, "10.0.0.7" in node, said) == ("lacks", True, str(lacking))
 
 
 @pytest.mark.usefixtures("own_threads")
