@@ -439,6 +439,18 @@ def test_no_other_machine_is_sent_an_address_that_holds_a_secret(address: str) -
         assert not can_be_sent(one)
 
 
+@pytest.mark.parametrize("table", ["faces/faces.csv", "faces/lists/faces.csv"])
+def test_photos_that_a_table_names_are_asked_for_by_who_asks_for_the_table(table: str, memory: MemoryStore) -> None:
+    rows = memory.cat_file("/bucket/faces/faces.csv")
+    for name in memory.find("/bucket/faces"):
+        memory.mv(name, name.replace("/bucket", f"/ann:{SECRET}@bucket"))
+    memory.rm_file(f"/ann:{SECRET}@bucket/faces/faces.csv")
+    memory.pipe_file(f"/ann:{SECRET}@bucket/{table}", rows)
+    source = open_source(kept_aside(f"memory://ann:{SECRET}@bucket/{table}"))
+    assert len(contents(source)) == 6
+    assert SECRET not in f"{source.spec} {source.notes} {source.files}"
+
+
 def test_small_photos_of_a_store_are_waited_for_side_by_side(
     tmp_path: Path, memory: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
