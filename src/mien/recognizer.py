@@ -38,6 +38,7 @@ from mien.models.artifact import (
 from mien.models.seal import checksum_of
 from mien.results.prediction import STATUSES, Prediction, Status
 from mien.smoothing import Smoother
+from mien.system.addresses import is_address
 
 __all__ = ["STATUSES", "Photo", "Prediction", "Recognizer", "Status", "smoothed", "softmax"]
 
@@ -390,7 +391,8 @@ def _taken() -> Image.Image:
 
 
 def _is_tiny(seen: _Seen) -> bool:
-    return seen.finding is not None and seen.finding.kind == "crop"
+    """Whether threads would wait for each other; those of a store are waited for, however small they are."""
+    return seen.finding is not None and seen.finding.kind == "crop" and not is_address(seen.picture.path)
 
 
 def _places(labels: Sequence[str], classes: Sequence[str] | None) -> list[int]:

@@ -9,17 +9,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import ray
 
+from mien.cluster import executor
 from mien.cluster.connecting import connected, on_cluster
 from mien.cluster.on_node import Reached, Task, Threads, done_here
 from mien.data.reading.processes import has_cluster, spread, workers
-from mien.errors import ConfigError, MissingColumnError, MissingExtraError, SourceError
+from mien.errors import ClusterError, ConfigError, MissingColumnError, MissingExtraError, SourceError
 from mien.progress import Silent
 from mien.settings.by_name import made
 from mien.settings.compare import CompareSettings
 from mien.settings.study import StudySettings
 from mien.settings.workers import Workers
 from mien.system.threads import share_cores, threads_here
+from mien.version import __version__
 from support.outcomes import Outcome
 
 Mien = Callable[..., Outcome]
@@ -84,6 +87,21 @@ def test_without_ray_one_line_says_what_to_install(
     assert [name for name in os.environ if "RAY" in name] == before
 
 
+@pytest.mark.parametrize("place", ["ray._raylet.Config", "ray._private.worker.connect", "ray.init"])
+def test_a_ray_whose_insides_are_others_is_told_of_in_one_line(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Other:
+        def initialize(self) -> None:
+            """Takes no settings, as in no version so far."""
+
+        __call__ = initialize
+
+    monkeypatch.setattr(place, Other())
+    with pytest.raises(ClusterError, match=r"^--cluster local: no cluster that can be used") as told:
+        on_cluster("local", Silent()).__enter__()
+    assert "\n" not in str(told.value)
+    assert connected() is None
+
+
 def test_without_a_cluster_work_is_done_here() -> None:
     with on_cluster(None, Silent()):
         assert connected() is None
@@ -118,6 +136,25 @@ def test_a_task_uses_the_threads_it_is_given() -> None:
     for threads, expected in [(Threads(3, 7), ("3", 3)), (Threads(1, 1), ("1", 1))]:
         task = Task(f"used-{threads.each}", threads, (), str(Path.cwd()))
         assert done_here(task, lambda: used, tuple) == ("done", expected)
+
+
+@pytest.mark.usefixtures("own_threads")
+def test_a_node_that_lacks_a_library_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether the work cannot even be loaded without it, or asks for it when it is done."""
+    lacking = ModuleNotFoundError("No module named 'torch'")
+
+    def trains() -> None:
+        raise lacking
+
+    def cannot_be_loaded(reference: object) -> object:
+        raise ray.exceptions.RaySystemError(lacking, "Traceback: many lines")
+
+    monkeypatch.setattr(ray.util, "get_node_ip_address", lambda: "10.0.0.7")
+    for get in (cannot_be_loaded, {"function": trains, "arguments": ()}.get):
+        monkeypatch.setattr(ray, "get", get)
+        how = (f"lacking-{get}", 1, 1, (), str(Path.cwd()))
+        kind, node, said = executor._task()(__version__, how, ["function", "arguments"])
+        assert (kind, "10.0.0.7" in node, said) == ("lacks", True, str(lacking))
 
 
 @pytest.mark.usefixtures("own_threads")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -50,6 +51,17 @@ def test_few_photos_and_such_as_cannot_be_read_are_not_estimated(mien: Mien, tmp
     for place in (few, tmp_path / "bad"):
         told = mien("audit", place, "--no-faces", "--dry-run", "--json")
         assert (told.code, told.json["estimate"]) == (0, None)
+
+
+def test_a_study_that_cannot_be_trained_here_is_outlined(
+    mien: Mien, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What would be read is told by every installation."""
+    monkeypatch.delitem(sys.modules, "mien.training.recipes", raising=False)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    told = mien("study", photos, "--dry-run", "--json")
+    assert (told.code, told.json["labels"], told.json["estimate"]) == (0, ["happy", "sad"], None)
+    assert "pip install 'mien[train]'" in told.err
 
 
 @pytest.mark.heavy

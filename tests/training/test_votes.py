@@ -20,7 +20,7 @@ from mien.comparing.plan import PairPlan
 from mien.comparing.run import _key
 from mien.data.grouping.fold_plan import assign_folds
 from mien.data.reading.preprocess import View
-from mien.data.sources.collection import open_collection
+from mien.data.sources.collection import open_collection, open_with_target
 from mien.data.tables.outline import outline_study
 from mien.data.tables.prepare import prepare
 from mien.data.tables.unchanged import refuse_changed
@@ -313,5 +313,8 @@ def test_study_of_photos_that_were_voted_on_otherwise_does_not_go_on(tmp_path: P
 @pytest.mark.parametrize(("votes", "expected"), [(None, "soft"), ("soft", "soft"), ("majority", "majority")])
 def test_plan_says_what_would_be_learnt_of_votes(votes: VotesAs | None, expected: str, tmp_path: Path) -> None:
     table = with_votes(tmp_path)
-    asked_for = [made(StudySettings, data=(str(each),), votes=votes) for each in (table, tmp_path / "photos")]
-    assert [outline_study(each).votes for each in asked_for] == [expected, None]
+    told = []
+    for place in (table, tmp_path / "photos"):
+        asked = made(StudySettings, data=(str(place),), votes=votes)
+        told.append(outline_study(asked, *open_with_target(asked.data, None, asked.columns)).votes)
+    assert told == [expected, None]

@@ -100,8 +100,8 @@ def _connect(address: str, stack: ExitStack) -> None:
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     if ray.is_initialized():
         raise ClusterError(f"--cluster {address}: this process is connected to a cluster already; end that first")
-    _forget_tokens()
     try:
+        _forget_tokens()
         with _terminal_kept(), without_warnings():
             if address == "local":
                 stack.enter_context(local_cluster())

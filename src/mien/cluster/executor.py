@@ -108,8 +108,8 @@ class ClusterExecutor(Executor):
                 no_such_path(node, value)
             case "lacks":
                 raise ClusterError(
-                    f"--cluster: node {node} has no mien that it can load ({value}); install mien {__version__} there, "
-                    "with what this command needs"
+                    f"--cluster: node {node} has no mien that it can load, or not all that this command needs "
+                    f"({value}); install mien {__version__} there, with the same extras as here"
                 )
         raise ClusterError(f"--cluster: node {node} has mien {value}, not {__version__}; install that one there")
 
@@ -140,6 +140,14 @@ def _task() -> Callable[..., tuple[str, str, Any]]:
 
         import ray
 
+        def loaded(reference: Any) -> Any:
+            try:
+                return ray.get(reference)
+            except ray.exceptions.RaySystemError as error:  # what it says of anything that cannot be made anew
+                if isinstance(error.client_exc, ImportError):
+                    raise error.client_exc from None
+                raise
+
         node = f"{platform.node()} ({ray.util.get_node_ip_address()})"
         try:
             from mien.version import __version__ as own
@@ -147,11 +155,12 @@ def _task() -> Callable[..., tuple[str, str, Any]]:
             if own != version:
                 return "other", node, own
             from mien.cluster.on_node import Task, Threads, done_here
-        except ImportError as error:
+
+            name, each, blas, needs, start = how
+            task = Task(name, Threads(each, blas), needs, start)
+            kind, value = done_here(task, lambda: loaded(stored[0]), lambda: loaded(stored[1]))
+        except ImportError as error:  # of mien, or of what the work needs besides, as PyTorch
             return "lacks", node, str(error)
-        name, each, blas, needs, start = how
-        task = Task(name, Threads(each, blas), needs, start)
-        kind, value = done_here(task, lambda: ray.get(stored[0]), lambda: ray.get(stored[1]))
         return kind, node, value
 
     return run

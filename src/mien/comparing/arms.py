@@ -54,7 +54,7 @@ def side_by_side(settings: CompareSettings) -> int:
     """How many runs train at a time."""
     if settings.comparison.jobs is not None:
         return settings.comparison.jobs
-    alone = settings.budget.seconds is not None or device_for(settings.computing.device) == "cuda"
+    alone = settings.budget.seconds is not None or device_for(settings.computing.device, settings.workers) == "cuda"
     return 1 if alone else max(1, (os.cpu_count() or 1) // CORES_A_RUN)
 
 
@@ -62,6 +62,7 @@ def study_settings(
     settings: CompareSettings, recipe: str, budget: Budget, seed: int, *, backbone: str | None = None
 ) -> StudySettings:
     """The study whose division of photos and whose recipes are compared."""
+    device = device_for(settings.computing.device, settings.workers)
     return StudySettings(
         data=settings.data,
         columns=settings.columns,
@@ -69,7 +70,7 @@ def study_settings(
         randomness=Randomness(seed=seed),
         training=Training(recipes=(recipe,), backbone=backbone),
         budget=budget,
-        computing=replace(settings.computing, precision=settings.computing.precision or "fp32"),
+        computing=replace(settings.computing, device=device, precision=settings.computing.precision or "fp32"),
     )
 
 

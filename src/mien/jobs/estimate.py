@@ -35,6 +35,8 @@ from mien.data.sources import Source, SourceFile
 from mien.data.sources.collection import Collection, open_collection, open_with_target
 from mien.data.tables.manifest import usable
 from mien.data.tables.outline import outline, outline_study
+from mien.errors import MissingExtraError
+from mien.extras import extra
 from mien.models.backbones import Backbone, load_backbone
 from mien.progress import Progress
 from mien.results.outline import OutlineResults, WorkEstimate
@@ -148,16 +150,19 @@ def outlined_audit(settings: AuditSettings, progress: Progress) -> OutlineResult
 
 
 def outlined_study(settings: StudySettings, progress: Progress) -> OutlineResults:
-    """What a study would read, and what it would take.
+    """What a study would read, and what it would take; the former alone without what training needs.
 
     Raises:
         SourceError: as ``open_with_target`` does.
-        MissingExtraError: without what training needs.
     """
-    from mien.training.recipes import resolve_run, views_of
-
-    found = outline_study(settings)
     data, target = open_with_target(settings.data, settings.elsewhere.target, settings.columns)
+    found = outline_study(settings, data, target)
+    try:
+        with extra("train", "an estimate of what a study takes"):
+            from mien.training.recipes import resolve_run, views_of
+    except MissingExtraError as error:
+        progress.tell(str(error))
+        return found
     runs = [resolve_run(name, settings, data.labels) for name in dict.fromkeys(settings.training.recipes)]
     n = sum(len(source.files) for source in data.sources)
     is_judged = judges_labels(settings.checks.leak_premium or settings.checks.check_labels, n) is None

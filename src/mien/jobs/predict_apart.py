@@ -1,7 +1,8 @@
 """Answers for pictures on the machines of a cluster: the same, in the same order, as one machine gives.
 
 Each takes some pictures at a time, reads them by their paths and answers them. What stands in an archive or a table is
-read here. A film among them is answered by one machine; one that was named by itself is answered here.
+read here, and so is what lies in a store, whose credentials stay here. A film among them is answered by one machine;
+one that was named by itself is answered here.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import NoReturn
 from mien.cluster.executor import can_be_sent, no_such_path
 from mien.data.reading.pictures import Picture, called, with_bytes
 from mien.data.reading.processes import spread
+from mien.data.reading.read_ahead import side_by_side
 from mien.models.artifact import model_path
 from mien.recognizer import BATCH, Recognizer
 from mien.results.prediction import Prediction
@@ -62,9 +64,10 @@ def _stills(answering: _Answering, pictures: Iterable[Picture], needs: Sequence[
     under_way: list[list[Picture]] = []
 
     def sent() -> Iterator[list[Picture]]:
-        while some := list(islice(pictures, BATCH)):
-            under_way.append(some)
-            yield [_sendable(picture) for picture in some]
+        ready = side_by_side(lambda some: [(each, _sendable(each)) for each in some], pictures)
+        while some := list(islice(ready, BATCH)):
+            under_way.append([picture for picture, _ in some])
+            yield [to_send for _, to_send in some]
 
     for node, answers in spread(answering, sent(), threads=1, needs=needs):
         for picture, of_one in zip(under_way.pop(0), answers, strict=True):

@@ -28,6 +28,11 @@ class Workers:
 
     cluster: str | None = None
 
+    @property
+    def are_elsewhere(self) -> bool:
+        """Whether they may be on other machines, of which nobody knows what GPUs they have."""
+        return self.cluster not in (None, "local")
+
     def __post_init__(self) -> None:
         if self.cluster in (None, "local", "auto"):
             return

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from mien.system.paths import STREAMS, why_no_set
 
-__all__ = ["in_full", "is_address", "kept_aside", "last_part", "secrets_of", "told_of", "without_secrets"]
+__all__ = ["folder_of", "in_full", "is_address", "kept_aside", "last_part", "secrets_of", "told_of", "without_secrets"]
 
 STORE = re.compile(r"([a-z][a-z0-9+.-]+)://(.*)", re.IGNORECASE | re.DOTALL)
 NEVER = (*STREAMS, "data", "hf", "kaggle", "demo")
@@ -67,6 +67,16 @@ def without_secrets(words: Sequence[str]) -> list[str]:
 def in_full(told: str) -> str:
     """The address as it was given, for the client alone that reads there."""
     return _given.get(told, told)
+
+
+def folder_of(told: str, folder: str) -> str:
+    """The folder of a file in a store, to be asked for by the same user; a query of the file stays its own."""
+    match = STORE.match(in_full(told))
+    user = match[2].partition("/")[0].rpartition("@")[0] if match else ""
+    scheme, mark, rest = folder.partition("://")
+    if not user or "@" in rest.partition("/")[0]:
+        return folder
+    return kept_aside(f"{scheme}{mark}{user}@{rest}")
 
 
 def secrets_of(address: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
+from typing import Literal
 
 import torch
 
@@ -16,16 +17,27 @@ from mien.settings.recipes import DRAWN, FINETUNE, PLAIN, RECIPES, SIZE_ON_GPU, 
 from mien.settings.run import HeadRun, NetworkRun, RunConfig
 from mien.settings.study import StudySettings
 from mien.settings.training import HeadSettings, TrainSettings
+from mien.settings.workers import Workers
 
 __all__ = ["device_for", "resolve_run", "views_of", "work_of"]
 
 
-def device_for(name: str) -> str:
+def device_for(name: str, workers: Workers | None = None) -> Literal["cpu", "cuda"]:
     """``cuda`` or ``cpu`` for ``auto``, ``cuda`` or ``cpu``.
+
+    Args:
+        workers: which machines train, where it may not be this one; a GPU here says nothing of others, whose GPUs are
+            not used.
 
     Raises:
         ConfigError: for ``cuda`` if there is no GPU that PyTorch can use.
     """
+    if workers is not None and workers.are_elsewhere:
+        if name == "cuda":
+            raise ConfigError(
+                f"--device cuda: GPUs of other machines are not used; give cpu or leave --cluster {workers.cluster} out"
+            )
+        return "cpu"
     if name == "cuda" and not torch.cuda.is_available():
         raise ConfigError("--device cuda: PyTorch sees no CUDA device here; use --device cpu")
     return "cuda" if name != "cpu" and torch.cuda.is_available() else "cpu"
@@ -39,10 +51,12 @@ def resolve_run(name: str, study: StudySettings, labels: Sequence[str]) -> RunCo
     """
     check_choice("recipe", name, tuple(RECIPES))
     recipe = RECIPES[name]
-    device, seed, votes = device_for(study.computing.device), study.randomness.seed, study.columns.votes_learnt
+    seed, votes = study.randomness.seed, study.columns.votes_learnt
     if isinstance(recipe, HeadSettings):
-        head = _head(recipe, study)
+        head, device = _head(recipe, study), device_for(study.computing.device)
         return HeadRun(name=name, recipe=name, seed=seed, device=device, labels=tuple(labels), votes=votes, head=head)
+    is_sent = study.crossing.folds is not None  # all else is trained where the command runs
+    device = device_for(study.computing.device, study.workers if is_sent else None)
     train = _asked(_fitting(name, recipe, study, device), study, is_plain=name.endswith(PLAIN))
     return NetworkRun(name=name, recipe=name, seed=seed, device=device, labels=tuple(labels), votes=votes, train=train)
 

@@ -9,22 +9,31 @@ import io
 import json
 import sys
 import tarfile
+import threading
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import polars as pl
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem as MemoryStore
+from PIL import Image
+from ray import cloudpickle
 
 import mien as package
+from mien.cluster.executor import can_be_sent
+from mien.data.reading import intake
 from mien.data.reading.pictures import open_pictures
 from mien.data.sources import Source, open_images, open_source
 from mien.data.sources import store as stores
+from mien.data.sources.store import open_store, read_address
 from mien.errors import MissingExtraError, SourceError
+from mien.jobs import predict_apart
 from mien.recognizer import Recognizer
 from mien.settings.columns import Columns
+from mien.system import addresses
 from mien.system.addresses import in_full, is_address, kept_aside, told_of, without_secrets
 from support.drawn_sets import draw_set
 from support.films import drawn_frames, film
@@ -42,8 +51,9 @@ def faces(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def memory(faces: Path) -> Iterator[MemoryStore]:
+def memory(faces: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MemoryStore]:
     """The same set in a store: as a folder, in archives, and named and held by tables."""
+    monkeypatch.setattr(addresses, "_given", {})  # what another test gave with a password is another place
     store = fsspec.filesystem("memory")
     store.store.clear()
     store.pseudo_dirs[:] = [""]
@@ -357,6 +367,109 @@ def test_a_file_that_changed_is_fetched_again(memory: MemoryStore) -> None:
     assert [f.path for f in first.files] != [f.path for f in second.files]
     (place,) = {path.parent.parent for path in stores._fetched.values()}
     assert place.name.startswith("mien-")
+
+
+def test_a_file_of_which_a_store_says_too_little_is_fetched_each_time(
+    memory: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A size alone does not say that it is the same; neither the second copy nor the third meets the one before."""
+    known = MemoryStore.info
+    monkeypatch.setattr(
+        MemoryStore, "info", lambda *words, **named: {k: v for k, v in known(*words, **named).items() if k != "created"}
+    )
+    first = open_source("memory://bucket/packed/faces.zip")
+    for _ in range(3):
+        assert contents(open_source("memory://bucket/packed/faces.zip")) == contents(first)
+
+
+def test_after_a_fetch_that_failed_nothing_stays_and_it_can_be_tried_again(
+    memory: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_store: MemoryStore, _inner: str, place: str) -> None:
+        Path(place).write_bytes(b"half")
+        raise TimeoutError
+
+    before = snapshot(stores._work_folder())
+    with monkeypatch.context() as patch:
+        patch.setattr(MemoryStore, "get_file", fails)
+        for _ in range(2):
+            with pytest.raises(SourceError, match="cannot be reached"):
+                open_source("memory://bucket/faces.tar.gz")
+    assert snapshot(stores._work_folder()) == before
+    assert open_source("memory://bucket/faces.tar.gz").labels == ("happy", "sad")
+
+
+@pytest.mark.parametrize(
+    "address", ["faces", "faces/*/*.png", "packed/faces.zip", "faces/faces.csv", "whole.csv", "held.parquet"]
+)
+def test_a_cluster_gets_the_bytes_of_what_lies_in_a_store_and_nothing_to_reach_it(
+    address: str, memory: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def elsewhere(work: Callable[[Any], Any], items: Iterable[Any], **_: object) -> Iterator[Any]:
+        """Done by a machine that is sent all it has, and has no such store."""
+        for item in items:
+            sent, kept = cloudpickle.dumps((work, item)), dict(memory.store)
+            memory.store.clear()
+            there, some = cloudpickle.loads(sent)
+            result = there(some)
+            memory.store.update(kept)
+            yield result
+
+    def answers() -> list[tuple[str, str | None, str]]:
+        found = predict_apart.predict_apart(model, open_pictures(f"memory://bucket/{address}"), every_face=False)
+        return [(each.path, each.label, each.status) for each in found]
+
+    def rows() -> list[dict[str, Any]]:
+        source = open_source(f"memory://bucket/{address}")
+        return [each.row for each in intake.inspect_files(source, source.files, (), None)]
+
+    model = Recognizer()
+    expected = answers(), [] if "*" in address else rows()
+    monkeypatch.setattr(predict_apart, "spread", elsewhere)
+    monkeypatch.setattr(intake, "spread", elsewhere)
+    monkeypatch.setattr(intake, "has_cluster", lambda: True)
+    assert (answers(), [] if "*" in address else rows()) == expected
+    assert len(expected[0]) >= 6
+
+
+@pytest.mark.parametrize("address", [f"https://user:{SECRET}@host/faces/", f"https://host/1.jpg?token={SECRET}"])
+def test_no_other_machine_is_sent_an_address_that_holds_a_secret(address: str) -> None:
+    told = kept_aside(address)
+    for one in (open_store(told).read, open_store(told).opened, read_address(told)):
+        assert not can_be_sent(one)
+
+
+@pytest.mark.parametrize("table", ["faces/faces.csv", "faces/lists/faces.csv"])
+def test_photos_that_a_table_names_are_asked_for_by_who_asks_for_the_table(table: str, memory: MemoryStore) -> None:
+    rows = memory.cat_file("/bucket/faces/faces.csv")
+    for name in memory.find("/bucket/faces"):
+        memory.mv(name, name.replace("/bucket", f"/ann:{SECRET}@bucket"))
+    memory.rm_file(f"/ann:{SECRET}@bucket/faces/faces.csv")
+    memory.pipe_file(f"/ann:{SECRET}@bucket/{table}", rows)
+    source = open_source(kept_aside(f"memory://ann:{SECRET}@bucket/{table}"))
+    assert len(contents(source)) == 6
+    assert SECRET not in f"{source.spec} {source.notes} {source.files}"
+
+
+def test_small_photos_of_a_store_are_waited_for_side_by_side(
+    tmp_path: Path, memory: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for i, photo in enumerate(draw_set(tmp_path / "many", SAYS, 10).rglob("*.png")):
+        small = io.BytesIO()
+        Image.open(photo).resize((48, 48)).save(small, "PNG")
+        memory.pipe_file(f"/small/{photo.parent.name}/{i}.png", small.getvalue())
+    threads, cat = set[int](), MemoryStore.cat_file
+
+    def noted(*words: Any, **named: Any) -> bytes:
+        threads.add(threading.get_ident())
+        content: bytes = cat(*words, **named)
+        return content
+
+    monkeypatch.setattr(MemoryStore, "cat_file", noted)
+    source = open_source("memory://small")
+    assert len(list(intake.inspect_files(source, source.files, (), None))) == 20
+    assert len(list(Recognizer().predict_pictures(open_pictures("memory://small")))) == 20
+    assert threading.get_ident() not in threads
 
 
 def test_python_reads_a_store(memory: MemoryStore) -> None:

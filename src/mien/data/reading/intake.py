@@ -3,8 +3,8 @@
 Files are read side by side in threads (decoding and detection release Python's lock), with a bounded number under way.
 Small ones are inspected many at once without, and many thousands of them in processes of their own, since threads would
 wait for the lock more than they work. A cluster does it all: each machine reads files by their paths, and is given the
-bytes of what is taken out of something else. Results are taken in file order, so memory is flat and a second pass gives
-the same table.
+bytes of what is taken out of something else or lies in a store. Results are taken in file order, so memory is flat and
+a second pass gives the same table.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from mien.data.measuring.inspection import Content, Inspected, inspect, inspect_
 from mien.data.reading.pixels import PixelWriter
 from mien.data.reading.preprocess import View
 from mien.data.reading.processes import NoProcessesError, has_cluster, processes, spread
-from mien.data.reading.read_ahead import SAMPLE, TOGETHER, in_order, read_ahead
+from mien.data.reading.read_ahead import SAMPLE, TOGETHER, in_order, read_ahead, side_by_side
 from mien.data.sources import Source, SourceFile
 from mien.data.tables.manifest import SCHEMA
 
@@ -115,7 +115,7 @@ def _on_cluster(
     """Inspect files on the machines of a cluster, which read them by their paths where that can be."""
     if not can_be_sent(source.read):
         work = partial(inspect_apart, views=views, finds_faces=finds_faces)
-        for some in spread(work, _chunks((_read(source, file) for file in files), most=AT_ONCE), threads=1):
+        for some in spread(work, _chunks(_contents(source, files), most=AT_ONCE), threads=1):
             yield from some
         return
     small = all(_is_small(_read(source, file)) for file in files[:SAMPLE])
@@ -162,7 +162,11 @@ def _in_threads(
     # Of a large set as many as leave every core enough chunks for all to end together.
     share = AT_ONCE if views or detector else len(files) // (8 * _cores())
     at_once = min(MOST_AT_ONCE, max(AT_ONCE, share))
-    return read_ahead(work, files, lambda inspected: inspected.row.get("bytes", 0) < SMALL_FILE, at_once=at_once)
+
+    def is_small(inspected: Inspected) -> bool:  # those of a store are waited for, however small
+        return source.store is None and inspected.row.get("bytes", 0) < SMALL_FILE
+
+    return read_ahead(work, files, is_small, at_once=at_once)
 
 
 def _cores() -> int:
@@ -198,6 +202,13 @@ def inspect_together(
 ) -> list[Inspected]:
     """Read and inspect files, one row each."""
     return inspect((_read(source, file) for file in files), views, detector)
+
+
+def _contents(source: Source, files: Sequence[SourceFile]) -> Iterator[Content]:
+    """Files as they are read here: those of a store side by side, for each is waited for."""
+    if source.store is None:
+        return (_read(source, file) for file in files)
+    return side_by_side(lambda some: [_read(source, file) for file in some], files)
 
 
 def _read(source: Source, file: SourceFile) -> Content:

@@ -121,18 +121,7 @@ def _in_store(address: str, frames_per_second: float) -> Iterable[Picture]:
     if not is_pattern(told):
         return _of_source(open_images(address), spec, frames_per_second)
     found = matching_addresses(told)
-    return (Picture(each, _far_loader(each, frames_per_second)) for each in found)
-
-
-def _far_loader(address: str, frames_per_second: float) -> Callable[[], Image.Image | Film]:
-    read = read_address(address)
-
-    def load() -> Image.Image | Film:
-        content = read()
-        film = _film(address, content[:START], lambda: io.BytesIO(read()), frames_per_second)
-        return film or _shown(address, content, read, frames_per_second)
-
-    return load
+    return (Picture(each, _Loader(read_address(each), None, each, frames_per_second)) for each in found)
 
 
 def open_film(path: str | Path, *, frames_per_second: float = FRAMES_PER_SECOND) -> Iterator[Picture]:
@@ -309,7 +298,7 @@ def _listed(lines: TextIO, frames_per_second: float) -> Iterator[Picture]:
         path = line.rstrip("\r\n")
         if is_address(path):
             told = kept_aside(path)
-            yield Picture(told, _far_loader(told, frames_per_second))
+            yield Picture(told, _Loader(read_address(told), None, told, frames_per_second))
         elif path.strip():
             where, why = existing_path(path) or _by_older_name(path), why_no_file(path)
             if why and where is None:

@@ -9,7 +9,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
-__all__ = ["SAMPLE", "TOGETHER", "in_order", "read_ahead"]
+__all__ = ["SAMPLE", "TOGETHER", "in_order", "read_ahead", "side_by_side"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -32,16 +32,17 @@ def read_ahead(
         at_once: items that a thread takes, after the first few.
     """
     items, are_small = iter(items), []
-    for result in _side_by_side(work, islice(items, SAMPLE), 1):
+    for result in side_by_side(work, islice(items, SAMPLE), 1):
         are_small.append(is_small(result))
         yield result
     if not all(are_small):
-        yield from _side_by_side(work, items, at_once)
+        yield from side_by_side(work, items, at_once)
     for some in _chunks(items, TOGETHER):
         yield from work(some)
 
 
-def _side_by_side(work: Callable[[Sequence[T]], list[R]], items: Iterable[T], at_once: int) -> Iterator[R]:
+def side_by_side(work: Callable[[Sequence[T]], list[R]], items: Iterable[T], at_once: int = 1) -> Iterator[R]:
+    """Work on items in threads that are given so many at a time, a bounded number ahead, yielding in their order."""
     workers = max(1, min(8, os.cpu_count() or 1))
     with ThreadPoolExecutor(workers) as pool:
         try:

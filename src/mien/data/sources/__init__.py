@@ -36,7 +36,7 @@ from mien.data.sources.presets import preset_of
 from mien.data.sources.split_words import as_splits
 from mien.errors import MissingColumnError, SourceError
 from mien.settings.columns import Columns
-from mien.system.addresses import is_address, last_part, told_of
+from mien.system.addresses import folder_of, is_address, last_part, told_of
 from mien.system.files import irregular
 
 if TYPE_CHECKING:
@@ -281,7 +281,7 @@ def _at_address(address: str, part: str) -> Source | Tables:
     path = PurePosixPath(name)
     if HOLDS_LISTS.fullmatch(inner) and not above.endswith("/"):  # whose photos may lie beside it
         folder, path = above, inner / path
-    return _in_file(Place(path, "", spec, part, store=open_store(folder), copy=store.fetched()))
+    return _in_file(Place(path, "", spec, part, store=open_store(folder_of(told, folder)), copy=store.fetched()))
 
 
 def _in_folder(place: Place) -> Source | Tables:

@@ -12,13 +12,14 @@ import posixpath
 import re
 import shutil
 import socket
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 from urllib.parse import unquote
 
 from mien.data.sources.files import Source, SourceFile, printable, system_file
@@ -102,6 +103,10 @@ class Store:
     client: Any
     turns: AbstractContextManager[object] = field(default_factory=nullcontext)
     has_slash: bool = False
+
+    def __reduce__(self) -> NoReturn:
+        """Stay in this process: its client may hold a password, and other machines may not be let in."""
+        raise TypeError("what lies in a store is read where mien runs")
 
     def info(self) -> dict[str, Any]:
         """What the store says of this place.
@@ -217,15 +222,17 @@ class Store:
         return content
 
     def _fetch(self, inner: str, address: str, size: int | None) -> Path:
-        folder = _work_folder() / str(len(_fetched))
-        folder.mkdir()
-        if shutil.disk_usage(folder).free < SPARE_BYTES + (size or 0):
-            raise SourceError(
-                f"{address}: no room to fetch it into {folder.parent.parent}; name another place with TMPDIR"
-            )
+        top = _work_folder()
+        if shutil.disk_usage(top).free < SPARE_BYTES + (size or 0):
+            raise SourceError(f"{address}: no room to fetch it into {top.parent}; name another place with TMPDIR")
+        folder = Path(tempfile.mkdtemp(dir=top))
         place = folder / (re.sub(r'[\x00-\x1f<>:"|?*\\]', "_", unquote(inner.rstrip("/").rpartition("/")[2])) or "file")
-        with self._asking(address), self.turns:
-            self.client.get_file(inner, str(place))
+        try:
+            with self._asking(address), self.turns:
+                self.client.get_file(inner, str(place))
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)  # half a file, for which a notebook would keep the room
+            raise
         return place
 
     @contextmanager
@@ -360,20 +367,27 @@ def matching_addresses(pattern: str) -> list[str]:
 
 
 def read_address(address: str) -> Callable[[], bytes]:
-    """What gives the bytes of one file in a store; the client is opened when it is first called.
+    """What gives the bytes of one file in a store, in this process alone; the client is opened when it is called.
 
     Raises:
         OSError: when called, if the file cannot be had, with the reason.
     """
+    return _File(address)
 
-    def read() -> bytes:
+
+@dataclass(frozen=True)
+class _File:
+    address: str
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("what lies in a store is read where mien runs")
+
+    def __call__(self) -> bytes:
         try:
-            store = open_store(address)
+            store = open_store(self.address)
             return store._read(store.top)
         except MienError as error:  # this one photo's; others may lie elsewhere
-            raise OSError(str(error).removeprefix(f"{told_of(address)}: ")) from error
-
-    return read
+            raise OSError(str(error).removeprefix(f"{told_of(self.address)}: ")) from error
 
 
 def _root(client: Any, address: str) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from collections import Counter
 import msgspec
 
 from mien.data.sources import Source
-from mien.data.sources.collection import Collection, open_with_target
+from mien.data.sources.collection import Collection
 from mien.data.sources.files import OWN, VOTES
 from mien.data.sources.folder import is_photo_by_name
 from mien.data.sources.sliced import check_sliced
@@ -20,13 +20,12 @@ NO_SPLIT = "undivided"
 NO_PHOTO = "no photo, going by its name"
 
 
-def outline_study(settings: StudySettings) -> OutlineResults:
+def outline_study(settings: StudySettings, data: Collection, target: Collection | None) -> OutlineResults:
     """What a study would read: its data, and photos from elsewhere.
 
     Raises:
-        SourceError: as ``open_with_target`` does.
+        SourceError: if it is to be looked at by a column that there is not, or that says nothing.
     """
-    data, target = open_with_target(settings.data, settings.elsewhere.target, settings.columns)
     check_sliced([data.sources, *([target.sources] if target else [])], settings.slicing.slices)
     found = outline(data, target)
     has_votes = any(source.votes for source in found.sources)
