@@ -8,11 +8,11 @@ Credentials are found by the client itself, as it finds them for any other progr
 from __future__ import annotations
 
 import atexit
+import os
 import posixpath
 import re
 import shutil
 import socket
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -225,7 +225,8 @@ class Store:
         top = _work_folder()
         if shutil.disk_usage(top).free < SPARE_BYTES + (size or 0):
             raise SourceError(f"{address}: no room to fetch it into {top.parent}; name another place with TMPDIR")
-        folder = Path(tempfile.mkdtemp(dir=top))
+        folder = top / os.urandom(8).hex()  # several files of one name may be fetched
+        folder.mkdir()
         place = folder / (re.sub(r'[\x00-\x1f<>:"|?*\\]', "_", unquote(inner.rstrip("/").rpartition("/")[2])) or "file")
         try:
             with self._asking(address), self.turns:
