@@ -68,7 +68,7 @@ def test_audit_counts_what_the_study_counted(
     assert outcome.code == 0
     data, studied = outcome.json["data"], real_study[0]["data"]
     assert {key: data[key] for key in studied} == studied
-    assert set(data) - set(studied) == {"corrections", "findings"}
+    assert set(data) - set(studied) == {"agreement", "corrections", "findings"}
     assert list(tmp_path.iterdir()) == []
 
 
