@@ -87,7 +87,7 @@ def drawn(faces: Voted, n: int, seed: int) -> Voted:
 
 
 def compared(train: Voted, public: Voted, n: int) -> dict[str, Any]:
-    """Both ways to learn so many faces, over all draws."""
+    """Compare learning shares with learning majorities on ``n`` faces, over all draws."""
     told: dict[str, Any] = {"faces": n, "scored": len(public.y), "draws": DRAWS}
     loss, right = dict[str, list[NDArray[np.float64]]](), dict[str, list[NDArray[np.float64]]]()
     for seed in range(DRAWS):

@@ -108,7 +108,7 @@ def _spread(rounds: Sequence[float]) -> str:
 
 
 READERS: dict[str, Callable[[str], list[list[Any]]]] = {"videos": _videos, "votes": _votes, "prior": _prior}
-"""How measurements that stand in a file of their own become rows."""
+"""How measurements stored in a file of their own become rows."""
 
 
 if __name__ == "__main__":

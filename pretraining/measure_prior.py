@@ -102,7 +102,7 @@ def main() -> None:
 
 
 def curve(each: int, runs: list[dict[str, Any]], truth: NDArray[np.int64], groups: NDArray[np.int64]) -> dict[str, Any]:
-    """Scores with so many photos per class, and the gains over ``two-stream``."""
+    """Scores for each number of photos per class, and the gains over ``two-stream``."""
     k = int(truth.max()) + 1
     told: dict[str, Any] = {"per_class": each, "draws": len(runs)}
     told["chose_default"] = sum(run["answers"]["from-default"][1] for run in runs)

@@ -157,6 +157,22 @@ class StudyPaths(Record):
     ] = None
 
 
+VotesLearnt = Annotated[
+    VotesAs | None,
+    about(
+        "What recipes learnt from raters' votes: `soft` (the share of each class) or `majority` (the class with the "
+        "most votes); null where the photos have no votes, and in results of earlier states."
+    ),
+]
+KnownToPrior = Annotated[
+    tuple[CollectionMatch, ...],
+    about(
+        "Collections that the photos certainly or probably come from and that `default` learnt from, where "
+        "`from-default` was trained; otherwise empty."
+    ),
+]
+
+
 class TrainResults(Document, tag="train"):
     """What `mien train` found: recipes on validation photos; the test photos stay unread."""
 
@@ -166,23 +182,11 @@ class TrainResults(Document, tag="train"):
     data: Annotated[Audit, about("What the photos hold.")]
     splits: Annotated[Splits, about("How they were divided.")]
     methods: Annotated[Methods, about("Numbers of the procedure.")]
-    votes: Annotated[
-        VotesAs | None,
-        about(
-            "What recipes learnt of raters' votes: `soft` (the share of each class) or `majority` (the class with "
-            "most); null where the photos came without votes, and in results of before."
-        ),
-    ] = None
+    votes: VotesLearnt = None
     selected: Annotated[str, about("The run with the highest validation macro-F1.")]
     runs: Annotated[dict[str, Run], about("Name → run.")]
     comparisons: Annotated[tuple[RunComparison, ...], about("The selected run against the others, on validation.")]
-    known_to_prior: Annotated[
-        tuple[CollectionMatch, ...],
-        about(
-            "Collections that these photos are certainly or likely of and that the recogniser learnt from which "
-            "`from-default` may start from; empty where that recipe was not trained."
-        ),
-    ] = ()
+    known_to_prior: KnownToPrior = ()
     seconds: Annotated[dict[str, float], about("Stage → seconds; `total` is all of them.")]
     paths: Annotated[StudyPaths, about("Where things are.")]
 
@@ -196,13 +200,7 @@ class StudyResults(Document, tag="study"):
     data: Annotated[ExaminedAudit, about("What the photos hold.")]
     splits: Annotated[Splits, about("How they were divided.")]
     methods: Annotated[Methods, about("Numbers of the procedure.")]
-    votes: Annotated[
-        VotesAs | None,
-        about(
-            "What recipes learnt of raters' votes: `soft` (the share of each class) or `majority` (the class with "
-            "most); null where the photos came without votes, and in results of before."
-        ),
-    ] = None
+    votes: VotesLearnt = None
     selected: Annotated[str, about("The run with the highest validation macro-F1, with folds over all of them.")]
     runs: Annotated[dict[str, TestedRun], about("Name → run.")]
     comparisons: Annotated[tuple[RunComparison, ...], about("The selected run against the others, on validation.")]
@@ -223,13 +221,7 @@ class StudyResults(Document, tag="study"):
         about("What several raters say of these photos, agreement of all photos; null where they came without votes."),
     ] = None
     target: Annotated[TargetResults | None, about("The selected run on photos from elsewhere; null without any.")]
-    known_to_prior: Annotated[
-        tuple[CollectionMatch, ...],
-        about(
-            "Collections that these photos are certainly or likely of and that the recogniser learnt from which "
-            "`from-default` may start from; empty where that recipe was not trained."
-        ),
-    ] = ()
+    known_to_prior: KnownToPrior = ()
     seconds: Annotated[dict[str, float], about("Stage → seconds; `total` is all of them.")]
     paths: Annotated[StudyPaths, about("Where things are.")]
 

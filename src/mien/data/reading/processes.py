@@ -1,6 +1,7 @@
 """Where work that can be divided is done: in processes of this machine, on a cluster, or here.
 
-This is the one place that knows of clusters (``--cluster``); stages ask for workers, and take what there is.
+Stages ask here for workers, and take what there is: of a cluster under ``--cluster``, else of this machine. Those that
+divide their work otherwise on a cluster ask ``has_cluster()``; none knows what a cluster is made of.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ def processes(count: int, advice: str, *, needs: Sequence[Path] = ()) -> Iterato
 
 
 def _share(count: int) -> int:
-    """Threads of each of so many workers; what the environment says goes first."""
+    """Threads for each of ``count`` workers; ``OMP_NUM_THREADS`` takes precedence."""
     return _said() or max(1, (os.cpu_count() or 1) // count)
 
 
