@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from threading import Lock
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
@@ -116,12 +118,12 @@ class _Reading:
 
     def frames(self) -> Iterator[Frame]:
         """Those frames that are looked at."""
-        aspect = float(self._stream.sample_aspect_ratio or 1)
+        shown = _Shown(float(self._stream.sample_aspect_ratio or 1))
         for packet in self._packets():
             for frame in self._decoded(packet):
                 if self._is_sound(frame):
                     lasts = float((frame.duration or 0) * (frame.time_base or 0))
-                    yield from self.pace.take(Frame(_loader(frame, aspect), self._number, self._time(frame)), lasts)
+                    yield from self.pace.take(Frame(partial(shown, frame), self._number, self._time(frame)), lasts)
                 else:
                     self._lost += 1
                     self.pace.skip()
@@ -228,20 +230,32 @@ def _beside(frame: VideoFrame) -> Iterable[SideData]:
     return frame.side_data  # type: ignore[return-value]  # which is called a mapping, and goes over its values
 
 
-def _loader(frame: VideoFrame, aspect: float) -> Callable[[], Image.Image]:
-    """What makes an upright RGB picture of a frame.
+class _Shown:
+    """Makes upright RGB pictures of a video's frames, from any thread."""
 
-    Args:
-        aspect: width of a stored pixel, as a multiple of its height.
-    """
+    def __init__(self, aspect: float) -> None:
+        """Pictures of one video.
 
-    def load() -> Image.Image:
-        width = max(1, round(frame.width * aspect))
+        Args:
+            aspect: width of a stored pixel, as a multiple of its height.
+        """
+        from av.video.reformatter import VideoReformatter
+
+        # Each frame's own would prepare its tables anew, which takes as long as the conversion.
+        self._aspect, self._reformatter, self._lock = aspect, VideoReformatter(), Lock()
+
+    def __call__(self, frame: VideoFrame) -> Image.Image:
+        """One frame's picture.
+
+        Raises:
+            UnreadableImageError: if it cannot be turned into pixels.
+        """
+        width = max(1, round(frame.width * self._aspect))
         try:
-            pixels = frame.to_ndarray(format="rgb24", width=width, height=frame.height)
+            with self._lock:
+                made = self._reformatter.reformat(frame, width, frame.height, "rgb24", threads=1)
+            pixels = made.to_ndarray()
         except Exception as error:
             raise UnreadableImageError(f"a frame that cannot be turned into pixels ({error})") from error
         matrix = next((bytes(data) for data in _beside(frame) if data.type.name == "DISPLAYMATRIX"), None)
         return Image.fromarray(np.ascontiguousarray(upright(pixels, matrix)))
-
-    return load
