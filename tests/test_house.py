@@ -184,6 +184,7 @@ def test_evaluating_and_auditing_need_no_training_library() -> None:
     assert not loaded & {"torch", "torchvision", "sklearn", "lightning", "cv2", "timm", "kornia", "matplotlib"}
 
 
+@pytest.mark.heavy
 def test_judging_labels_loads_no_torch() -> None:
     """It would take most of the memory of an audit, whose backbone is exported once for all."""
     loaded = loaded_after("import mien.auditing.doubts, mien.auditing.features, mien.training.features")

@@ -87,6 +87,7 @@ def test_without_ray_one_line_says_what_to_install(
     assert [name for name in os.environ if "RAY" in name] == before
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("place", ["ray._raylet.Config", "ray._private.worker.connect", "ray.init"])
 def test_a_ray_whose_insides_are_others_is_told_of_in_one_line(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     class Other:

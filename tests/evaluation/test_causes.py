@@ -54,6 +54,7 @@ def prepared(folder: Path, recognizer: Recognizer, *, grey: bool) -> tuple[Prepa
     return made, ours, theirs
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("grey", [True, False])
 def test_grey_photos_elsewhere_are_the_cause_where_colour_decides(grey: bool, tmp_path: Path) -> None:
     recognizer = Recognizer(colour_model(tmp_path / "model.onnx"))
@@ -83,6 +84,7 @@ def test_too_few_photos_say_nothing_of_causes(tmp_path: Path) -> None:
     assert find_causes(recognizer, made.pixels, own.head(5), other, scored) is None
 
 
+@pytest.mark.heavy
 def test_photos_are_never_made_finer_than_they_are(tmp_path: Path) -> None:
     recognizer = Recognizer(colour_model(tmp_path / "model.onnx"))
     _, own, _ = prepared(tmp_path, recognizer, grey=False)
@@ -146,6 +148,7 @@ def test_blocks_of_a_larger_photo_are_finer() -> None:
     assert coarse == small
 
 
+@pytest.mark.heavy
 def test_compression_elsewhere_is_measured_only_where_files_tell_of_it(tmp_path: Path) -> None:
     recognizer = Recognizer(colour_model(tmp_path / "model.onnx"))
     made, own, other = prepared(tmp_path, recognizer, grey=False)

@@ -107,7 +107,10 @@ def test_eight_bits_shrink_a_model_whose_weights_lie_beside_it(
         assert narrow.probabilities == pytest.approx(wide.probabilities, abs=0.05)
 
 
-@pytest.mark.parametrize(("model", "precision"), [("default", "fp16"), ("six@1", "fp16"), ("small.onnx", "int8")])
+@pytest.mark.parametrize(
+    ("model", "precision"),
+    [("default", "fp16"), ("six@1", "fp16"), pytest.param("small.onnx", "int8", marks=pytest.mark.heavy)],
+)
 def test_a_file_that_would_not_be_smaller_is_not_written(
     mien: Mien, tmp_path: Path, model: str, precision: str
 ) -> None:

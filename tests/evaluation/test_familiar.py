@@ -91,6 +91,7 @@ def test_half_of_a_collection_is_known_again_under_any_name(
     assert match.copies.count == match.copies.of == len(CLASSES) * EACH // 2
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     "altered",
     [
@@ -125,11 +126,13 @@ def test_unrelated_crops_of_the_same_size_are_never_known(lab: tuple[Contract, P
             assert not [each for each in matches(contract, root) if is_known(each)], (k, contract.collections)
 
 
+@pytest.mark.heavy
 def test_drawn_crops_are_not_even_possibly_fer2013(tmp_path: Path) -> None:
     root = write_set(tmp_path / "archive", name="im{i}.png", each=60)
     assert matches(shipped("default"), root) == ()
 
 
+@pytest.mark.heavy
 def test_names_that_nobody_else_gives_make_it_likely_and_alone_only_possible(tmp_path: Path) -> None:
     own = write_set(tmp_path / "lab", name="zurich_{i}_{label}.png")
     contract = learnt_from(traits("lab", own))

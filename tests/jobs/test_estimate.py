@@ -24,6 +24,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return draw_set(tmp_path_factory.mktemp("estimated") / "photos", {"happy": "happy", "sad": "sad"}, 60)
 
 
+@pytest.mark.heavy
 def test_an_estimate_is_of_the_order_of_what_the_work_takes(mien: Mien, photos: Path, tmp_path: Path) -> None:
     words = ("audit", photos, "--no-faces", "--no-check-labels")
     before = snapshot(photos)

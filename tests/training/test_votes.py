@@ -150,6 +150,7 @@ def test_loss_of_undivided_votes_is_that_of_the_labels(weights: torch.Tensor | N
 NETWORKS: list[dict[str, Any]] = [{}, {"balance": "loss", "label_smoothing": 0.05}, {"balance": "sampler"}]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("changes", NETWORKS)
 def test_network_learns_of_undivided_votes_what_it_learns_of_labels(changes: dict[str, Any], tmp_path: Path) -> None:
     """The first epoch's loss agrees closely; later ones less, for Adam makes whole steps of what rounding leaves."""
@@ -183,6 +184,7 @@ def planted(n: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.float32]
     return features, votes / votes.sum(1, keepdims=True), votes.argmax(1)
 
 
+@pytest.mark.heavy
 def test_votes_that_tell_more_than_labels_lower_the_log_loss() -> None:
     """Penalty and temperature are chosen as in a study."""
     new, new_shares, _ = planted(2000, 99)

@@ -399,6 +399,7 @@ def test_after_a_fetch_that_failed_nothing_stays_and_it_can_be_tried_again(
     assert open_source("memory://bucket/faces.tar.gz").labels == ("happy", "sad")
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     "address", ["faces", "faces/*/*.png", "packed/faces.zip", "faces/faces.csv", "whole.csv", "held.parquet"]
 )
@@ -451,6 +452,7 @@ def test_photos_that_a_table_names_are_asked_for_by_who_asks_for_the_table(table
     assert SECRET not in f"{source.spec} {source.notes} {source.files}"
 
 
+@pytest.mark.heavy
 def test_small_photos_of_a_store_are_waited_for_side_by_side(
     tmp_path: Path, memory: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
