@@ -43,6 +43,9 @@ from mien.system.addresses import is_address
 __all__ = ["STATUSES", "Photo", "Prediction", "Recognizer", "Status", "smoothed", "softmax"]
 
 BATCH = 32
+"""Pictures that are read side by side and answered one after another."""
+AT_ONCE = 8
+"""Faces that go through the network together: 32 take 190 MB more, no less time, and give the same numbers."""
 
 
 @dataclass(frozen=True)
@@ -160,8 +163,8 @@ class Recognizer:
         inputs = {view.name: views[view.key] for view in self.contract.views}
         n = len(next(iter(inputs.values())))
         parts = [
-            np.asarray(self._session.run(None, {k: v[i : i + BATCH] for k, v in inputs.items()})[0])
-            for i in range(0, n, BATCH)
+            np.asarray(self._session.run(None, {k: v[i : i + AT_ONCE] for k, v in inputs.items()})[0])
+            for i in range(0, n, AT_ONCE)
         ]
         logits = np.concatenate(parts) if parts else np.zeros((0, len(self.contract.labels)), np.float32)
         return logits[:, self._places]
