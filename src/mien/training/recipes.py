@@ -71,10 +71,8 @@ def resolve_run(name: str, study: StudySettings, labels: Sequence[str]) -> RunCo
     recipe = RECIPES[name]
     seed, votes = study.randomness.seed, study.columns.votes_learnt
     if isinstance(recipe, HeadSettings):
-        head, device = (
-            _head(recipe, study),
-            device_kind(device_for(study.computing.device)),
-        )  # one GPU computes features
+        head = _head(recipe, study)
+        device = device_kind(device_for(study.computing.device))  # one GPU computes features, however many there are
         return HeadRun(name=name, recipe=name, seed=seed, device=device, labels=tuple(labels), votes=votes, head=head)
     is_sent = study.crossing.folds is not None  # all else is trained where the command runs
     device = device_for(study.computing.device, study.workers if is_sent else None)
