@@ -84,10 +84,11 @@ def normalized(form: tuple[int, ...], *, is_affine: bool, notes: Path, advance: 
     batch, upstream, weight, bias, mean, var = drawn(form)
     own = share(list(range(len(batch))))
     x = (batch[own] if own else torch.zeros(1, *form[1:])).requires_grad_()
-    affine = {"weight": weight.requires_grad_(), "bias": bias.requires_grad_()} if is_affine else {}
+    learnt = [each.requires_grad_() for each in ((x, weight, bias) if is_affine else (x,))]
+    scale, shift = (weight, bias) if is_affine else (None, None)
     with whole_batch(counts=bool(own)):
-        y = functional.batch_norm(x, mean, var, **affine, training=True, momentum=0.3)
-    mine, *of_affine = torch.autograd.grad((y[: len(own)] * upstream[own]).sum(), [x, *affine.values()])
+        y = functional.batch_norm(x, mean, var, scale, shift, True, 0.3)
+    mine, *of_affine = torch.autograd.grad((y[: len(own)] * upstream[own]).sum(), learnt)
     for each in of_affine:
         distributed.all_reduce(each)  # as DDP does
     return {

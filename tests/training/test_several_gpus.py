@@ -218,8 +218,8 @@ def test_normalisation_of_shares_is_that_of_the_batch(tmp_path: Path) -> None:
     for i, (form, is_affine) in enumerate(cases):
         batch, upstream, weight, bias, mean, var = drawn(form)
         learnt = [each.requires_grad_() for each in ((batch, weight, bias) if is_affine else (batch,))]
-        affine = {"weight": weight, "bias": bias} if is_affine else {}
-        y = functional.batch_norm(batch, mean, var, **affine, training=True, momentum=0.3)
+        scale, shift = (weight, bias) if is_affine else (None, None)
+        y = functional.batch_norm(batch, mean, var, scale, shift, True, 0.3)
         gradients = torch.autograd.grad((y * upstream).sum(), learnt)
         of_ranks = [each[i] for each in found]
         assert [each["ranks"] for each in of_ranks] == [3, 3, 3]
