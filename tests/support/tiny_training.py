@@ -29,9 +29,9 @@ class DrawnPixels(Pixels):
         return np.asarray(self._array[rows])
 
 
-def noise() -> tuple[TrainingSet, TrainingSet]:
-    """Of three classes: 20 pictures to train on, and 8 to validate on."""
-    pixels, view = DrawnPixels(28, 32), View("photo", 32)
+def noise(size: int = 32) -> tuple[TrainingSet, TrainingSet]:
+    """Of three classes: 20 pictures of ``size`` px to train on, and 8 to validate on."""
+    pixels, view = DrawnPixels(28, size), View("photo", size)
     train, val = (TrainingSet(pixels, view, rows, rows % 3) for rows in (np.arange(20), np.arange(20, 28)))
     return train, val
 

@@ -15,23 +15,26 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.utils.data import Sampler
 
-__all__ = ["Shares", "are_alike", "digest", "largest", "rank", "ranks", "share", "summed"]
+__all__ = ["Shares", "are_alike", "become", "digest", "largest", "rank", "ranks", "share", "summed"]
 
 T = TypeVar("T")
+
+_of_this_process = {"rank": 0, "ranks": 1}
+
+
+def become(rank: int, ranks: int) -> None:
+    """Say which of several processes this one is. A group that the caller of mien has for its own ends is not asked."""
+    _of_this_process.update(rank=rank, ranks=ranks)
 
 
 def ranks() -> int:
     """How many processes train this network."""
-    return distributed.get_world_size() if _are_several() else 1
+    return _of_this_process["ranks"]
 
 
 def rank() -> int:
     """Which of them this is, from 0; the first also writes the files."""
-    return distributed.get_rank() if _are_several() else 0
-
-
-def _are_several() -> bool:
-    return distributed.is_available() and distributed.is_initialized()
+    return _of_this_process["rank"]
 
 
 def share(batch: list[T]) -> list[T]:

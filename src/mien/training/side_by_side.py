@@ -86,12 +86,17 @@ def _is_echo(error: BaseException) -> int:
 
 def _as_rank(work: Callable[[Advance], T], rank: int, count: int, backend: str, folder: Path) -> T:
     """Do the work as one of several ranks."""
-    from torch import device, distributed
+    from torch import cuda, device, distributed
+
+    from mien.training.ranks import become
 
     _fall_silent()
     store = distributed.FileStore(str(folder / MEETING), count)  # type: ignore[attr-defined]  # but it is documented
     where = device("cuda", rank) if backend == "nccl" else None
+    if where is not None:
+        cuda.set_device(where)
     distributed.init_process_group(backend, store=store, rank=rank, world_size=count, device_id=where)
+    become(rank, count)
     given = work(_Told(folder / DONE) if rank == 0 else _ignored)
     distributed.destroy_process_group()  # where one has failed, the others may never come to it
     return given
