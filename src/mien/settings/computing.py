@@ -21,9 +21,9 @@ class Computing:
     """Where and how networks are trained.
 
     Attributes:
-        device: Where to train, and to compute features to train on; answers always come from the CPU. cuda is one GPU;
-            cuda:4 is four of them (not GPU no. 4), which train scratch, notebook or finetune together, but for
-            'mien compare'.
+        device: Where to train, and to compute features to train on; answers always come from the CPU. cuda is one GPU,
+            cuda:4 four of them (not GPU no. 4), which train scratch, notebook or finetune together; 'mien compare'
+            takes one.
         precision: Of the numbers that are trained with; auto goes by the processor and the kind of network. Default:
             the recipe's; fp32 in a comparison.
         size: Side of the trained networks' input, px. Default: the recipe's.

@@ -462,7 +462,7 @@ def _trainer(settings: TrainSettings, device: str, folder: Path, per_epoch: int,
     return pl.Trainer(
         accelerator="gpu" if device_kind(device) == "cuda" else "cpu",
         devices=ranks(),
-        # Parts of the gradient keep the order that they begin with: else it would be another after a stop, and sums
+        # Parts of the gradient keep the order that they begin with: else it could be another after a stop, and sums
         # with it. Running statistics are the same on all ranks (``whole_batch``), so none need to be sent.
         strategy=DDPStrategy(find_unused_parameters=True, broadcast_buffers=False) if ranks() > 1 else "auto",
         use_distributed_sampler=False,
