@@ -35,6 +35,7 @@ OF_OTHERS = {"force-reinstall", "head", "num-cpus"}
     [
         ("--max-error 0.1: cannot be promised", "max_error=0.1: cannot be promised"),
         ("x: go on with --resume, or give another --out", "x: go on with resume=True, or give another out"),
+        ("--device cuda:4: give --device cuda, or cuda:2", 'device="cuda:4": give device="cuda", or cuda:2'),
         ("--folds group: 3 groups; as in --folds 5", 'folds="group": 3 groups; as in folds=5'),
         ("say what it is with --split-map 'Eval'=val (or none)", None),
         ("read all as one: --layout '*/LABEL/*' for folders", 'read all as one: layout="*/LABEL/*" for folders'),

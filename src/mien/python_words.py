@@ -101,7 +101,7 @@ WORDS = frozenset(
 )
 """Values that look like any other word of a sentence."""
 
-_VALUE = r"'[^']*'|\"[^\"]*\"|[^\s;:,)']*[^\s;:,.)'](?:,[^\s;:,)']*[^\s;:,.)'])*"
+_VALUE = r"'[^']*'|cuda:\d+|\"[^\"]*\"|[^\s;:,)']*[^\s;:,.)'](?:,[^\s;:,)']*[^\s;:,.)'])*"
 _OPTION = re.compile(rf"(?<![\w-])--([a-z][a-z0-9-]*)(?: ({_VALUE}))?")
 _PLACE = r"[A-Z][A-Z_]+(?![\w-])"
 _COMMAND = re.compile(

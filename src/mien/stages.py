@@ -76,6 +76,7 @@ from mien.results.study import (
 )
 from mien.results.target import CollectionMatch, TargetResults
 from mien.settings.choices import VotesAs
+from mien.settings.devices import device_count
 from mien.settings.run import HeadRun, NetworkRun, RunConfig, read_run
 from mien.settings.study import StudySettings
 from mien.settings.toml import check_writer, read_toml, write_toml
@@ -314,9 +315,11 @@ def train_runs(study: OpenStudy) -> None:
         if not (folder / "model.onnx").exists():
             export_for([run], study.photos, study.progress)
         title = f"train {run.name}" + (f" in {run.train.precision}" if isinstance(run, NetworkRun) else "")
+        title += f" on {count} GPUs" if (count := device_count(run.device)) > 1 else ""
         total, unit = work_of(run, len(study.photos.split("train")))
         if isinstance(run, HeadRun) and run.device != "cpu":
-            study.progress.tell(f"features of {run.name} for training: by PyTorch on {run.device}; answers: on the CPU")
+            where = "one of the GPUs" if device_count(study.config.computing.device) > 1 else run.device
+            study.progress.tell(f"features of {run.name} for training: by PyTorch on {where}; answers: on the CPU")
         with study.clock.stage("train"), study.progress.step(title, total, unit) as advance:
             train_run(run, study.photos, folder, advance=advance)
 

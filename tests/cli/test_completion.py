@@ -66,7 +66,7 @@ def test_bash_completes_every_option_of_a_command(script: Path, command: str) ->
     [
         (("study", "photos", "--ep"), {"--epochs"}),
         (("study", "photos", "--epochs", "3", "--ref"), {"--refit"}),
-        (("study", "photos", "--device", ""), {"auto", "cpu", "cuda"}),
+        (("study", "photos", "--device", "c"), {"cpu", "cuda", *(f"cuda:{n}" for n in range(2, 9))}),
         (("predict", "--faces", "a"), {"all"}),
         (("export", "mien-photos", "--precision", "fp"), {"fp16", "fp32"}),
         (("completion", ""), {"bash", "zsh", "fish"}),

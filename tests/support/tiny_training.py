@@ -29,9 +29,9 @@ class DrawnPixels(Pixels):
         return np.asarray(self._array[rows])
 
 
-def noise() -> tuple[TrainingSet, TrainingSet]:
-    """Of three classes: 20 pictures to train on, and 8 to validate on."""
-    pixels, view = DrawnPixels(28, 32), View("photo", 32)
+def noise(size: int = 32) -> tuple[TrainingSet, TrainingSet]:
+    """Of three classes: 20 pictures of ``size`` px to train on, and 8 to validate on."""
+    pixels, view = DrawnPixels(28, size), View("photo", size)
     train, val = (TrainingSet(pixels, view, rows, rows % 3) for rows in (np.arange(20), np.arange(20, 28)))
     return train, val
 
@@ -40,7 +40,9 @@ def trained(folder: Path, epochs: int, **changes: Any) -> torch.nn.Module:
     return trained_on(noise(), folder, epochs, **changes)
 
 
-def trained_on(splits: tuple[TrainingSet, TrainingSet], folder: Path, epochs: int, **changes: Any) -> torch.nn.Module:
+def trained_on(
+    splits: tuple[TrainingSet, TrainingSet], folder: Path, epochs: int, *, device: str = "cpu", **changes: Any
+) -> torch.nn.Module:
     usual: dict[str, Any] = {
         "size": 32,
         "batch_size": 8,
@@ -50,9 +52,9 @@ def trained_on(splits: tuple[TrainingSet, TrainingSet], folder: Path, epochs: in
     }
     settings = TrainSettings(**usual | changes)
     torch.manual_seed(1)
-    network = PhotoNetwork(EmotionCNN(3), IMAGENET_MEAN, IMAGENET_STD)
+    network = PhotoNetwork(EmotionCNN(3, dropout_scale=settings.dropout_scale), IMAGENET_MEAN, IMAGENET_STD)
     folder.mkdir(exist_ok=True)
-    return fit(network, splits, settings, seed=1, n_classes=3, device="cpu", folder=folder, advance=lambda n: None)
+    return fit(network, splits, settings, seed=1, n_classes=3, device=device, folder=folder, advance=lambda n: None)
 
 
 def same_weights(one: torch.nn.Module, other: torch.nn.Module) -> bool:

@@ -6,7 +6,7 @@ import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, cast, get_args, get_origin, get_type_hints
 
 from msgspec import structs
 
@@ -16,6 +16,7 @@ from mien.errors import ConfigError
 from mien.settings.budget import Budget
 from mien.settings.choices import VotesAs, check_choice
 from mien.settings.compare import CompareSettings
+from mien.settings.devices import Device
 from mien.settings.division import Randomness
 from mien.settings.recipes import RECIPES
 from mien.settings.run import HeadRun, NetworkRun, RunConfig
@@ -54,7 +55,7 @@ def side_by_side(settings: CompareSettings) -> int:
     """How many runs train at a time."""
     if settings.comparison.jobs is not None:
         return settings.comparison.jobs
-    alone = settings.budget.seconds is not None or device_for(settings.computing.device, settings.workers) == "cuda"
+    alone = settings.budget.seconds is not None or device_for(settings.computing.device, settings.workers) != "cpu"
     return 1 if alone else max(1, (os.cpu_count() or 1) // CORES_A_RUN)
 
 
@@ -62,7 +63,7 @@ def study_settings(
     settings: CompareSettings, recipe: str, budget: Budget, seed: int, *, backbone: str | None = None
 ) -> StudySettings:
     """The study whose division of photos and whose recipes are compared."""
-    device = device_for(settings.computing.device, settings.workers)
+    device = cast(Device, device_for(settings.computing.device, settings.workers))
     return StudySettings(
         data=settings.data,
         columns=settings.columns,

@@ -13,6 +13,7 @@ import msgspec
 from cyclopts import Parameter
 
 from mien.errors import ConfigError
+from mien.settings.devices import Device, check_device
 
 __all__ = ["changed", "checked", "made", "option_fields", "option_name"]
 
@@ -100,6 +101,8 @@ def _converted(name: str, value: Any, hint: Any) -> object:  # type: ignore[expl
     value = os.fspath(value) if isinstance(value, os.PathLike) else value
     if isinstance(value, str) and get_origin(plain) is tuple and get_args(plain)[0] is str:
         value = (value,)
+    if plain == Device and isinstance(value, str):
+        check_device(value)  # which says more than that it is none of the choices
     try:
         converted: object = msgspec.convert(value, plain)
     except msgspec.ValidationError as error:

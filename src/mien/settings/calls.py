@@ -36,7 +36,7 @@ class StudyCall(TypedDict, total=False):
     epochs: int | None
     updates: int | None
     seconds: float | None
-    device: Literal["auto", "cpu", "cuda"]
+    device: Literal["auto", "cpu", "cuda", "cuda:2", "cuda:3", "cuda:4", "cuda:5", "cuda:6", "cuda:7", "cuda:8"]
     precision: Literal["auto", "fp32", "bf16"] | None
     size: int | None
     max_error: float | None
@@ -124,7 +124,7 @@ class CompareCall(TypedDict, total=False):
     epochs: int | None
     updates: int | None
     seconds: float | None
-    device: Literal["auto", "cpu", "cuda"]
+    device: Literal["auto", "cpu", "cuda", "cuda:2", "cuda:3", "cuda:4", "cuda:5", "cuda:6", "cuda:7", "cuda:8"]
     precision: Literal["auto", "fp32", "bf16"] | None
     size: int | None
     slices: str | PathLike[str] | Sequence[str]

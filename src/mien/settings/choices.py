@@ -8,7 +8,6 @@ from mien.errors import ConfigError
 
 __all__ = [
     "AUGMENTATIONS",
-    "Device",
     "Precision",
     "SplitMethod",
     "StoredPrecision",
@@ -19,7 +18,6 @@ __all__ = [
     "check_share",
 ]
 
-Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["auto", "fp32", "bf16"]
 StoredPrecision = Literal["fp32", "fp16", "int8"]
 SplitMethod = Literal["grouped", "series", "naive"]

@@ -12,6 +12,7 @@ from mien.settings.budget import Budget
 from mien.settings.choices import augmentation_parts, check_choice, check_range
 from mien.settings.columns import Columns
 from mien.settings.computing import Computing
+from mien.settings.devices import device_count
 from mien.settings.division import Decisions, Division, Randomness
 from mien.settings.groups import BUDGET, RARE, TRAINING
 from mien.settings.recipes import RECIPES
@@ -133,3 +134,7 @@ class CompareSettings:
         if self.comparison.jobs not in (None, 1) and self.budget.seconds is not None:
             raise ConfigError(f"--jobs {self.comparison.jobs}: with --seconds runs must not share the machine; give 1")
         refuse_seconds(self.workers, self.budget.seconds)
+        if device_count(self.computing.device) > 1:
+            raise ConfigError(
+                f"--device {self.computing.device}: a comparison trains each of its runs on one GPU; give cuda"
+            )

@@ -21,7 +21,7 @@ class _Run(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         name: of the run and its folder.
         recipe: the named recipe it came from.
         seed: of weights, order, augmentation and dropout.
-        device: ``cpu`` or ``cuda``.
+        device: ``cpu`` or ``cuda``; of networks also ``cuda:4`` for four GPUs.
         labels: the classes in the order of the network's outputs.
         votes: whether photos that raters voted on are learnt with the share of each class, or as the class with most.
     """

@@ -13,6 +13,7 @@ from mien.settings.budget import Budget
 from mien.settings.choices import augmentation_parts, check_choice, check_range
 from mien.settings.columns import Columns
 from mien.settings.computing import Computing, Promise
+from mien.settings.devices import device_count
 from mien.settings.division import CrossValidation, Decisions, Division, Earlier, Randomness
 from mien.settings.groups import OUTPUT, RARE, TRAINING
 from mien.settings.recipes import DEFAULT_RECIPES, RECIPES
@@ -164,6 +165,10 @@ class StudySettings:
                 "every photo is held out once, so there are no splits to keep",
             ),
             "--refit": (self.refitting.refit, "the model is fitted to all photos in the end anyhow"),
+            f"--device {self.computing.device}": (
+                device_count(self.computing.device) > 1 and self.workers.cluster is not None,
+                f"with --cluster {self.workers.cluster} the network of each fold is trained by one worker; give cuda",
+            ),
             "--explain-mistakes": (
                 self.report.explain_mistakes,
                 "the models that were wrong are not kept; ask for it in a study without folds",

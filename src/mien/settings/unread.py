@@ -8,6 +8,7 @@ from dataclasses import fields
 from mien.errors import ConfigError
 from mien.settings.budget import Budget
 from mien.settings.computing import Computing, Promise
+from mien.settings.devices import device_count
 from mien.settings.recipes import PLAIN, RECIPES
 from mien.settings.study import Training
 from mien.settings.training import HeadSettings, TrainSettings
@@ -47,6 +48,8 @@ def refuse_unread(recipes: Iterable[str], *groups: Budget | Training | Computing
     chosen = tuple(dict.fromkeys(recipes))
     read = frozenset[str]().union(*map(read_by, chosen))
     for group in groups:
+        if isinstance(group, Computing):
+            _refuse_several(chosen, group.device)
         for field in fields(group):
             value = getattr(group, field.name)
             if field.name not in OF_NETWORKS | OF_HEADS or field.name in read or value == field.default:
@@ -56,6 +59,17 @@ def refuse_unread(recipes: Iterable[str], *groups: Budget | Training | Computing
                 f"--{field.name.replace('_', '-')} {value}: is for {_listed(others)}; {_listed(chosen)} "
                 f"{'does' if len(chosen) == 1 else 'do'} not read it: leave it out, or choose one of those"
             )
+
+
+def _refuse_several(chosen: tuple[str, ...], device: str) -> None:
+    """Refuse several GPUs where no network is trained."""
+    if device_count(device) == 1 or not all(isinstance(RECIPES[name], HeadSettings) for name in chosen):
+        return
+    trained = [name for name, recipe in RECIPES.items() if isinstance(recipe, TrainSettings) and PLAIN not in name]
+    raise ConfigError(
+        f"--device {device}: several GPUs train {_listed(trained)}; {_listed(chosen)} "
+        f"{'trains' if len(chosen) == 1 else 'train'} no network: give cuda, or choose one of those"
+    )
 
 
 def _listed(names: Iterable[str]) -> str:

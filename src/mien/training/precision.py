@@ -13,6 +13,8 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from mien.settings.devices import device_kind
+
 __all__ = ["is_dense", "multiplies_bf16", "precision_by_rule", "processor_features"]
 
 BF16_UNITS = frozenset({"amx_bf16", "avx512_bf16"})
@@ -39,10 +41,10 @@ def multiplies_bf16(device: str, features: Collection[str] | None = None) -> boo
     """Whether a device has units for bf16.
 
     Args:
-        device: ``cpu`` or ``cuda``.
+        device: ``cpu`` or ``cuda``, with the number of them behind where there are several.
         features: of the processor; None asks this one.
     """
-    if device == "cuda":
+    if device_kind(device) == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     known = processor_features() if features is None else features
     has_onednn: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
-from typing import Literal
 
 import torch
 
@@ -13,6 +12,7 @@ from mien.errors import ConfigError
 from mien.models.backbones import view_size
 from mien.settings.budget import Budget
 from mien.settings.choices import check_choice
+from mien.settings.devices import device_count, device_kind
 from mien.settings.recipes import DRAWN, FINETUNE, PLAIN, RECIPES, SIZE_ON_GPU, UNTUNED_BUDGET
 from mien.settings.run import HeadRun, NetworkRun, RunConfig
 from mien.settings.study import StudySettings
@@ -22,25 +22,43 @@ from mien.settings.workers import Workers
 __all__ = ["device_for", "resolve_run", "views_of", "work_of"]
 
 
-def device_for(name: str, workers: Workers | None = None) -> Literal["cpu", "cuda"]:
-    """``cuda`` or ``cpu`` for ``auto``, ``cuda`` or ``cpu``.
+def device_for(name: str, workers: Workers | None = None) -> str:
+    """What a device that was asked for is here: ``cpu``, ``cuda``, or ``cuda:4`` for four GPUs.
 
     Args:
         workers: which machines train, where it may not be this one; a GPU here says nothing of others, whose GPUs are
             not used.
 
     Raises:
-        ConfigError: for ``cuda`` if there is no GPU that PyTorch can use.
+        ConfigError: for ``cuda`` if there is no GPU that PyTorch can use, and for more GPUs than there are.
     """
+    kind, count = device_kind(name), device_count(name)
     if workers is not None and workers.are_elsewhere:
-        if name == "cuda":
+        if kind == "cuda":
             raise ConfigError(
-                f"--device cuda: GPUs of other machines are not used; give cpu or leave --cluster {workers.cluster} out"
+                f"--device {name}: GPUs of other machines are not used; give cpu or leave --cluster {workers.cluster} "
+                "out"
             )
         return "cpu"
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("--device cuda: PyTorch sees no CUDA device here; use --device cpu")
-    return "cuda" if name != "cpu" and torch.cuda.is_available() else "cpu"
+    has_gpu = torch.cuda.is_available()
+    if kind == "cuda" and not has_gpu:
+        raise ConfigError(f"--device {name}: PyTorch sees no CUDA device here; use --device cpu")
+    if count > 1:
+        _check_several(name, count)
+        return name
+    return "cuda" if kind != "cpu" and has_gpu else "cpu"
+
+
+def _check_several(name: str, count: int) -> None:
+    """Refuse several GPUs that are not there, or that cannot work together."""
+    found = torch.cuda.device_count()
+    if found < count:
+        raise ConfigError(
+            f"--device {name}: asks for {count} GPUs, and PyTorch sees {found} here; give "
+            f"{'cuda' if found == 1 else f'cuda:{found}'}, and look at CUDA_VISIBLE_DEVICES where there should be more"
+        )
+    if not (torch.distributed.is_available() and torch.distributed.is_nccl_available()):
+        raise ConfigError(f"--device {name}: this PyTorch lacks NCCL, by which GPUs work together; give cuda")
 
 
 def resolve_run(name: str, study: StudySettings, labels: Sequence[str]) -> RunConfig:
@@ -53,7 +71,8 @@ def resolve_run(name: str, study: StudySettings, labels: Sequence[str]) -> RunCo
     recipe = RECIPES[name]
     seed, votes = study.randomness.seed, study.columns.votes_learnt
     if isinstance(recipe, HeadSettings):
-        head, device = _head(recipe, study), device_for(study.computing.device)
+        head = _head(recipe, study)
+        device = device_kind(device_for(study.computing.device))  # one GPU computes features, however many there are
         return HeadRun(name=name, recipe=name, seed=seed, device=device, labels=tuple(labels), votes=votes, head=head)
     is_sent = study.crossing.folds is not None  # all else is trained where the command runs
     device = device_for(study.computing.device, study.workers if is_sent else None)
@@ -96,7 +115,7 @@ def _fitting(name: str, recipe: TrainSettings, study: StudySettings, device: str
     if name.startswith("scratch"):
         if all(spec.partition("::")[0] == "demo" for spec in study.data):
             return replace(DRAWN, augment=recipe.augment, grey_share=recipe.grey_share)
-        return replace(recipe, size=SIZE_ON_GPU) if device == "cuda" else recipe
+        return replace(recipe, size=SIZE_ON_GPU) if device_kind(device) == "cuda" else recipe
     backbone = study.training.backbone
     if recipe.backbone is None or backbone is None:
         return recipe

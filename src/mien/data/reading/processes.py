@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
@@ -27,7 +27,7 @@ from mien.data.reading.read_ahead import in_order
 from mien.errors import WorkFailedError
 from mien.system.leftovers import SIGNALS, undone_if_stopped
 
-__all__ = ["NoProcessesError", "has_cluster", "processes", "spread", "workers"]
+__all__ = ["NoProcessesError", "has_cluster", "processes", "processes_here", "spread", "workers"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -89,7 +89,7 @@ def processes(count: int, advice: str, *, needs: Sequence[Path] = ()) -> Iterato
         with _on_cluster(0 if count == 1 else _share(count), advice, needs) as workers_there:
             yield workers_there
         return
-    with _processes_here(count, advice) as pool:
+    with processes_here(count, advice) as pool:
         yield pool
 
 
@@ -133,10 +133,13 @@ def _threads_here() -> Threads:
 
 
 @contextmanager
-def _processes_here(count: int, advice: str) -> Iterator[Executor]:
-    """Processes of this machine.
+def processes_here(count: int, advice: str, *, variables: Mapping[str, str] | None = None) -> Iterator[Executor]:
+    """Processes of this machine, also where there is a cluster; see ``processes``.
 
     loky's, since Python's own would run the script of a caller again that has no guard of its main part.
+
+    Args:
+        variables: of their environment, beside those that share the cores.
     """
     from loky import ProcessPoolExecutor  # here, for nothing else needs it
     from loky.process_executor import TerminatedWorkerError
@@ -148,7 +151,9 @@ def _processes_here(count: int, advice: str) -> Iterator[Executor]:
     grown = {"LOKY_MAX_MEMORY_LEAK_SIZE": "1e15"}
     try:
         _start_trackers()
-        pool = ProcessPoolExecutor(count, env=cores | grown, initializer=_end_with, initargs=(os.getpid(),))
+        pool = ProcessPoolExecutor(
+            count, env=cores | grown | dict(variables or {}), initializer=_end_with, initargs=(os.getpid(),)
+        )
     except OSError as error:
         raise NoProcessesError(f"no processes can be started here ({error.strerror})") from error
     try:
