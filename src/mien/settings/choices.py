@@ -9,6 +9,7 @@ from mien.errors import ConfigError
 __all__ = [
     "AUGMENTATIONS",
     "Device",
+    "KeepPixels",
     "Precision",
     "SplitMethod",
     "StoredPrecision",
@@ -23,6 +24,7 @@ Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["auto", "fp32", "bf16"]
 StoredPrecision = Literal["fp32", "fp16", "int8"]
 SplitMethod = Literal["grouped", "series", "naive"]
+KeepPixels = Literal["auto", "yes", "no"]
 VotesAs = Literal["soft", "majority"]
 
 AUGMENTATIONS: dict[str, tuple[str, ...]] = {
