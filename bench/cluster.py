@@ -84,7 +84,7 @@ class FromFile:
 
     def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         if self._path not in _opened:
-            _opened[self._path] = OneThread(Extractor(self._path.read_bytes(), mirrored=False))
+            _opened[self._path] = OneThread(Extractor(self._path.read_bytes()))
         return _opened[self._path](pixels)
 
 
@@ -104,7 +104,7 @@ def features(count: int, turns: int) -> None:
     backbone = load_backbone("efficientnet-lite0")
     with tempfile.TemporaryDirectory() as folder:
         model = exported(backbone, SIZE, Path(folder)).read_bytes()
-    extract, seconds = Extractor(model, mirrored=False), dict[str, list[tuple[float, float]]]()
+    extract, seconds = Extractor(model), dict[str, list[tuple[float, float]]]()
     for _ in range(turns):
         ours = by_ray(extract, count)
         theirs = by_processes(model, count)

@@ -99,6 +99,7 @@ __all__ = [
     "fit_to_all",
     "keep_card",
     "keep_exhibits",
+    "keeps_pixels",
     "known_photos",
     "open_study",
     "procedure",
@@ -113,7 +114,7 @@ __all__ = [
 
 MOST_NETWORKS = 20
 """Trainings of one network in as many folds; frozen features are computed once, and know no such limit."""
-AFTER_SCORES = ("slicing", "report", "refitting", "workers")
+AFTER_SCORES = ("slicing", "report", "refitting", "workers", "keeping")
 """Settings that decide no score, only where work or what is done after it, and may be others when a study goes on."""
 BEFORE_SETTINGS = ("corrections.csv", "study.toml.partial")
 """What a study writes before its settings; one that was killed there has not begun."""
@@ -177,6 +178,8 @@ def open_study(
     if config.crossing.folds is not None and data.is_divided:
         _refuse_divided(data, config)
     runs = tuple(resolve_run(name, config, data.labels) for name in dict.fromkeys(config.training.recipes))
+    sets = [data, *([target] if target else [])]
+    keep_views = keeps_pixels(config, runs, sets)
     choices = read_class_map(class_map) if class_map is not None else NOTHING_CHOSEN
     label_map = None
     if target:
@@ -190,8 +193,7 @@ def open_study(
         views += VIEWS if _unjudged(config, n_photos) is None else [PHOTO]
     try:
         with clock.stage("read"):
-            sets = [data, *([target] if target else [])]
-            prepared = prepare(sets, views, folder, corrections=corrections, progress=progress)
+            prepared = prepare(sets, views, folder, corrections=corrections, keep_views=keep_views, progress=progress)
             refuse_seen(runs, prepared.of(data))
             prepared = _divide(prepared, data, config, folder)
             _check_work(runs, prepared.manifest, config)
@@ -200,6 +202,16 @@ def open_study(
         raise
     photos = LabelledPhotos(data.names, prepared.of(data), prepared.pixels, data.labels, folder / "features")
     return OpenStudy(config, data, target, label_map, corrections, runs, prepared, photos, folder, clock, progress)
+
+
+def keeps_pixels(config: StudySettings, runs: Iterable[RunConfig], sets: Iterable[Collection]) -> bool:
+    """Whether a study keeps the decoded photos of its collections.
+
+    Raises:
+        ConfigError: if it is not to, and trains a network.
+    """
+    n_photos = sum(len(source.files) for collection in sets for source in collection.sources)
+    return config.keeping.keeps([run.name for run in runs if isinstance(run, NetworkRun)], n_photos)
 
 
 def _divide(prepared: Prepared, data: Collection, config: StudySettings, folder: Path) -> Prepared:

@@ -43,10 +43,11 @@ OPTIONS = {
         "leak_premium",
         "resume",
         "cluster",
+        "keep_pixels",
         "out",
         "json",
     ),
-    "train": (*DIVIDING, "recipe", "resume", "cluster", "out", "json"),
+    "train": (*DIVIDING, "recipe", "resume", "cluster", "keep_pixels", "out", "json"),
     "audit": (
         "corrections",
         "faces",

@@ -91,7 +91,7 @@ def test_what_cannot_be_made_again_is_refused(
 
 @pytest.mark.parametrize("harm", [change, Path.unlink])
 def test_caches_are_made_again_with_the_same_numbers(harm: Harm, small_study: Study, study_copy: Path) -> None:
-    harmed = [*study_copy.glob("pixels/*.npy"), *study_copy.glob("features/*.npz"), *study_copy.glob("features/*.onnx")]
+    harmed = [*study_copy.glob("pixels/*.npy"), *study_copy.glob("features/*.npy"), *study_copy.glob("features/*.onnx")]
     assert len(harmed) > 3
     for path in harmed:
         harm(path)

@@ -85,7 +85,7 @@ def test_the_search_grows_faster_than_the_photos(photos: Path, monkeypatch: pyte
     seconds = {500: 1.0, 1500: 5.0}
     sizes = iter(seconds)
     monkeypatch.setattr(estimate, "_timed", lambda work: Timed(2 * (s := seconds[next(sizes)]), s))
-    sample = estimate.Sample(_manifest(photos), _Pixels(), Timed(0, 0), 10_000)  # type: ignore[arg-type]
+    sample = estimate.Sample(_manifest(photos), _Pixels(), Timed(0, 0), Timed(0, 0), 10_000)  # type: ignore[arg-type]
     took = estimate._search(sample)
     square = (5 / 1500 - 1 / 500) / 1000
     assert took.cpu == pytest.approx(square * 10_000**2 + (1 / 500 - 500 * square) * 10_000)
@@ -120,3 +120,19 @@ def test_spans_are_told_in_a_unit_that_is_read_well() -> None:
     assert _span((1200.0, 1800.0)) == "about 20 to 30 minutes"
     assert _span((7000.0, 7400.0)) == "about 2 hours"
     assert _span((3.0, 9.0)) == "about 5 to 10 seconds"
+
+
+@pytest.mark.heavy
+def test_a_study_that_keeps_no_pixels_needs_less_disk_and_decodes_again(mien: Mien, photos: Path) -> None:
+    words = ("study", photos, "--dry-run", "--json", "--keep-pixels")
+    kept, streamed = (mien(*words, keep).json["estimate"] for keep in ("yes", "no"))
+    views = 3 * (288**2 + 224**2 + 160**2 + 128**2) * 120 / 2**20
+    assert kept["disk_mb"] - streamed["disk_mb"] == pytest.approx(views, abs=1)
+    assert streamed["stages"]["decode again"] > 0
+    assert "decode again" not in kept["stages"]
+
+
+def test_a_network_needs_pixels(mien: Mien, photos: Path) -> None:
+    asked = mien("study", photos, "--dry-run", "--recipe", "scratch", "--keep-pixels", "no")
+    assert asked.code == 2
+    assert "--keep-pixels no" in asked.complaint

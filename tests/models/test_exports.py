@@ -225,7 +225,7 @@ def test_features_are_the_same_wherever_the_export_came_from(
 
     def features(name: str) -> bytes:
         FeatureCache(tmp_path / name, Pixels(tmp_path / "pixels")).of(TINY, view, photos)
-        (table,) = (tmp_path / name).glob("*.npz")
+        (table,) = (tmp_path / name).glob("*.npy")
         return table.read_bytes()
 
     cold, warm = features("cold"), features("warm")

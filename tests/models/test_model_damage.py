@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import polars as pl
 import pytest
 from onnx import TensorProto, numpy_helper
 
@@ -24,7 +25,7 @@ from mien.errors import ModelError
 from mien.models import backbones
 from mien.models.artifact import CHECKSUM, METADATA_KEY, SHIPPED, Contract, model_path, open_model, shipped, write_model
 from mien.models.seal import SEAL_KEY, is_intact, metadata_of, sealed, write_sealed
-from mien.training import features
+from mien.training.feature_parts import FeatureParts
 from support.outcomes import Outcome
 from support.pictures import colour_model
 from support.studies import Study
@@ -246,13 +247,14 @@ def test_damaged_backbone_of_another_package_is_refused(tmp_path: Path, monkeypa
 
 
 def test_damaged_features_are_made_again(tmp_path: Path) -> None:
-    path, known = tmp_path / "x.npz", {"a": np.ones(4, np.float32)}
-    features._write(known, path)
-    assert list(features._read(path)) == ["a"]
+    values = np.ones((1, 4), np.float32)
+    FeatureParts(tmp_path, "x").append(["a" * 64], values)
+    photos = pl.DataFrame({"sha256": ["a" * 64]})
+    assert FeatureParts(tmp_path, "x").missing(photos).is_empty()
+    (path,) = tmp_path.glob("x.*.npy")
     content = path.read_bytes()
-    place = content.index(known["a"].tobytes())
-    path.write_bytes(flipped(content, 8 * place))
-    assert features._read(path) == {}
+    path.write_bytes(flipped(content, 8 * content.index(values.tobytes())))
+    assert FeatureParts(tmp_path, "x").missing(photos).equals(photos)
 
 
 def test_every_shipped_file_of_weights_has_a_checksum() -> None:

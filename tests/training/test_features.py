@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 import timm
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 
 from mien.data.measuring.fingerprints import SIDE
@@ -22,7 +25,8 @@ from mien.models.networks import StagedFeatures
 from mien.settings.run import HeadRun
 from mien.settings.training import HeadSettings
 from mien.training import run as training
-from mien.training.features import FeatureCache
+from mien.training.feature_parts import FeatureParts
+from mien.training.features import FeatureCache, Wanted
 
 VIEW = View("photo", 64)
 
@@ -66,7 +70,7 @@ def test_pytorch_gives_the_features_of_onnx_runtime_and_keeps_them_apart(
         found = far.of(backbone, VIEW, photos(0, 1), mirrored=mirrored)
         assert found.dtype == np.float32
         assert 0 < np.abs(found - near).max() < 1e-3
-    assert len(list((tmp_path / "f").glob("*.npz"))) == 4
+    assert len(list((tmp_path / "f").glob("*.npy"))) == 4
     assert np.array_equal(FeatureCache(tmp_path / "f", pixels).of(backbone, VIEW, photos(0, 1, 2)), here)
     assert next(backbone.module.parameters()).device.type == "cpu"
 
@@ -175,3 +179,109 @@ def test_backbone_that_cannot_be_had_offline_says_what_to_do(monkeypatch: pytest
 
 def test_backbones_that_need_no_download_take_the_recipes_size() -> None:
     assert [view_size(name, 96) for name in BACKBONES] == [96, 96]
+
+
+class Decodes(Pixels):
+    """Views that are made of photos, which are counted."""
+
+    def __init__(self, pixels: Pixels) -> None:
+        super().__init__(pixels._place)
+        self.rows: list[int] = []
+
+    are_kept = False
+
+    def read_views(
+        self, views: Sequence[View], rows: NDArray[np.integer[Any]] | Sequence[int]
+    ) -> dict[str, NDArray[np.uint8]]:
+        self.rows += list(rows)
+        return super().read_views(views, rows)
+
+
+@pytest.mark.heavy
+def test_several_kinds_take_each_photo_once_where_pixels_are_not_kept(
+    backbone: Backbone, pixels: Pixels, tmp_path: Path
+) -> None:
+    wanted = [Wanted(backbone, VIEW), Wanted(backbone, VIEW, mirrored=True)]
+    streamed, done = Decodes(pixels), list[int]()
+    FeatureCache(tmp_path / "f", streamed).of(backbone, VIEW, photos(1))
+    found = FeatureCache(tmp_path / "f", streamed).of_several(wanted, photos(0, 1, 2, 3), done.append)
+    assert streamed.rows == [1, 0, 2, 1]
+    assert sum(done) == 8
+    plain = FeatureCache(tmp_path / "g", pixels)
+    for each, features in zip(wanted, found, strict=True):
+        assert np.array_equal(features, plain.of(backbone, VIEW, photos(0, 1, 2, 3), mirrored=each.mirrored))
+
+
+@pytest.mark.heavy
+def test_what_was_computed_before_a_stop_is_not_computed_again(
+    backbone: Backbone, pixels: Pixels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mien.training.features.PHOTOS_A_PART", 1)
+    streamed = Decodes(pixels)
+
+    def stop(n: int) -> None:
+        if streamed.rows == [0, 1]:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        FeatureCache(tmp_path / "f", streamed).of(backbone, VIEW, photos(0, 1, 2), stop)
+    found = FeatureCache(tmp_path / "f", streamed).of(backbone, VIEW, photos(0, 1, 2))
+    assert streamed.rows == [0, 1, 1, 2], "the part that was under way is lost, and no other"
+    assert np.array_equal(found, FeatureCache(tmp_path / "g", pixels).of(backbone, VIEW, photos(0, 1, 2)))
+
+
+def some_parts(folder: Path) -> tuple[FeatureParts, NDArray[np.float32]]:
+    """Five photos in three parts, with their features."""
+    features = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
+    parts = FeatureParts(folder, "x")
+    for some in ((0, 1), (2,), (3, 4)):
+        parts.append([f"{i}" * 64 for i in some], features[list(some)])
+    return parts, features
+
+
+def contents(*numbers: int) -> pl.DataFrame:
+    return pl.DataFrame({"sha256": [f"{i}" * 64 for i in numbers]})
+
+
+def test_parts_give_features_in_any_order_also_when_read_again(tmp_path: Path) -> None:
+    written, features = some_parts(tmp_path)
+    for parts in (written, FeatureParts(tmp_path, "x")):
+        order = [4, 0, 2, 0, 3, 1]
+        assert np.array_equal(parts.of(contents(*order)["sha256"]), features[order])
+        assert parts.missing(contents(7, 3, 6, 7))["sha256"].to_list() == ["7" * 64, "6" * 64]
+    assert not len(FeatureParts(tmp_path, "y").of(pl.Series([], dtype=pl.String)))
+
+
+HARMS: dict[str, Callable[[Path], object]] = {
+    "other bytes": lambda path: path.write_bytes(path.read_bytes()[:-4] + b"abcd"),
+    "cut short": lambda path: path.write_bytes(path.read_bytes()[:-4]),
+    "gone": Path.unlink,
+    "no array": lambda path: path.write_bytes(b"no array"),
+    "another array": lambda path: np.save(path, np.ones(4)),
+    "a pickle": lambda path: np.save(path, np.array([{}], object)),
+}
+
+
+@pytest.mark.parametrize("with_sums", [True, False])
+@pytest.mark.parametrize("harm", HARMS)
+def test_a_damaged_part_counts_as_not_there(harm: str, with_sums: bool, tmp_path: Path) -> None:
+    _, features = some_parts(tmp_path)
+    if not with_sums:
+        if harm == "other bytes":
+            pytest.skip("nothing tells that")
+        (tmp_path / "SHA256SUMS").unlink()
+    harmed = next(path for path in tmp_path.glob("x.*.npy") if b"3" * 64 in path.read_bytes())
+    HARMS[harm](harmed)
+    parts = FeatureParts(tmp_path, "x")
+    assert parts.missing(contents(0, 1, 2, 3, 4))["sha256"].to_list() == ["3" * 64, "4" * 64]
+    parts.append(["3" * 64, "4" * 64], features[3:])
+    assert np.array_equal(FeatureParts(tmp_path, "x").of(contents(4, 1)["sha256"]), features[[4, 1]])
+
+
+def test_a_part_that_holds_what_others_hold_changes_nothing(tmp_path: Path) -> None:
+    _, features = some_parts(tmp_path)
+    FeatureParts(tmp_path / "nowhere", "x")
+    other = FeatureParts(tmp_path, "x")
+    other.append(["1" * 64, "8" * 64], np.stack([features[1], features[0] + 1]))
+    found = FeatureParts(tmp_path, "x").of(contents(1, 8, 0)["sha256"])
+    assert np.array_equal(found, np.stack([features[1], features[0] + 1, features[0]]))

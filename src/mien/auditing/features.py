@@ -32,9 +32,9 @@ def photo_features(pixels: Pixels, photos: pl.DataFrame, folder: Path, progress:
     """
     from mien.models.backbones import load_backbone
     from mien.models.exports import export_backbones
-    from mien.training.features import FeatureCache
+    from mien.training.features import FeatureCache, Wanted
 
     backbone, cache = load_backbone(SETTINGS.photo_backbone), FeatureCache(folder, pixels)
     export_backbones([(backbone, view.size) for view in VIEWS], folder, progress)
     with progress.step("look at photos and faces", len(VIEWS) * len(photos), "views") as advance:
-        return np.concatenate([cache.of(backbone, view, photos, advance) for view in VIEWS], axis=1)
+        return np.concatenate(cache.of_several([Wanted(backbone, view) for view in VIEWS], photos, advance), axis=1)

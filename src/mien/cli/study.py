@@ -13,7 +13,7 @@ from mien.extras import extra
 from mien.settings.audit import LabelChecks
 from mien.settings.budget import Budget
 from mien.settings.columns import Columns
-from mien.settings.computing import Computing, Promise
+from mien.settings.computing import Computing, Keeping, Promise
 from mien.settings.division import CrossValidation, Decisions, Division, Earlier, Randomness
 from mien.settings.groups import TRAINING
 from mien.settings.recipes import COURSE_RECIPES, DEFAULT_RECIPES
@@ -45,6 +45,7 @@ def study(
     decisions: Decisions = Decisions(),
     columns: ColumnOptions = Columns(),
     workers: Workers = Workers(),
+    keeping: Keeping = Keeping(),
     checks: LabelChecks = LabelChecks(),
     course: Annotated[bool, Parameter(group=TRAINING)] = False,
     folder: Folder = Folder(),
@@ -79,8 +80,13 @@ def study(
         columns=columns,
         checks=checks,
         workers=workers,
+        keeping=keeping,
     )
-    settings = with_demo_target(settings)
+    _begin(with_demo_target(settings), folder, dry_run=dry_run, json=json)
+
+
+def _begin(settings: StudySettings, folder: Folder, *, dry_run: bool, json: bool) -> None:
+    """Do the study, or say what it would take."""
     if dry_run:
         _outline(settings, json=json)
     else:

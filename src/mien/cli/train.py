@@ -9,7 +9,7 @@ from mien.cli.options import ColumnOptions, Folder, Json, Sources, output_folder
 from mien.extras import extra
 from mien.settings.budget import Budget
 from mien.settings.columns import Columns
-from mien.settings.computing import Computing, Promise
+from mien.settings.computing import Computing, Keeping, Promise
 from mien.settings.division import Decisions, Division, Earlier, Randomness
 from mien.settings.recipes import TRAINED_ALONE
 from mien.settings.study import StudySettings, Training
@@ -32,6 +32,7 @@ def train(
     decisions: Decisions = Decisions(),
     columns: ColumnOptions = Columns(),
     workers: Workers = Workers(),
+    keeping: Keeping = Keeping(),
     folder: Folder = Folder(),
     json: Json = False,
 ) -> None:
@@ -52,6 +53,7 @@ def train(
         decisions=decisions,
         columns=columns,
         workers=workers,
+        keeping=keeping,
     )
     with extra("train", "training"):
         from mien.jobs.study import run_training

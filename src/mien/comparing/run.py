@@ -66,10 +66,12 @@ class _TimedPixels(Pixels):
         super().__init__(pixels._place)
         self.seconds = 0.0
 
-    def read(self, view: View, rows: NDArray[np.integer] | Sequence[int]) -> NDArray[np.uint8]:  # type: ignore[explicit-any]  # NumPy's own
+    def read_views(  # type: ignore[explicit-any]  # NumPy's own
+        self, views: Sequence[View], rows: NDArray[np.integer] | Sequence[int]
+    ) -> dict[str, NDArray[np.uint8]]:
         start = time.perf_counter()
         try:
-            return super().read(view, rows)
+            return super().read_views(views, rows)
         finally:
             self.seconds += time.perf_counter() - start
 

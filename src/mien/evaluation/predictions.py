@@ -15,6 +15,7 @@ from mien.data.grouping.independence import independent
 from mien.data.reading.pixels import Pixels
 from mien.data.tables.manifest import own_columns, read_manifest
 from mien.data.tables.prepare import Prepared
+from mien.data.tables.streamed import pixels_of_study
 from mien.errors import OutputError
 from mien.labels import class_indices
 from mien.metrics import LEAST_GROUPS, score
@@ -51,7 +52,8 @@ def photos_of_study(model: Path) -> Prepared | None:
     study = model.parent.parent.parent
     if model.parent.parent.name != "runs" or not (study / "manifest.parquet").exists():
         return None
-    return Prepared(read_manifest(study / "manifest.parquet"), Pixels(study / "pixels"))
+    manifest = read_manifest(study / "manifest.parquet")
+    return Prepared(manifest, pixels_of_study(study, manifest))
 
 
 def test_predictions(model: Path) -> pl.DataFrame | None:
@@ -102,7 +104,7 @@ def view_batches(
 ) -> Iterator[tuple[pl.DataFrame, dict[str, NDArray[np.uint8]]]]:
     """Rows of a manifest a batch at a time, each with what the model looks at, by the keys of its views."""
     for batch in rows.iter_slices(BATCH):
-        yield batch, {view.key: pixels.read(view, batch["row"].to_numpy()) for view in recognizer.contract.views}
+        yield batch, pixels.read_views(recognizer.contract.views, batch["row"].to_numpy())
 
 
 def write_table(path: Path) -> None:

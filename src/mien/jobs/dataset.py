@@ -17,6 +17,7 @@ from mien.data.reading.preprocess import View
 from mien.data.sources.collection import open_with_target
 from mien.data.tables.manifest import read_manifest, usable
 from mien.data.tables.prepare import Prepared, further_view
+from mien.data.tables.streamed import pixels_of_study
 from mien.errors import ConfigError, OutputError, ResultsError, SourceError, said_in_python
 from mien.extras import extra
 from mien.jobs.handles import Study
@@ -79,14 +80,14 @@ class FaceDataset(Dataset[tuple[Any, int]]):  # type: ignore[explicit-any]  # wh
             split: ``train``, ``val``, or ``test``, which is never the default.
             transform: is given each uint8 tensor (3, S, S).
             view: ``face``, ``photo`` or ``scene``, also with a size, as in ``face-64``.
-            size: side of the pictures, px; by default the largest that the study kept. Others are made from the
-                photos once, and kept in the study's folder.
+            size: side of the pictures, px; by default the largest that the study looked at. What it did not keep is
+                made from the photos once, and kept in the study's folder.
             fold: of a study with folds, the one whose photos are ``test``, from 1.
 
         Raises:
             ConfigError: for an argument out of range.
             ResultsError: if it is no study.
-            SourceError: if another size is asked for, and the photos have changed or are gone.
+            SourceError: if a size is asked for that was not kept, and the photos have changed or are gone.
             OutputError: if a file of the study is damaged, or the disk is full.
         """
         if split not in SPLITS:
@@ -190,11 +191,11 @@ def _opened(
 ) -> tuple[View, Pixels]:
     """The view, and its pixels."""
     name, side = asked
-    kept = Pixels(folder / "pixels")
+    kept = pixels_of_study(folder, manifest)
     view = kept.largest(name) if side is None else View(name, side)
     if view is None:
         raise ConfigError(f"view={name!r}: the study kept {', '.join(kept.keys)}; say how large, as in {name}-112")
-    if view.key in kept.keys:
+    if view.key in kept.keys and kept.are_kept:
         if not pixels_are_whole(folder / "pixels", [view], len(manifest)):
             raise OutputError(f"{folder / 'pixels'}: damaged; the study makes it again with --resume")
         return view, kept

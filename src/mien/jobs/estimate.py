@@ -30,7 +30,7 @@ from mien.data.measuring.faces import FaceDetector
 from mien.data.measuring.fingerprints import SIDE
 from mien.data.reading.intake import MANY, MOST_PROCESSES, SMALL_FILE, take_in
 from mien.data.reading.pixels import Pixels, PixelWriter
-from mien.data.reading.preprocess import View
+from mien.data.reading.preprocess import UnreadableImageError, View, decode, render
 from mien.data.sources import Source, SourceFile
 from mien.data.sources.collection import Collection, open_collection, open_with_target
 from mien.data.tables.manifest import usable
@@ -119,12 +119,14 @@ class Sample:
         manifest: a row each.
         pixels: their views and fingerprints.
         took: for one of them.
+        decoded: what decoding one again takes.
         n: how many there are in all.
     """
 
     manifest: pl.DataFrame
     pixels: Pixels
     took: Timed
+    decoded: Timed
     n: int
 
 
@@ -168,7 +170,10 @@ def outlined_study(settings: StudySettings, progress: Progress) -> OutlineResult
     is_judged = judges_labels(settings.checks.leak_premium or settings.checks.check_labels, n) is None
     views = {view.key: view for run in runs for view in views_of(run)}
     views |= {view.key: view for view in (VIEWS if is_judged else VIEWS[:1])}
-    sample = _sampled([data, *([target] if target else [])], tuple(views.values()), True, progress)
+    sets = [data, *([target] if target else [])]
+    n_files = sum(len(source.files) for collection in sets for source in collection.sources)
+    keeps = settings.keeping.keeps([run.name for run in runs if not isinstance(run, HeadRun)], n_files)
+    sample = _sampled(sets, tuple(views.values()), True, progress)
     if sample is None:
         return found
     work = _read_and_searched(sample, START["study"])
@@ -176,7 +181,15 @@ def outlined_study(settings: StudySettings, progress: Progress) -> OutlineResult
         probed = any(isinstance(run, HeadRun) and run.head.photo_backbone == PROBE.photo_backbone for run in runs)
         _judged(work, sample, progress, parse_shares(settings.division.split).train if probed else 0.0)
     _trained(work, sample, runs, settings, progress)
-    return _with(found, work, sample, tuple(views.values()))
+    if not keeps:
+        work.spread["decode again"] = sample.decoded.times(sample.n * _looks(len(runs), settings, is_judged=is_judged))
+    return _with(found, work, sample, tuple(views.values()), keeps_pixels=keeps)
+
+
+def _looks(n_runs: int, settings: StudySettings, *, is_judged: bool) -> float:
+    """How often a photo is decoded again that is not kept: to learn from, to be answered, and to judge its label."""
+    shares = parse_shares(settings.division.split)
+    return n_runs * (1 + shares.train) + COVERED * shares.test + is_judged
 
 
 def _sampled(
@@ -209,7 +222,17 @@ def _sampled(
     each = took.times(1 / done)
     if len(files) >= MANY and _are_small(chosen):  # which are read in processes then, for threads wait for each other
         each = Timed(each.cpu / min(_cores(), MOST_PROCESSES) * max(1.0, each.wall / each.cpu), each.cpu)
-    return Sample(manifest, writer.pixels, each, len(files))
+    decoded = _timed(lambda: _decode(chosen[:done][:AT_A_TIME], views)).times(1 / min(done, AT_A_TIME))
+    return Sample(manifest, writer.pixels, each, decoded, len(files))
+
+
+def _decode(some: Sequence[tuple[Source, SourceFile]], views: Sequence[View]) -> None:
+    """Make views of photos whose faces are known."""
+    for source, file in some:
+        with suppress(OSError, UnreadableImageError):
+            image = decode(source.read(file)).image
+            for view in views:
+                render(image, view, None)
 
 
 def _take_into(
@@ -317,10 +340,12 @@ def _through(sample: Sample, passes: Mapping[Key, tuple[Backbone, View]], progre
     return took
 
 
-def _with(found: OutlineResults, work: Work, sample: Sample, views: Sequence[View]) -> OutlineResults:
+def _with(
+    found: OutlineResults, work: Work, sample: Sample, views: Sequence[View], *, keeps_pixels: bool = True
+) -> OutlineResults:
     here = _cores()
     low, high = sorted((work.seconds(here) / MARGIN, work.seconds(here, is_busy=True) * MARGIN))
-    pixels = sum(view.size**2 * 3 for view in views) + SIDE * SIDE
+    pixels = (sum(view.size**2 * 3 for view in views) if keeps_pixels else 0) + SIDE * SIDE
     features = 2 * len(views) * FEATURES * FEATURE_BYTES
     estimate = WorkEstimate(
         sampled=len(sample.manifest),

@@ -16,6 +16,7 @@ from mien.auditing.features import VIEWS, photo_features
 from mien.auditing.run import audited
 from mien.data.reading.pixels import Pixels
 from mien.data.tables.manifest import read_manifest, usable
+from mien.data.tables.streamed import pixels_of_study
 from mien.errors import ConfigError, OutputError
 from mien.progress import Progress, Silent
 from mien.settings.audit import AuditSettings
@@ -74,8 +75,8 @@ def opened(settings: AuditSettings, progress: Progress) -> Iterator[Material]:
 
 def _of_study(folder: Path, progress: Progress) -> Material:
     manifest = read_manifest(folder / "manifest.parquet")
+    pixels = pixels_of_study(folder, manifest)
     manifest = manifest.filter(pl.col("split").ne_missing("target"))
-    pixels = Pixels(folder / "pixels")
     if not any(pixels.largest(name) for name in ("photo", "face")):
         raise OutputError(f"{folder / 'pixels'}: the decoded photos are gone; a study makes them again with --resume")
     if manifest["is_doubtful"].null_count() == len(manifest):

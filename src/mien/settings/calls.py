@@ -50,6 +50,7 @@ class StudyCall(TypedDict, total=False):
     no_photos: bool
     refit: bool
     cluster: str | PathLike[str] | None
+    keep_pixels: Literal["auto", "yes", "no"]
 
 
 class AuditCall(TypedDict, total=False):

@@ -8,6 +8,7 @@ from mien.errors import ConfigError
 
 __all__ = [
     "AUGMENTATIONS",
+    "KeepPixels",
     "Precision",
     "SplitMethod",
     "StoredPrecision",
@@ -21,6 +22,7 @@ __all__ = [
 Precision = Literal["auto", "fp32", "bf16"]
 StoredPrecision = Literal["fp32", "fp16", "int8"]
 SplitMethod = Literal["grouped", "series", "naive"]
+KeepPixels = Literal["auto", "yes", "no"]
 VotesAs = Literal["soft", "majority"]
 
 AUGMENTATIONS: dict[str, tuple[str, ...]] = {

@@ -1,18 +1,23 @@
-"""What training costs the machine, and what is promised of its answers."""
+"""What training costs the machine and its disk, and what is promised of its answers."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, get_args
 
 from cyclopts import Parameter
 
-from mien.settings.choices import Precision, check_choice, check_share
+from mien.errors import ConfigError
+from mien.settings.choices import KeepPixels, Precision, check_choice, check_share
 from mien.settings.devices import DEVICE, Device, check_device
 from mien.settings.groups import BUDGET, RARE, TRUST
 from mien.settings.whole import WHOLE
 
-__all__ = ["Computing", "Promise"]
+__all__ = ["STREAMED_FROM", "Computing", "Keeping", "Promise"]
+
+STREAMED_FROM = 20_000
+"""Photos from which on their decoded views are not kept, where nothing is trained on them epoch by epoch."""
 
 
 @Parameter(name="*", group=RARE)
@@ -36,6 +41,40 @@ class Computing:
     def __post_init__(self) -> None:
         check_device(self.device)
         check_choice("precision", self.precision, (None, *get_args(Precision)))
+
+
+@Parameter(name="*", group=RARE)
+@dataclass(frozen=True, kw_only=True)
+class Keeping:
+    """What of the photos is kept on the disk.
+
+    Attributes:
+        keep_pixels: Whether decoded photos are kept in the results' folder, about 0.5 MB each: yes, no, or auto, which
+            keeps fewer than 20,000 photos, and any number that a network is trained on. Photos that are not kept are
+            decoded again whenever they are needed. The numbers are the same.
+    """
+
+    keep_pixels: KeepPixels = "auto"
+
+    def __post_init__(self) -> None:
+        check_choice("keep-pixels", self.keep_pixels, get_args(KeepPixels))
+
+    def keeps(self, networks: Sequence[str], n_photos: int) -> bool:
+        """Whether decoded photos are kept.
+
+        Args:
+            networks: names of the recipes that train a network.
+            n_photos: files that are read, those from elsewhere among them.
+
+        Raises:
+            ConfigError: if they are not to be, and a network is trained.
+        """
+        if networks and self.keep_pixels == "no":
+            raise ConfigError(
+                f"--keep-pixels no: {networks[0]} reads every photo in each epoch; leave it out, or choose only "
+                "recipes on frozen features, such as two-stream"
+            )
+        return bool(networks) or self.keep_pixels == "yes" or (self.keep_pixels == "auto" and n_photos < STREAMED_FROM)
 
 
 @Parameter(name="*", group=TRUST)

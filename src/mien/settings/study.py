@@ -12,7 +12,7 @@ from mien.settings.audit import LabelChecks
 from mien.settings.budget import Budget
 from mien.settings.choices import augmentation_parts, check_choice, check_range
 from mien.settings.columns import Columns
-from mien.settings.computing import Computing, Promise
+from mien.settings.computing import Computing, Keeping, Promise
 from mien.settings.devices import device_count
 from mien.settings.division import CrossValidation, Decisions, Division, Earlier, Randomness
 from mien.settings.groups import OUTPUT, RARE, TRAINING
@@ -112,6 +112,7 @@ class StudySettings:
         report: what the report shows.
         refitting: whether the selected recipe learns from all photos in the end.
         workers: which machines do what can be divided.
+        keeping: what of the photos is kept on the disk.
     """
 
     data: tuple[str, ...]
@@ -132,6 +133,7 @@ class StudySettings:
     report: Report = Report()
     refitting: Refitting = Refitting()
     workers: Workers = Workers()
+    keeping: Keeping = Keeping()
 
     def __post_init__(self) -> None:
         if isinstance(self.data, str) or not self.data:

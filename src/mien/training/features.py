@@ -8,9 +8,8 @@ apart.
 from __future__ import annotations
 
 import copy
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -26,10 +25,10 @@ from mien.models.backbones import Backbone
 from mien.models.exports import exported
 from mien.models.seal import MAX_MODEL_BYTES
 from mien.progress import Advance
-from mien.system.files import open_regular, read_file
-from mien.system.sums import damage, kept_whole
+from mien.system.files import read_file
+from mien.training.feature_parts import PHOTOS_A_PART, FeatureParts
 
-__all__ = ["Extractor", "FeatureCache"]
+__all__ = ["Extractor", "FeatureCache", "Wanted"]
 
 BATCH = 8
 """Photos at a time: 32 take 300 MB more, no less time, and give the same numbers bit for bit."""
@@ -39,6 +38,26 @@ TOGETHER = 32
 Features = NDArray[np.float32]
 Network = Callable[[NDArray[np.uint8]], Features]
 """Pixels (n, S, S, 3) → features (n, D)."""
+Piece = tuple[dict[str, NDArray[np.uint8]], list[NDArray[np.bool_]]]
+"""Views of some photos, and for each kind of features which of them it lacks."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Features that are wanted of photos.
+
+    Attributes:
+        mirrored: of the photos with left and right exchanged.
+    """
+
+    backbone: Backbone
+    view: View
+    mirrored: bool = False
+
+    @property
+    def network(self) -> str:
+        """Names the backbone at the size of the view."""
+        return f"{self.backbone.sha256[:12]}-{self.view.key}"
 
 
 class FeatureCache:
@@ -71,64 +90,114 @@ class FeatureCache:
             advance: called with the number of photos done.
             mirrored: of the photos with left and right exchanged.
         """
-        ways = ("-mirrored" if mirrored else "") + ("-torch" if self._device else "")
-        path = self._folder / f"{backbone.sha256[:12]}-{view.key}{ways}.npz"
-        known = _read(path)
-        distinct = photos.unique("sha256", maintain_order=True)
-        missing = distinct.filter(~pl.col("sha256").is_in(list(known)))
-        advance(len(photos) - len(missing))
-        if len(missing):
-            computed = self._compute(backbone, view, missing["row"].to_numpy(), advance, mirrored)
-            known |= dict(zip(missing["sha256"], computed, strict=True))
-            _write(known, path)
-        return np.stack([known[content] for content in photos["sha256"]])
+        (found,) = self.of_several([Wanted(backbone, view, mirrored)], photos, advance)
+        return found
+
+    def of_several(
+        self, wanted: Sequence[Wanted], photos: pl.DataFrame, advance: Advance = lambda n: None
+    ) -> list[Features]:
+        """Features (N, D) of each kind, in their order; arguments as for ``of``.
+
+        Views that are made of the photos are all made at once, so that each photo is decoded once. Where they are
+        kept, one kind comes after the other, for two networks at a time take more memory.
+        """
+        stores = [FeatureParts(self._folder, self._name(each)) for each in wanted]
+        kinds = range(len(wanted))
+        for some in [[i] for i in kinds] if self._pixels.are_kept else [list(kinds)]:
+            missing = [stores[i].missing(photos) for i in some]
+            advance(len(some) * len(photos) - sum(map(len, missing)))
+            self._compute([(wanted[i], stores[i], lacks) for i, lacks in zip(some, missing, strict=True)], advance)
+        return [store.of(photos["sha256"]) for store in stores]
 
     def model(self, backbone: Backbone, size: int) -> Path:
         """The ONNX model of a backbone: pixels uint8 (n, size, size, 3) → features (n, D)."""
         return exported(backbone, size, self._folder)
 
-    def _compute(
-        self, backbone: Backbone, view: View, rows: NDArray[np.int64], advance: Advance, mirrored: bool
-    ) -> Features:
-        if self._device:
-            extract: Extractor = _TorchExtractor(backbone, self._device, mirrored=mirrored)
-            found: Iterator[Features] = map(extract, self._batches(view, rows, GPU_BATCH))
-        else:
-            extract = Extractor(read_file(self.model(backbone, view.size), MAX_MODEL_BYTES), mirrored=mirrored)
-            found = spread(extract, self._batches(view, rows, TOGETHER), threads=1)
-        parts = []
-        for part in found:
-            parts.append(part)
-            advance(len(part))
-        return np.concatenate(parts)
+    def _name(self, wanted: Wanted) -> str:
+        ways = ("-mirrored" if wanted.mirrored else "") + ("-torch" if self._device else "")
+        return f"{wanted.network}{ways}"
 
-    def _batches(self, view: View, rows: NDArray[np.int64], together: int) -> Iterator[NDArray[np.uint8]]:
-        for i in range(0, len(rows), together):
-            yield self._pixels.read(view, rows[i : i + together])
+    def _compute(self, lacking: Sequence[tuple[Wanted, FeatureParts, pl.DataFrame]], advance: Advance) -> None:
+        """Compute what each kind lacks, and keep it part by part."""
+        lacking = [each for each in lacking if len(each[2])]
+        if not lacking:
+            return
+        kinds = [wanted for wanted, _, _ in lacking]
+        work = _Extractors({each.network: self._extractor(each) for each in kinds}, kinds)
+        for part in _joined([photos for _, _, photos in lacking]).iter_slices(PHOTOS_A_PART):
+            pieces = self._pieces({each.view.key: each.view for each in kinds}, part, len(kinds))
+            done = list[list[Features]]()
+            for piece in spread(work, pieces, threads=1) if self._device is None else map(work, pieces):
+                done.append(piece)
+                advance(sum(map(len, piece)))
+            for i, (_, store, _) in enumerate(lacking):
+                contents = part.filter(pl.col(str(i)))["sha256"].to_list()
+                if contents:
+                    store.append(contents, np.concatenate([piece[i] for piece in done if len(piece[i])]))
+
+    def _extractor(self, wanted: Wanted) -> Extractor:
+        if self._device:
+            return _TorchExtractor(wanted.backbone, self._device)
+        return Extractor(read_file(self.model(wanted.backbone, wanted.view.size), MAX_MODEL_BYTES))
+
+    def _pieces(self, views: Mapping[str, View], photos: pl.DataFrame, n_kinds: int) -> Iterator[Piece]:
+        """Some photos at a time: their views, and which of them each kind lacks."""
+        for some in photos.iter_slices(GPU_BATCH if self._device else TOGETHER):
+            seen = self._pixels.read_views(list(views.values()), some["row"].to_numpy())
+            yield seen, [some[str(i)].to_numpy() for i in range(n_kinds)]
+
+
+def _joined(lacking: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Photos that any kind lacks: ``row``, ``sha256``, and for each kind, by its place, whether it lacks them."""
+    every = pl.concat([photos.select("row", "sha256") for photos in lacking]).unique("sha256", maintain_order=True)
+    for i, photos in enumerate(lacking):
+        marked = photos.select("sha256", pl.lit(True).alias(str(i)))
+        every = every.join(marked, on="sha256", how="left", maintain_order="left")
+    return every.with_columns(pl.col(str(i)).fill_null(False) for i in range(len(lacking)))
+
+
+class _Extractors:
+    """What several kinds of features of a photo are computed with, as one piece of work."""
+
+    def __init__(self, networks: Mapping[str, Extractor], kinds: Sequence[Wanted]) -> None:
+        self._networks = dict(networks)
+        self._kinds = [(each.network, each.view.key, each.mirrored) for each in kinds]
+
+    def __call__(self, piece: Piece) -> list[Features]:
+        """Features of each kind, of the photos that it lacks."""
+        views, lacks = piece
+        return [
+            self._networks[network](views[key][lack], mirrored=mirrored)
+            for (network, key, mirrored), lack in zip(self._kinds, lacks, strict=True)
+        ]
 
 
 class Extractor:
     """Pixels (N, S, S, 3) → features (N, D) by a frozen backbone; a copy in another process opens it there."""
 
-    def __init__(self, model: bytes, *, mirrored: bool) -> None:
+    def __init__(self, model: bytes) -> None:
         """Extract features.
 
         Args:
             model: the backbone as ONNX.
-            mirrored: of the pictures with left and right exchanged.
         """
-        self._model, self._mirrored, self._batch = model, mirrored, BATCH
+        self._model, self._batch = model, BATCH
 
     def __getstate__(self) -> dict[str, object]:
-        return {"_model": self._model, "_mirrored": self._mirrored, "_batch": self._batch}
+        return {"_model": self._model, "_batch": self._batch}
 
-    def __call__(self, pixels: NDArray[np.uint8]) -> Features:
-        """Features of pixels that were rendered for the backbone."""
+    def __call__(self, pixels: NDArray[np.uint8], *, mirrored: bool = False) -> Features:
+        """Features of pixels that were rendered for the backbone.
+
+        Args:
+            mirrored: of the pictures with left and right exchanged.
+        """
         step = self._batch
-        return np.concatenate([self._of_batch(pixels[i : i + step]) for i in range(0, len(pixels), step)])
+        parts = [self._of_batch(pixels[i : i + step], mirrored) for i in range(0, len(pixels), step)]
+        return np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
 
-    def _of_batch(self, pixels: NDArray[np.uint8]) -> Features:
-        pixels = np.ascontiguousarray(pixels[:, :, ::-1]) if self._mirrored else pixels
+    def _of_batch(self, pixels: NDArray[np.uint8], mirrored: bool) -> Features:
+        pixels = np.ascontiguousarray(pixels[:, :, ::-1]) if mirrored else pixels
         if self._nothing is None:
             self._nothing = self._network(np.zeros((1, *pixels.shape[1:]), np.uint8))
         part = np.tile(self._nothing, (len(pixels), 1))
@@ -154,8 +223,8 @@ class Extractor:
 class _TorchExtractor(Extractor):
     """The same network in 32 bits on a device; the backbone itself, which becomes the model file, stays where it is."""
 
-    def __init__(self, backbone: Backbone, device: str, *, mirrored: bool) -> None:
-        self._backbone, self._device, self._mirrored, self._batch = backbone, device, mirrored, GPU_BATCH
+    def __init__(self, backbone: Backbone, device: str) -> None:
+        self._backbone, self._device, self._batch = backbone, device, GPU_BATCH
 
     @cached_property
     def _network(self) -> Network:
@@ -169,20 +238,3 @@ class _TorchExtractor(Extractor):
             return features
 
         return run
-
-
-def _read(path: Path) -> dict[str, Features]:
-    """Features that are there; none of a damaged file, which are computed again."""
-    if damage(path):
-        return {}
-    try:
-        with open_regular(path) as file, np.load(file) as stored:
-            return dict(zip(stored["sha256"].tolist(), stored["features"], strict=True))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
-        return {}
-
-
-def _write(known: dict[str, Features], path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with kept_whole(path, by_several=True) as partial, partial.open("wb") as file:
-        np.savez(file, sha256=np.array(list(known)), features=np.stack(list(known.values())))

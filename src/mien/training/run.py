@@ -50,7 +50,7 @@ from mien.settings.training import HeadSettings
 from mien.system.files import read_file
 from mien.system.sums import check_kept, keep
 from mien.training.batches import TrainingSet
-from mien.training.features import FeatureCache
+from mien.training.features import FeatureCache, Wanted
 from mien.training.finetune import FineTuned
 from mien.training.fit import fit
 from mien.training.head import OutOfFold, Sureness, cross_validate, fit_heads, measure_sureness
@@ -213,8 +213,9 @@ def run_streams(run: HeadRun, photos: LabelledPhotos, rows: pl.DataFrame, advanc
     cache = FeatureCache(photos.features, photos.pixels, torch_device=None if run.device == "cpu" else run.device)
     models = (cache.model(first, views[0].size), cache.model(second, views[1].size))
     pairs = list(zip((first, second), views, strict=True))
-    whole, face = (cache.of(*pair, rows, advance) for pair in pairs)
-    mirrored = [cache.of(*pair, rows, advance, mirrored=True) for pair in pairs] if head.mirrored else None
+    ways = (False, True) if head.mirrored else (False,)
+    wanted = [Wanted(*pair, mirrored) for mirrored in ways for pair in pairs]
+    whole, face, *mirrored = cache.of_several(wanted, rows, advance)
     return Streams((first, second), models, whole, face, np.concatenate(mirrored, axis=1) if mirrored else None)
 
 

@@ -67,7 +67,8 @@ def take_in(
     for i, inspected in enumerate(inspect_files(source, source.files, views, detector)):
         rows.append(inspected.row | {"row": first_row + i})
         if inspected.fingerprint is not None:
-            writer.put(first_row + i, inspected.views, inspected.fingerprint)
+            main = inspected.finding.main if inspected.finding else None
+            writer.put(first_row + i, inspected.views, inspected.fingerprint, main.box if main else None)
         if len(rows) == CHUNK or i + 1 == len(source.files):
             parts.append(_table(rows))
             rows = []

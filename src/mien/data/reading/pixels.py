@@ -1,6 +1,7 @@
 """Decoded photos as uint8 arrays on disk, one file per view, and their fingerprints; the only reader of pixels.
 
-A study keeps them in its folder. Where they are of no use after the command, their files have no name.
+A study keeps them in its folder. Where they are of no use after the command, their files have no name. A large study
+keeps the fingerprints alone, and its views are made of the photos again (``data/tables/streamed.py``).
 
 Arrays are memory-mapped for reading, and the maps are let go again, so a training reads what a batch needs and memory
 does not grow with the set. They are written as files are: a disk that is full is an error then, and not the end of the
@@ -19,23 +20,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Literal
+from typing import IO, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.data.measuring.fingerprints import SIDE
-from mien.data.reading.preprocess import View
+from mien.data.reading.preprocess import Box, View
 from mien.errors import DiskError, OutputError
 from mien.system.sums import damage, keep
 
-__all__ = ["Nameless", "PixelWriter", "Pixels", "pixels_are_whole"]
+__all__ = ["Nameless", "PixelWriter", "Pixels", "ViewMaker", "pixels_are_whole"]
 
-FINGERPRINTS = "fingerprints"
+FINGERPRINTS, BOXES = "fingerprints", "boxes"
+BOX_BYTES = 4 * np.dtype(np.float64).itemsize
+"""Boxes are kept as the bytes of their numbers, for the manifest rounds them to 32 bits."""
 
 
 class PixelWriter:
-    """Writes views and fingerprints row by row into arrays of a known length; a context manager."""
+    """Writes views, fingerprints and boxes of faces row by row into arrays of a known length; a context manager."""
 
     def __init__(self, folder: Path | None, views: Sequence[View], n_rows: int) -> None:
         """Make the arrays.
@@ -43,8 +46,7 @@ class PixelWriter:
         Args:
             folder: to put them into; None for files without a name, which are gone with the last that reads them.
         """
-        shapes: dict[str, tuple[int, ...]] = {view.key: (n_rows, view.size, view.size, 3) for view in views}
-        shapes[FINGERPRINTS] = (n_rows, SIDE, SIDE)
+        shapes = _shapes(views, n_rows)
         self._folder, self._rows = folder, n_rows
         self._needed = sum(math.prod(shape) for key, shape in shapes.items() if not key.startswith("scene-"))
         self._arrays: dict[str, _Rows] = {}
@@ -72,11 +74,18 @@ class PixelWriter:
                     keep(_array_path(self._folder, key))
         self._arrays.clear()
 
-    def put(self, row: int, views: Mapping[str, NDArray[np.uint8]], fingerprint: NDArray[np.uint8]) -> None:
-        """Store the views and the fingerprint of one photo."""
+    def put(
+        self,
+        row: int,
+        views: Mapping[str, NDArray[np.uint8]],
+        fingerprint: NDArray[np.uint8],
+        box: Box | None = None,
+    ) -> None:
+        """Store the views and the fingerprint of one photo, and the box of its main face."""
+        others = {FINGERPRINTS: fingerprint, BOXES: np.frombuffer(np.array(box or (0.0,) * 4).tobytes(), np.uint8)}
         with self._room_told():
             for key, array in self._arrays.items():
-                content = fingerprint if key == FINGERPRINTS else views[key]
+                content = others[key] if key in others else views[key]
                 if content.any():  # black is there already, and takes no room on the disk until something is written
                     array.write(row, content)
 
@@ -168,27 +177,57 @@ class Nameless:
         return np.frombuffer(mapped, np.uint8, math.prod(shape)).reshape(shape)
 
 
+class ViewMaker(Protocol):
+    """Makes views when they are asked for; the fingerprints lie in a folder."""
+
+    @property
+    def folder(self) -> Path:
+        """Where the fingerprints lie."""
+
+    @property
+    def keys(self) -> Sequence[str]:
+        """The keys of the views that are looked at."""
+
+    def made(self, views: Sequence[View], rows: NDArray[np.int64]) -> dict[str, NDArray[np.uint8]]:
+        """Views of the given rows, by key."""
+
+
 class Pixels:
     """Reads views and fingerprints by row."""
 
-    def __init__(self, place: Path | Nameless) -> None:
-        """Read what a ``PixelWriter`` wrote into a folder, or without a name."""
+    def __init__(self, place: Path | Nameless | ViewMaker) -> None:
+        """Read what a ``PixelWriter`` wrote into a folder, or without a name, or what is made when it is asked for."""
         self._place = place
 
     def read(self, view: View, rows: NDArray[np.integer] | Sequence[int]) -> NDArray[np.uint8]:
         """The given rows of a view, uint8 (len(rows), S, S, 3), as a copy."""
-        return self._read(view.key, rows)
+        return self.read_views([view], rows)[view.key]
+
+    def read_views(
+        self, views: Sequence[View], rows: NDArray[np.integer] | Sequence[int]
+    ) -> dict[str, NDArray[np.uint8]]:
+        """The given rows of several views, by key, as copies; what is made of photos takes each photo once."""
+        if isinstance(self._place, Path | Nameless):
+            return {view.key: self._read(view.key, rows) for view in views}
+        return self._place.made(views, np.asarray(rows, dtype=np.int64))
+
+    @property
+    def are_kept(self) -> bool:
+        """Whether the views lie on the disk, rather than being made of the photos each time."""
+        return isinstance(self._place, Path | Nameless)
 
     @property
     def keys(self) -> list[str]:
-        """The keys of the views that were kept, sorted."""
-        kept = self._place.keys if isinstance(self._place, Nameless) else [p.stem for p in self._place.glob("*.npy")]
-        return sorted(key for key in kept if key != FINGERPRINTS)
+        """The keys of the views that were kept, or are made when they are asked for, sorted."""
+        kept = [p.stem for p in self._place.glob("*.npy")] if isinstance(self._place, Path) else self._place.keys
+        return sorted(key for key in kept if key not in (FINGERPRINTS, BOXES))
 
     @property
     def files(self) -> list[Path]:
         """Where the arrays lie, for another process to read; none where they have no name."""
-        return [] if isinstance(self._place, Nameless) else sorted(self._place.glob("*.npy"))
+        if isinstance(self._place, Nameless):
+            return []
+        return sorted((self._place if isinstance(self._place, Path) else self._place.folder).glob("*.npy"))
 
     def largest(self, name: Literal["photo", "face", "scene"]) -> View | None:
         """The largest view of this name that was kept; None without one."""
@@ -199,14 +238,25 @@ class Pixels:
         """The fingerprints of the given rows, uint8 (len(rows), SIDE, SIDE), as a copy."""
         return self._read(FINGERPRINTS, rows)
 
+    def boxes(self, rows: NDArray[np.integer] | Sequence[int]) -> list[Box | None]:
+        """The boxes of the main faces of the given rows, as they were found; None where there is none."""
+        kept = self._read(BOXES, rows).view(np.float64).tolist()
+        return [(left, top, right, bottom) if any(box) else None for box in kept for left, top, right, bottom in [box]]
+
     def _read(self, key: str, rows: NDArray[np.integer] | Sequence[int]) -> NDArray[np.uint8]:
-        return np.ascontiguousarray(_open(self._place, key)[np.asarray(rows, dtype=np.int64)])
+        place = self._place if isinstance(self._place, Path | Nameless) else self._place.folder
+        return np.ascontiguousarray(_open(place, key)[np.asarray(rows, dtype=np.int64)])
+
+
+def _shapes(views: Sequence[View], n_rows: int) -> dict[str, tuple[int, ...]]:
+    """The shapes of the arrays of so many photos."""
+    shapes: dict[str, tuple[int, ...]] = {view.key: (n_rows, view.size, view.size, 3) for view in views}
+    return shapes | {FINGERPRINTS: (n_rows, SIDE, SIDE), BOXES: (n_rows, BOX_BYTES)}
 
 
 def pixels_are_whole(folder: Path, views: Sequence[View], n_rows: int) -> bool:
-    """Whether a folder holds the views and fingerprints of so many photos, as they were written."""
-    shapes: dict[str, tuple[int, ...]] = {view.key: (n_rows, view.size, view.size, 3) for view in views}
-    for key, shape in (shapes | {FINGERPRINTS: (n_rows, SIDE, SIDE)}).items():
+    """Whether a folder holds the views, fingerprints and boxes of so many photos, as they were written."""
+    for key, shape in _shapes(views, n_rows).items():
         path = _array_path(folder, key)
         try:
             if not path.exists() or damage(path) or np.lib.format.open_memmap(path, "r").shape != shape:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -17,6 +18,7 @@ from mien.data.reading.preprocess import View
 from mien.data.sources.collection import Collection
 from mien.data.tables.corrections import Corrections, apply_corrections
 from mien.data.tables.manifest import read_manifest, usable, write_manifest
+from mien.data.tables.streamed import Streamed, note_streamed, sets_of_study
 from mien.data.tables.unchanged import refuse_changed
 from mien.errors import SourceError
 from mien.progress import Progress
@@ -48,6 +50,7 @@ def prepare(
     *,
     corrections: Corrections | None = None,
     find_faces: bool = True,
+    keep_views: bool = True,
     progress: Progress,
 ) -> Prepared:
     """Read all files once, and group copies over all collections.
@@ -56,6 +59,8 @@ def prepare(
 
     Args:
         views: what to keep of each photo.
+        keep_views: without, only fingerprints are kept, and views are made of the photos whenever they are asked for;
+            the folder must be a study's then. Views that an earlier call kept are used all the same.
         folder: gets ``manifest.parquet`` and ``pixels/``; None keeps nothing, and the pixels have no name anywhere.
         corrections: of the first collection.
         find_faces: without, every photo is taken to show none.
@@ -65,38 +70,69 @@ def prepare(
             that the folder's manifest was made of.
         OutputError: if that manifest is damaged, or the disk is full.
     """
-    path, pixels = (folder / "manifest.parquet", folder / "pixels") if folder else (None, None)
     distinct = sorted({view.key: view for view in views}.values(), key=lambda v: v.key)
-    if path and pixels and path.exists():
-        manifest = read_manifest(path)
+    kept, streamed = (distinct, None) if keep_views else ([], distinct)
+    if folder and (folder / "manifest.parquet").exists():
+        manifest, pixels = read_manifest(folder / "manifest.parquet"), folder / "pixels"
         refuse_changed(collections, manifest, progress)
-        if not pixels_are_whole(pixels, distinct, len(manifest)):
-            _read_again(collections, distinct, pixels, find_faces=find_faces, progress=progress)
-        return Prepared(manifest, Pixels(pixels))
+        if pixels_are_whole(pixels, distinct, len(manifest)):
+            return Prepared(manifest, Pixels(pixels))
+        if keep_views or not pixels_are_whole(pixels, [], len(manifest)):
+            _read_again(collections, kept, pixels, find_faces=find_faces, progress=progress)
+        return _of_folder(collections, manifest, folder, streamed)
     for line in dict.fromkeys(note for collection in collections for note in collection.notes):
         progress.tell(line)
-    if pixels:
-        shutil.rmtree(pixels, ignore_errors=True)  # of a reading that was interrupted
-    n_files = sum(len(source.files) for collection in collections for source in collection.sources)
+    if folder:
+        shutil.rmtree(folder / "pixels", ignore_errors=True)  # of a reading that was interrupted
     detector = FaceDetector() if find_faces else None
+    tables, written = _read_all(collections, kept, folder, corrections, detector, progress)
+    with progress.step("find copies", None, "pictures"):
+        manifest = assign_groups(pl.concat(tables, how="diagonal"), written)
+    if folder is None:
+        return Prepared(manifest, written)
+    write_manifest(manifest, folder / "manifest.parquet")
+    return _of_folder(collections, manifest, folder, streamed)
+
+
+def _read_all(
+    collections: Sequence[Collection],
+    views: Sequence[View],
+    folder: Path | None,
+    corrections: Corrections | None,
+    detector: FaceDetector | None,
+    progress: Progress,
+) -> tuple[list[pl.DataFrame], Pixels]:
+    """Read all files: a table for each collection, and what was kept of the pixels."""
     tables: list[pl.DataFrame] = []
-    with PixelWriter(pixels, distinct, n_files) as writer:
+    n_files = sum(len(source.files) for collection in collections for source in collection.sources)
+    with PixelWriter(folder / "pixels" if folder else None, views, n_files) as writer:
         for number, collection in enumerate(collections):
             read: list[pl.DataFrame] = []
             for source in collection.sources:
                 first_row = sum(len(table) for table in [*tables, *read])
                 with progress.step(f"read {source.name}", len(source.files), "files") as advance:
-                    read.append(take_in(source, distinct, writer, detector, first_row=first_row, advance=advance))
+                    read.append(take_in(source, views, writer, detector, first_row=first_row, advance=advance))
             table = pl.concat(read, how="diagonal")
             if corrections is not None and number == 0:
                 table = apply_corrections(table, corrections)
             _check_readable(collection, table, corrections if number == 0 else None)
             tables.append(table)
-    with progress.step("find copies", None, "pictures"):
-        manifest = assign_groups(pl.concat(tables, how="diagonal"), writer.pixels)
-    if path:
-        write_manifest(manifest, path)
-    return Prepared(manifest, writer.pixels)
+    return tables, writer.pixels
+
+
+def _of_folder(
+    collections: Sequence[Collection], manifest: pl.DataFrame, folder: Path, streamed: Sequence[View] | None
+) -> Prepared:
+    """Photos whose pixels stand in a folder, or, but for their fingerprints, are made of the photos.
+
+    Args:
+        streamed: the views that are made; None where they are kept.
+    """
+    pixels = folder / "pixels"
+    if streamed is None:
+        return Prepared(manifest, Pixels(pixels))
+    note_streamed(streamed, pixels)
+    return Prepared(manifest, Pixels(Streamed(pixels, manifest, partial(sets_of_study, folder), collections)))
 
 
 def further_view(

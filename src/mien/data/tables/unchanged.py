@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import polars as pl
 
@@ -15,7 +15,7 @@ from mien.errors import SourceError
 from mien.progress import Progress
 from mien.system.paths import shown
 
-__all__ = ["refuse_changed"]
+__all__ = ["not_as_before", "refuse_changed"]
 
 MOST_NAMED = 3
 
@@ -48,11 +48,20 @@ def refuse_changed(collections: Sequence[Collection], manifest: pl.DataFrame, pr
         "removed": [each for each in known if each not in ids],
     }
     kinds["added"] = [each for each in ids if each not in known]
+    if any(kinds.values()):
+        raise not_as_before(kinds)
+
+
+def not_as_before(kinds: Mapping[str, Sequence[str]]) -> SourceError:
+    """What is said of photos that are others than those that were read.
+
+    Args:
+        kinds: what happened to photos → their names.
+    """
     told = [f"{what}: {_named(sorted(names))}" for what, names in kinds.items() if names]
-    if told:
-        raise SourceError(
-            f"photos are not as they were when this began ({'; '.join(told)}); put them back, or give another --out"
-        )
+    return SourceError(
+        f"photos are not as they were when this began ({'; '.join(told)}); put them back, or give another --out"
+    )
 
 
 def _voted_otherwise(source: Source, manifest: pl.DataFrame) -> list[str]:
