@@ -98,7 +98,7 @@ answers carry the flag `unproven`.
 
 **Pain** was learnt from stock photos alone. Of the faces of `PrivateTest` on which most raters agree, {_share_of(fer["false_pain"])} are called pain.
 
-{_beside_others()}
+{_beside_others(fer)}
 
 {_checks()}
 
@@ -113,7 +113,7 @@ Limits:
 """
 
 
-def _beside_others() -> str:
+def _beside_others(own: Stored) -> str:
     """One rater and another tool on the same faces; docs/RATERS.md and docs/SCORING.md have more."""
     raters, scoring = (json.loads((BENCH / f"{name}.json").read_text("utf-8")) for name in ("raters", "scoring"))
     model, rater = raters["mien"]["model"], raters["mien"]["rater"]
@@ -125,7 +125,7 @@ def _beside_others() -> str:
     ]
     rows += [
         f"| {name}, as most raters | {each['images']:,} | {_in_ends(each['accuracy'], each['accuracy_interval'])} |"
-        for name, each in scoring["scores"].items()
+        for name, each in {**scoring["scores"], "`default`": own}.items()
     ]
     return "\n".join(
         [
