@@ -148,8 +148,8 @@ def best_shift(head: Head, fer: tuple[FloatArray, FloatArray], watched: tuple[Fl
         named = answers(shifted(head, fer, by), features).argmax(1)
         right = {c: named[y == c] == c for c in range(len(ANSWERS)) if (y == c).any()}
         neutral = right[ANSWERS.index("neutral")]
-        is_kept = wilson(int(neutral.sum()), len(neutral)).low >= NEUTRAL
-        return is_kept, float(np.mean([each.mean() for each in right.values()]))
+        found = wilson(int(neutral.sum()), len(neutral))
+        return found is not None and found.low >= NEUTRAL, float(np.mean([each.mean() for each in right.values()]))
 
     return max(SHIFTS, key=recalls)
 
