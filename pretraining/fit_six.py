@@ -1,15 +1,18 @@
-"""Make ``six``, the recogniser of the notebook's six classes: ``python pretraining/fit_six.py SIX-EMOTIONS.zip OUT``.
+"""Make ``six``, the recogniser of the notebook's six classes, with the ``expression`` backbone as it is now.
+
+``python pretraining/fit_six.py SIX-EMOTIONS.zip OUT [--name six@1]``
 
 The recipe two-stream, fitted to all photos of the set. What it is worth is measured on folds that keep copies (or
 photos of one series) together: five folds, with all that the recipe chooses chosen inside the training
 part of each fold. The weights are stored with 16 bits, which the runtime widens again when it opens the file. Beside
-them, in ``src/mien/models/weights``, stands what the model card says.
+them, in ``src/mien/models/weights``, stands what the model card says. ``six@1`` belongs to version 1 of the backbone,
+``six@2`` to version 2.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +23,7 @@ import onnx
 import polars as pl
 from msgspec import structs
 from numpy.typing import NDArray
-from shared_weights import store_weights, write_shipped
+from shared_weights import assembled, store_weights, write_shipped
 from write_sums import write_sums
 
 from mien.calibration import fit_temperature, risk_coverage
@@ -29,7 +32,9 @@ from mien.data.sources.collection import open_collection
 from mien.data.tables.prepare import prepare
 from mien.evaluation.predictions import as_results
 from mien.metrics import expected_calibration_error, score
-from mien.models.artifact import shipped
+from mien.models.artifact import Contract, shipped
+from mien.models.backbones import load_backbone
+from mien.models.export import linear_heads
 from mien.models.quantize import with_sixteen_bits
 from mien.recognizer import Recognizer, softmax
 from mien.settings.by_name import made
@@ -47,6 +52,8 @@ MEASURED = (("two-stream", "grouped", (0, 1)), ("two-stream", "series", (0,)), (
 """Recipe, division and seeds of what is measured."""
 COLUMNS = {"grouped": "near_group", "series": "series"}
 RECIPES = ("two-stream", "probe")
+CARDS = {"six@1": "six-1.json", "six@2": "six.json"}
+"""Name and version → the file beside the weights with the figures of its card."""
 
 
 def open_photos(zip_file: str, folder: Path) -> tuple[dict[str, HeadRun], LabelledPhotos]:
@@ -78,9 +85,7 @@ def cross_validated(run: HeadRun, photos: LabelledPhotos, column: str, seeds: tu
     told: list[dict[str, Any]] = []
     for seed in seeds:
         folds = kfold(y.astype(str), rows[column].to_numpy(), FOLDS, seed)
-        probs = np.zeros((len(y), len(run.labels)))
-        for fold in range(FOLDS):
-            probs[folds == fold] = _answers(run, streams, y, groups, folds == fold)
+        probs = folded_answers(run, streams, y, groups, folds)
         scores = score(y, probs.argmax(1), run.labels, groups=groups)
         curve = risk_coverage(probs, y)
         told.append(
@@ -96,6 +101,16 @@ def cross_validated(run: HeadRun, photos: LabelledPhotos, column: str, seeds: tu
         },
         "seeds": told,
     }
+
+
+def folded_answers(
+    run: HeadRun, streams: Any, y: NDArray[np.int64], groups: NDArray[np.int64], folds: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Probabilities (N, K) of all photos, each by a head that was fitted without its fold."""
+    probs = np.zeros((len(y), len(run.labels)))
+    for fold in range(FOLDS):
+        probs[folds == fold] = _answers(run, streams, y, groups, folds == fold)
+    return probs
 
 
 def _answers(
@@ -130,23 +145,39 @@ def _scores(runs: dict[str, HeadRun], photos: LabelledPhotos, path: Path) -> dic
     return stored
 
 
+def store(name: str, fitted: Path, contract: Contract) -> None:
+    """Write the model and, of version 1, the files of weights that others share with it."""
+    model = onnx.load(str(fitted / "model.onnx"))
+    if name == "six@1":
+        halves = with_sixteen_bits(model)
+        store_weights(name, halves)
+    else:
+        backbones = (load_backbone(), load_backbone("expression"))
+        halves = assembled(backbones, contract.views, list(linear_heads(model).values()), fitted.parent)
+    write_shipped(name, halves, contract)
+    write_sums()
+
+
 def main() -> None:
     """Read, measure, fit, store."""
-    zip_file, folder = sys.argv[1], Path(sys.argv[2])
-    runs, photos = open_photos(zip_file, folder)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("photos")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--name", choices=CARDS, default="six@2")
+    asked = parser.parse_args()
+    runs, photos = open_photos(asked.photos, asked.folder)
     run = structs.replace(runs["two-stream"], name="six")
+    made_of = load_backbone("expression").sha256[:12]
+    fitted = asked.folder / f"six-{made_of}"
     with TerminalProgress().step("fit", 4 * len(photos.manifest), "views") as advance:
-        train_run(run, photos, folder / "six", advance=advance)
-    contract = replace(Recognizer(folder / "six").contract, max_error=MAX_ERROR)
+        train_run(run, photos, fitted, advance=advance)
+    contract = replace(Recognizer(fitted).contract, max_error=MAX_ERROR)
     about = {"images": len(photos.manifest), "labels": contract.labels, "collections": contract.collections}
     about |= {"measured": contract.measured, "temperature": contract.temperature, "max_error": MAX_ERROR}
     about |= {"thresholds": [asdict(threshold) for threshold in contract.thresholds]}
-    about |= _scores(runs, photos, folder / "scores.json")
-    model = with_sixteen_bits(onnx.load(str(folder / "six" / "model.onnx")))
-    store_weights("six@1", model)
-    write_shipped("six@1", model, contract)
-    write_sums()
-    shipped("six.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    about |= _scores(runs, photos, asked.folder / f"scores-{made_of}.json")
+    store(asked.name, fitted, contract)
+    shipped(CARDS[asked.name]).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -82,7 +82,7 @@ def main() -> None:
     backbone, parts = load_backbone("expression"), read_faces(asked.data, asked.folder)
     shown = features_of(backbone, parts["train"].grey, asked.folder, "train")
     learnt, shares = taught(parts["train"])
-    weight, bias = face_head((shown[learnt], shares[learnt]), None)
+    weight, bias = face_head((shown[learnt], shares[learnt]), None, asked.folder)
     scenes, _ = open_scenes(asked.data, asked.folder / "six-emotions", backbone)
     known = np.unique(scenes.y)
     prior = without_scene((weight[known], bias[known]), scenes.whole[0].shape[1])

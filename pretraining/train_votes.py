@@ -1,11 +1,16 @@
-"""Let the expression backbone learn from raters' votes: ``python pretraining/train_votes.py FOLDER --seed 0``.
+"""Let the expression backbone learn from raters' votes, and make version 2 of it.
+
+``python pretraining/train_votes.py FOLDER --data DATA --weights VERSION-1 --seed 0``
+``python pretraining/train_votes.py FOLDER --average SEED-0 [SEED-1 ...]``
 
 FER2013's labels are not what most raters say of four faces in ten. This goes on from the weights that learnt from
-those labels (``expression.safetensors``, version 1) and learns what ten raters said of each face, as a distribution
-(Barsoum et al. 2016). The stages near the pixels stay as they are, which halves the work on a CPU.
+those labels (version 1, which ``fit_expression.py`` keeps) and learns what ten raters said of each face, as a
+distribution (Barsoum et al. 2016). The stages near the pixels stay as they are, which halves the work on a CPU.
 
-FOLDER holds ``votes.npz`` (``votes.py`` writes it). Every epoch ends with a checkpoint there, and a training that was
-stopped goes on from it to the same weights. What is kept is the moving average of the weights.
+FOLDER gets ``votes.npz`` (``votes.py``), unless it is there. Every epoch ends with a checkpoint, and a training that
+was stopped goes on from it to the same weights. What is kept of a seed is the moving average of its weights.
+``--average`` takes the mean of the weights of all seeds (they start from the same weights, so their mean is a network;
+Wortsman et al. 2022, "Model soups"), and writes it as the backbone that comes with mien.
 """
 
 from __future__ import annotations
@@ -13,16 +18,19 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import safetensors.torch
 import torch
+from backbone_file import about_backbone, write_backbone
 from timm.utils.model_ema import ModelEmaV3
 from torch import Tensor, nn
 from train_expression import GREY, SPREAD, FaceNetwork, augmented, enlarged, halved, rate
-from votes import CLASSES, consensus, distributions
+from votes import CLASSES, consensus, distributions, read_faces
+from write_sums import write_sums
 
 from mien.models.artifact import shipped
 
@@ -33,6 +41,8 @@ FROZEN = 2
 """Stages that stay as they are, with the layer before them."""
 BATCH, PEAK_RATE, HEAD_RATE, WEIGHT_DECAY, CLIP, EMA_DECAY = 128, 5e-4, 4.0, 0.05, 2.0, 0.998
 EPOCHS = 12
+BACKBONE = "backbone."
+"""What the names of a network's weights begin with, but for its head."""
 RARITY = 0.3
 """A face counts as (mean count / count of its class) to this power, so that the rare classes are learnt at all."""
 
@@ -170,21 +180,51 @@ class Training:
         return round(right, 4)
 
 
-def main() -> None:
+def averaged(paths: Sequence[Path]) -> dict[str, Tensor]:
+    """The mean of the backbones of several seeds, without their heads."""
+    seeds = [safetensors.torch.load_file(path) for path in paths]
+    names = [name for name in seeds[0] if name.startswith(BACKBONE) and not name.startswith(f"{BACKBONE}classifier.")]
+    return {name.removeprefix(BACKBONE): _mean([seed[name] for seed in seeds]) for name in names}
+
+
+def _mean(tensors: list[Tensor]) -> Tensor:
+    """Of weights; of counts of batches, the first."""
+    if not tensors[0].is_floating_point():
+        return tensors[0]
+    return torch.stack([each.float() for each in tensors]).mean(0)
+
+
+def train(asked: argparse.Namespace) -> None:
     """Train one network and write the average of its weights, with 16 bits."""
+    if about_backbone(asked.weights)["version"] != 1:
+        raise SystemExit(f"{asked.weights}: learnt the votes already; give --weights version 1 of the backbone")
+    if not (asked.folder / "votes.npz").exists():
+        read_faces(asked.data, asked.folder)
+    torch.set_num_threads(asked.threads)
+    training = Training(asked.folder, asked.weights, seed=asked.seed, epochs=asked.epochs, mixup=asked.mixup)
+    training.run()
+    path = asked.folder / f"expression-2-seed{asked.seed}.safetensors"
+    safetensors.torch.save_file(halved(training.average.module.state_dict()), path)
+
+
+def main() -> None:
+    """Train one seed, or make the backbone of those that were trained."""
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--average", type=Path, nargs="+", metavar="SEED", help="write the backbone of these seeds")
+    parser.add_argument("--data", type=Path, help="holds fer2013.zip and fer2013-votes.csv")
     parser.add_argument("--weights", type=Path, default=shipped("expression.safetensors"), help="version 1")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--mixup", type=float, default=0.0, help="both parameters of the beta distribution; 0: none")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     asked = parser.parse_args()
-    torch.set_num_threads(asked.threads)
-    training = Training(asked.folder, asked.weights, seed=asked.seed, epochs=asked.epochs, mixup=asked.mixup)
-    training.run()
-    path = asked.folder / f"expression-2-seed{asked.seed}.safetensors"
-    safetensors.torch.save_file(halved(training.average.module.state_dict()), path)
+    if asked.average:
+        seeds = averaged(asked.average)
+        write_backbone(halved(seeds), shipped("expression.safetensors"), version=2, seeds=len(asked.average))
+        write_sums()
+    else:
+        train(asked)
 
 
 if __name__ == "__main__":

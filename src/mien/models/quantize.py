@@ -1,6 +1,7 @@
 """Smaller model files: weights with 16 or 8 bits; what is computed with them keeps 32.
 
-ONNX Runtime widens the weights once, when it opens the file. Activations are left alone: ONNX Runtime's static
+ONNX Runtime widens the weights once, when it opens the file. A normalisation keeps all bits, since a small variance has
+no form with 16. Activations are left alone: ONNX Runtime's static
 quantisation of both ran 1.09 times as fast here, and took 0.10 from the macro-F1 on the drawn demo.
 """
 
@@ -61,7 +62,9 @@ def _narrowed(model: Any, narrow: Narrow) -> Any:
     made.CopyFrom(model)
     _widen(made.graph)  # a model with 16 bits, as those that come with mien, is narrowed like the one it was made of
     graph, nodes = made.graph, []
-    for tensor in [t for t in graph.initializer if t.data_type == TensorProto.FLOAT and np.prod(t.dims) >= LEAST]:
+    kept = {name for node in graph.node if node.op_type == "BatchNormalization" for name in node.input}
+    large = [t for t in graph.initializer if t.data_type == TensorProto.FLOAT and np.prod(t.dims) >= LEAST]
+    for tensor in [each for each in large if each.name not in kept]:
         stored, widening = narrow(tensor.name, numpy_helper.to_array(tensor))
         graph.initializer.remove(tensor)
         graph.initializer.extend(stored)

@@ -15,7 +15,7 @@ from mien.system.files import MAX_FILE_BYTES, read_text, why
 
 __all__ = ["as_on_card"]
 
-NESTED = {"six@1": "six.json", "default@1": "six.json"}
+NESTED = {"six@1": "six-1.json", "default@1": "six-1.json", "six@2": "six.json"}
 """Models whose card has other figures than their contract, and the file beside their weights that has them."""
 
 
