@@ -169,8 +169,9 @@ class ExpressionClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             pixels = writer.pixels
         return LabelledPhotos(("given",), _manifest(contents, labels, persons), pixels, run.labels, self._memory())
 
-    def _streams(self, run: HeadRun, photos: LabelledPhotos) -> Streams:
+    def _streams(self, run: HeadRun, photos: LabelledPhotos) -> Streams[NDArray[np.float32]]:
         export_for([run], photos, Silent())
+        # In memory, however many they are: the photos themselves, which take more, are there too.
         return run_streams(run, photos, photos.manifest, lambda n: None)
 
     def _memory(self) -> Path:
