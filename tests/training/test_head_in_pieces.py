@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +90,8 @@ def many_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def logits(head: Head, features: Array) -> Array:
     """Without what is the same for all classes, which says nothing."""
-    found = features @ head[0].T + head[1]
-    return found - found.mean(1, keepdims=True)
+    found: Array = features @ head[0].T + head[1]
+    return np.asarray(found - found.mean(1, keepdims=True))
 
 
 WAYS: dict[str, tuple[str, ...]] = {
@@ -169,10 +171,10 @@ def test_shares_teach_what_fit_soft_head_learns_from_them(known: Made, tmp_path:
 
 
 def test_the_search_among_some_photos_is_the_same(known: Made, tmp_path: Path) -> None:
-    groups, told = np.arange(len(known.y)), {"shares": known.shares}
+    groups, shares = np.arange(len(known.y)), known.shares
     on_disk = [stored(tmp_path / name, getattr(known, name)) for name in ("features", "mirrored")]
-    one = cross_validate(HeadSettings(), known.features, known.y, groups, 0, known.mirrored, **told)
-    other = cross_validate(HeadSettings(), on_disk[0], known.y, groups, 0, on_disk[1], **told)
+    one = cross_validate(HeadSettings(), known.features, known.y, groups, 0, known.mirrored, shares=shares)
+    other = cross_validate(HeadSettings(), on_disk[0], known.y, groups, 0, on_disk[1], shares=shares)
     assert one is not None
     assert other is not None
     assert one.strength == other.strength
@@ -228,6 +230,13 @@ def test_features_in_more_bits_are_taken_and_not_computed_again(tmp_path: Path) 
     found = FeatureParts(tmp_path, "x", in_half=True).of(named[:20])
     assert np.array_equal(found[:4], (features[:4] + 1).astype(np.float16))
     assert np.array_equal(found[4:], features[4:20].astype(np.float16))
+
+
+def test_what_is_sent_to_a_process_is_where_features_are(known: Made, tmp_path: Path) -> None:
+    features = stored(tmp_path, known.features)
+    sent = pickle.dumps(features)
+    assert len(sent) < known.features.nbytes / 10
+    assert np.array_equal(pickle.loads(sent).read(), known.features)
 
 
 @pytest.mark.parametrize("harm", ["gone", "cut short"])
@@ -302,9 +311,9 @@ def both_ways(small_set: Path, of_all_workers: Path) -> dict[str, Path]:
         folders = {}
         for way, many in {"few": MANY, "many": 1}.items():
             patched.setattr(feature_parts, "MANY", many)
-            for name, more in {way: {}, f"{way} in folds": {"folds": 2, "recipes": ("two-stream",)}}.items():
-                place = of_all_workers / f"head-of-{name.replace(' ', '-')}"
-                folders[name] = made_once(place, lambda out, more=more: study(small_set, out, **more))
+            crossed = partial(study, small_set, folds=2, recipes=("two-stream",))
+            for name, make in {way: partial(study, small_set), f"{way} in folds": crossed}.items():
+                folders[name] = made_once(of_all_workers / f"head-of-{name.replace(' ', '-')}", make)
         return folders
 
 

@@ -234,7 +234,8 @@ def _mapped(path: Path) -> NDArray[Any]:
         return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
     except (OSError, ValueError, EOFError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise OutputError(f"{path}: features that were there cannot be read now ({why}); --resume goes on") from error
+        mend = "run the command again with --resume, which computes them again"
+        raise OutputError(f"{path}: features that were there cannot be read now ({why}); {mend}") from error
 
 
 def _in_a_row(places: IntArray) -> bool:

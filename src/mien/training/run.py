@@ -178,8 +178,10 @@ class Streams(Generic[Kept]):
     @property
     def mirrored_face(self) -> Kept | None:
         """Features (N, D') of the face in the mirror image."""
-        if self.mirrored is None or isinstance(self.mirrored, StoredFeatures):
-            return self.mirrored and StoredFeatures(self.mirrored.kinds[1:])
+        if self.mirrored is None:
+            return None
+        if isinstance(self.mirrored, StoredFeatures):
+            return StoredFeatures(self.mirrored.kinds[1:])
         return self.mirrored[:, self.whole.shape[1] :]
 
     @property
