@@ -169,7 +169,7 @@ class ExpressionClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             pixels = writer.pixels
         return LabelledPhotos(("given",), _manifest(contents, labels, persons), pixels, run.labels, self._memory())
 
-    def _streams(self, run: HeadRun, photos: LabelledPhotos) -> Streams[NDArray[np.float32]]:
+    def _streams(self, run: HeadRun, photos: LabelledPhotos) -> Streams:
         export_for([run], photos, Silent())
         # In memory, however many they are: the photos themselves, which take more, are there too.
         return run_streams(run, photos, photos.manifest, lambda n: None)

@@ -66,6 +66,7 @@ __all__ = [
     "FittedHead",
     "LabelledPhotos",
     "Streams",
+    "StreamsOf",
     "backbones_of",
     "decided_run",
     "export_for",
@@ -153,7 +154,7 @@ class Learnt(TypedDict):
 
 
 @dataclass(frozen=True)
-class Streams(Generic[Kept]):
+class StreamsOf(Generic[Kept]):
     """The two backbones of a head, and what they make of N photos, in memory or, of many photos, on the disk.
 
     Attributes:
@@ -190,13 +191,14 @@ class Streams(Generic[Kept]):
         kinds: list[object] = [self.whole, self.face, self.mirrored]
         return tuple(path for each in kinds if isinstance(each, StoredFeatures) for path in each.files)
 
-    def part(self, chosen: NDArray[np.bool_]) -> Streams[Kept]:
+    def part(self, chosen: NDArray[np.bool_]) -> StreamsOf[Kept]:
         """Of some of the photos, (N,)."""
         mirrored = None if self.mirrored is None else self.mirrored[chosen]
         return replace(self, whole=self.whole[chosen], face=self.face[chosen], mirrored=mirrored)
 
 
-AnyStreams: TypeAlias = Streams[NDArray[np.float32]] | Streams[StoredFeatures]
+Streams: TypeAlias = StreamsOf[NDArray[np.float32]]
+AnyStreams: TypeAlias = Streams | StreamsOf[StoredFeatures]
 
 
 @dataclass(frozen=True)
@@ -230,9 +232,7 @@ class FittedHead:
         return softmax(np.where(is_blank[:, None], logits[-1], logits[0]) / self.sureness.temperature)
 
 
-def run_streams(
-    run: HeadRun, photos: LabelledPhotos, rows: pl.DataFrame, advance: Advance
-) -> Streams[NDArray[np.float32]]:
+def run_streams(run: HeadRun, photos: LabelledPhotos, rows: pl.DataFrame, advance: Advance) -> Streams:
     """Run both backbones of a head on rows of the manifest; ``advance`` counts each photo and mirror image twice."""
     cache = _cache(run, photos)
     return _streams(run, cache, cache.of_several(_wanted(run), rows, advance))
@@ -256,13 +256,13 @@ def _wanted(run: HeadRun) -> list[Wanted]:
     return [Wanted(*pair, mirrored) for mirrored in ways for pair in pairs]
 
 
-def _streams(run: HeadRun, cache: FeatureCache, found: Sequence[Kept]) -> Streams[Kept]:
+def _streams(run: HeadRun, cache: FeatureCache, found: Sequence[Kept]) -> StreamsOf[Kept]:
     """What stands side by side of features as ``_wanted`` lists them."""
     first, second = _backbones(run.head)
     one, other = views_of(run)
     models = (cache.model(first, one.size), cache.model(second, other.size))
     mirrored: Kept | None = side_by_side(*found[2:]) if len(found) > 2 else None
-    return Streams((first, second), models, found[0], found[1], mirrored)
+    return StreamsOf((first, second), models, found[0], found[1], mirrored)
 
 
 def export_for(runs: Iterable[RunConfig], photos: LabelledPhotos, progress: Progress) -> None:
