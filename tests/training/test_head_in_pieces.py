@@ -34,6 +34,7 @@ from mien.training.feature_parts import (
 )
 from mien.training.head import cross_validate, fit_heads
 from mien.training.linear import Head
+from mien.training.run import StreamsOf
 from mien.training.soft_head import fit_soft_head
 from support.drawn_sets import CLASSES
 from support.studies import made_once
@@ -237,6 +238,19 @@ def test_what_is_sent_to_a_process_is_where_features_are(known: Made, tmp_path: 
     sent = pickle.dumps(features)
     assert len(sent) < known.features.nbytes / 10
     assert np.array_equal(pickle.loads(sent).read(), known.features)
+
+
+def test_streams_on_the_disk_say_which_files_another_machine_needs(known: Made, tmp_path: Path) -> None:
+    whole, face, turned = (stored(tmp_path / name, known.features[:, :9]) for name in "abc")
+    networks: Any = (None, None)
+    on_disk = StreamsOf(networks, networks, whole, face, side_by_side(turned, face))
+    assert set(on_disk.files) == set(tmp_path.rglob("*.npy"))
+    assert on_disk.features.shape == (3000, 18)
+    assert on_disk.mirrored_face is not None
+    assert np.array_equal(on_disk.mirrored_face.read(), face.read())
+    some = on_disk.part(known.y == 2)
+    assert np.array_equal(some.features.read(), np.tile(known.features[known.y == 2, :9], 2))
+    assert StreamsOf(networks, networks, whole.read(), face.read(), None).files == ()
 
 
 @pytest.mark.parametrize("harm", ["gone", "cut short"])
