@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from mien.jobs import estimate
 from mien.jobs.estimate import Timed, Work
 from mien.progress import Silent
 from mien.settings.audit import AuditSettings, FaceSearch, LabelChecks
+from mien.training.feature_parts import MANY
 from support.drawn_sets import draw_set
 from support.outcomes import Outcome, snapshot
 
@@ -130,6 +132,19 @@ def test_a_study_that_keeps_no_pixels_needs_less_disk_and_decodes_again(mien: Mi
     assert kept["disk_mb"] - streamed["disk_mb"] == pytest.approx(views, abs=1)
     assert streamed["stages"]["decode again"] > 0
     assert "decode again" not in kept["stages"]
+
+
+def test_a_head_of_many_photos_needs_little_memory_and_half_the_disk() -> None:
+    head = partial(estimate._features, views=4, fits_heads=True)
+    few, many = head(MANY - 1, is_judged=False), head(MANY, is_judged=False)
+    assert few[0] == few[1] == pytest.approx(8 * 5120 * MANY / 2**20, rel=1e-3)
+    assert many[0] < few[0] / 4
+    assert head(10 * MANY, is_judged=False)[0] == many[0]
+    assert many[1] == pytest.approx(few[1] / 2, rel=1e-3)
+    judged = head(MANY, is_judged=True)
+    assert judged[0] > many[0] + 2 * 5120 * MANY / 2**20
+    assert judged[1] > many[1]
+    assert estimate._features(MANY, 0, fits_heads=False, is_judged=True) == (0, 0)
 
 
 def test_a_network_needs_pixels(mien: Mien, photos: Path) -> None:

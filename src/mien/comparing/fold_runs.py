@@ -31,7 +31,7 @@ from mien.system.files import read_text, regular
 from mien.system.sums import check_kept, forget, keep, kept_whole
 from mien.training.history import read_history
 from mien.training.recipes import views_of, work_of
-from mien.training.run import LabelledPhotos, Streams, decided_run, fit_head, run_streams, train_run
+from mien.training.run import AnyStreams, LabelledPhotos, decided_run, fit_head, kept_streams, train_run
 
 __all__ = ["FoldRun", "run_folds"]
 
@@ -120,11 +120,12 @@ def _fit_heads(run: HeadRun, photos: LabelledPhotos, places: dict[int, Path], pr
     """
     total, unit = work_of(run, len(_placed(photos)))
     with progress.step(f"features {run.name}", total, unit) as advance:
-        streams = run_streams(run, photos, _placed(photos), advance)
+        streams = kept_streams(run, photos, _placed(photos), advance)
         is_blank = _blank(views_of(run)[0], photos.pixels, _placed(photos))
     heads = _Heads(run, photos, streams, is_blank)
     with progress.step(f"fit {run.name}", len(places), "folds") as advance:
-        for place, fitted in zip(places.values(), spread(heads, places, threads=0), strict=True):
+        fits = spread(heads, places, threads=0, needs=streams.files)
+        for place, fitted in zip(places.values(), fits, strict=True):
             _write(*fitted, place)
             advance(1)
 
@@ -140,7 +141,7 @@ class _Heads:
 
     run: HeadRun
     photos: LabelledPhotos
-    streams: Streams
+    streams: AnyStreams
     is_blank: NDArray[np.bool_]
 
     def __call__(self, fold: int) -> tuple[HeadRun, tuple[Threshold, ...], pl.DataFrame]:

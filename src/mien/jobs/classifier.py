@@ -171,6 +171,7 @@ class ExpressionClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
 
     def _streams(self, run: HeadRun, photos: LabelledPhotos) -> Streams:
         export_for([run], photos, Silent())
+        # In memory, however many they are: the photos themselves, which take more, are there too.
         return run_streams(run, photos, photos.manifest, lambda n: None)
 
     def _memory(self) -> Path:

@@ -64,6 +64,8 @@ MOST_PIXELS = 6_000_000
 COVERED = 2
 """How often the test photos are looked at once they were answered: whole faces and backgrounds are covered."""
 ROW_BYTES, FEATURE_BYTES, FEATURES = 2_500, 4, 1_280
+IN_PIECES = 300
+"""MB that the search for a penalty and a fit in pieces take, of however many photos."""
 LATER = 70
 """MB of libraries that a dry run does not load."""
 MARGIN = 1.15
@@ -183,7 +185,9 @@ def outlined_study(settings: StudySettings, progress: Progress) -> OutlineResult
     _trained(work, sample, runs, settings, progress)
     if not keeps:
         work.spread["decode again"] = sample.decoded.times(sample.n * _looks(len(runs), settings, is_judged=is_judged))
-    return _with(found, work, sample, tuple(views.values()), keeps_pixels=keeps)
+    fits_heads = any(isinstance(run, HeadRun) for run in runs)
+    looked_at = tuple(views.values())
+    return _with(found, work, sample, looked_at, keeps_pixels=keeps, fits_heads=fits_heads, is_judged=is_judged)
 
 
 def _looks(n_runs: int, settings: StudySettings, *, is_judged: bool) -> float:
@@ -341,12 +345,19 @@ def _through(sample: Sample, passes: Mapping[Key, tuple[Backbone, View]], progre
 
 
 def _with(
-    found: OutlineResults, work: Work, sample: Sample, views: Sequence[View], *, keeps_pixels: bool = True
+    found: OutlineResults,
+    work: Work,
+    sample: Sample,
+    views: Sequence[View],
+    *,
+    keeps_pixels: bool = True,
+    fits_heads: bool = False,
+    is_judged: bool = True,
 ) -> OutlineResults:
     here = _cores()
     low, high = sorted((work.seconds(here) / MARGIN, work.seconds(here, is_busy=True) * MARGIN))
     pixels = (sum(view.size**2 * 3 for view in views) if keeps_pixels else 0) + SIDE * SIDE
-    features = 2 * len(views) * FEATURES * FEATURE_BYTES
+    in_memory, on_disk = _features(sample.n, len(views), fits_heads=fits_heads, is_judged=is_judged)
     estimate = WorkEstimate(
         sampled=len(sample.manifest),
         photos=sample.n,
@@ -354,11 +365,22 @@ def _with(
         by_cores={str(n): (round(work.seconds(n) / MARGIN, 1), round(work.seconds(n) * MARGIN**2, 1)) for n in CORES},
         stages={name: round(each.cpu, 1) for name, each in work.spread.items()}
         | {name: round(each, 1) for name, each in work.alone.items()},
-        memory_mb=round(_megabytes() + LATER + sample.n * (ROW_BYTES + (features if views else 0)) / 2**20, 0),
-        disk_mb=round(sample.n * (pixels + features) / 2**20, 0),
+        memory_mb=round(_megabytes() + LATER + sample.n * ROW_BYTES / 2**20 + in_memory, 0),
+        disk_mb=round(sample.n * pixels / 2**20 + on_disk, 0),
         left_out=tuple(work.left_out),
     )
     return msgspec.structs.replace(found, estimate=estimate)
+
+
+def _features(n: int, views: int, *, fits_heads: bool, is_judged: bool) -> tuple[float, float]:
+    """MB of features in memory and on the disk; those by which labels are judged are always read whole."""
+    from mien.training.feature_parts import MANY
+
+    one = n * FEATURES * FEATURE_BYTES / 2**20
+    if not fits_heads or n < MANY:
+        return 2 * views * one, 2 * views * one  # mirror images, or copies in a fit
+    judged = len(VIEWS) * one if is_judged else 0.0
+    return IN_PIECES + 2 * judged, views * one + judged
 
 
 def _sum(parts: Iterable[Timed]) -> Timed:

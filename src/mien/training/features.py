@@ -26,7 +26,7 @@ from mien.models.exports import exported
 from mien.models.seal import MAX_MODEL_BYTES
 from mien.progress import Advance
 from mien.system.files import read_file
-from mien.training.feature_parts import PHOTOS_A_PART, FeatureParts
+from mien.training.feature_parts import PHOTOS_A_PART, FeatureParts, StoredFeatures
 
 __all__ = ["Extractor", "FeatureCache", "Wanted"]
 
@@ -102,12 +102,28 @@ class FeatureCache:
         kept, one kind comes after the other, for two networks at a time take more memory.
         """
         stores = [FeatureParts(self._folder, self._name(each)) for each in wanted]
+        self._fill(wanted, stores, photos, advance)
+        return [store.of(photos["sha256"]) for store in stores]
+
+    def stored(
+        self, wanted: Sequence[Wanted], photos: pl.DataFrame, advance: Advance = lambda n: None
+    ) -> list[StoredFeatures]:
+        """The same of many photos: in 16 bits, left on the disk; what stands there in 32 is not computed again."""
+        stores = [FeatureParts(self._folder, self._name(each), in_half=True) for each in wanted]
+        for each, store in zip(wanted, stores, strict=True):
+            store.take(photos, FeatureParts(self._folder, self._name(each)))
+        self._fill(wanted, stores, photos, advance)
+        return [store.stored(photos["sha256"]) for store in stores]
+
+    def _fill(
+        self, wanted: Sequence[Wanted], stores: Sequence[FeatureParts], photos: pl.DataFrame, advance: Advance
+    ) -> None:
+        """Compute what is not there yet."""
         kinds = range(len(wanted))
         for some in [[i] for i in kinds] if self._pixels.are_kept else [list(kinds)]:
             missing = [stores[i].missing(photos) for i in some]
             advance(len(some) * len(photos) - sum(map(len, missing)))
             self._compute([(wanted[i], stores[i], lacks) for i, lacks in zip(some, missing, strict=True)], advance)
-        return [store.of(photos["sha256"]) for store in stores]
 
     def model(self, backbone: Backbone, size: int) -> Path:
         """The ONNX model of a backbone: pixels uint8 (n, size, size, 3) → features (n, D)."""

@@ -23,6 +23,8 @@ from mien.models.artifact import Threshold
 from mien.recognizer import softmax
 from mien.results.scores import GroupKind
 from mien.settings.training import HeadSettings
+from mien.training.feature_parts import Features, StoredFeatures, read_rows
+from mien.training.head_in_pieces import Lesson, fit_in_pieces
 from mien.training.linear import Head, floored
 
 __all__ = [
@@ -86,11 +88,11 @@ class Sureness:
 
 def cross_validate(
     settings: HeadSettings,
-    features: FloatArray,
+    features: Features,
     y: IntArray,
     groups: IntArray,
     seed: int,
-    mirrored: FloatArray | None = None,
+    mirrored: Features | None = None,
     *,
     shares: FloatArray | None = None,
     prior: Head | None = None,
@@ -110,8 +112,8 @@ def cross_validate(
         prior: as in ``fit_heads``.
     """
     sample = np.random.default_rng(seed).permutation(len(y))[:MAX_SEARCH]
-    features, y, groups = features[sample], y[sample], groups[sample]
-    mirrored, shares = (None if each is None else each[sample] for each in (mirrored, shares))
+    features, y, groups = read_rows(features, sample), y[sample], groups[sample]
+    mirrored, shares = (None if each is None else read_rows(each, sample) for each in (mirrored, shares))
     n_classes = int(y.max()) + 1
     folds = min(settings.folds, int(np.bincount(y).min()), len(np.unique(groups)))
     if folds < 2:
@@ -223,9 +225,9 @@ def out_of_fold(features: FloatArray, y: IntArray, folds: IntArray) -> FloatArra
 
 def fit_heads(
     strengths: Sequence[float],
-    features: FloatArray,
+    features: Features,
     y: IntArray,
-    mirrored: FloatArray | None = None,
+    mirrored: Features | None = None,
     *,
     weights: NDArray[np.float64] | None = None,
     shares: FloatArray | None = None,
@@ -234,7 +236,8 @@ def fit_heads(
     """Standardise, fit a logistic regression for each strength, and fold both into one linear layer of logits.
 
     With fewer photos than features the regression is fitted in the space that the photos span. An L2 penalty does not
-    feel a rotation, and the best weights never leave that space, so the answer is the same and comes sooner.
+    feel a rotation, and the best weights never leave that space, so the answer is the same and comes sooner. To
+    features on the disk it is fitted in pieces.
 
     Args:
         strengths: inverse L2 penalties C.
@@ -246,7 +249,12 @@ def fit_heads(
             must have some. None where there are no raters.
         prior: the layer (K, D), (K,) that the penalty draws towards; zero where None.
     """
+    if isinstance(features, StoredFeatures):
+        assert mirrored is None or isinstance(mirrored, StoredFeatures)
+        lesson = Lesson(features, y if shares is None else shares, mirrored, weights)
+        return fit_in_pieces(lesson, strengths, prior=prior)
     if mirrored is not None:
+        assert not isinstance(mirrored, StoredFeatures)
         features, y = np.concatenate([features, mirrored]), np.concatenate([y, y])
         shares = None if shares is None else np.concatenate([shares, shares])
     if prior is not None:

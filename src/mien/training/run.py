@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import TypedDict
+from typing import Generic, TypeAlias, TypedDict
 
 import numpy as np
 import onnx
@@ -50,6 +50,7 @@ from mien.settings.training import HeadSettings
 from mien.system.files import read_file
 from mien.system.sums import check_kept, keep
 from mien.training.batches import TrainingSet
+from mien.training.feature_parts import Features, Kept, StoredFeatures, are_many, side_by_side
 from mien.training.features import FeatureCache, Wanted
 from mien.training.finetune import FineTuned
 from mien.training.fit import fit
@@ -61,14 +62,17 @@ from mien.training.recipes import views_of
 from mien.version import __version__
 
 __all__ = [
+    "AnyStreams",
     "FittedHead",
     "LabelledPhotos",
     "Streams",
+    "StreamsOf",
     "backbones_of",
     "decided_run",
     "export_for",
     "fit_head",
     "fresh_network",
+    "kept_streams",
     "run_streams",
     "train_run",
     "with_precision",
@@ -150,8 +154,8 @@ class Learnt(TypedDict):
 
 
 @dataclass(frozen=True)
-class Streams:
-    """The two backbones of a head, and what they make of N photos.
+class StreamsOf(Generic[Kept]):
+    """The two backbones of a head, and what they make of N photos, in memory or, of many photos, on the disk.
 
     Attributes:
         backbones: of the whole photo, and of the face; may be the same object.
@@ -163,19 +167,38 @@ class Streams:
 
     backbones: tuple[Backbone, Backbone]
     models: tuple[Path, Path]
-    whole: NDArray[np.float32]
-    face: NDArray[np.float32]
-    mirrored: NDArray[np.float32] | None
+    whole: Kept
+    face: Kept
+    mirrored: Kept | None
 
     @property
-    def features(self) -> NDArray[np.float32]:
+    def features(self) -> Kept:
         """Both, joined: (N, D + D')."""
-        return np.concatenate([self.whole, self.face], axis=1)
+        return side_by_side(self.whole, self.face)
 
-    def part(self, chosen: NDArray[np.bool_]) -> Streams:
+    @property
+    def mirrored_face(self) -> Kept | None:
+        """Features (N, D') of the face in the mirror image."""
+        if self.mirrored is None:
+            return None
+        if isinstance(self.mirrored, StoredFeatures):
+            return StoredFeatures(self.mirrored.kinds[1:])
+        return self.mirrored[:, self.whole.shape[1] :]
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Files that features are read from when they are needed."""
+        kinds: list[object] = [self.whole, self.face, self.mirrored]
+        return tuple(path for each in kinds if isinstance(each, StoredFeatures) for path in each.files)
+
+    def part(self, chosen: NDArray[np.bool_]) -> StreamsOf[Kept]:
         """Of some of the photos, (N,)."""
         mirrored = None if self.mirrored is None else self.mirrored[chosen]
         return replace(self, whole=self.whole[chosen], face=self.face[chosen], mirrored=mirrored)
+
+
+Streams: TypeAlias = StreamsOf[NDArray[np.float32]]
+AnyStreams: TypeAlias = Streams | StreamsOf[StoredFeatures]
 
 
 @dataclass(frozen=True)
@@ -195,28 +218,51 @@ class FittedHead:
     sureness: Sureness
     prior: Prior | None
 
-    def probabilities(self, features: NDArray[np.float32], is_blank: NDArray[np.bool_]) -> NDArray[np.float64]:
+    def probabilities(self, features: Features, is_blank: NDArray[np.bool_]) -> NDArray[np.float64]:
         """What the model file of this head would answer, (N, K).
 
         Args:
             features: (N, D + D') of both streams.
             is_blank: (N,) whether a picture has no scene, so that its face alone answers.
         """
+        if isinstance(features, StoredFeatures):
+            parts = [self.probabilities(rows, is_blank[some]) for some, rows in features.pieces()]
+            return np.concatenate(parts) if parts else np.zeros((0, len(self.run.labels)))
         logits = [features @ weight.T + bias for weight, bias in self.heads]
         return softmax(np.where(is_blank[:, None], logits[-1], logits[0]) / self.sureness.temperature)
 
 
 def run_streams(run: HeadRun, photos: LabelledPhotos, rows: pl.DataFrame, advance: Advance) -> Streams:
     """Run both backbones of a head on rows of the manifest; ``advance`` counts each photo and mirror image twice."""
-    head, views = run.head, views_of(run)
-    first, second = _backbones(head)
-    cache = FeatureCache(photos.features, photos.pixels, torch_device=None if run.device == "cpu" else run.device)
-    models = (cache.model(first, views[0].size), cache.model(second, views[1].size))
-    pairs = list(zip((first, second), views, strict=True))
-    ways = (False, True) if head.mirrored else (False,)
-    wanted = [Wanted(*pair, mirrored) for mirrored in ways for pair in pairs]
-    whole, face, *mirrored = cache.of_several(wanted, rows, advance)
-    return Streams((first, second), models, whole, face, np.concatenate(mirrored, axis=1) if mirrored else None)
+    cache = _cache(run, photos)
+    return _streams(run, cache, cache.of_several(_wanted(run), rows, advance))
+
+
+def kept_streams(run: HeadRun, photos: LabelledPhotos, rows: pl.DataFrame, advance: Advance) -> AnyStreams:
+    """The same, left on the disk where there are many photos."""
+    if not are_many(photos.manifest):
+        return run_streams(run, photos, rows, advance)
+    cache = _cache(run, photos)
+    return _streams(run, cache, cache.stored(_wanted(run), rows, advance))
+
+
+def _cache(run: HeadRun, photos: LabelledPhotos) -> FeatureCache:
+    return FeatureCache(photos.features, photos.pixels, torch_device=None if run.device == "cpu" else run.device)
+
+
+def _wanted(run: HeadRun) -> list[Wanted]:
+    ways = (False, True) if run.head.mirrored else (False,)
+    pairs = list(zip(_backbones(run.head), views_of(run), strict=True))
+    return [Wanted(*pair, mirrored) for mirrored in ways for pair in pairs]
+
+
+def _streams(run: HeadRun, cache: FeatureCache, found: Sequence[Kept]) -> StreamsOf[Kept]:
+    """What stands side by side of features as ``_wanted`` lists them."""
+    first, second = _backbones(run.head)
+    one, other = views_of(run)
+    models = (cache.model(first, one.size), cache.model(second, other.size))
+    mirrored: Kept | None = side_by_side(*found[2:]) if len(found) > 2 else None
+    return StreamsOf((first, second), models, found[0], found[1], mirrored)
 
 
 def export_for(runs: Iterable[RunConfig], photos: LabelledPhotos, progress: Progress) -> None:
@@ -242,7 +288,7 @@ def _backbones(head: HeadSettings) -> tuple[Backbone, Backbone]:
 
 
 def _head_run(run: HeadRun, photos: LabelledPhotos, folder: Path, advance: Advance) -> HeadRun:
-    streams = run_streams(run, photos, photos.split("train"), advance)
+    streams = kept_streams(run, photos, photos.split("train"), advance)
     fitted = fit_head(run, photos, streams)
     run, heads, views = fitted.run, fitted.heads, views_of(run)
     _check_promise(run, fitted.sureness)
@@ -255,7 +301,7 @@ def _head_run(run: HeadRun, photos: LabelledPhotos, folder: Path, advance: Advan
     return run
 
 
-def fit_head(run: HeadRun, photos: LabelledPhotos, streams: Streams, *, for_crops: bool = True) -> FittedHead:
+def fit_head(run: HeadRun, photos: LabelledPhotos, streams: AnyStreams, *, for_crops: bool = True) -> FittedHead:
     """Choose the penalty, fit the head, and measure how sure it is, all on the training photos.
 
     Args:
@@ -292,7 +338,7 @@ def _chosen(head: HeadSettings, answers: OutOfFold | None) -> HeadSettings:
 
 def _face_head(
     run: HeadRun,
-    streams: Streams,
+    streams: AnyStreams,
     y: NDArray[np.int64],
     learnt: Learnt,
     *,
@@ -300,7 +346,7 @@ def _face_head(
     temperature: float,
 ) -> Head:
     """The head for pictures without a scene, scaled so that the network's one temperature fits it as well."""
-    mirrored = None if streams.mirrored is None else streams.mirrored[:, streams.whole.shape[1] :]
+    mirrored = streams.mirrored_face
     assert run.head.strength is not None
     ((weight, bias),) = fit_heads([run.head.strength], streams.face, y, mirrored, **learnt)
     answers = cross_validate(run.head, streams.face, y, groups, run.seed, mirrored, **learnt)
