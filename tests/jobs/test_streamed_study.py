@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,19 @@ import polars as pl
 import pytest
 
 import mien as package
+from mien.data.reading.preprocess import View
 from mien.data.tables.manifest import read_manifest
 from mien.data.tables.streamed import STREAMED
 from mien.errors import ConfigError, MienError, SourceError
 from mien.evaluation.predictions import photos_of_study
 from mien.jobs.study import run_study
+from mien.models.backbones import load_backbone
 from mien.progress import Silent
 from mien.reviewing.material import opened
 from mien.settings.audit import AuditSettings
 from mien.settings.by_name import made
 from mien.settings.study import StudySettings
+from mien.training import run as training
 from support.drawn_sets import CLASSES, draw_set
 from support.outcomes import numbers
 from support.studies import made_once
@@ -112,6 +116,35 @@ def test_it_goes_on_and_refuses_other_photos(small_target: Path, tmp_path: Path)
     assert "\n" not in str(refused.value)
     with pytest.raises(MienError, match=gone):
         run_study(asked, folder, resume=True, progress=Silent())
+
+
+def test_photos_are_found_from_any_folder(small_target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw_set(tmp_path / "faces", {each: each for each in CLASSES}, 12)
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "out"
+    run_study(settings(Path("faces"), small_target, "no", recipes=("probe",)), folder, resume=False, progress=Silent())
+    here = package.FaceDataset(folder, "val")[0][0]
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert package.FaceDataset(folder, "val")[0][0].equal(here)
+    with opened(AuditSettings(data=(str(folder),)), Silent()) as material:
+        assert len(material.pixels.read(View("photo", 224), [0])) == 1
+    (tmp_path / "faces").rename(tmp_path / "moved")
+    with (
+        pytest.raises(SourceError, match="faces"),
+        opened(AuditSettings(data=(str(folder),)), Silent()),
+    ):
+        pytest.fail("nobody is to be shown a page without photos")
+
+
+def test_a_run_is_not_gone_on_with_by_another_backbone(
+    small_set: Path, small_target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = settings(small_set, small_target, "yes", recipes=("probe",))
+    run_study(asked, tmp_path / "out", resume=False, progress=Silent())
+    monkeypatch.setattr(training, "load_backbone", lambda name: replace(load_backbone(name), sha256="0" * 64))
+    with pytest.raises(ConfigError, match="other weights"):
+        run_study(asked, tmp_path / "out", resume=True, progress=Silent())
 
 
 def test_a_network_needs_pixels(small_set: Path, small_target: Path, tmp_path: Path) -> None:

@@ -335,6 +335,7 @@ CAUSES = [
     OSError(28, "No space left on device"),
     MemoryError(),
     LookupError("a bug"),
+    RuntimeError("shapes do not fit"),
 ]
 
 

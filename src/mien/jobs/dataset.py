@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from mien.data.grouping.fold_plan import divided_for, is_cross_validated
 from mien.data.reading.pixels import Pixels, pixels_are_whole
 from mien.data.reading.preprocess import View
-from mien.data.sources.collection import open_with_target
 from mien.data.tables.manifest import read_manifest, usable
 from mien.data.tables.prepare import Prepared, further_view
-from mien.data.tables.streamed import pixels_of_study
+from mien.data.tables.streamed import pixels_of_study, sets_of_study
 from mien.errors import ConfigError, OutputError, ResultsError, SourceError, said_in_python
 from mien.extras import extra
 from mien.jobs.handles import Study
@@ -100,7 +99,7 @@ class FaceDataset(Dataset[tuple[Any, int]]):  # type: ignore[explicit-any]  # wh
         divided = _divided(manifest, folder, fold, config.randomness.seed)
         self.split, self.transform = split, transform
         self.classes = _classes(study, divided)
-        self._view, self._pixels = _opened(folder, config, manifest, (name, side))
+        self._view, self._pixels = _opened(folder, manifest, (name, side))
         kept = usable(divided).filter(pl.col("split") == split, pl.col("label").is_not_null())
         self.rows = kept
         self._places: NDArray[np.int64] = kept["row"].to_numpy().astype(np.int64)
@@ -186,23 +185,20 @@ def _classes(study: Study | str | Path, manifest: pl.DataFrame) -> tuple[str, ..
     return tuple(sorted(own["label"].drop_nulls().unique()))
 
 
-def _opened(
-    folder: Path, config: StudySettings, manifest: pl.DataFrame, asked: tuple[ViewName, int | None]
-) -> tuple[View, Pixels]:
+def _opened(folder: Path, manifest: pl.DataFrame, asked: tuple[ViewName, int | None]) -> tuple[View, Pixels]:
     """The view, and its pixels."""
     name, side = asked
     kept = pixels_of_study(folder, manifest)
     view = kept.largest(name) if side is None else View(name, side)
     if view is None:
-        raise ConfigError(f"view={name!r}: the study kept {', '.join(kept.keys)}; say how large, as in {name}-112")
+        raise ConfigError(f"view={name!r}: the study looked at {', '.join(kept.keys)}; say how large, as in {name}-112")
     if view.key in kept.keys and kept.are_kept:
         if not pixels_are_whole(folder / "pixels", [view], len(manifest)):
             raise OutputError(f"{folder / 'pixels'}: damaged; the study makes it again with --resume")
         return view, kept
     try:
-        data, target = open_with_target(config.data, config.elsewhere.target, config.columns)
+        sets = sets_of_study(folder)
     except SourceError as error:
-        raise SourceError(f"{view.key}: not kept by the study, and its photos cannot be read again: {error}") from error
-    sets = [data, *([target] if target else [])]
+        raise SourceError(f"{view.key}: not kept by the study, and made of its photos; {error}") from error
     further = folder / "further" / view.key
     return view, further_view(sets, Prepared(manifest, kept), view, further, progress=Silent())

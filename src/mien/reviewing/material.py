@@ -77,8 +77,11 @@ def _of_study(folder: Path, progress: Progress) -> Material:
     manifest = read_manifest(folder / "manifest.parquet")
     pixels = pixels_of_study(folder, manifest)
     manifest = manifest.filter(pl.col("split").ne_missing("target"))
-    if not any(pixels.largest(name) for name in ("photo", "face")):
+    view = pixels.largest("photo") or pixels.largest("face")
+    if view is None:
         raise OutputError(f"{folder / 'pixels'}: the decoded photos are gone; a study makes them again with --resume")
+    if not pixels.are_kept:  # refuse now, and not when somebody looks at them
+        pixels.read(view, manifest["row"][:1].to_numpy())
     if manifest["is_doubtful"].null_count() == len(manifest):
         progress.tell("labels were not judged by this study, so none is called doubtful")
     earlier = folder / CORRECTIONS

@@ -152,7 +152,7 @@ class ExpressionModule(pl.LightningModule):
         if not are_alike(self.network, self.device):
             raise WorkFailedError(
                 f"the GPUs have come to different weights in epoch {self.current_epoch + 1}; are they of one kind? "
-                "Train with --device cuda, on one of them"
+                "Begin anew on one of them: --device cuda with another --out"
             )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ end with this process however it ends. Nothing that they learn comes back but th
 from __future__ import annotations
 
 import os
+import re
 import socket
 import sys
 from collections.abc import Callable, Sequence
@@ -25,10 +26,12 @@ __all__ = ["side_by_side"]
 
 T = TypeVar("T")
 
-ADVICE = "Go on with --resume, and on one GPU if it happens again"
+ADVICE = "Go on with --resume; if it happens again, begin anew on one GPU: --device cuda with another --out"
 SECONDS_BETWEEN_LOOKS, SECONDS_FOR_OTHERS = 0.2, 2.0
 """How often progress is looked at, and how long others have to fail too, of which one may know why."""
 QUIET = {"TORCH_CPP_LOG_LEVEL": "ERROR"}
+LOST = re.compile(r"connection (was )?(closed|reset|refused)|broken pipe|timed out", re.IGNORECASE)
+"""What gloo and NCCL say where another rank is gone."""
 DONE, MEETING = "done", "meeting"
 
 
@@ -81,7 +84,9 @@ def _is_echo(error: BaseException) -> int:
     """How likely an error comes of another rank's: of those that are known to, the connection was closed."""
     if isinstance(error, MienError):
         return 0
-    return 2 if type(error).__name__.startswith("Dist") or type(error) is RuntimeError else 1
+    if type(error).__name__.startswith("Dist") or LOST.search(str(error)):
+        return 3
+    return 2 if type(error) is RuntimeError else 1
 
 
 def _as_rank(work: Callable[[Advance], T], rank: int, count: int, backend: str, folder: Path) -> T:

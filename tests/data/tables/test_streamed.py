@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import errno
+import os
 import pickle
 import shutil
 import tarfile
@@ -15,10 +18,11 @@ import polars as pl
 import pytest
 from PIL import Image
 
+from mien.data.reading.pixels import Pixels, pixels_are_whole
 from mien.data.reading.preprocess import View
 from mien.data.sources.collection import open_collection
 from mien.data.tables.prepare import Prepared, prepare
-from mien.data.tables.streamed import STREAMED, pixels_of_study
+from mien.data.tables.streamed import STREAMED, Streamed, pixels_of_study
 from mien.demo import draw_face
 from mien.errors import ConfigError, MienError, SourceError
 from mien.progress import Silent
@@ -172,13 +176,52 @@ def test_what_was_kept_is_used_and_what_is_lost_is_made_again(photos: Path, tmp_
     assert np.array_equal(streamed.pixels.fingerprints(rows), kept.pixels.fingerprints(rows))
 
 
-def test_a_damaged_list_of_views_is_one_line(photos: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", ["[]", "", "{", '{"views": 3}'])
+@pytest.mark.parametrize("has_sums", [True, False])
+def test_a_damaged_list_of_views_is_one_line(photos: Path, tmp_path: Path, content: str, has_sums: bool) -> None:
     manifest = read(photos, tmp_path, keep=False).manifest
-    (tmp_path / "pixels" / STREAMED).write_text("[]")
+    (tmp_path / "pixels" / STREAMED).write_text(content)
+    if not has_sums:
+        (tmp_path / "pixels" / "SHA256SUMS").unlink()
     with pytest.raises(MienError) as refused:
         _ = pixels_of_study(tmp_path, manifest).keys
     assert STREAMED in str(refused.value)
     assert read(photos, tmp_path, keep=False).pixels.keys == ["face-24", "photo-32", "scene-40"]
+
+
+def test_a_damaged_box_is_never_drawn_by(photos: Path, tmp_path: Path) -> None:
+    manifest = read(photos, tmp_path, keep=False).manifest
+    boxes = tmp_path / "pixels" / "boxes.npy"
+    content = bytearray(boxes.read_bytes())
+    content[-5] ^= 1
+    boxes.write_bytes(content)
+    again = Pixels(Streamed(tmp_path / "pixels", manifest, lambda: [open_collection([str(photos)])]))
+    with pytest.raises(MienError, match=r"boxes\.npy"):
+        again.read(VIEWS[0], [0])
+
+
+def test_a_photo_that_cannot_be_read_just_now_is_not_called_removed(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    streamed = read(photos, tmp_path, keep=False)
+    (collection,) = [open_collection([str(photos)])]
+    (source,) = collection.sources
+
+    def busy(file: object) -> bytes:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    opened = dataclasses.replace(collection, sources=(dataclasses.replace(source, read=busy),))
+    again = Pixels(Streamed(tmp_path / "pixels", streamed.manifest, lambda: [opened]))
+    with pytest.raises(SourceError, match=r"cannot be read again.*--resume"):
+        again.read(VIEWS[0], [0])
+
+
+def test_kept_views_need_no_boxes(photos: Path, tmp_path: Path) -> None:
+    """As in studies from before there were any."""
+    n = len(read(photos, tmp_path, keep=True).manifest)
+    (tmp_path / "pixels" / "boxes.npy").unlink()
+    assert pixels_are_whole(tmp_path / "pixels", VIEWS, n)
+    assert not pixels_are_whole(tmp_path / "pixels", [], n)
 
 
 def test_large_photos_are_decoded_side_by_side_in_their_order(tmp_path: Path) -> None:

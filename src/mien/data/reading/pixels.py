@@ -30,7 +30,7 @@ from mien.data.reading.preprocess import Box, View
 from mien.errors import DiskError, OutputError
 from mien.system.sums import damage, keep
 
-__all__ = ["Nameless", "PixelWriter", "Pixels", "ViewMaker", "pixels_are_whole"]
+__all__ = ["BOXES", "Nameless", "PixelWriter", "Pixels", "ViewMaker", "pixels_are_whole"]
 
 FINGERPRINTS, BOXES = "fingerprints", "boxes"
 BOX_BYTES = 4 * np.dtype(np.float64).itemsize
@@ -255,8 +255,14 @@ def _shapes(views: Sequence[View], n_rows: int) -> dict[str, tuple[int, ...]]:
 
 
 def pixels_are_whole(folder: Path, views: Sequence[View], n_rows: int) -> bool:
-    """Whether a folder holds the views, fingerprints and boxes of so many photos, as they were written."""
-    for key, shape in _shapes(views, n_rows).items():
+    """Whether a folder holds the fingerprints of so many photos and these views, as they were written.
+
+    Without views also the boxes, which views are made again by.
+    """
+    shapes = _shapes(views, n_rows)
+    if views:
+        del shapes[BOXES]
+    for key, shape in shapes.items():
         path = _array_path(folder, key)
         try:
             if not path.exists() or damage(path) or np.lib.format.open_memmap(path, "r").shape != shape:

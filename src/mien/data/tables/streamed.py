@@ -7,25 +7,27 @@ face is the one that was found then, kept beside the fingerprint, and both are d
 from __future__ import annotations
 
 import hashlib
-import json
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import accumulate
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from mien.data.reading.intake import SMALL_FILE
-from mien.data.reading.pixels import Pixels
+from mien.data.reading.pixels import BOXES, Pixels
 from mien.data.reading.preprocess import Box, UnreadableImageError, View, decode, render
 from mien.data.reading.read_ahead import side_by_side
 from mien.data.sources import Source, SourceFile
 from mien.data.sources.collection import Collection, open_with_target
+from mien.data.sources.files import existing_path
 from mien.data.tables.unchanged import not_as_before
-from mien.errors import SourceError
+from mien.errors import OutputError, SourceError
+from mien.system.addresses import is_address
 from mien.system.files import read_text
 from mien.system.sums import check_kept, kept_whole
 
@@ -65,8 +67,7 @@ class Streamed:
     @property
     def keys(self) -> Sequence[str]:
         """The keys of the views."""
-        keys: list[str] = json.loads(read_text(check_kept(self.folder / STREAMED)))
-        return keys
+        return _noted(self.folder).views
 
     def made(self, views: Sequence[View], rows: NDArray[np.int64]) -> Views:
         """Views of photos, by key, uint8 (len(rows), S, S, 3); black for a file that is no picture.
@@ -106,8 +107,11 @@ class Streamed:
             raise not_as_before({"added or removed": [name]})
         try:
             content = source.read(file)
-        except OSError:
+        except FileNotFoundError:
             raise not_as_before({"removed": [name]}) from None
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise SourceError(f"{name}: cannot be read again ({why}); go on with --resume") from error
         if hashlib.sha256(content).hexdigest() != sha256:
             raise not_as_before({"changed": [name]})
         try:
@@ -119,6 +123,7 @@ class Streamed:
     @property
     def _files(self) -> _Files:
         if self._opened is None:
+            check_kept(self.folder / f"{BOXES}.npy")
             self._opened = _Files(self._sets())
         return self._opened
 
@@ -142,10 +147,35 @@ class _Files:
         return self.sources[place], self.sources[place].files[row - self._first[place]]
 
 
+class _Note(msgspec.Struct, forbid_unknown_fields=True):
+    """What stands beside the fingerprints.
+
+    Attributes:
+        views: keys of the views that are made when they are asked for.
+        place: the folder that the photos were named in, since ``study.toml`` has their paths as they were given.
+    """
+
+    views: list[str]
+    place: str
+
+
 def note_streamed(views: Sequence[View], folder: Path) -> None:
-    """Note beside the fingerprints which views are made when they are asked for."""
+    """Note beside the fingerprints which views are made when they are asked for, and of photos named where."""
     with kept_whole(folder / STREAMED) as path:
-        path.write_text(json.dumps(sorted(view.key for view in views)), encoding="utf-8")
+        path.write_bytes(msgspec.json.encode(_Note(sorted(view.key for view in views), str(Path.cwd()))))
+
+
+def _noted(folder: Path) -> _Note:
+    """What was noted.
+
+    Raises:
+        OutputError: if that is damaged.
+    """
+    path = check_kept(folder / STREAMED)
+    try:
+        return msgspec.json.decode(read_text(path), type=_Note)
+    except (msgspec.DecodeError, ValueError, OSError) as error:
+        raise OutputError(f"{path}: damaged ({error}); the study makes it again with --resume") from error
 
 
 def pixels_of_study(folder: Path, manifest: pl.DataFrame) -> Pixels:
@@ -171,8 +201,20 @@ def sets_of_study(folder: Path) -> list[Collection]:
     from mien.settings.toml import read_toml
 
     settings = read_toml(StudySettings, folder / "study.toml")
+    given = settings.elsewhere.target
+    data_specs = [_found(spec, folder) for spec in settings.data]
+    target_spec = _found(given, folder) if given is not None else None
     try:
-        data, target = open_with_target(settings.data, settings.elsewhere.target, settings.columns)
+        data, target = open_with_target(data_specs, target_spec, settings.columns)
     except SourceError as error:
-        raise SourceError(f"{folder}: keeps no decoded photos, and the photos cannot be read again: {error}") from error
+        raise SourceError(f"{folder}: its photos cannot be read again: {error}") from error
     return [data, *([target] if target else [])]
+
+
+def _found(spec: str, folder: Path) -> str:
+    """A path of ``study.toml`` from here, or from where the study was begun."""
+    path = spec.partition("::")[0]
+    if not (folder / "pixels" / STREAMED).exists() or is_address(spec) or existing_path(path) is not None:
+        return spec
+    place = Path(_noted(folder / "pixels").place)
+    return str(place / spec) if (place / path).exists() else spec
