@@ -167,7 +167,7 @@ def _promise(about: Stored) -> str:
         return f"An error of {about['max_error']:.0%} could not be promised."
     return (
         f"Answers with a probability of at least {chosen[-1]['probability']:.2f} should be wrong at most "
-        f"{about['max_error']:.0%} of the time; {chosen[-1]['answered']:.0%} of answers reach it, and the others are called `unsure`."
+        f"{chosen[-1]['max_error']:.0%} of the time; {chosen[-1]['answered']:.0%} of answers reach it, and the others are called `unsure`."
     )
 
 
@@ -214,7 +214,7 @@ def _six_card(about: Stored, first: Stored) -> str:
     scene, face = open_model(model_path("six"))[1].views
     promised = (
         f"Answers with a probability of at least {promise['probability']:.2f} should be wrong at most "
-        f"{about['max_error']:.0%} of the time; {promise['answered']:.0%} of such photos get one, and the others are called `unsure`."
+        f"{promise['max_error']:.0%} of the time; {promise['answered']:.0%} of such photos get one, and the others are called `unsure`."
         if promise
         else f"An error of {about['max_error']:.0%} could not be promised."
     )

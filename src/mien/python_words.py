@@ -41,6 +41,7 @@ TEXTS = frozenset(
         "device",
         "ending",
         "group-column",
+        "keep-pixels",
         "keep-splits",
         "label-column",
         "layout",

@@ -337,7 +337,9 @@ def test_the_tab_on_the_model_has_the_numbers_of_its_card(model: str, heading: s
     recognizer, card = Recognizer(model), card_of(heading)
     told = re.sub(r"<[^>]+>", " ", model_html(as_on_card(recognizer.contract, recognizer.model), recognizer.threshold))
     told = " ".join(told.split())
-    (found,) = re.findall(r"Macro-F1 (\S+) \(95 % interval (\S+) to (\S+)\) on ([\d,]+) photos", told)
+    (found,) = re.findall(
+        r"Macro-F1 (\S+) \(95 % interval (\S+) to ([\d.]+)(?:, over [\d,]+ \w+)?\) on ([\d,]+) photos", told
+    )
     macro_f1, low, high, photos = found
     if model == "default":
         assert card.split("| macro-F1 |")[1].split("|")[4].strip() == f"{macro_f1} [{low}, {high}]"
@@ -374,9 +376,14 @@ def test_the_tab_on_the_model_has_one_score_and_it_is_the_cards(tmp_path: Path) 
 
 def test_model_tells_the_promise_that_this_page_keeps() -> None:
     strict, usual = Recognizer("six", max_error=0.05), Recognizer.default()
-    assert "at most 5\xa0% of" in model_html(strict.contract, strict.threshold)
+    assert strict.threshold is not None
+    assert usual.threshold is not None
+    assert strict.threshold.max_error <= 0.05 < usual.threshold.max_error <= 0.1
+    assert f"at most {strict.threshold.max_error:.0%} of".replace("%", "\xa0%") in model_html(
+        strict.contract, strict.threshold
+    )
     told = model_html(usual.contract, usual.threshold)
-    assert "at most 10\xa0% of" in told
+    assert f"at most {usual.threshold.max_error:.0%} of".replace("%", "\xa0%") in told
     assert "research only" in told
     assert "not promised" in model_html(usual.contract, None)
 

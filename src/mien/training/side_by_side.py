@@ -20,6 +20,7 @@ from typing import TypeVar
 from mien.data.reading.processes import processes_here
 from mien.errors import MienError
 from mien.progress import Advance
+from mien.system.files import read_file
 from mien.system.scratch import work_folder
 
 __all__ = ["side_by_side"]
@@ -71,7 +72,7 @@ def _wait(futures: Sequence[Future[T]], done: Path, advance: Advance) -> None:
     while waiting:
         ended, waiting = wait(waiting, SECONDS_BETWEEN_LOOKS, FIRST_EXCEPTION)
         with suppress(OSError):
-            now = int.from_bytes(done.read_bytes(), "little")
+            now = int.from_bytes(read_file(done), "little")
             advance(now - told)
             told = now
         if any(future.exception() for future in ended):

@@ -32,7 +32,8 @@ from mien.system.sums import damage, keep
 
 __all__ = ["BOXES", "Nameless", "PixelWriter", "Pixels", "ViewMaker", "pixels_are_whole"]
 
-FINGERPRINTS, BOXES = "fingerprints", "boxes"
+FINGERPRINTS = "fingerprints"
+BOXES = "boxes"
 BOX_BYTES = 4 * np.dtype(np.float64).itemsize
 """Boxes are kept as the bytes of their numbers, for the manifest rounds them to 32 bits."""
 
