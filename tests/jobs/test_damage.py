@@ -16,7 +16,7 @@ from mien.settings.study import StudySettings
 from mien.settings.toml import read_toml
 from mien.system.files import SUMS
 from mien.system.in_use import in_use
-from mien.version import __version__
+from mien.version import NUMBERS, __version__
 from support.outcomes import numbers, strict_json
 from support.studies import Study
 
@@ -102,13 +102,24 @@ def test_caches_are_made_again_with_the_same_numbers(harm: Harm, small_study: St
     assert numbers(found) == numbers(small_study.results)
 
 
-def test_a_study_of_another_version_is_refused_by_its_number(small_study: Study, study_copy: Path) -> None:
+@pytest.mark.parametrize(
+    ("was", "other", "said"),
+    [
+        (f'mien = "{__version__}"', 'mien = "99.8.7"', r"99\.8\.7"),
+        (f"numbers = {NUMBERS}\n", f"numbers = {NUMBERS - 1}\n", "before its numbers changed"),
+        (f"numbers = {NUMBERS}\n", "", "before its numbers changed"),
+    ],
+)
+def test_a_study_of_another_version_is_refused_by_its_number(
+    small_study: Study, study_copy: Path, was: str, other: str, said: str
+) -> None:
     config = read_toml(StudySettings, small_study.folder / "study.toml")
     stored = study_copy / "study.toml"
     text = stored.read_text(encoding="utf-8")
     (study_copy / SUMS).unlink()
-    stored.write_text(text.replace(f'mien = "{__version__}"', 'mien = "99.8.7"'), encoding="utf-8")
-    with pytest.raises(ConfigError, match=r"99\.8\.7"):
+    assert was in text
+    stored.write_text(text.replace(was, other), encoding="utf-8")
+    with pytest.raises(ConfigError, match=said):
         again(study_copy, config)
 
 

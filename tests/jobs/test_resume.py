@@ -91,7 +91,7 @@ def test_resuming_a_finished_study_changes_no_number_and_trains_nothing(
         raise AssertionError("it was trained again")
 
     monkeypatch.setattr("mien.training.run.fit", fail)
-    monkeypatch.setattr("mien.training.run.kept_streams", fail)
+    monkeypatch.setattr("mien.training.run.load_backbone", fail)
     config = read_toml(StudySettings, study_copy / "study.toml")
     run_study(config, study_copy, resume=True, progress=Silent())
     assert_same(study_copy, small_study)

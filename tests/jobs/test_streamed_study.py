@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,11 @@ from mien.data.tables.streamed import STREAMED
 from mien.errors import ConfigError, MienError, SourceError
 from mien.evaluation.predictions import photos_of_study
 from mien.jobs.study import run_study
-from mien.models.backbones import load_backbone
 from mien.progress import Silent
 from mien.reviewing.material import opened
 from mien.settings.audit import AuditSettings
 from mien.settings.by_name import made
 from mien.settings.study import StudySettings
-from mien.training import run as training
 from support.drawn_sets import CLASSES, draw_set
 from support.outcomes import numbers
 from support.studies import made_once
@@ -135,16 +132,6 @@ def test_photos_are_found_from_any_folder(small_target: Path, tmp_path: Path, mo
         opened(AuditSettings(data=(str(folder),)), Silent()),
     ):
         pytest.fail("nobody is to be shown a page without photos")
-
-
-def test_a_run_is_not_gone_on_with_by_another_backbone(
-    small_set: Path, small_target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = settings(small_set, small_target, "yes", recipes=("probe",))
-    run_study(asked, tmp_path / "out", resume=False, progress=Silent())
-    monkeypatch.setattr(training, "load_backbone", lambda name: replace(load_backbone(name), sha256="0" * 64))
-    with pytest.raises(ConfigError, match="other weights"):
-        run_study(asked, tmp_path / "out", resume=True, progress=Silent())
 
 
 def test_a_network_needs_pixels(small_set: Path, small_target: Path, tmp_path: Path) -> None:

@@ -20,11 +20,17 @@ from mien.models import artifact
 from mien.models.artifact import NEWEST, SHIPPED, model_path, open_model, shipped, whole_model
 from mien.models.backbones import load_backbone
 from mien.models.quantize import with_eight_bits, with_sixteen_bits
+from mien.version import NUMBERS
 
 OF_EXPRESSION = sorted(name for name, (_, stores) in SHIPPED.items() if "expression.safetensors" in stores)
 """Those whose faces are seen by the backbone that recipes use."""
 WIDTHS = 1280, 2024
 """Features of the scene, and of the face behind them."""
+
+
+def test_other_weights_are_other_numbers() -> None:
+    """Whoever changes them raises ``NUMBERS``, so that nothing is made by two backbones of one name."""
+    assert (NUMBERS, load_backbone("expression").sha256[:12]) == (2, "377caf2c8df5")
 
 
 @pytest.mark.parametrize("name", SHIPPED)

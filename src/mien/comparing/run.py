@@ -30,8 +30,8 @@ from mien.settings.toml import as_builtins
 from mien.system.files import read_text, regular
 from mien.system.sums import check_kept, kept_whole
 from mien.training.history import read_history
-from mien.training.run import LabelledPhotos, backbones_of, train_run
-from mien.version import __version__
+from mien.training.run import LabelledPhotos, train_run
+from mien.version import NUMBERS, __version__
 
 __all__ = ["Finished", "run_all", "run_once"]
 
@@ -175,6 +175,5 @@ def _key(run: RunConfig, plan: PairPlan) -> str:
         name: plan.split(name).select("id", "sha256", "label", "split_group", *learnt).rows()
         for name in ("train", "val", "test")
     }
-    backbones = [each.sha256 for each in backbones_of(run)]  # a name may come to mean other weights
-    text = json.dumps([__version__, as_builtins(run), backbones, photos], sort_keys=True)
+    text = json.dumps([__version__, NUMBERS, as_builtins(run), photos], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -18,13 +18,13 @@ from msgspec import inspect, structs
 
 from mien.errors import ConfigError
 from mien.system.files import read_text, written_whole
-from mien.version import __version__
+from mien.version import NUMBERS, __version__
 
 __all__ = ["as_builtins", "check_writer", "read_toml", "read_union", "write_toml"]
 
 T = TypeVar("T")
-WRITER = "mien"
-"""Key of the version that wrote a file."""
+WRITER, STATE = "mien", "numbers"
+"""Keys of the version that wrote a file, and of what else tells whether it gave the same numbers."""
 
 
 def as_builtins(settings: object) -> dict[str, Any]:  # type: ignore[explicit-any]  # TOML has no types
@@ -39,7 +39,7 @@ def write_toml(settings: object, path: Path) -> None:
     Raises:
         ConfigError: if a name in them is not UTF-8.
     """
-    values = {WRITER: __version__} | _without_none(as_builtins(settings))
+    values = {WRITER: __version__, STATE: NUMBERS} | _without_none(as_builtins(settings))
     try:
         content = tomli_w.dumps(values).encode()
     except UnicodeEncodeError as error:
@@ -72,7 +72,7 @@ def read_union(kind: Any, path: Path, upgrade: Callable[[dict[str, Any]], dict[s
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else f"not TOML: {error}"
         raise ConfigError(f"{path}: cannot be read ({reason})") from error
-    writer = values.pop(WRITER, None)
+    writer, _ = values.pop(WRITER, None), values.pop(STATE, None)
     values = upgrade(values)
     try:
         _refuse_unknown(values, inspect.type_info(kind), "")
@@ -86,18 +86,22 @@ def read_union(kind: Any, path: Path, upgrade: Callable[[dict[str, Any]], dict[s
 def check_writer(path: Path) -> None:
     """Refuse to go on with what another version began, unless the two differ in their last number alone.
 
-    Such versions give the same numbers; others may not, and a study whose parts were made by two of them is neither's.
+    Such versions give the same numbers as long as ``NUMBERS`` is the same. Others may not, and a study whose parts were
+    made by two of them is neither's.
 
     Raises:
         ConfigError: that names the version to go on with.
     """
     try:
-        writer = tomllib.loads(read_text(path)).get(WRITER)
+        values = tomllib.loads(read_text(path))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
         return  # reading it says what is wrong
-    if writer == __version__ or (isinstance(writer, str) and _series(writer) == _series(__version__)):
+    writer = values.get(WRITER)
+    is_alike = isinstance(writer, str) and _series(writer) == _series(__version__)
+    if is_alike and values.get(STATE) == NUMBERS:
         return
     by = f"mien {writer}" if writer else "an earlier version of mien"
+    by += " before its numbers changed" if is_alike else ""
     raise ConfigError(
         f"{path}: begun with {by}, and this is {__version__}, whose numbers may differ; go on with that version, or "
         "give another --out"

@@ -29,7 +29,7 @@ from mien.data.tables.vote_shares import vote_shares
 from mien.errors import ConfigError, WorkFailedError
 from mien.labels import class_indices
 from mien.models.artifact import HASH_LENGTH, Contract, Origin, laxest_within, least_promise
-from mien.models.backbones import BACKBONES, Backbone, load_backbone
+from mien.models.backbones import Backbone, load_backbone
 from mien.models.export import export_model, joined, save_model, save_weights, with_linear_heads
 from mien.models.exports import export_backbones
 from mien.models.networks import (
@@ -42,7 +42,7 @@ from mien.models.networks import (
 )
 from mien.models.seal import MAX_MODEL_BYTES
 from mien.progress import Advance, Progress
-from mien.recognizer import Recognizer, softmax
+from mien.recognizer import softmax
 from mien.settings.choices import VotesAs
 from mien.settings.run import HeadRun, NetworkRun, RunConfig, read_run
 from mien.settings.toml import write_toml
@@ -128,7 +128,6 @@ def train_run(run: RunConfig, photos: LabelledPhotos, folder: Path, *, advance: 
         for name in MODEL_FILES:
             if (folder / name).exists():  # who needs room may remove the weights, which only adapting reads again
                 check_kept(folder / name, _done_again(folder))
-        _refuse_other_backbones(folder)
         return run
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(run.seed)
@@ -140,21 +139,6 @@ def train_run(run: RunConfig, photos: LabelledPhotos, folder: Path, *, advance: 
     for name in MODEL_FILES:
         keep(folder / name)
     return run
-
-
-def _refuse_other_backbones(folder: Path) -> None:
-    """Refuse to go on with a run that was trained with other weights of a backbone of the same name.
-
-    Raises:
-        ConfigError: if it was.
-    """
-    for before in Recognizer(folder).contract.backbones:
-        # Only those that come with the installation may have changed with it.
-        if before.name in BACKBONES and before.sha256 != load_backbone(before.name).sha256:
-            raise ConfigError(
-                f"{folder}: trained with other weights of {before.name} than those that are here now; begin again with "
-                "another --out"
-            )
 
 
 def _done_again(folder: Path) -> str:

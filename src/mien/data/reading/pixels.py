@@ -250,15 +250,15 @@ class Pixels:
 
 
 def _shapes(views: Sequence[View], n_rows: int) -> dict[str, tuple[int, ...]]:
-    """The shapes of the arrays of so many photos."""
+    """The shape of each array for a number of photos."""
     shapes: dict[str, tuple[int, ...]] = {view.key: (n_rows, view.size, view.size, 3) for view in views}
     return shapes | {FINGERPRINTS: (n_rows, SIDE, SIDE), BOXES: (n_rows, BOX_BYTES)}
 
 
 def pixels_are_whole(folder: Path, views: Sequence[View], n_rows: int) -> bool:
-    """Whether a folder holds the fingerprints of so many photos and these views, as they were written.
+    """Whether a folder holds these views of ``n_rows`` photos, and their fingerprints, as they were written.
 
-    Without views also the boxes, which views are made again by.
+    Where no views are kept, the boxes of faces must be whole too: views are made again with them.
     """
     shapes = _shapes(views, n_rows)
     if views:
