@@ -50,8 +50,8 @@ class Keeping:
 
     Attributes:
         keep_pixels: Whether decoded photos are kept in the results' folder, about 0.5 MB each: yes, no, or auto, which
-            keeps fewer than 20,000 photos, and any number that a network is trained on. Photos that are not kept are
-            decoded again whenever they are needed. The numbers are the same.
+            keeps them for sets of fewer than 20,000 photos and wherever a network is trained. Otherwise photos are
+            decoded again whenever they are needed, with the same results.
     """
 
     keep_pixels: KeepPixels = "auto"
